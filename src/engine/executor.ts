@@ -1,0 +1,67 @@
+/**
+ * The interface that every executor implements.
+ *
+ * A training job is given as four traced graphs that share parameter and state names; an executor takes those
+ * it needs: one that runs whole steps takes `step`, one that differentiates by itself takes `loss` and `apply`.
+ */
+import type { Graph } from "./ir.js"
+
+/** Host data in row-major order; `bool` is held as bytes 0/1. */
+export type HostArray = Float32Array | Int32Array | Uint8Array
+
+export interface HostTensor {
+  readonly shape: readonly number[]
+  readonly data: HostArray
+}
+
+export type HostTensors = Readonly<Record<string, HostTensor>>
+
+export interface TrainPrograms {
+  /** parameters + feeds of one micro-batch -> `loss` (scalar f32) and any metrics */
+  readonly loss: Graph
+  /** The whole optimiser step: parameters, state, feeds of all micro-batches (`name@0`, `name@1`, ...), scalar feeds -> next parameters and state, `loss`, `gradNorm`. Traced on demand. */
+  readonly step: () => Graph
+  /** parameters, state, gradients (feeds `grad/<parameter>`), scalar feeds -> next parameters and state, `gradNorm`. Traced on demand. */
+  readonly apply: () => Graph
+}
+
+export interface StepResult {
+  readonly loss: number
+  readonly gradNorm: number
+}
+
+/** Parameters and optimiser state held by the executor. */
+export interface Trainer {
+  /**
+   * One optimiser step. `micro` holds the feeds of each micro-batch, `scalars` those of the optimiser.
+   * Resolves when the step's results are known.
+   */
+  readonly step: (micro: readonly HostTensors[], scalars: HostTensors) => Promise<StepResult>
+  /** A copy of every parameter and state tensor by name. */
+  readonly readState: () => Promise<HostTensors>
+  readonly dispose: () => Promise<void>
+}
+
+/** A compiled forward function with its parameters held by the executor. */
+export interface Evaluator {
+  readonly run: (feeds: HostTensors) => Promise<HostTensors>
+  readonly dispose: () => Promise<void>
+}
+
+export interface ExecutorOptions {
+  readonly precision: "fp32" | "bf16" | "bf16-params"
+  readonly device: "cpu" | "gpu"
+  /** 0: the executor's own choice */
+  readonly threads: number
+  readonly xla?: boolean
+}
+
+export interface Executor {
+  readonly name: "onnxruntime" | "tensorflow" | "torch" | "tfjs"
+  /** Library and version, for provenance. */
+  readonly version: string
+  readonly trainer: (programs: TrainPrograms, initial: HostTensors) => Promise<Trainer>
+  /** `parameters` holds every `parameter` input of the graph. */
+  readonly evaluator: (graph: Graph, parameters: HostTensors) => Promise<Evaluator>
+  readonly dispose: () => Promise<void>
+}

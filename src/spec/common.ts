@@ -1,0 +1,23 @@
+/** Building blocks shared by every schema of a spec. */
+import * as Schema from "effect/Schema"
+
+/** A positive integer, such as a count of layers or steps. */
+export const Count = Schema.Int.check(Schema.isGreaterThan(0))
+/** A non-negative integer. */
+export const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+/** A positive finite number. */
+export const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
+/** A non-negative finite number. */
+export const NonNegative = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+/** A number in [0, 1]. */
+export const Proportion = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+/** A name usable in a file name and in a command line. */
+export const Identifier = Schema.String.check(
+  Schema.isPattern(/^[a-z0-9][a-z0-9._-]*$/, {
+    expected: "a name of lower-case letters, digits, '.', '_' and '-'",
+  }),
+)
+/** A SHA-256 digest in lower-case hexadecimal. */
+export const Sha256 = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{64}$/, { expected: "a SHA-256 digest of 64 lower-case hexadecimal digits" }),
+)

@@ -1,0 +1,61 @@
+/** Schemas of optimisation. */
+import * as Schema from "effect/Schema"
+import { Count, Natural, NonNegative, Positive, Proportion } from "./common.js"
+
+const AdamW = Schema.Struct({
+  kind: Schema.Literal("adamw"),
+  learningRate: Positive,
+  betas: Schema.Tuple([Proportion, Proportion]),
+  eps: Positive,
+  weightDecay: NonNegative,
+}).annotate({ description: "Decoupled weight decay on every tensor." })
+
+const Muon = Schema.Struct({
+  kind: Schema.Literal("muon"),
+  learningRate: Positive.annotate({ description: "Learning rate of the block matrices." }),
+  momentum: Proportion,
+  momentumWarmup: Schema.optionalKey(Schema.Struct({ from: Proportion, steps: Count })).annotate({
+    description: "Momentum rises linearly from `from` to `momentum` over `steps`.",
+  }),
+  newtonSchulzSteps: Count,
+  weightDecay: NonNegative,
+  rest: AdamW.annotate({ description: "AdamW for embeddings, head, conditioning and every vector." }),
+}).annotate({
+  description: "Muon (Newton-Schulz orthogonalised Nesterov momentum) on block matrices, AdamW on the rest.",
+})
+
+export const Optimizer = Schema.Union([AdamW, Muon])
+export type Optimizer = typeof Optimizer.Type
+export type AdamWOptimizer = typeof AdamW.Type
+export type MuonOptimizer = typeof Muon.Type
+
+export const LearningRateSchedule = Schema.Struct({
+  warmup: Natural.annotate({ description: "Steps of linear warm-up: factor (s+1)/warmup." }),
+  warmdown: Natural.annotate({ description: "Steps of decay at the end of each group." }),
+  shape: Schema.Literals(["cosine", "linear"]),
+  floor: Proportion.annotate({ description: "Factor at the end of the decay." }),
+  restart: Schema.Boolean.annotate({
+    description: "Restart the schedule with each shard group (weights and moments are kept).",
+  }),
+}).annotate({ description: "Factor on every learning rate as a function of the step." })
+export type LearningRateSchedule = typeof LearningRateSchedule.Type
+
+export const Training = Schema.Struct({
+  seed: Natural,
+  stepsPerGroup: Count.annotate({ description: "Optimiser steps on each shard group." }),
+  microBatch: Count.annotate({
+    description: "Sequences in one micro-batch; the objective's divisor is taken over it.",
+  }),
+  accumulation: Count.annotate({ description: "Micro-batches in one optimiser step." }),
+  clipNorm: NonNegative.annotate({
+    description: "Global gradient norm is clipped to this; 0 switches it off.",
+  }),
+  optimizer: Optimizer,
+  schedule: LearningRateSchedule,
+  emaDecay: Schema.optionalKey(Proportion).annotate({
+    description:
+      "Decay of the exponential moving average of the weights; evaluation uses the average when given.",
+  }),
+  checkpointEvery: Count.annotate({ description: "Steps between checkpoints." }),
+})
+export type Training = typeof Training.Type
