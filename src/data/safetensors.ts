@@ -85,7 +85,9 @@ const layOut = (
   metadata: Readonly<Record<string, string>>,
 ): { head: Uint8Array; ordered: readonly TensorData[] } => {
   const named =
-    tensors instanceof Map ? [...(tensors as ReadonlyMap<string, StoredTensor>)] : Object.entries(tensors)
+    tensors instanceof Map
+      ? [...(tensors as ReadonlyMap<string, StoredTensor>)]
+      : Object.entries(tensors as Readonly<Record<string, StoredTensor>>)
   named.sort(
     ([a, left], [b, right]) =>
       right.data.BYTES_PER_ELEMENT - left.data.BYTES_PER_ELEMENT || (a < b ? -1 : a > b ? 1 : 0),
