@@ -23,6 +23,11 @@ export interface TrainPrograms {
   readonly step: () => Graph
   /** parameters, state, gradients (feeds `grad/<parameter>`), scalar feeds -> next parameters and state, `gradNorm`. Traced on demand. */
   readonly apply: () => Graph
+  /**
+   * The same job with room for more tokens under the loss: same parameters, state and outputs, larger feeds.
+   * A trainer compiles one of these when a step first asks for it.
+   */
+  readonly larger?: readonly Omit<TrainPrograms, "larger">[]
 }
 
 export interface StepResult {
@@ -34,9 +39,13 @@ export interface StepResult {
 export interface Trainer {
   /**
    * One optimiser step. `micro` holds the feeds of each micro-batch, `scalars` those of the optimiser.
-   * Resolves when the step's results are known.
+   * `program` 0 (the default) is the job itself, i > 0 is `larger[i - 1]`. Resolves when the step's results are known.
    */
-  readonly step: (micro: readonly HostTensors[], scalars: HostTensors) => Promise<StepResult>
+  readonly step: (
+    micro: readonly HostTensors[],
+    scalars: HostTensors,
+    program?: number,
+  ) => Promise<StepResult>
   /** A copy of every parameter and state tensor by name. */
   readonly readState: () => Promise<HostTensors>
   readonly dispose: () => Promise<void>

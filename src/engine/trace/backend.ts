@@ -1,0 +1,129 @@
+/**
+ * A TensorFlow.js backend that computes nothing: each tensor stands for a value of the graph being built.
+ *
+ * Reading a traced tensor throws, because its numbers do not exist yet. A tensor that belongs to another
+ * backend is captured as a constant by `engine().readSync`, which leaves it where it is.
+ */
+import {
+  KernelBackend,
+  engine,
+  type BackendValues,
+  type DataId,
+  type DataType,
+  type TensorInfo,
+} from "@tensorflow/tfjs-core"
+import type { GraphBuilder } from "../builder.js"
+import { sizeOf, type DType, type TensorType, type Value } from "../ir.js"
+
+export class TraceError extends Error {
+  override readonly name = "TraceError"
+}
+
+const DTYPES: Readonly<Record<string, DType>> = { float32: "f32", int32: "i32", bool: "bool" }
+const TFJS_DTYPES = { f32: "float32", i32: "int32", bool: "bool" } as const
+
+/** The IR element type of a tfjs one. */
+export const dtypeOf = (tfjs: string): DType => {
+  const dtype = DTYPES[tfjs]
+  if (dtype === undefined)
+    throw new TraceError(`a tensor of type ${tfjs} cannot be traced; use float32, int32 or bool`)
+  return dtype
+}
+
+interface Entry {
+  value: Value
+  references: number
+}
+
+export class TraceBackend extends KernelBackend {
+  /** The graph being built; none outside a trace. */
+  graph: GraphBuilder | undefined
+  readonly #entries = new Map<DataId, Entry>()
+
+  /** The graph being built. */
+  get building(): GraphBuilder {
+    if (this.graph === undefined) throw new TraceError("the tracing backend was used outside `trace`")
+    return this.graph
+  }
+
+  /** A tensor that stands for a value. */
+  wrap(value: Value): TensorInfo {
+    const type = this.building.typeOf(value)
+    const dataId = {}
+    this.#entries.set(dataId, { value, references: 1 })
+    return { dataId, shape: [...type.shape], dtype: TFJS_DTYPES[type.dtype] }
+  }
+
+  /**
+   * The value a tensor stands for, in the tensor's own shape. A tensor of another backend becomes a constant.
+   */
+  resolve(tensor: TensorInfo): Value {
+    const type: TensorType = { dtype: dtypeOf(tensor.dtype), shape: tensor.shape }
+    const entry = this.#entries.get(tensor.dataId)
+    if (entry !== undefined) return this.building.op("reshape", [entry.value], { shape: type.shape })
+    const values = engine().readSync(tensor.dataId) as unknown as ArrayLike<number>
+    return this.building.constant(values, type)
+  }
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    const type: TensorType = { dtype: dtypeOf(dtype), shape }
+    const host = (values ?? new Float32Array(sizeOf(shape))) as ArrayLike<number>
+    const value = this.building.constant(host, type)
+    const dataId = {}
+    this.#entries.set(dataId, { value, references: 1 })
+    return dataId
+  }
+
+  override move(): void {
+    throw new TraceError("a tensor was moved to the tracing backend; it must stay on its own")
+  }
+
+  override read(): Promise<never> {
+    return Promise.reject(new TraceError(READ_MESSAGE))
+  }
+
+  override readSync(): never {
+    throw new TraceError(READ_MESSAGE)
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.#entries.get(dataId)?.references ?? 0
+  }
+
+  override incRef(dataId: DataId): void {
+    const entry = this.#entries.get(dataId)
+    if (entry !== undefined) entry.references++
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    const entry = this.#entries.get(dataId)
+    if (entry === undefined) return true
+    entry.references--
+    if (!force && entry.references > 0) return false
+    this.#entries.delete(dataId)
+    return true
+  }
+
+  override numDataIds(): number {
+    return this.#entries.size
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true }
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32
+  }
+
+  override timerAvailable(): boolean {
+    return false
+  }
+
+  override dispose(): void {
+    this.#entries.clear()
+  }
+}
+
+const READ_MESSAGE =
+  "the data of a traced tensor was read (dataSync, data, array or print); a traced function may not depend on values, so pass what it needs as an input"
