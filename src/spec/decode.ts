@@ -1,0 +1,326 @@
+/**
+ * Decodes JSON against any Effect schema and reports every problem at once.
+ *
+ * The schema decides what is valid. Where it says no, the walk below follows the schema's tree beside the value, so
+ * that each problem names its place, what was expected there, what was found and the nearest valid word.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import type * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import { JsonSyntaxError, parseJson, type Position } from "./json.js"
+import { nearest } from "./nearest.js"
+import { child, valueAt } from "./pointer.js"
+import { SpecError, type Problem } from "./spec-error.js"
+
+type Locate = (pointer: string) => Position | undefined
+
+const STRICT = { errors: "all", onExcessProperty: "error" } as const
+
+/** A value as short JSON. */
+export const show = (value: unknown): string => {
+  if (value === undefined) return "nothing"
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`
+  const text = JSON.stringify(value) ?? String(value)
+  if (typeof value === "object" && value !== null && text.length > 40) return "an object"
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+const list = (words: readonly string[]): string =>
+  words.length <= 1 ? (words[0] ?? "nothing") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const unwrap = (ast: SchemaAST.AST): SchemaAST.AST =>
+  SchemaAST.isSuspend(ast) ? unwrap(ast.thunk()) : ast.encoding === undefined ? ast : SchemaAST.toEncoded(ast)
+
+const parse = (ast: SchemaAST.AST, value: unknown) =>
+  SchemaParser.decodeUnknownResult(Schema.make<Schema.ConstraintDecoder<unknown>>(ast), STRICT)(value)
+
+/** The literal values of a union of literals (or of one literal), else undefined. */
+const literalsOf = (ast: SchemaAST.AST): readonly SchemaAST.LiteralValue[] | undefined => {
+  if (SchemaAST.isLiteral(ast)) return [ast.literal]
+  if (!SchemaAST.isUnion(ast)) return undefined
+  const literals = ast.types.map((type) => literalsOf(unwrap(type)))
+  return literals.every((some) => some !== undefined) ? literals.flat() : undefined
+}
+
+const literalOfKey = (ast: SchemaAST.AST, key: PropertyKey): SchemaAST.LiteralValue | undefined => {
+  if (!SchemaAST.isObjects(ast)) return undefined
+  const type = ast.propertySignatures.find((property) => property.name === key)?.type
+  const target = type === undefined ? undefined : unwrap(type)
+  return target !== undefined && SchemaAST.isLiteral(target) ? target.literal : undefined
+}
+
+/** The key whose literal tells the members of a union of objects apart. */
+const discriminator = (members: readonly SchemaAST.AST[]): string | undefined => {
+  const first = members[0]
+  if (first === undefined || !SchemaAST.isObjects(first)) return undefined
+  for (const { name } of first.propertySignatures) {
+    if (typeof name !== "string") continue
+    const literals = members.map((member) => literalOfKey(member, name))
+    if (literals.every((literal) => literal !== undefined) && new Set(literals).size === members.length)
+      return name
+  }
+  return undefined
+}
+
+/** Words for what a schema wants. */
+const describe = (ast: SchemaAST.AST): string => {
+  const target = unwrap(ast)
+  const literals = literalsOf(target)
+  if (literals !== undefined) return list(literals.map((literal) => JSON.stringify(literal)))
+  if (SchemaAST.isUnion(target)) {
+    const key = discriminator(target.types.map(unwrap))
+    if (key !== undefined) {
+      const kinds = target.types.map((type) => JSON.stringify(literalOfKey(unwrap(type), key)))
+      return `an object whose ${JSON.stringify(key)} is ${list(kinds)}`
+    }
+    return list([...new Set(target.types.map(describe))])
+  }
+  if (SchemaAST.isObjects(target)) return "an object"
+  if (SchemaAST.isArrays(target))
+    return target.rest.length === 0 ? `a list of ${target.elements.length}` : "a list"
+  const checks = (target.checks ?? []).map(
+    (check) => check.annotations?.expected ?? check.annotations?.description,
+  )
+  const known = checks.filter((text): text is string => text !== undefined)
+  const base = { String: "a string", Number: "a number", Boolean: "true or false", Null: "null" } as Record<
+    string,
+    string
+  >
+  const word = base[target._tag] ?? SchemaAST.resolve(target)?.expected ?? target._tag
+  return known.length === 0 ? String(word) : known.join(" and ")
+}
+
+type Expectation = { readonly pointer: string; readonly expected: string }
+
+/** What a schema issue expected, and where: a check may point into the value it judges. */
+const expectations = (issue: SchemaIssue.Issue, pointer: string): readonly Expectation[] => {
+  switch (issue._tag) {
+    case "Filter": {
+      const stated = issue.filter.annotations?.expected ?? issue.filter.annotations?.description
+      const inner = expectations(issue.issue, pointer)
+      return stated === undefined ? inner : inner.map((each) => ({ ...each, expected: stated }))
+    }
+    case "Composite":
+      return issue.issues.flatMap((inner) => expectations(inner, pointer))
+    case "Pointer":
+      return expectations(
+        issue.issue,
+        issue.path.reduce<string>((at, key) => child(at, String(key)), pointer),
+      )
+    case "Encoding":
+      return expectations(issue.issue, pointer)
+    case "AnyOf":
+    case "InvalidType":
+      return [{ pointer, expected: describe(issue.ast) }]
+    case "InvalidValue": {
+      const text = issue.annotations?.expected ?? issue.annotations?.message
+      return [{ pointer, expected: typeof text === "string" ? text : "another value" }]
+    }
+    default:
+      return [{ pointer, expected: "another value" }]
+  }
+}
+
+const leaf = (ast: SchemaAST.AST, value: unknown, pointer: string): readonly Problem[] => {
+  const result = parse(ast, value)
+  if (Result.isSuccess(result)) return []
+  // A number that violates two checks is one place to mend, so it is one problem.
+  const places = new Map<string, Set<string>>()
+  for (const { pointer: at, expected } of expectations(result.failure, pointer))
+    places.set(at, (places.get(at) ?? new Set()).add(expected))
+  return [...places].map(([at, words]) => ({
+    pointer: at,
+    expected: [...words].join(" and "),
+    found: show(at === pointer ? value : valueAt(value, at.slice(pointer.length))),
+  }))
+}
+
+const literalProblem = (
+  literals: readonly SchemaAST.LiteralValue[],
+  value: unknown,
+  pointer: string,
+): readonly Problem[] => {
+  if (literals.some((literal) => literal === value)) return []
+  const words = literals.filter((literal) => typeof literal === "string")
+  const near = typeof value === "string" ? nearest(value, words) : undefined
+  const expected = list(literals.map((literal) => JSON.stringify(literal)))
+  return [
+    {
+      pointer,
+      expected,
+      found: show(value),
+      ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
+    },
+  ]
+}
+
+const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readonly Problem[] => {
+  if (!isRecord(value)) return [{ pointer, expected: "an object", found: show(value) }]
+  const problems: Problem[] = []
+  const known = ast.propertySignatures.map((property) => String(property.name))
+  const missing = known.filter((name) => !Object.hasOwn(value, name))
+  if (ast.indexSignatures.length === 0) {
+    for (const key of Object.keys(value)) {
+      if (known.includes(key)) continue
+      const near = nearest(key, missing) ?? nearest(key, known)
+      problems.push({
+        pointer: child(pointer, key),
+        expected: known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`,
+        found: `the unknown key ${JSON.stringify(key)}`,
+        ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
+      })
+    }
+  } else {
+    for (const [key, inner] of Object.entries(value)) {
+      if (known.includes(key)) continue
+      const signature = ast.indexSignatures.find(({ parameter }) => Result.isSuccess(parse(parameter, key)))
+      if (signature !== undefined) problems.push(...walk(signature.type, inner, child(pointer, key)))
+      else
+        problems.push({
+          pointer: child(pointer, key),
+          expected: `a key that is ${list(ast.indexSignatures.map(({ parameter }) => describe(parameter)))}`,
+          found: `the key ${JSON.stringify(key)}`,
+        })
+    }
+  }
+  for (const { name, type } of ast.propertySignatures) {
+    const key = String(name)
+    const place = child(pointer, key)
+    if (Object.hasOwn(value, key)) problems.push(...walk(type, value[key], place))
+    else if (!SchemaAST.isOptional(type)) {
+      const about = SchemaAST.resolveDescription(type)
+      problems.push({
+        pointer: place,
+        expected: describe(type),
+        found: "nothing",
+        ...(about === undefined ? {} : { hint: `${key}: ${about}` }),
+      })
+    }
+  }
+  return problems
+}
+
+const array = (ast: SchemaAST.Arrays, value: unknown, pointer: string): readonly Problem[] => {
+  if (!Array.isArray(value)) return [{ pointer, expected: describe(ast), found: show(value) }]
+  const required = ast.elements.filter((element) => !SchemaAST.isOptional(element)).length
+  if (value.length < required || (ast.rest.length === 0 && value.length > ast.elements.length)) {
+    const size = ast.rest.length === 0 ? `a list of ${ast.elements.length}` : `a list of at least ${required}`
+    return [{ pointer, expected: size, found: show(value) }]
+  }
+  return value.flatMap((item: unknown, index) => {
+    const type = ast.elements[index] ?? ast.rest[0]
+    return type === undefined ? [] : walk(type, item, child(pointer, index))
+  })
+}
+
+const union = (ast: SchemaAST.Union, value: unknown, pointer: string): readonly Problem[] => {
+  const literals = literalsOf(ast)
+  if (literals !== undefined) return literalProblem(literals, value, pointer)
+  const members = ast.types.map(unwrap)
+  const key = discriminator(members)
+  if (key !== undefined && isRecord(value)) {
+    const kinds = members.map((member) => literalOfKey(member, key)!)
+    const chosen = members.find((_, index) => kinds[index] === value[key])
+    if (chosen !== undefined) return walk(chosen, value, pointer)
+    const problem = literalProblem(kinds, value[key], child(pointer, key))[0]!
+    // Near a valid kind, the rest of the object is judged as that kind, so that nothing waits for a second try.
+    const meant = members.find((_, index) => JSON.stringify(kinds[index]) === problem.nearest)
+    const rest =
+      meant === undefined ? [] : walk(meant, { ...value, [key]: literalOfKey(meant, key) }, pointer)
+    return [problem, ...rest]
+  }
+  const objects = members.filter(SchemaAST.isObjects)
+  const arrays = members.filter(SchemaAST.isArrays)
+  if (isRecord(value) && objects.length === 1) return walk(objects[0]!, value, pointer)
+  if (Array.isArray(value) && arrays.length === 1) return walk(arrays[0]!, value, pointer)
+  const attempts = members.map((member) => walk(member, value, pointer))
+  if (attempts.some((attempt) => attempt.length === 0)) return []
+  const deep = attempts.filter((attempt) => attempt.some((problem) => problem.pointer !== pointer))
+  const closest = deep.sort((a, b) => a.length - b.length)[0]
+  const strings = members
+    .flatMap((member) => literalsOf(member) ?? [])
+    .filter((word) => typeof word === "string")
+  const near = typeof value === "string" ? nearest(value, strings) : undefined
+  return (
+    closest ?? [
+      {
+        pointer,
+        expected: describe(ast),
+        found: show(value),
+        ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
+      },
+    ]
+  )
+}
+
+const walk = (wrapped: SchemaAST.AST, value: unknown, pointer: string): readonly Problem[] => {
+  const ast = unwrap(wrapped)
+  const inner = SchemaAST.isObjects(ast)
+    ? object(ast, value, pointer)
+    : SchemaAST.isArrays(ast)
+      ? array(ast, value, pointer)
+      : SchemaAST.isUnion(ast)
+        ? union(ast, value, pointer)
+        : SchemaAST.isLiteral(ast)
+          ? literalProblem([ast.literal], value, pointer)
+          : undefined
+  if (inner !== undefined && inner.length > 0) return inner
+  // The parts are right: what is left are checks on the whole, and transformations.
+  return leaf(wrapped, value, pointer)
+}
+
+/** Every problem of `value`; empty exactly when the schema accepts it. */
+export const problemsOf = (schema: Schema.Constraint, value: unknown): readonly Problem[] =>
+  walk(schema.ast, value, "")
+
+/** Adds line and column to problems; a missing place gets the position of the nearest place above it. */
+export const withPositions = (problems: readonly Problem[], locate: Locate): readonly Problem[] =>
+  problems.map((problem) => {
+    if (problem.position !== undefined) return problem
+    let pointer = problem.pointer
+    for (;;) {
+      const position = locate(pointer)
+      if (position !== undefined) return { ...problem, position }
+      if (pointer === "") return problem
+      pointer = pointer.slice(0, pointer.lastIndexOf("/"))
+    }
+  })
+
+/** Reads JSON text; a syntax error becomes a {@link SpecError} with line and column. */
+export const readJson = (text: string, file: string): ReturnType<typeof parseJson> => {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error
+    const { pointer, expected, found, position } = error
+    throw new SpecError(file, [{ pointer, expected, found, position }])
+  }
+}
+
+/** Decodes a value that is already JSON; throws {@link SpecError} with every problem. */
+export const decodeValue = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  value: unknown,
+  file: string,
+  locate?: Locate,
+): S["Type"] => {
+  const result = SchemaParser.decodeUnknownResult(schema, STRICT)(value)
+  if (Result.isSuccess(result)) return result.success
+  const problems = problemsOf(schema, value)
+  throw new SpecError(file, locate === undefined ? problems : withPositions(problems, locate))
+}
+
+/** Decodes JSON text against `schema`; throws {@link SpecError} with every problem, each with line and column. */
+export const decodeJson = <S extends Schema.ConstraintDecoder<unknown>>(
+  schema: S,
+  text: string,
+  file: string,
+): S["Type"] => {
+  const parsed = readJson(text, file)
+  return decodeValue(schema, parsed.value, file, parsed.locate)
+}

@@ -1,0 +1,172 @@
+/**
+ * A strict JSON reader (RFC 8259) that knows where everything stands.
+ *
+ * `JSON.parse` gives no line of a syntax error in every Node version, silently keeps the last of two equal keys,
+ * and forgets positions; a spec is written by hand, so all three matter.
+ */
+import { child } from "./pointer.js"
+
+/** Line and column, both counted from 1; columns count UTF-16 units. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+export interface ParsedJson {
+  readonly value: unknown
+  /** Where the value at a JSON pointer starts (its key, for members of an object). */
+  readonly locate: (pointer: string) => Position | undefined
+}
+
+/** A syntax error: what was expected and what was found, and where. */
+export class JsonSyntaxError extends Error {
+  readonly position: Position
+  readonly pointer: string
+  readonly expected: string
+  readonly found: string
+
+  constructor(position: Position, pointer: string, expected: string, found: string) {
+    super(`line ${position.line}, column ${position.column}: expected ${expected}, found ${found}`)
+    this.name = "JsonSyntaxError"
+    this.position = position
+    this.pointer = pointer
+    this.expected = expected
+    this.found = found
+  }
+}
+
+const MAX_DEPTH = 200
+const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+// Control characters end a string: JSON wants them escaped.
+// oxlint-disable-next-line no-control-regex
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
+// oxlint-disable-next-line no-control-regex
+const STRING_END = /["\\\u0000-\u001f]/g
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
+
+const positionAt = (text: string, offset: number): Position => {
+  const before = text.slice(0, offset)
+  const line = before.split("\n").length
+  return { line, column: offset - before.lastIndexOf("\n") }
+}
+
+/** Reads one JSON document; throws {@link JsonSyntaxError}. */
+export const parseJson = (text: string): ParsedJson => {
+  const offsets = new Map<string, number>()
+  let at = text.startsWith("\uFEFF") ? 1 : 0
+
+  const fail = (pointer: string, expected: string, offset = at, found?: string): never => {
+    const end = offset >= text.length
+    throw new JsonSyntaxError(
+      positionAt(text, offset),
+      pointer,
+      expected,
+      found ??
+        (end ? "the end of the file" : JSON.stringify(String.fromCodePoint(text.codePointAt(offset)!))),
+    )
+  }
+  const skip = () => {
+    while (at < text.length && " \t\n\r".includes(text[at]!)) at++
+  }
+  const string = (pointer: string, expected: string): string => {
+    STRING.lastIndex = at
+    const match = STRING.exec(text)
+    if (match === null) {
+      if (text[at] !== '"') return fail(pointer, expected)
+      STRING_END.lastIndex = at + 1
+      let hit = STRING_END.exec(text)
+      while (hit?.[0] === "\\") {
+        ESCAPE.lastIndex = hit.index
+        if (!ESCAPE.test(text)) break
+        STRING_END.lastIndex = hit.index + 2
+        hit = STRING_END.exec(text)
+      }
+      const offset = hit?.index ?? text.length
+      return fail(
+        pointer,
+        hit?.[0] === "\\" ? "an escape such as \\n, \\\\ or \\u00e9" : "a closing quote",
+        offset,
+        hit === null ? undefined : JSON.stringify(text.slice(offset, offset + (hit[0] === "\\" ? 2 : 1))),
+      )
+    }
+    at = STRING.lastIndex
+    return JSON.parse(match[0]) as string
+  }
+  const object = (pointer: string, depth: number): unknown => {
+    const result: Record<string, unknown> = {}
+    at++
+    skip()
+    if (text[at] === "}") return (at++, result)
+    for (;;) {
+      skip()
+      const start = at
+      const key = string(pointer, text[at] === "}" ? "another key after the comma" : "a key in double quotes")
+      if (Object.hasOwn(result, key))
+        fail(pointer, "every key once", start, `the key ${JSON.stringify(key)} again`)
+      skip()
+      if (text[at] !== ":") fail(pointer, `':' after the key ${JSON.stringify(key)}`)
+      at++
+      const inner = child(pointer, key)
+      const value = read(inner, depth + 1)
+      offsets.set(inner, start)
+      Object.defineProperty(result, key, { value, enumerable: true, writable: true, configurable: true })
+      skip()
+      if (text[at] === "}") return (at++, result)
+      if (text[at] !== ",") fail(inner, "',' or '}'")
+      at++
+    }
+  }
+  const array = (pointer: string, depth: number): unknown => {
+    const result: unknown[] = []
+    at++
+    skip()
+    if (text[at] === "]") return (at++, result)
+    for (;;) {
+      const inner = child(pointer, result.length)
+      skip()
+      if (text[at] === "]") fail(pointer, "another value after the comma")
+      result.push(read(inner, depth + 1))
+      skip()
+      if (text[at] === "]") return (at++, result)
+      if (text[at] !== ",") fail(inner, "',' or ']'")
+      at++
+    }
+  }
+  const read = (pointer: string, depth: number): unknown => {
+    if (depth > MAX_DEPTH) fail(pointer, `at most ${MAX_DEPTH} levels of nesting`)
+    skip()
+    offsets.set(pointer, at)
+    const first = text[at]
+    if (first === "{") return object(pointer, depth)
+    if (first === "[") return array(pointer, depth)
+    if (first === '"') return string(pointer, "a string")
+    for (const [word, value] of [
+      ["true", true],
+      ["false", false],
+      ["null", null],
+    ] as const) {
+      if (text.startsWith(word, at)) {
+        at += word.length
+        return value
+      }
+    }
+    NUMBER.lastIndex = at
+    const match = NUMBER.exec(text)
+    if (match === null) return fail(pointer, "a JSON value")
+    const number = Number(match[0])
+    if (!Number.isFinite(number)) fail(pointer, "a number within the range of a double", at, match[0])
+    at = NUMBER.lastIndex
+    return number
+  }
+
+  const value = read("", 0)
+  skip()
+  if (at < text.length) fail("", "the end of the file")
+  return {
+    value,
+    locate: (pointer) => {
+      const offset = offsets.get(pointer)
+      return offset === undefined ? undefined : positionAt(text, offset)
+    },
+  }
+}
