@@ -1,0 +1,124 @@
+/** Finding runs: listing, the index, and what a person may type to name one. */
+import { readdir, stat } from "node:fs/promises"
+import { join } from "node:path"
+import { writeFileAtomic } from "../data/atomic.js"
+import { systemCode } from "../data/errors.js"
+import { RunError, runErrorFrom } from "./errors.js"
+import { readEvents, type StoredEvent } from "./events.js"
+import { lockHolder } from "./lock.js"
+import { readManifest } from "./manifest.js"
+
+/** running: a live process writes it. stopped: killed or interrupted, can be resumed. */
+export type RunStatus = "running" | "finished" | "stopped" | "failed"
+
+export interface RunSummary {
+  readonly id: string
+  readonly spec: string
+  readonly profile: string
+  readonly fingerprint: string
+  readonly started: string
+  readonly status: RunStatus
+  /** Optimiser steps of the last record; 0 before the first. */
+  readonly step: number
+}
+
+const statusOf = (events: readonly StoredEvent[], held: boolean): RunStatus => {
+  if (held) return "running"
+  const last = events.findLast((event) => event.type !== "notice")?.type
+  return last === "finished" || last === "failed" ? last : "stopped"
+}
+
+const directories = async (root: string): Promise<readonly string[]> => {
+  try {
+    const entries = await readdir(root, { withFileTypes: true })
+    return entries
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+      .map((entry) => entry.name)
+      .sort()
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return []
+    throw runErrorFrom(error, root, "listing the runs")
+  }
+}
+
+/** One run's state, from its manifest, events and lock. */
+export const summarizeRun = async (directory: string): Promise<RunSummary> => {
+  const { id, spec, profile, fingerprint, started } = await readManifest(join(directory, "manifest.json"))
+  const events = await readEvents(join(directory, "events.ndjson"))
+  const held = (await lockHolder(directory)) !== undefined
+  const step = events.findLast((event) => "step" in event)
+  return {
+    id,
+    spec,
+    profile,
+    fingerprint,
+    started,
+    status: statusOf(events, held),
+    step: step !== undefined && "step" in step ? step.step : 0,
+  }
+}
+
+/** Every run under `root`, oldest first. Folders that are no runs are left out. */
+export const listRuns = async (root: string): Promise<readonly RunSummary[]> => {
+  const runs: RunSummary[] = []
+  for (const name of await directories(root)) {
+    try {
+      runs.push(await summarizeRun(join(root, name)))
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error
+    }
+  }
+  return runs.sort((a, b) => (a.started < b.started ? -1 : a.started > b.started ? 1 : a.id < b.id ? -1 : 1))
+}
+
+/** Rewrite `index.ndjson` from the manifests; it can be deleted at any time. */
+export const rebuildIndex = async (root: string): Promise<void> => {
+  const lines: string[] = []
+  for (const name of await directories(root)) {
+    try {
+      const { id, spec, profile, fingerprint, started } = await readManifest(
+        join(root, name, "manifest.json"),
+      )
+      lines.push(JSON.stringify({ id, spec, profile, fingerprint, started }))
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error
+    }
+  }
+  try {
+    await writeFileAtomic(join(root, "index.ndjson"), lines.map((line) => `${line}\n`).join(""))
+  } catch (error) {
+    throw runErrorFrom(error, join(root, "index.ndjson"), "writing the index of runs")
+  }
+}
+
+const isRunDirectory = async (directory: string): Promise<boolean> =>
+  (await stat(join(directory, "manifest.json")).catch(() => undefined))?.isFile() === true
+
+/**
+ * The folder of the run a person names: a path, an id, the beginning or a part of exactly one id, or `latest`.
+ * @throws RunError `not-found` or `ambiguous`, naming what there is.
+ */
+export const resolveRun = async (root: string, name: string): Promise<string> => {
+  if (await isRunDirectory(name)) return name
+  const ids = await directories(root)
+  const there: string[] = []
+  for (const id of ids) if (await isRunDirectory(join(root, id))) there.push(id)
+  const latest = there.at(-1)
+  if (latest === undefined) {
+    throw new RunError("not-found", root, 'there are no runs here; make one with "repro run SPEC".')
+  }
+  if (name === "latest") return join(root, latest)
+  if (there.includes(name)) return join(root, name)
+  const starting = there.filter((id) => id.startsWith(name))
+  const matching = starting.length > 0 ? starting : there.filter((id) => name !== "" && id.includes(name))
+  const [only, ...more] = matching
+  if (only !== undefined && more.length === 0) return join(root, only)
+  if (only === undefined) {
+    throw new RunError("not-found", root, `no run is called "${name}"; the latest is ${latest}.`)
+  }
+  throw new RunError(
+    "ambiguous",
+    root,
+    `"${name}" names ${matching.length} runs: ${matching.slice(0, 5).join(", ")}; type more of the id, or "latest".`,
+  )
+}

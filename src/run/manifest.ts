@@ -1,0 +1,116 @@
+/** `manifest.json`: what a run is. Written once, when the run is made. */
+import { createHash } from "node:crypto"
+import { readFile } from "node:fs/promises"
+import { RunError, runErrorFrom } from "./errors.js"
+import type { Json } from "./events.js"
+import type { Provenance } from "./provenance.js"
+
+/** One respect in which a run's experiment is not the published one. */
+export interface Difference {
+  /** What it concerns, for example "data", "model", "training". */
+  readonly subject: string
+  /** JSON pointer into the experiment. */
+  readonly pointer: string
+  /** Value of the published experiment; null when it has none. */
+  readonly published: Json
+  /** Value of this run; null when it has none. */
+  readonly run: Json
+}
+
+export interface RunManifest {
+  readonly format: "repro-run"
+  readonly version: 1
+  readonly id: string
+  /** Id of the experiment. */
+  readonly spec: string
+  readonly profile: string
+  /** Fingerprint of the experiment with the profile applied. */
+  readonly fingerprint: string
+  /** ISO time. */
+  readonly started: string
+  /** The spec file as it was given, byte for byte, and its SHA-256. */
+  readonly source: { readonly text: string; readonly sha256: string }
+  /** The experiment with the profile applied. */
+  readonly experiment: Json
+  readonly plan: Json
+  /** What differs from the published experiment; empty for a run as published. */
+  readonly differences: readonly Difference[]
+  readonly provenance: Provenance
+}
+
+/** What a caller gives; the rest of the manifest is filled in. */
+export interface ManifestInput {
+  readonly spec: string
+  readonly profile: string
+  readonly fingerprint: string
+  readonly specText: string
+  readonly experiment: Json
+  readonly plan: Json
+  readonly differences: readonly Difference[]
+  readonly provenance: Provenance
+}
+
+/** `20260131T142530Z-mdlm_eos-laptop-1a2b3c4d`: sorts by time, says what it is. */
+export const runId = (
+  started: Date,
+  { spec, profile, fingerprint }: Pick<ManifestInput, "spec" | "profile" | "fingerprint">,
+): string => {
+  const time = started
+    .toISOString()
+    .replace(/\.\d+Z$/, "Z")
+    .replace(/[-:]/g, "")
+  const short = fingerprint.replace(/^.*[:/]/, "").slice(0, 8)
+  return [time, spec, profile, short].map((part) => part.replace(/[^A-Za-z0-9._-]+/g, "_")).join("-")
+}
+
+export const makeManifest = (id: string, started: Date, input: ManifestInput): RunManifest => ({
+  format: "repro-run",
+  version: 1,
+  id,
+  spec: input.spec,
+  profile: input.profile,
+  fingerprint: input.fingerprint,
+  started: started.toISOString(),
+  source: {
+    text: input.specText,
+    sha256: createHash("sha256").update(input.specText).digest("hex"),
+  },
+  experiment: input.experiment,
+  plan: input.plan,
+  differences: input.differences,
+  provenance: input.provenance,
+})
+
+const REQUIRED = ["id", "spec", "profile", "fingerprint", "started"] as const
+
+/** @throws RunError `not-found`, or `damaged` when it is not the manifest of a run. */
+export const readManifest = async (path: string): Promise<RunManifest> => {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw runErrorFrom(error, path, "reading the run's manifest")
+  })
+  let value: Partial<RunManifest>
+  try {
+    value = JSON.parse(text) as Partial<RunManifest>
+  } catch (error) {
+    throw new RunError("damaged", path, "it is not JSON; restore it from a copy of the run.", error)
+  }
+  if (value?.format !== "repro-run") {
+    throw new RunError("damaged", path, 'its "format" is not "repro-run"; it belongs to another program.')
+  }
+  if (value.version !== 1) {
+    throw new RunError(
+      "damaged",
+      path,
+      `its version is ${JSON.stringify(value.version)}, this program reads 1; use the version that wrote it.`,
+    )
+  }
+  const missing = REQUIRED.find((key) => typeof value[key] !== "string")
+  if (missing !== undefined || !Array.isArray(value.differences) || value.source === undefined) {
+    throw new RunError(
+      "damaged",
+      path,
+      `"${missing ?? (value.source === undefined ? "source" : "differences")}" is missing; restore it from a copy of the run.`,
+    )
+  }
+  return value as RunManifest
+}
