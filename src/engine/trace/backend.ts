@@ -66,6 +66,7 @@ export class TraceBackend extends KernelBackend {
   }
 
   override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    refuseRandom()
     const type: TensorType = { dtype: dtypeOf(dtype), shape }
     const host = (values ?? new Float32Array(sizeOf(shape))) as ArrayLike<number>
     const value = this.building.constant(host, type)
@@ -123,6 +124,22 @@ export class TraceBackend extends KernelBackend {
   override dispose(): void {
     this.#entries.clear()
   }
+}
+
+/**
+ * tfjs draws random numbers on the host and writes them like any constant, so a trace would freeze one draw
+ * for ever. The names of the open operation scopes tell such a write from others.
+ */
+const refuseRandom = (): void => {
+  const { scopeStack } = (engine() as unknown as { state: { scopeStack: readonly { name: string }[] } }).state
+  const drawing = scopeStack.find(({ name }) =>
+    /^(rand|random\w*|dropout|truncatedNormal|multinomial)__op$/.test(name),
+  )
+  if (drawing === undefined) return
+  const name = drawing.name.replace("__op", "")
+  throw new TraceError(
+    `${name} draws random numbers inside a traced function and would be frozen; draw on the host and pass the numbers as an input`,
+  )
 }
 
 const READ_MESSAGE =

@@ -64,8 +64,10 @@ const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank :
 
 const composite =
   <K extends Op>(op: K, names: readonly string[], attrs: (call: Call) => OpAttributes[K]): Rule =>
-  (call) =>
-    call.graph.opMany(op, names.map(call.in), attrs(call))
+  (call) => {
+    const outputs = call.graph.opMany(op, names.map(call.in), attrs(call))
+    return outputs.length === 1 ? outputs[0]! : outputs
+  }
 
 const RULES: Readonly<Record<string, Rule>> = {
   Identity: (c) => c.in("x"),
