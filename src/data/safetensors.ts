@@ -242,7 +242,7 @@ const parseHeader = (json: Uint8Array, fileSize: number, subject: string): Heade
 
 const typed = ({ dtype, shape, begin, end }: Entry, bytes: Uint8Array): StoredTensor => {
   const { BYTES_PER_ELEMENT: width } = ARRAYS[dtype]
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes)
   return {
     dtype,
     shape,

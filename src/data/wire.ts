@@ -292,7 +292,9 @@ const readVarint = (bytes: Uint8Array, start: number): [bits: bigint, next: numb
  * The fields of a message, in order; nothing is copied.
  * @throws WireError where the bytes are not a message.
  */
-export function* readWire(bytes: Uint8Array): Generator<WireField> {
+export function* readWire(message: Uint8Array): Generator<WireField> {
+  // A plain array: the slices of a Node Buffer would share memory instead of being copies.
+  const bytes = new Uint8Array(message.buffer, message.byteOffset, message.byteLength)
   const none = bytes.subarray(0, 0)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const need = (at: number, size: number, field: number): void => {

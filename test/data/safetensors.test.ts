@@ -160,6 +160,7 @@ test("tensors at odd offsets are readable", async (t) => {
   // A header of odd length, as other writers may produce.
   const file = raw('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', [0, 0, 0, 0x40])
   t.same([...(decodeSafetensors(file).tensors.get("a")?.data ?? [])], [2])
+  t.same([...(decodeSafetensors(Buffer.from(file)).tensors.get("a")?.data ?? [])], [2], "in a Buffer too")
 })
 
 test("half precision", async (t) => {
