@@ -39,6 +39,10 @@ const Files = Schema.Struct({
   kind: Schema.Literal("files"),
   train: Schema.Array(Schema.String).annotate({ description: "Training shards (file: paths)." }),
   validation: Schema.Array(Schema.String).annotate({ description: "Validation shards (file: paths)." }),
+  sha256: Schema.optionalKey(Schema.Record(Schema.String, Sha256)).annotate({
+    description:
+      "Digest of each shard by its path as written above; paths never enter the fingerprint, digests do.",
+  }),
 }).annotate({ description: "Token shards already on disk." })
 
 export const Corpus = Schema.Union([ParameterGolf, Speeches, Files])
@@ -48,6 +52,9 @@ export const Tokenizer = Schema.Struct({
   id: Identifier.annotate({ description: "Name of the tokenizer, for example sp1024." }),
   model: Schema.String.annotate({
     description: "SentencePiece model: 'corpus' (published beside the shards), 'embedded', or a file: path.",
+  }),
+  sha256: Schema.optionalKey(Sha256).annotate({
+    description: "Digest of the model file, checked when given.",
   }),
   vocabSize: Count.annotate({ description: "Number of pieces that the model may predict." }),
   boundaryId: Natural.annotate({

@@ -6,10 +6,26 @@ const Mdlm = Schema.Struct({
   kind: Schema.Literal("mdlm"),
   layers: Count,
   width: Count,
-  heads: Count,
+  heads: Count.annotate({ description: "Attention heads; the head width is width / heads." }),
+  kvHeads: Schema.optionalKey(Count).annotate({
+    description: "Key and value heads of grouped-query attention; as many as heads when absent.",
+  }),
   mlpRatio: Positive.annotate({ description: "Hidden width of the MLP divided by the width." }),
+  mlpBias: Schema.optionalKey(Schema.Boolean).annotate({
+    description: "Biases in both MLP layers; false when absent.",
+  }),
   tableRows: Count.annotate({ description: "Rows of the embedding and head tables, padding rows included." }),
-  attention: Schema.Literals(["bidirectional", "causal"]),
+  headBias: Schema.optionalKey(Schema.Boolean).annotate({
+    description: "A bias on the output logits; false when absent.",
+  }),
+  attention: Schema.Literals(["bidirectional", "causal"]).annotate({
+    description:
+      "bidirectional: every position sees every position. causal: only itself and those before it.",
+  }),
+  modulation: Schema.optionalKey(Schema.Literals(["scale-shift", "gated"])).annotate({
+    description:
+      "scale-shift (when absent): AdaLN makes scale and shift before attention and MLP, as in PR #1241. gated: also a gate after each, and a modulated norm before the head (six vectors a block), as in PR #820.",
+  }),
   conditioning: Schema.Union([
     Schema.Struct({
       kind: Schema.Literal("sigma"),
@@ -17,6 +33,9 @@ const Mdlm = Schema.Struct({
         description: "Sinusoid frequencies; the embedding has twice as many entries, sines first.",
       }),
       hidden: Count.annotate({ description: "Hidden width of the conditioning MLP." }),
+      output: Schema.optionalKey(Count).annotate({
+        description: "Width of the conditioning vector; twice the frequencies when absent.",
+      }),
     }),
     Schema.Struct({ kind: Schema.Literal("none") }),
   ]).annotate({ description: "Noise-level conditioning. 'none' feeds sigma = 0 through the same path." }),
@@ -33,6 +52,12 @@ const Gpt = Schema.Struct({
   width: Count,
   heads: Count,
   kvHeads: Count,
+  tableRows: Schema.optionalKey(Count).annotate({
+    description: "Rows of the tied embedding table; the tokenizer's vocabulary when absent.",
+  }),
+  attention: Schema.optionalKey(Schema.Literals(["causal", "bidirectional"])).annotate({
+    description: "causal when absent; bidirectional for masked diffusion with this network.",
+  }),
   mlpRatio: Positive,
   ropeBase: Positive,
   logitSoftcap: NonNegative.annotate({

@@ -13,6 +13,9 @@ const AdamW = Schema.Struct({
 const Muon = Schema.Struct({
   kind: Schema.Literal("muon"),
   learningRate: Positive.annotate({ description: "Learning rate of the block matrices." }),
+  embeddingLearningRate: Schema.optionalKey(Positive).annotate({
+    description: "Learning rate of the embedding and head tables; that of `rest` when absent.",
+  }),
   momentum: Proportion,
   momentumWarmup: Schema.optionalKey(Schema.Struct({ from: Proportion, steps: Count })).annotate({
     description: "Momentum rises linearly from `from` to `momentum` over `steps`.",
@@ -31,7 +34,9 @@ export type MuonOptimizer = typeof Muon.Type
 
 export const LearningRateSchedule = Schema.Struct({
   warmup: Natural.annotate({ description: "Steps of linear warm-up: factor (s+1)/warmup." }),
-  warmdown: Natural.annotate({ description: "Steps of decay at the end of each group." }),
+  warmdown: Natural.annotate({
+    description: "Steps of decay at the end of each group; at the end of the run when restart is false.",
+  }),
   shape: Schema.Literals(["cosine", "linear"]),
   floor: Proportion.annotate({ description: "Factor at the end of the decay." }),
   restart: Schema.Boolean.annotate({

@@ -1,0 +1,50 @@
+/** JSON Merge Patch (RFC 7396): objects merge, null removes, everything else (lists too) replaces. */
+import { child } from "./pointer.js"
+
+type Json = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const define = (target: Record<string, unknown>, key: string, value: unknown): void => {
+  Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true })
+}
+
+/** `target` with `patch` applied; neither is changed. */
+export const mergePatch = (target: unknown, patch: unknown): unknown => {
+  if (!isObject(patch)) return patch
+  const result: Record<string, unknown> = {}
+  if (isObject(target)) {
+    for (const [key, value] of Object.entries(target))
+      if (patch[key] !== null || !Object.hasOwn(patch, key)) define(result, key, value)
+  }
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) continue
+    define(result, key, mergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value))
+  }
+  return result
+}
+
+/** One place where two documents differ; an absent value is undefined. */
+export interface Difference {
+  readonly pointer: string
+  readonly before: unknown
+  readonly after: unknown
+}
+
+/** The smallest places where two JSON documents differ. Lists of equal length are compared item by item. */
+export const differencesOf = (before: unknown, after: unknown, pointer = ""): readonly Difference[] => {
+  if (isObject(before) && isObject(after)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    return keys.flatMap((key) =>
+      differencesOf(
+        Object.hasOwn(before, key) ? before[key] : undefined,
+        Object.hasOwn(after, key) ? after[key] : undefined,
+        child(pointer, key),
+      ),
+    )
+  }
+  if (Array.isArray(before) && Array.isArray(after) && before.length === after.length)
+    return before.flatMap((item: unknown, index) => differencesOf(item, after[index], child(pointer, index)))
+  return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ pointer, before, after }]
+}

@@ -1,0 +1,87 @@
+/** Sweeps: one experiment at every point of a grid, for several seeds. */
+import * as Schema from "effect/Schema"
+import { Identifier, Natural } from "./common.js"
+import { keysOf, valueAt } from "./pointer.js"
+
+const Axis = Schema.Struct({
+  name: Identifier.annotate({ description: "Short name, used in cell names and as a column heading." }),
+  pointer: Schema.String.check(
+    Schema.isPattern(/^(\/([^~/]|~[01])+)+$/, {
+      expected: "a JSON pointer into the experiment, for example /model/heads",
+    }),
+  ).annotate({ description: "JSON pointer of the value that varies, for example /model/heads." }),
+  values: Schema.NonEmptyArray(Schema.Json).annotate({ description: "The values that it takes." }),
+}).annotate({ description: "One dimension of the grid." })
+
+export const Sweep = Schema.Struct({
+  grid: Schema.NonEmptyArray(Axis).annotate({
+    description: "Every combination of the axes' values is one cell.",
+  }),
+  seeds: Schema.NonEmptyArray(Natural).annotate({
+    description: "Each cell is run once with each of these seeds.",
+  }),
+  streams: Schema.Literals(["paired", "independent"]).annotate({
+    description:
+      "paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.",
+  }),
+}).annotate({ description: "Runs of this experiment over a grid of values and seeds." })
+export type Sweep = typeof Sweep.Type
+
+export interface SweepCell {
+  /** For example `heads=4,seed=0`. */
+  readonly name: string
+  readonly settings: readonly { readonly name: string; readonly pointer: string; readonly value: unknown }[]
+  /** The seed of the sweep that this cell belongs to; cells of equal seed pair. */
+  readonly seed: number
+  /** The seed that the run uses: equal to `seed` for paired streams. */
+  readonly runSeed: number
+}
+
+/** Every cell, seeds varying fastest. */
+export const cellsOf = (sweep: Sweep): readonly SweepCell[] => {
+  let points: SweepCell["settings"][] = [[]]
+  for (const { name, pointer, values } of sweep.grid)
+    points = points.flatMap((point) => values.map((value) => [...point, { name, pointer, value }]))
+  return points.flatMap((settings, index) =>
+    sweep.seeds.map((seed) => ({
+      name: [
+        ...settings.map(
+          ({ name, value }) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+        ),
+        `seed=${seed}`,
+      ].join(","),
+      settings,
+      seed,
+      runSeed: sweep.streams === "paired" ? seed : seed + 1_000_003 * index,
+    })),
+  )
+}
+
+/** A copy of `document` with `value` at `pointer`; the place must be there already, or be a new key of an object. */
+const withValue = (document: unknown, keys: readonly string[], value: unknown): unknown => {
+  const [key, ...rest] = keys
+  if (key === undefined) return value
+  if (Array.isArray(document))
+    return document.map((item: unknown, index) =>
+      String(index) === key ? withValue(item, rest, value) : item,
+    )
+  if (typeof document !== "object" || document === null) return document
+  const inner = Object.hasOwn(document, key) ? (document as Record<string, unknown>)[key] : undefined
+  return { ...document, [key]: withValue(inner, rest, value) }
+}
+
+/** The cell's experiment as a JSON document, not yet decoded. */
+export const applyCell = (document: unknown, cell: SweepCell): unknown => {
+  const at = [...cell.settings, { pointer: "/training/seed", value: cell.runSeed }]
+  return at.reduce((whole, { pointer, value }) => withValue(whole, keysOf(pointer), value), document)
+}
+
+/** Whether the parent of `pointer` is there, so that a value can be set. */
+export const canSet = (document: unknown, pointer: string): boolean => {
+  const parent = valueAt(document, pointer.slice(0, pointer.lastIndexOf("/")))
+  return (
+    typeof parent === "object" &&
+    parent !== null &&
+    (!Array.isArray(parent) || Object.hasOwn(parent, keysOf(pointer).at(-1) ?? ""))
+  )
+}
