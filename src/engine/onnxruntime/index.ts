@@ -121,7 +121,7 @@ const feedsOf = (ort: Ort, graph: Graph, feeds: HostTensors): Record<string, Ort
         "this is a fault of the caller",
       )
     }
-    out[name] = tensorOf(ort, type.dtype, { shape: type.shape, data: tensor.data })
+    out[`in/${name}`] = tensorOf(ort, type.dtype, { shape: type.shape, data: tensor.data })
   }
   return out
 }
@@ -179,7 +179,7 @@ const makeTrainer = async (
       const feeds = feedsOf(ort, chosen, flat)
       const fetches: Record<string, OrtTensor | null> = { "out/loss": null, "out/gradNorm": null }
       for (const { name } of held) {
-        feeds[name] = current[name]!.ort
+        feeds[`in/${name}`] = current[name]!.ort
         if (written.has(name)) fetches[`out/${name}`] = next[name]!.ort
         else next[name] = current[name]!
       }
@@ -227,13 +227,13 @@ const makeEvaluator = async (
   const initializers = held.map(({ name, value }): OnnxInitializer => {
     const { dtype, shape } = graph.nodes[value.node]!.outputs[value.output]!
     const { data } = parameters[name]!
-    return { name, element: dtype, shape, raw: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
+    return { name: `in/${name}`, element: dtype, shape, raw: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
   })
   const session = await open(
     embed
       ? {
           ...model,
-          inputs: model.inputs.filter((i) => !held.some((h) => h.name === i.name)),
+          inputs: model.inputs.filter((i) => !held.some((h) => `in/${h.name}` === i.name)),
           initializers: [...model.initializers, ...initializers],
         }
       : model,
@@ -242,7 +242,7 @@ const makeEvaluator = async (
   if (!embed) {
     for (const { name, value } of held) {
       const { dtype, shape } = graph.nodes[value.node]!.outputs[value.output]!
-      fixed[name] = tensorOf(ort, dtype, { shape, data: parameters[name]!.data })
+      fixed[`in/${name}`] = tensorOf(ort, dtype, { shape, data: parameters[name]!.data })
     }
   }
   return {

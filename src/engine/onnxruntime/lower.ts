@@ -64,7 +64,7 @@ export class Lowering {
   }
 
   fresh(): string {
-    return `t${this.#fresh++}`
+    return `:${this.#fresh++}`
   }
 
   /** Adds an ONNX node and gives the name of its first output. */
@@ -104,7 +104,7 @@ export class Lowering {
     const key = raw.length <= 256 ? `${element}[${shape}]${Buffer.from(raw).toString("base64")}` : undefined
     const known = key === undefined ? undefined : this.#constants.get(key)
     if (known !== undefined) return known
-    const name = `c${this.#fresh++}`
+    const name = `:c${this.#fresh++}`
     this.initializers.push({ name, element, shape, raw })
     if (key !== undefined) this.#constants.set(key, name)
     return name
@@ -167,7 +167,7 @@ const like = (l: Lowering, node: Node, value: number): string =>
   l.scalar(value, l.type(node.inputs[0]!).dtype)
 
 const RULES: Rules = {
-  input: (_, node) => node.attrs.name,
+  input: (_, node) => `in/${node.attrs.name}`,
   constant: (l, node) => {
     const { dtype, shape } = node.outputs[0]!
     const { data } = node.attrs
@@ -333,7 +333,7 @@ const ONE_HOT_SEGMENTS = 4096
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
-/** Lowers a whole graph. Outputs are named `out/<name>` so that they never collide with inputs. */
+/** Lowers a whole graph. Inputs are named `in/<name>` and outputs `out/<name>`. */
 export const lowerToOnnx = (graph: Graph, options: LowerOptions): OnnxModel => {
   const l = new Lowering(graph, options)
   for (const node of graph.nodes) {
@@ -356,7 +356,7 @@ export const lowerToOnnx = (graph: Graph, options: LowerOptions): OnnxModel => {
   })
   const inputs = graph.inputs.map(({ name, value }) => {
     const { dtype, shape } = l.type(value)
-    return { name, element: dtype, shape }
+    return { name: `in/${name}`, element: dtype, shape }
   })
   return { name: graph.name, nodes: l.nodes, inputs, outputs, initializers: l.initializers }
 }
