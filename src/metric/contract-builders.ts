@@ -169,10 +169,12 @@ export const contractOf = (evaluation: EvaluationShape, context: ContractContext
       alignment: evaluation.windows.alignment,
       tail: "tail" in evaluation ? evaluation.tail : "dropped",
     },
-    bos: { ...(free ? FREE : CHARGED), denominator: counted },
-    eos: ABSENT,
-    pad: documents ? FREE : ABSENT,
-    mask: ABSENT,
+    specials: {
+      bos: { ...(free ? FREE : CHARGED), denominator: counted },
+      eos: ABSENT,
+      pad: documents ? FREE : ABSENT,
+      mask: ABSENT,
+    },
     sideInformation: [
       ...(free ? (["boundary-positions"] as const) : []),
       ...(documents ? (["document-lengths"] as const) : []),
@@ -215,10 +217,7 @@ export const canonicalContract = (): Contract => ({
     source: "parameter-golf manifest (tokens) and training logs (bytes)",
   },
   window: NOT_STATED,
-  bos: CHARGED,
-  eos: ABSENT,
-  pad: ABSENT,
-  mask: ABSENT,
+  specials: { bos: CHARGED, eos: ABSENT, pad: ABSENT, mask: ABSENT },
   sideInformation: [],
   data: {
     dataset: FINEWEB_SP1024.dataset,

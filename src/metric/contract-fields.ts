@@ -192,6 +192,14 @@ export const Inclusion = Schema.Struct({
 })
 export type Inclusion = typeof Inclusion.Type
 
+export const Specials = Schema.Struct({
+  bos: stated(Inclusion),
+  eos: stated(Inclusion),
+  pad: stated(Inclusion),
+  mask: stated(Inclusion),
+}).annotate({ description: "Special tokens in numerator and denominator." })
+export type Specials = typeof Specials.Type
+
 export const SIDE_INFORMATION = [
   "boundary-positions",
   "document-lengths",

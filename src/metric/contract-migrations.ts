@@ -1,5 +1,5 @@
 /** The contract's changelog, and how contracts of older forms are brought to the present one. */
-import { CONTRACT_VERSION } from "./contract.js"
+import { CONTRACT_VERSION, NOT_STATED } from "./contract.js"
 
 export interface ContractChange {
   readonly version: number
@@ -13,6 +13,16 @@ export const CONTRACT_CHANGELOG: readonly ContractChange[] = [
     version: 1,
     change:
       "First form: nineteen semantic fields, each of which may be 'not stated'; bos, eos, pad and mask are fields of their own.",
+  },
+  {
+    version: 2,
+    change: "bos, eos, pad and mask move into one field, specials; their meaning is unchanged.",
+    migrate: ({ bos, eos, pad, mask, ...rest }) => ({
+      ...rest,
+      specials: [bos, eos, pad, mask].every((inclusion) => inclusion === NOT_STATED)
+        ? NOT_STATED
+        : { bos, eos, pad, mask },
+    }),
   },
 ]
 

@@ -10,7 +10,6 @@ import {
   DataPolicy,
   Denominator,
   Estimator,
-  Inclusion,
   NumeratorEvent,
   Precision,
   Quantity,
@@ -18,6 +17,7 @@ import {
   Seeds,
   Selection,
   SideInformation,
+  Specials,
   stated,
   TokenizerPolicy,
   UnitSchema,
@@ -27,7 +27,7 @@ import {
 export { NOT_STATED, type NotStated } from "./contract-fields.js"
 
 /** Version of the contract's form; see `contract-migrations.ts` for its changelog. */
-export const CONTRACT_VERSION = 1
+export const CONTRACT_VERSION = 2
 
 const semantic = {
   quantity: stated(Quantity),
@@ -37,10 +37,7 @@ const semantic = {
   estimator: stated(Estimator),
   denominator: stated(Denominator),
   window: stated(WindowPolicy),
-  bos: stated(Inclusion),
-  eos: stated(Inclusion),
-  pad: stated(Inclusion),
-  mask: stated(Inclusion),
+  specials: stated(Specials),
   sideInformation: stated(SideInformation),
   data: stated(DataPolicy),
   tokenizer: stated(TokenizerPolicy),

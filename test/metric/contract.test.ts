@@ -20,7 +20,7 @@ const context: ContractContext = {
 const windows = { length: 2048, count: 500, alignment: "raw-stream" } as const
 const elbo = contractOf({ kind: "discrete-elbo", windows, steps: 128, draws: 1, seed: 7 }, context)
 
-t.test("every builder yields a contract that its own schema accepts", (t) => {
+t.test("every builder yields a contract that its own schema accepts", (test) => {
   const decode = Schema.decodeUnknownSync(Contract)
   const built = [
     elbo,
@@ -33,61 +33,69 @@ t.test("every builder yields a contract that its own schema accepts", (t) => {
     contractOf({ kind: "autoregressive", windows, tail: "C" }, context),
     contractOf({ kind: "autoregressive", windows, stride: 64, tail: "C" }, context),
   ]
-  for (const contract of built) t.same(decode(JSON.parse(JSON.stringify(contract))), contract)
-  t.equal(new Set(built.map(contractDigest)).size, built.length, "no two of them mean the same")
-  t.end()
+  for (const contract of built) test.same(decode(JSON.parse(JSON.stringify(contract))), contract)
+  test.equal(new Set(built.map(contractDigest)).size, built.length, "no two of them mean the same")
+  test.end()
 })
 
-t.test("bound kinds and free positions follow from the evaluation", (t) => {
-  t.equal(elbo.bound, "upper-bound")
-  t.same(elbo.sideInformation, ["boundary-positions"])
-  t.equal(elbo.event, "maskable-targets")
+t.test("bound kinds and free positions follow from the evaluation", (test) => {
+  test.equal(elbo.bound, "upper-bound")
+  test.same(elbo.sideInformation, ["boundary-positions"])
+  test.equal(elbo.event, "maskable-targets")
   const causal = contractOf({ kind: "autoregressive", windows, stride: 64, tail: "C" }, context)
-  t.equal(causal.bound, "exact")
-  t.same(causal.sideInformation, [], "a causal model predicts boundary tokens like any other")
+  test.equal(causal.bound, "exact")
+  test.same(causal.sideInformation, [], "a causal model predicts boundary tokens like any other")
   const documents = contractOf(
     { kind: "any-order", windows: { ...windows, alignment: "document-chunks" }, draws: 1, seed: 0 },
     { ...context, boundary: "maskable" },
   )
-  t.same(documents.sideInformation, ["document-lengths"], "PAD tells the receiver the length")
-  t.end()
+  test.same(documents.sideInformation, ["document-lengths"], "PAD tells the receiver the length")
+  test.end()
 })
 
-t.test("the digest sees meaning and no prose", (t) => {
+t.test("the digest sees meaning and no prose", (test) => {
   const digest = contractDigest(elbo)
-  t.match(digest, /^c1:[0-9a-f]{64}$/)
-  t.equal(contractDigest({ ...elbo, title: "Another title", hazards: ["one"], citations: ["two"] }), digest)
+  test.match(digest, /^c1:[0-9a-f]{64}$/)
+  test.equal(
+    contractDigest({ ...elbo, title: "Another title", hazards: ["one"], citations: ["two"] }),
+    digest,
+  )
   if (typeof elbo.denominator === "string") throw new Error("the builder states the denominator")
-  t.equal(
+  test.equal(
     contractDigest({ ...elbo, denominator: { ...elbo.denominator, source: "elsewhere" } as never }),
     digest,
   )
   const reversed = Object.fromEntries(Object.entries(elbo).reverse()) as typeof elbo
-  t.equal(contractDigest(reversed), digest, "key order is no meaning")
+  test.equal(contractDigest(reversed), digest, "key order is no meaning")
   for (const field of SEMANTIC_FIELDS) {
     if (elbo[field] === NOT_STATED) continue
-    t.not(contractDigest({ ...elbo, [field]: NOT_STATED }), digest, `${field} is part of the meaning`)
+    test.not(contractDigest({ ...elbo, [field]: NOT_STATED }), digest, `${field} is part of the meaning`)
   }
-  t.end()
+  test.end()
 })
 
-t.test("every field may be 'not stated'", (t) => {
+t.test("every field may be 'not stated'", (test) => {
   const blank = Object.fromEntries(SEMANTIC_FIELDS.map((field) => [field, NOT_STATED]))
   const contract = Schema.decodeUnknownSync(Contract)({ version: CONTRACT_VERSION, ...blank })
-  t.equal(contract.bound, NOT_STATED)
-  t.end()
+  test.equal(contract.bound, NOT_STATED)
+  test.end()
 })
 
-t.test("the changelog names every version once, in order", (t) => {
-  t.same(
+t.test("the changelog names every version once, in order", (test) => {
+  test.same(
     CONTRACT_CHANGELOG.map((entry) => entry.version),
     Array.from({ length: CONTRACT_VERSION }, (_, i) => i + 1),
   )
-  t.same(migrateContract({ ...elbo }), elbo)
-  t.throws(() => migrateContract({ ...elbo, version: CONTRACT_VERSION + 1 }), {
+  test.same(migrateContract({ ...elbo }), elbo)
+  test.throws(() => migrateContract({ ...elbo, version: CONTRACT_VERSION + 1 }), {
     name: "ContractVersionError",
   })
-  t.throws(() => migrateContract({ ...elbo, version: undefined }), { name: "ContractVersionError" })
-  t.equal(migrateContract("not stated"), "not stated")
-  t.end()
+  test.throws(() => migrateContract({ ...elbo, version: undefined }), { name: "ContractVersionError" })
+  test.equal(migrateContract("not stated"), "not stated")
+  const { specials, ...rest } = elbo
+  if (specials === NOT_STATED) throw new Error("the builder states the special tokens")
+  test.same(migrateContract({ ...rest, version: 1, ...specials }), elbo, "version 1 had four fields for them")
+  const silent = { bos: NOT_STATED, eos: NOT_STATED, pad: NOT_STATED, mask: NOT_STATED }
+  test.same(migrateContract({ ...rest, version: 1, ...silent }), { ...elbo, specials: NOT_STATED })
+  test.end()
 })
