@@ -5,16 +5,14 @@ import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
 import type { Provenance } from "./provenance.js"
 
-/** One respect in which a run's experiment is not the published one. */
+/** One place where a run's experiment is not the published one; an absent value is left out. */
 export interface Difference {
-  /** What it concerns, for example "data", "model", "training". */
-  readonly subject: string
   /** JSON pointer into the experiment. */
   readonly pointer: string
-  /** Value of the published experiment; null when it has none. */
-  readonly published: Json
-  /** Value of this run; null when it has none. */
-  readonly run: Json
+  /** Value of the published experiment. */
+  readonly paper?: unknown
+  /** Value of this run. */
+  readonly profile?: unknown
 }
 
 export interface RunManifest {

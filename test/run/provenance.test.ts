@@ -12,8 +12,11 @@ const executor = { name: "tfjs", version: "4.22.0", precision: "fp32", device: "
 
 test("outside a repository there is no commit, and nothing private anywhere", async (t) => {
   const folder = await temporary(t)
-  const now = (): Date => new Date(Date.UTC(2026, 0, 31))
-  const provenance = await collectProvenance(join(folder, "a.json"), executor, now)
+  const provenance = await collectProvenance(
+    join(folder, "a.json"),
+    executor,
+    () => new Date(Date.UTC(2026, 0, 31)),
+  )
   t.same(provenance.spec, { file: "a.json", commit: null, modified: null })
   t.equal(provenance.node, process.version)
   t.equal(provenance.collected, "2026-01-31T00:00:00.000Z")

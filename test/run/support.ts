@@ -11,7 +11,7 @@ export const input: ManifestInput = {
   specText: '{ "id": "mdlm_eos" }\n',
   experiment: { id: "mdlm_eos" },
   plan: { steps: 3 },
-  differences: [{ subject: "data", pointer: "/data/corpus", published: "fineweb", run: "speeches" }],
+  differences: [{ pointer: "/data/corpus/kind", paper: "parameter-golf", profile: "speeches" }],
   provenance: {
     repro: "0.1.0",
     spec: { file: "mdlm_eos.json", commit: null, modified: null },

@@ -1,0 +1,38 @@
+/** The table's rows as CSV (RFC 4180): CRLF, fields quoted where needed, numbers at full precision. */
+import type { ResultsTable, TableRow } from "../table.js"
+
+const COLUMNS: readonly (readonly [string, (row: TableRow) => string | number | null | undefined])[] = [
+  ["id", (row) => row.id],
+  ["group", (row) => row.group],
+  ["label", (row) => row.label],
+  ["mark", (row) => row.mark],
+  ["quantity", (row) => row.quantity],
+  ["unit", (row) => row.unit],
+  ["value", (row) => row.value],
+  ["bound_kind", (row) => row.boundKind],
+  ["interval_low", (row) => row.interval?.low],
+  ["interval_high", (row) => row.interval?.high],
+  ["interval_level", (row) => row.interval?.level],
+  ["interval_method", (row) => row.interval?.method],
+  ["denominator_kind", (row) => row.denominator?.kind],
+  ["denominator_total", (row) => row.denominator?.total],
+  ["denominator_unit", (row) => row.denominator?.unit],
+  ["estimator", (row) => row.estimator],
+  ["tokens", (row) => row.tokens],
+  ["bytes", (row) => row.bytes],
+  ["contract", (row) => row.contractId],
+  ["notes", (row) => row.notes.join(" ")],
+]
+
+/** One field; missing values are empty. */
+export const csvField = (value: string | number | null | undefined): string => {
+  const text = value === null || value === undefined ? "" : String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+export const renderCsv = ({ header, rows }: ResultsTable): string => {
+  const names = ["experiment", "profile", "run", "fingerprint", ...COLUMNS.map(([name]) => name)]
+  const identity = [header.experiment, header.profile, header.run, header.fingerprint]
+  const lines = rows.map((row) => [...identity, ...COLUMNS.map(([, read]) => read(row))])
+  return [names, ...lines].map((line) => `${line.map(csvField).join(",")}\r\n`).join("")
+}
