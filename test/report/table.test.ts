@@ -11,7 +11,7 @@ import { makeTable, parseTable, TableError, type TableRow } from "../../src/repo
 import { rows, table } from "./example.js"
 
 const golden = (t: Test, name: string, text: string): void => {
-  const path = new URL(`golden/${name}`, import.meta.url)
+  const path = new URL(`golden/${name}.golden`, import.meta.url)
   if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(path, text)
   t.equal(text, readFileSync(path, "utf8"), name)
 }
