@@ -1,0 +1,17 @@
+/** What preparing data reports while it works; the display decides how to show it. */
+export type PrepareEvent =
+  | {
+      readonly kind: "download"
+      readonly url: string
+      readonly path: string
+      /** Bytes on disk so far, those of an earlier attempt included. */
+      readonly received: number
+      /** Undefined when the server does not say. */
+      readonly total: number | undefined
+    }
+  | { readonly kind: "downloaded"; readonly path: string; readonly bytes: number; readonly sha256: string }
+  | { readonly kind: "retry"; readonly url: string; readonly reason: string; readonly waitMs: number }
+  | { readonly kind: "reused"; readonly path: string }
+  | { readonly kind: "written"; readonly path: string; readonly tokens: number }
+
+export type OnPrepareEvent = (event: PrepareEvent) => void
