@@ -1,0 +1,136 @@
+/** Where data comes from: npm:, hf:, https: and file: sources, and the cache they are kept in. */
+import { mkdtemp, rename, rm, stat } from "node:fs/promises"
+import { homedir } from "node:os"
+import { dirname, isAbsolute, join, resolve } from "node:path"
+import { execa } from "execa"
+import { fileDigest } from "./digest.js"
+import { download, type DownloadRequest } from "./download.js"
+import { DataError } from "./errors.js"
+
+export type Source =
+  | { readonly kind: "npm"; readonly name: string; readonly version: string }
+  | { readonly kind: "hf"; readonly repository: string }
+  | { readonly kind: "https"; readonly url: string }
+  | { readonly kind: "file"; readonly path: string }
+
+/**
+ * Read a source as written in a spec; relative file: paths are taken from `base`.
+ * @throws DataError with the forms that are understood.
+ */
+export const parseSource = (text: string, base = process.cwd()): Source => {
+  const npm = /^npm:((?:@[a-z0-9._~-]+\/)?[a-z0-9._~-]+)@(\d+\.\d+\.\d+[A-Za-z0-9.+-]*)$/.exec(text)
+  if (npm !== null) return { kind: "npm", name: npm[1]!, version: npm[2]! }
+  const hf = /^hf:([A-Za-z0-9._-]+\/[A-Za-z0-9._-]+)$/.exec(text)
+  if (hf !== null) return { kind: "hf", repository: hf[1]! }
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return { kind: "https", url: text }
+  const file = /^file:(?:\/\/)?(.+)$/.exec(text)?.[1]
+  if (file !== undefined) return { kind: "file", path: isAbsolute(file) ? file : resolve(base, file) }
+  throw new DataError(
+    "invalid",
+    text,
+    "it is not a source; write npm:NAME@VERSION, hf:OWNER/REPOSITORY, https://... or file:PATH.",
+  )
+}
+
+/** Folder for downloaded and prepared data: REPRO_CACHE, or the platform's cache folder. */
+export const cacheDirectory = (
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string => {
+  if (env["REPRO_CACHE"]) return resolve(env["REPRO_CACHE"])
+  if (env["XDG_CACHE_HOME"]) return join(env["XDG_CACHE_HOME"], "repro")
+  if (platform === "darwin") return join(homedir(), "Library", "Caches", "repro")
+  if (platform === "win32") return join(env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"), "repro")
+  return join(homedir(), ".cache", "repro")
+}
+
+/** The npm registry for a package, from the user's own npm configuration. */
+export const npmRegistry = async (name: string): Promise<string> => {
+  const fromEnvironment = process.env["npm_config_registry"]
+  if (fromEnvironment) return fromEnvironment
+  const scope = /^(@[^/]+)\//.exec(name)?.[1]
+  const keys = [...(scope === undefined ? [] : [`${scope}:registry`]), "registry"]
+  const { stdout } = await execa("npm", ["config", "get", ...keys], { reject: false })
+  // One key prints its value, several print KEY=VALUE lines; unset ones are "undefined".
+  const values = stdout
+    .split("\n")
+    .map((line) => line.slice(line.startsWith("http") ? 0 : line.indexOf("=") + 1))
+  return values.find((value) => /^https?:\/\//.test(value)) ?? "https://registry.npmjs.org/"
+}
+
+export type FetchOptions = Omit<DownloadRequest, "url" | "path">
+
+/** Let npm itself fetch the tarball: it knows proxies and logins that a plain request does not. */
+const packWithNpm = async (
+  source: Source & { kind: "npm" },
+  path: string,
+  sha256?: string,
+): Promise<boolean> => {
+  const folder = await mkdtemp(join(dirname(path), "npm-pack-"))
+  try {
+    const { stdout, exitCode } = await execa(
+      "npm",
+      [
+        "pack",
+        `${source.name}@${source.version}`,
+        "--silent",
+        "--ignore-scripts",
+        "--pack-destination",
+        folder,
+      ],
+      { reject: false, cwd: folder, timeout: 300_000 },
+    )
+    const file = stdout.trim().split("\n").at(-1)
+    if (exitCode !== 0 || file === undefined || file === "") return false
+    const packed = join(folder, file)
+    if (sha256 !== undefined && (await fileDigest(packed)) !== sha256) return false
+    await rename(packed, path)
+    return true
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Fetch one npm tarball (never its dependencies) to `path`.
+ * @throws DataError as `download` does, when npm cannot fetch it either.
+ */
+export const fetchNpmTarball = async (
+  source: Source & { kind: "npm" },
+  path: string,
+  options: FetchOptions & { readonly registry?: string } = {},
+): Promise<void> => {
+  const { registry = await npmRegistry(source.name), ...rest } = options
+  const file = `${source.name.replace(/^@[^/]+\//, "")}-${source.version}.tgz`
+  const url = `${registry.replace(/\/+$/, "")}/${source.name}/-/${file}`
+  try {
+    await download({ ...rest, url, path })
+  } catch (error) {
+    const retry =
+      error instanceof DataError &&
+      (error.reason === "offline" || error.reason === "refused" || error.reason === "not-found")
+    if (!retry || options.registry !== undefined) throw error
+    if (!(await packWithNpm(source, path, options.sha256))) throw error
+  }
+}
+
+/** Address of a file in a hub dataset repository. HF_ENDPOINT overrides the hub. */
+export const hubUrl = (repository: string, revision: string, path: string): string => {
+  const endpoint = (process.env["HF_ENDPOINT"] ?? "https://huggingface.co").replace(/\/+$/, "")
+  return `${endpoint}/datasets/${repository}/resolve/${encodeURIComponent(revision)}/${path}`
+}
+
+/** Headers for the hub: HF_TOKEN where the user set one. */
+export const hubHeaders = (): Record<string, string> => {
+  const token = process.env["HF_TOKEN"]
+  return token ? { authorization: `Bearer ${token}` } : {}
+}
+
+/**
+ * Whether `path` is there and, when a digest is given, has it.
+ */
+export const isPresent = async (path: string, sha256?: string): Promise<boolean> => {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined || !found.isFile()) return false
+  return sha256 === undefined || (await fileDigest(path)) === sha256
+}
