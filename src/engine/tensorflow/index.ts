@@ -1,0 +1,251 @@
+/** The `tensorflow` executor: whole graphs as one TensorFlow function, through the library's C API, in this process. */
+import { ExecutorError } from "../errors.js"
+import type {
+  Evaluator,
+  Executor,
+  ExecutorOptions,
+  HostTensor,
+  HostTensors,
+  StepResult,
+  Trainer,
+  TrainPrograms,
+} from "../executor.js"
+import type { Graph } from "../ir.js"
+import { openApi, type TensorflowApi } from "./c-api.js"
+import { compareVersions, findLibrary } from "./find-library.js"
+import { TensorflowSession, type CompiledGraph, type Handle } from "./session.js"
+
+export { findLibrary, findLibraries, type TensorflowLibrary, type TensorflowMissing } from "./find-library.js"
+
+/** The oldest library whose C API and kernels are known to suffice. */
+const OLDEST_VERSION = "2.9.0"
+
+/** One layer's attention probabilities up to this size are kept for the backward pass. */
+const KEEP_ATTENTION_BYTES = 2 ** 30
+
+export interface TensorflowOptions extends ExecutorOptions {
+  /** The library or its folder, instead of looking for it. */
+  readonly library?: string
+  /** Attention probabilities of one node above this many bytes are computed again for the gradient; 0: always. */
+  readonly keepAttentionBytes?: number
+}
+
+/**
+ * Finds and opens the library and a context on the device asked for.
+ * @throws ExecutorError for a missing or too old library, a missing GPU, or a precision it does not have
+ */
+export const makeTensorflowExecutor = async (options: TensorflowOptions): Promise<Executor> => {
+  const { precision } = options
+  if (precision === "bf16-params") {
+    throw new ExecutorError(
+      "tensorflow",
+      "precision bf16-params is not available: parameters stay fp32",
+      "use --precision bf16, or --engine torch",
+    )
+  }
+  const { api, source } = await open(options)
+  const session = TensorflowSession.open(api, {
+    precision,
+    device: options.device,
+    threads: options.threads,
+    xla: options.xla === true,
+    keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES,
+  })
+  return {
+    name: "tensorflow",
+    version: `${api.version} (${source})`,
+    trainer: (programs, initial) => makeTrainer(session, programs, initial),
+    evaluator: (graph, parameters) => makeEvaluator(session, graph, parameters),
+    dispose: () => {
+      session.dispose()
+      return Promise.resolve()
+    },
+  }
+}
+
+/** What `doctor` prints: the library, its version, whether it sees a GPU. @throws ExecutorError as above */
+export const probeTensorflow = async (
+  options: Pick<TensorflowOptions, "library"> = {},
+): Promise<{
+  readonly version: string
+  readonly path: string
+  readonly source: string
+  readonly gpu: boolean
+}> => {
+  const { api, path, source } = await open({ ...options, device: "cpu" })
+  try {
+    TensorflowSession.open(api, {
+      precision: "fp32",
+      device: "gpu",
+      threads: 1,
+      xla: false,
+      keepAttentionBytes: 0,
+    }).dispose()
+    return { version: api.version, path, source, gpu: true }
+  } catch (error) {
+    if (!(error instanceof ExecutorError)) throw error
+    return { version: api.version, path, source, gpu: false }
+  }
+}
+
+const open = async (
+  options: Pick<TensorflowOptions, "library" | "device">,
+): Promise<{ readonly api: TensorflowApi; readonly path: string; readonly source: string }> => {
+  const found = await findLibrary({ path: options.library, gpu: options.device === "gpu" })
+  if (found.kind === "missing")
+    throw new ExecutorError("tensorflow", found.problem, `run \`${found.command}\``)
+  let api: TensorflowApi
+  try {
+    api = await openApi(found)
+  } catch (cause) {
+    throw new ExecutorError(
+      "tensorflow",
+      `${found.path} could not be loaded (${String(cause)})`,
+      "run `pip install tensorflow-cpu`, or name another library in REPRO_LIBTENSORFLOW",
+      { cause },
+    )
+  }
+  checkVersion(api.version, found.path)
+  return { api, path: found.path, source: found.source }
+}
+
+/** @throws ExecutorError for a library older than the oldest accepted */
+export const checkVersion = (version: string, path: string): void => {
+  if (compareVersions(version, OLDEST_VERSION) < 0) {
+    throw new ExecutorError(
+      "tensorflow",
+      `${path} is TensorFlow ${version}, older than ${OLDEST_VERSION}`,
+      "run `pip install --upgrade tensorflow-cpu`",
+    )
+  }
+}
+
+const uploadAll = (
+  session: TensorflowSession,
+  inputs: CompiledGraph["inputs"],
+  values: HostTensors,
+  graph: string,
+): Map<string, Handle> => {
+  const handles = new Map<string, Handle>()
+  try {
+    for (const { name, type } of inputs)
+      handles.set(name, session.upload(name, type, required(values, name, graph).data))
+    return handles
+  } catch (error) {
+    session.release(handles.values())
+    throw error
+  }
+}
+
+const required = (values: HostTensors, name: string, graph: string): HostTensor => {
+  const tensor = values[name]
+  if (tensor === undefined)
+    throw new ExecutorError(
+      "tensorflow",
+      `${graph}: no value for the input ${name}`,
+      "load a checkpoint and batches of the same model",
+    )
+  return tensor
+}
+
+/** Runs a graph on held values and fresh feeds; the feeds are released afterwards. */
+const runOn = async (
+  session: TensorflowSession,
+  compiled: CompiledGraph,
+  held: ReadonlyMap<string, Handle>,
+  feeds: HostTensors,
+  graph: string,
+): Promise<readonly Handle[]> => {
+  const fresh = uploadAll(
+    session,
+    compiled.inputs.filter((i) => i.kind === "feed"),
+    feeds,
+    graph,
+  )
+  try {
+    return await compiled.run(compiled.inputs.map(({ name }) => (fresh.get(name) ?? held.get(name))!))
+  } finally {
+    session.release(fresh.values())
+  }
+}
+
+const makeTrainer = async (
+  session: TensorflowSession,
+  programs: TrainPrograms,
+  initial: HostTensors,
+): Promise<Trainer> => {
+  const graph = programs.step()
+  const compiled = session.compile(graph)
+  const heldInputs = compiled.inputs.filter((i) => i.kind !== "feed")
+  const state = uploadAll(session, heldInputs, initial, graph.name)
+
+  const step = async (micro: readonly HostTensors[], scalars: HostTensors): Promise<StepResult> => {
+    const feeds: Record<string, HostTensor> = { ...scalars }
+    micro.forEach((tensors, i) => {
+      for (const [name, tensor] of Object.entries(tensors)) feeds[`${name}@${i}`] = tensor
+    })
+    const results = await runOn(session, compiled, state, feeds, graph.name)
+    const read = { loss: Number.NaN, gradNorm: Number.NaN }
+    const spent: Handle[] = []
+    compiled.outputs.forEach(({ name, type }, i) => {
+      const handle = results[i]!
+      const previous = state.get(name)
+      if (previous !== undefined) {
+        state.set(name, handle)
+        spent.push(previous)
+        return
+      }
+      if (name === "loss" || name === "gradNorm") read[name] = Number(session.download(handle, type).data[0])
+      spent.push(handle)
+    })
+    session.release(spent)
+    return read
+  }
+
+  return {
+    step,
+    readState: () =>
+      Promise.resolve(
+        Object.fromEntries(
+          heldInputs.map(({ name, type }) => [name, session.download(state.get(name)!, type)]),
+        ),
+      ),
+    dispose: () => {
+      session.release(state.values())
+      state.clear()
+      compiled.dispose()
+      return Promise.resolve()
+    },
+  }
+}
+
+const makeEvaluator = async (
+  session: TensorflowSession,
+  graph: Graph,
+  parameters: HostTensors,
+): Promise<Evaluator> => {
+  const compiled = session.compile(graph)
+  const held = uploadAll(
+    session,
+    compiled.inputs.filter((i) => i.kind !== "feed"),
+    parameters,
+    graph.name,
+  )
+  return {
+    run: async (feeds) => {
+      const results = await runOn(session, compiled, held, feeds, graph.name)
+      try {
+        return Object.fromEntries(
+          compiled.outputs.map(({ name, type }, i) => [name, session.download(results[i]!, type)]),
+        )
+      } finally {
+        session.release(results)
+      }
+    },
+    dispose: () => {
+      session.release(held.values())
+      compiled.dispose()
+      return Promise.resolve()
+    },
+  }
+}
