@@ -1,0 +1,92 @@
+/** Layers that the networks share. Activations are matrices [rows * length, width]; weights are [out, in]. */
+import * as tf from "./tf.js"
+
+export type Tensors = Readonly<Record<string, tf.Tensor>>
+
+/**
+ * Smallest float32 step at 1: `torch.nn.functional.rms_norm` without an eps takes that of the element type.
+ */
+export const RMS_EPS = 2 ** -23
+
+/** A tensor by name. */
+export const get = (tensors: Tensors, name: string): tf.Tensor => {
+  const tensor = tensors[name]
+  if (tensor === undefined) throw new Error(`the tensor ${name} is missing`)
+  return tensor
+}
+
+/** x W^T, and a bias where the parameters hold one. x: [n, in]. */
+export const linear = (x: tf.Tensor, parameters: Tensors, name: string): tf.Tensor => {
+  const y = tf.matMul(x, get(parameters, `${name}.weight`), false, true)
+  const bias = parameters[`${name}.bias`]
+  return bias === undefined ? y : tf.add(y, bias)
+}
+
+export const rmsNorm = (x: tf.Tensor): tf.Tensor => tf.rmsNorm(x, { eps: RMS_EPS })
+
+/** relu(x)^2. Its gradient 2 relu(x) dy needs no mask, which autodiff would compute. */
+export const reluSquared = (x: tf.Tensor): tf.Tensor => {
+  const f = tf.customGrad((input, save) => {
+    const y = tf.relu(input as tf.Tensor)
+    ;(save as tf.GradSaveFunc)([y])
+    return {
+      value: tf.square(y),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, tf.mul(saved[0]!, 2)),
+    }
+  })
+  return f(x)
+}
+
+/** x sigmoid(x). */
+export const silu = (x: tf.Tensor): tf.Tensor => tf.mul(x, tf.sigmoid(x))
+
+export interface RotaryTables {
+  readonly cos: tf.Tensor
+  readonly sin: tf.Tensor
+}
+
+/** Tables [length, headWidth / 2] of the angles position / base^(2i / headWidth), from float64. */
+export const rotaryTables = (length: number, headWidth: number, base: number): RotaryTables => {
+  const half = headWidth / 2
+  const angles = Array.from({ length: length * half }, (_, n) => {
+    const position = Math.floor(n / half)
+    return position * base ** ((-2 * (n % half)) / headWidth)
+  })
+  const shape: [number, number] = [length, half]
+  return {
+    cos: tf.tensor2d(Float32Array.from(angles, Math.cos), shape),
+    sin: tf.tensor2d(Float32Array.from(angles, Math.sin), shape),
+  }
+}
+
+/** Key or value heads repeated so that there is one for each query head: head j serves queries j G .. (j+1) G - 1. */
+export const repeatHeads = (x: tf.Tensor, heads: number): tf.Tensor => {
+  const [rows, length, own, width] = x.shape as [number, number, number, number]
+  if (own === heads) return x
+  const spread = tf.broadcastTo(tf.reshape(x, [rows, length, own, 1, width]), [
+    rows,
+    length,
+    own,
+    heads / own,
+    width,
+  ])
+  return tf.reshape(spread, [rows, length, heads, width])
+}
+
+/**
+ * Rows of x at `positions`. The gradient puts slot s back at the position whose `slots` entry is s; it is exact
+ * because each position has one slot at most. Without `slots` the gradient is the general one.
+ *
+ * x: [n, width]; positions: i32 [k]; slots: i32 [n], k where a position has no slot.
+ */
+export const gatherRows = (x: tf.Tensor, positions: tf.Tensor, slots: tf.Tensor | undefined): tf.Tensor => {
+  if (slots === undefined) return tf.gather(x, positions)
+  const f = tf.customGrad((input) => ({
+    value: tf.gather(input as tf.Tensor, positions),
+    gradFunc: (dy: tf.Tensor) => {
+      const withZero = tf.concat([dy, tf.zeros([1, dy.shape[1]!])], 0)
+      return tf.gather(withZero, slots)
+    },
+  }))
+  return f(x)
+}
