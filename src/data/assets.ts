@@ -5,4 +5,4 @@ import { fileURLToPath } from "node:url"
 export const EMBEDDED_TOKENIZER = fileURLToPath(new URL("../../assets/sp1024.model", import.meta.url))
 
 /** SHA-256 of {@link EMBEDDED_TOKENIZER}. */
-export const EMBEDDED_TOKENIZER_DIGEST = "192266915e536e7bb7eb328eb6b51625c5fb03365ac1db526ec050ecbde65aea"
+export const EMBEDDED_TOKENIZER_DIGEST = "ac0bd879ab30c73f68d72be7252b1bd1705a09d14558747ee14773626d341a41"

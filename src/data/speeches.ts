@@ -44,14 +44,17 @@ export const readSpeeches = (tarball: Uint8Array, subject: string): Speech[] => 
   return speeches.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** Speeches 0, n, 2n, ... are held out for validation. */
+/** The middle one of every `holdOutEvery` consecutive speeches is held out for validation. */
 export const splitSpeeches = (
   speeches: readonly Speech[],
   holdOutEvery: number,
-): { train: Speech[]; validation: Speech[] } => ({
-  train: speeches.filter((_, i) => i % holdOutEvery !== 0),
-  validation: speeches.filter((_, i) => i % holdOutEvery === 0),
-})
+): { train: Speech[]; validation: Speech[] } => {
+  const heldOut = (_: Speech, i: number): boolean => i % holdOutEvery === Math.floor((holdOutEvery - 1) / 2)
+  return {
+    train: speeches.filter((speech, i) => !heldOut(speech, i)),
+    validation: speeches.filter(heldOut),
+  }
+}
 
 /** Documents of these speeches, in the order of the SHA-256 of "name#index". */
 export const documentsOf = (speeches: readonly Speech[], sentencesPerDocument: number): string[] =>
