@@ -1,0 +1,126 @@
+/**
+ * The training loop. Everything random in step s is a function of (seed, s), and the state is all there is
+ * besides, so a run that stops after any step and starts again from its state ends bit-identically.
+ */
+import type { Rotation } from "../data/rotation.js"
+import type { Executor, HostTensors } from "../engine/executor.js"
+import { learningRateFactor } from "../model/learning-rate.js"
+import { networkOf } from "../model/network.js"
+import type { Experiment } from "../spec/experiment.js"
+import { openRowSource } from "./batches.js"
+import { capacities } from "./capacity.js"
+import { makeFeeder } from "./feeds.js"
+import { initialState, stepScalars } from "./state.js"
+import { tracePrograms } from "./programs.js"
+
+export interface StepReport {
+  /** Optimiser steps taken so far. */
+  readonly step: number
+  readonly totalSteps: number
+  readonly loss: number
+  readonly gradNorm: number
+  readonly learningRateFactor: number
+  readonly group: number
+  /** Positions processed in this step, PAD included. */
+  readonly positions: number
+}
+
+export interface TrainJob {
+  readonly experiment: Experiment
+  readonly executor: Executor
+  readonly rotation: Rotation
+  /** Parameters and optimiser state after `step` steps; absent at the start of a run. */
+  readonly resume?: { readonly step: number; readonly state: HostTensors } | undefined
+  readonly onStep: (report: StepReport) => void | Promise<void>
+  /** Called with a copy of the state every `checkpointEvery` steps and after the last one. */
+  readonly onCheckpoint: (step: number, state: HostTensors, last: boolean) => Promise<void>
+  /** Asked after every step; true ends training after a checkpoint. */
+  readonly shouldStop: () => boolean
+}
+
+export interface TrainOutcome {
+  readonly step: number
+  readonly totalSteps: number
+  readonly state: HostTensors
+  readonly stopped: boolean
+}
+
+/** A loss or gradient that is no longer a number. */
+export class DivergenceError extends Error {
+  override readonly name = "DivergenceError"
+
+  constructor(step: number, what: string, value: number) {
+    super(
+      `training diverged: the ${what} of step ${step} is ${value}; lower /training/optimizer/learningRate or raise /training/schedule/warmup, and start a new run`,
+    )
+  }
+}
+
+/** Steps of the whole experiment for a number of shard groups. */
+export const totalSteps = (experiment: Experiment, groups: number): number =>
+  experiment.training.stepsPerGroup * groups
+
+/** Trains to the end, or until asked to stop. */
+export const train = async (job: TrainJob): Promise<TrainOutcome> => {
+  const { experiment, executor, rotation } = job
+  const { training, objective } = experiment
+  const { length } = experiment.data.batching
+  const network = networkOf(experiment)
+  const total = totalSteps(experiment, rotation.groups)
+  const rooms =
+    objective.kind === "masked-diffusion" ? capacities(objective, training.microBatch, length) : []
+  const sizes = rooms.length === 0 ? [training.microBatch * length] : rooms
+  const programs = tracePrograms({
+    network,
+    training,
+    feeds: sizes.map((capacity) => network.feeds("loss", { rows: training.microBatch, length, capacity })),
+  })
+  const initial = job.resume?.state ?? initialState(network, training)
+  const source = openRowSource(rotation, {
+    batching: experiment.data.batching,
+    tokenizer: experiment.data.tokenizer,
+    seed: training.seed,
+    stepsPerGroup: training.stepsPerGroup,
+  })
+  const feeder = makeFeeder({
+    objective,
+    tokenizer: experiment.data.tokenizer,
+    seed: training.seed,
+    length,
+    microBatch: training.microBatch,
+    accumulation: training.accumulation,
+    capacities: rooms,
+  })
+  const rows = training.microBatch * training.accumulation
+  const trainer = await executor.trainer(programs, initial)
+  try {
+    let step = job.resume?.step ?? 0
+    while (step < total) {
+      const { micro, program } = feeder(step, await source.rows(step, rows))
+      const factor = learningRateFactor(training, step, rotation.groups)
+      const { loss, gradNorm } = await trainer.step(micro, stepScalars(training, step, factor), program)
+      if (!Number.isFinite(loss)) throw new DivergenceError(step, "loss", loss)
+      if (!Number.isFinite(gradNorm)) throw new DivergenceError(step, "gradient norm", gradNorm)
+      step++
+      await job.onStep({
+        step,
+        totalSteps: total,
+        loss,
+        gradNorm,
+        learningRateFactor: factor,
+        group: Math.floor((step - 1) / training.stepsPerGroup),
+        positions: rows * length,
+      })
+      const last = step === total
+      const stop = !last && job.shouldStop()
+      if (last || stop || step % training.checkpointEvery === 0) {
+        const state = await trainer.readState()
+        await job.onCheckpoint(step, state, last)
+        if (last || stop) return { step, totalSteps: total, state, stopped: stop }
+      }
+    }
+    return { step, totalSteps: total, state: await trainer.readState(), stopped: false }
+  } finally {
+    await trainer.dispose()
+  }
+}

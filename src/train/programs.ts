@@ -1,0 +1,112 @@
+/** Traces a training job: loss, whole step and update, from one network and one optimiser. */
+import type { TrainPrograms } from "../engine/executor.js"
+import { trace, type TraceInput } from "../engine/trace/trace.js"
+import type { FeedSpec, Network } from "../model/network.js"
+import { applyUpdate, optimizerScalars, optimizerState } from "../model/optimizer.js"
+import * as tf from "../model/tf.js"
+import type { Training } from "../spec/training.js"
+
+type Tensors = Readonly<Record<string, tf.Tensor>>
+
+/** Everything a job's programs are traced from. */
+export interface JobShape {
+  readonly network: Network
+  readonly training: Training
+  /** Feeds of one micro-batch, by capacity: the main program first, then larger ones. */
+  readonly feeds: readonly (readonly FeedSpec[])[]
+}
+
+const parameterInputs = (network: Network): readonly TraceInput[] =>
+  network.parameters.map(({ name, shape }) => ({ name, kind: "parameter", dtype: "f32", shape }))
+
+const pick = (tensors: Tensors, names: readonly string[]): Record<string, tf.Tensor> =>
+  Object.fromEntries(names.map((name) => [name, tensors[name]!]))
+
+/** Loss of one micro-batch and its gradient with respect to every parameter, by name. */
+const lossAndGradients = (
+  network: Network,
+  parameters: Tensors,
+  feeds: Tensors,
+): { loss: tf.Tensor; gradients: Tensors } => {
+  const names = network.parameters.map((p) => p.name)
+  const f = (...values: tf.Tensor[]): tf.Scalar =>
+    network.loss(Object.fromEntries(values.map((v, i) => [names[i]!, v])), feeds) as tf.Scalar
+  const { value, grads } = tf.valueAndGrads(f)(names.map((name) => parameters[name]!))
+  return { loss: value, gradients: Object.fromEntries(grads.map((g, i) => [names[i]!, g])) }
+}
+
+/** The four programs of a job; `feeds[0]` is the usual size, the others are `larger`. */
+export const tracePrograms = ({ network, training, feeds }: JobShape): TrainPrograms => {
+  const names = network.parameters.map((p) => p.name)
+  const slots = optimizerState(network.parameters, training)
+  const slotNames = slots.map((s) => s.name)
+  const scalars: readonly TraceInput[] = optimizerScalars(training.optimizer).map((name) => ({
+    name,
+    kind: "feed",
+    dtype: "f32",
+    shape: [],
+  }))
+  const scalarNames = scalars.map((s) => s.name)
+  const held: readonly TraceInput[] = [
+    ...parameterInputs(network),
+    ...slots.map(({ name, shape }): TraceInput => ({ name, kind: "state", dtype: "f32", shape })),
+  ]
+
+  const update = (inputs: Tensors, gradients: Tensors): Record<string, tf.Tensor> => {
+    const next = applyUpdate(network.parameters, training, {
+      parameters: pick(inputs, names),
+      gradients,
+      state: pick(inputs, slotNames),
+      scalars: pick(inputs, scalarNames),
+    })
+    return { ...next.parameters, ...next.state, gradNorm: next.gradNorm }
+  }
+
+  const programsFor = (micro: readonly FeedSpec[]): Omit<TrainPrograms, "larger"> => {
+    const feedInputs = (suffix: string): readonly TraceInput[] =>
+      micro.map(({ name, dtype, shape }) => ({ name: `${name}${suffix}`, kind: "feed", dtype, shape }))
+    return {
+      loss: trace("loss", [...parameterInputs(network), ...feedInputs("")], (inputs) => ({
+        loss: network.loss(pick(inputs, names), inputs),
+      })),
+      step: () => {
+        const count = training.accumulation
+        const all = Array.from({ length: count }, (_, i) => feedInputs(`@${i}`)).flat()
+        return trace("step", [...held, ...all, ...scalars], (inputs) => {
+          const parameters = pick(inputs, names)
+          const parts = Array.from({ length: count }, (_, i) =>
+            lossAndGradients(
+              network,
+              parameters,
+              Object.fromEntries(micro.map(({ name }) => [name, inputs[`${name}@${i}`]!])),
+            ),
+          )
+          const mean = (of: (part: (typeof parts)[number]) => tf.Tensor): tf.Tensor =>
+            count === 1
+              ? of(parts[0]!)
+              : tf.mul(
+                  parts.map(of).reduce((a, b) => tf.add(a, b)),
+                  1 / count,
+                )
+          const gradients = Object.fromEntries(
+            names.map((name) => [name, mean((part) => part.gradients[name]!)]),
+          )
+          return { ...update(inputs, gradients), loss: mean((part) => part.loss) }
+        })
+      },
+      apply: () => {
+        const gradientInputs = network.parameters.map(({ name, shape }): TraceInput => ({
+          name: `grad/${name}`,
+          kind: "feed",
+          dtype: "f32",
+          shape,
+        }))
+        return trace("apply", [...held, ...gradientInputs, ...scalars], (inputs) =>
+          update(inputs, Object.fromEntries(names.map((name) => [name, inputs[`grad/${name}`]!]))),
+        )
+      },
+    }
+  }
+  const [main, ...larger] = feeds
+  return { ...programsFor(main!), larger: larger.map(programsFor) }
+}

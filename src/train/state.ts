@@ -1,0 +1,40 @@
+/** The state of a training run: parameters and the optimiser's tensors. */
+import type { HostTensor, HostTensors } from "../engine/executor.js"
+import type { Network } from "../model/network.js"
+import { optimizerState, scalarValues } from "../model/optimizer.js"
+import { initialise } from "../model/parameters.js"
+import type { Training } from "../spec/training.js"
+
+/** Parameters from the `init` stream, zero moments, averages that start at the parameters. */
+export const initialState = (network: Network, training: Training): HostTensors => {
+  const parameters = initialise(network.parameters, training.seed)
+  const slots = optimizerState(network.parameters, training).map(
+    ({ name, shape, init }): [string, HostTensor] => {
+      if (init.kind === "parameter") return [name, { shape, data: parameters[init.name]!.data.slice() }]
+      const data = new Float32Array(shape.reduce((a, b) => a * b, 1))
+      if (init.kind === "constant") data.fill(init.value)
+      else throw new Error(`optimiser state ${name} cannot start as ${init.kind}`)
+      return [name, { shape, data }]
+    },
+  )
+  return { ...parameters, ...Object.fromEntries(slots) }
+}
+
+/** The optimiser's scalar feeds at a step. */
+export const stepScalars = (training: Training, step: number, factor: number): HostTensors =>
+  Object.fromEntries(
+    Object.entries(scalarValues(training.optimizer, step, factor)).map(([name, value]) => [
+      name,
+      { shape: [], data: Float32Array.of(value) },
+    ]),
+  )
+
+/** The parameters that an evaluation uses: the moving average where the experiment keeps one. */
+export const evaluationParameters = (network: Network, training: Training, state: HostTensors): HostTensors =>
+  Object.fromEntries(
+    network.parameters.map(({ name }) => {
+      const tensor = state[training.emaDecay === undefined ? name : `ema/${name}`]
+      if (tensor === undefined) throw new Error(`the state holds no ${name}`)
+      return [name, tensor]
+    }),
+  )
