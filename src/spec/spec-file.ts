@@ -10,7 +10,6 @@ import { decodeValue, problemsOf, readJson, withPositions } from "./decode.js"
 import { Experiment } from "./experiment.js"
 import { fingerprint } from "./fingerprint.js"
 import { differencesOf, mergePatch } from "./merge-patch.js"
-import { nearest } from "./nearest.js"
 import { child, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
 import { SpecError, type Problem } from "./spec-error.js"
@@ -50,6 +49,8 @@ export interface ProfileDifference {
 export interface LoadedSpec {
   readonly file: string
   readonly profile: Profile
+  /** Every profile of the file. */
+  readonly profiles: readonly Profile[]
   readonly experiment: Experiment
   /** What a results table must name beside its numbers; empty for `paper`. */
   readonly differences: readonly ProfileDifference[]
@@ -164,16 +165,14 @@ export const decodeSpec = (text: string, file: string, profile: Profile): Loaded
   if (problems.length > 0) throw new SpecError(file, withPositions(problems, locate))
   const whole = decodeValue(SpecFile, document, file, locate)
   const base = bodyOf(document as Readonly<Record<string, unknown>>)
+  const profiles = PROFILES.filter((each) => each === "paper" || whole.profiles[each] !== undefined)
   const overlay = profile === "paper" ? {} : whole.profiles[profile]
   if (overlay === undefined) {
-    const there = ["paper", ...Object.keys(whole.profiles)]
-    const near = nearest(profile, there)
     throw new SpecError(file, [
       {
         pointer: child("/profiles", profile),
-        expected: `one of the profiles of this file: ${there.join(", ")}`,
+        expected: `one of the profiles of this file: ${profiles.join(", ")}`,
         found: "nothing",
-        ...(near === undefined ? {} : { nearest: near }),
       },
     ])
   }
@@ -185,6 +184,7 @@ export const decodeSpec = (text: string, file: string, profile: Profile): Loaded
   return {
     file,
     profile,
+    profiles,
     experiment,
     differences,
     fingerprint: fingerprint(experiment),

@@ -1,0 +1,16 @@
+import * as Command from "effect/cli/Command"
+import { json } from "../flags.js"
+import { runHandler } from "../outcome.js"
+
+export const doctorCommand = Command.make("doctor", { json }, (input) =>
+  runHandler(input, async () => {
+    const { doctor } = await import("../handlers/doctor.js")
+    return doctor()
+  }),
+).pipe(
+  Command.withDescription(
+    "Show what this machine can run: Node, cores, memory, executors, tools and the cache, each with the one command that adds what is missing. Ends with 3 when something that every run needs is missing.",
+  ),
+  Command.withShortDescription("Show what this machine can run"),
+  Command.withExamples([{ command: "repro doctor", description: "Check this machine" }]),
+)

@@ -1,0 +1,165 @@
+/** What this machine can run. Each finding says the one command that adds what is missing. */
+import { execFile } from "node:child_process"
+import { constants } from "node:fs"
+import { access, statfs } from "node:fs/promises"
+import { availableParallelism, cpus, freemem, homedir, totalmem } from "node:os"
+import { dirname, join } from "node:path"
+import { columns } from "../text.js"
+import type { Outcome } from "../outcome.js"
+
+export interface Finding {
+  readonly name: string
+  /** missing: something that every run needs. absent: an optional part. */
+  readonly status: "ok" | "absent" | "missing"
+  readonly found: string
+  /** The one command that adds it. */
+  readonly cure?: string
+  readonly needed: string
+}
+
+/** Runs a program and gives its standard output, or undefined where it is missing, fails or takes too long. */
+const output = (command: string, args: readonly string[]): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    execFile(command, args, { timeout: 20_000 }, (error, stdout) =>
+      resolve(error === null ? stdout.trim() : undefined),
+    )
+  })
+
+const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+
+const node = (): Finding => ({
+  name: "node",
+  status: "ok",
+  found: `${process.versions.node} (${process.platform} ${process.arch})`,
+  needed: "everything; 20.19 or newer",
+})
+
+const machine = (): readonly Finding[] => [
+  {
+    name: "cores",
+    status: "ok",
+    found: `${availableParallelism()} (${cpus()[0]?.model.trim() ?? "model unknown"})`,
+    needed: "speed: the laptop profile is sized for 2",
+  },
+  {
+    name: "memory",
+    status: totalmem() >= 2 * 2 ** 30 ? "ok" : "missing",
+    found: `${gigabytes(totalmem())}, ${gigabytes(freemem())} free`,
+    needed: "2 GiB for the laptop profile",
+  },
+]
+
+const onnxruntime = async (): Promise<Finding> => {
+  const common = { name: "onnxruntime", needed: "the embedded executor" }
+  try {
+    const { createRequire } = await import("node:module")
+    const require = createRequire(import.meta.url)
+    const { version } = require("onnxruntime-node/package.json") as { readonly version: string }
+    await import("onnxruntime-node")
+    return { ...common, status: "ok", found: `onnxruntime-node ${version}` }
+  } catch (error) {
+    const found = error instanceof Error ? error.message.split("\n")[0]! : String(error)
+    return { ...common, status: "missing", found, cure: "npm install onnxruntime-node@1.30.0" }
+  }
+}
+
+const tensorflow = async (): Promise<Finding> => {
+  const { findLibrary } = await import("../../engine/tensorflow/find-library.js")
+  const common = { name: "libtensorflow", needed: "the tensorflow executor (fast CPU, GPU)" }
+  const library = await findLibrary()
+  return library.kind === "found"
+    ? { ...common, status: "ok", found: `${library.version ?? "version unknown"}, ${library.path}` }
+    : { ...common, status: "absent", found: library.problem, cure: library.command }
+}
+
+const torch = async (): Promise<Finding> => {
+  const code = "import torch; print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu')"
+  const found = await output("python3", ["-c", code])
+  const common = { name: "torch", needed: "the torch executor (GPU, several machines)" }
+  return found === undefined
+    ? { ...common, status: "absent", found: "python3 cannot import torch", cure: "pip install torch==2.13.0" }
+    : { ...common, status: "ok", found }
+}
+
+const gpu = async (): Promise<Finding> => {
+  const found = await output("nvidia-smi", ["--query-gpu=name,memory.total", "--format=csv,noheader"])
+  const common = { name: "gpu", needed: "the paper profile" }
+  return found === undefined || found === ""
+    ? { ...common, status: "absent", found: "no NVIDIA GPU (nvidia-smi)" }
+    : { ...common, status: "ok", found: found.split("\n").join("; ") }
+}
+
+const INSTALL_XZ: Partial<Record<NodeJS.Platform, string>> = {
+  darwin: "brew install xz",
+  linux: "sudo apt install xz-utils",
+}
+
+const xz = async (): Promise<Finding> => {
+  const found = await output("xz", ["--version"])
+  const common = { name: "xz", needed: "the compression floor of results tables" }
+  return found === undefined
+    ? { ...common, status: "absent", found: "not found", cure: INSTALL_XZ[process.platform] ?? "install xz" }
+    : { ...common, status: "ok", found: found.split("\n")[0]! }
+}
+
+/** Where fetched and prepared data is kept. */
+export const cacheDirectory = (): string =>
+  process.env["REPRO_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "repro")
+
+/** The nearest folder above a path that is there. */
+const existing = async (path: string): Promise<string> => {
+  try {
+    await access(path)
+    return path
+  } catch {
+    const parent = dirname(path)
+    return parent === path ? path : existing(parent)
+  }
+}
+
+const cache = async (): Promise<Finding> => {
+  const path = cacheDirectory()
+  const common = { name: "cache", needed: "data; set REPRO_CACHE to put it elsewhere" }
+  try {
+    const there = await existing(path)
+    await access(there, constants.W_OK)
+    const { bavail, bsize } = await statfs(there)
+    return { ...common, status: "ok", found: `${path}, ${gigabytes(bavail * bsize)} free` }
+  } catch {
+    return {
+      ...common,
+      status: "missing",
+      found: `${path} is not writable`,
+      cure: "export REPRO_CACHE=/a/writable/folder",
+    }
+  }
+}
+
+/** Every finding. Exit code 3 when something that every run needs is missing. */
+export const doctor = async (): Promise<Outcome> => {
+  const findings: readonly Finding[] = [
+    node(),
+    ...machine(),
+    ...(await Promise.all([onnxruntime(), tensorflow(), torch(), gpu(), xz(), cache()])),
+  ]
+  const missing = findings.filter(({ status }) => status === "missing")
+  const cures = findings.filter(({ cure }) => cure !== undefined)
+  const rows = findings.map(({ name, status, found, needed }) => [name, status, needed, found])
+  return {
+    text: [
+      columns(rows),
+      ...(cures.length === 0
+        ? []
+        : [
+            "",
+            "To add what is missing:",
+            columns(
+              cures.map(({ name, cure }) => [name, cure!]),
+              "  ",
+            ),
+          ]),
+    ].join("\n"),
+    json: { ready: missing.length === 0, findings },
+    exitCode: missing.length === 0 ? 0 : 3,
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What a command's handler returns and how it ends.
+ *
+ * Data goes to standard output, everything else to standard error. Exit codes: 0 ok, 1 failed, 2 usage or invalid
+ * spec, 3 differs or incomplete.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+
+export type ExitCode = 0 | 1 | 2 | 3
+
+export interface Outcome {
+  /** For people. */
+  readonly text: string
+  /** The same for programs; printed as one JSON document by `--json`. */
+  readonly json: unknown
+  /** Remarks for standard error. */
+  readonly notes?: readonly string[]
+  /** 0 when absent. */
+  readonly exitCode?: ExitCode
+}
+
+/** Ends the command with an exit code; everything there was to say has been said. */
+export class ExitWith extends Error {
+  readonly _tag = "ExitWith"
+  readonly exitCode: ExitCode
+
+  constructor(exitCode: ExitCode) {
+    super(`exit code ${exitCode}`)
+    this.name = "ExitWith"
+    this.exitCode = exitCode
+  }
+}
+
+/** A wrong use of the command line that its grammar cannot catch; ends with exit code 2. */
+export class UsageError extends Error {
+  readonly _tag = "UsageError"
+  readonly exitCode = 2
+
+  constructor(message: string) {
+    super(message)
+    this.name = "UsageError"
+  }
+}
+
+/** Runs a handler (give it as a dynamic import, so that `--help` stays quick) and prints its outcome. */
+export const runHandler = (options: { readonly json: boolean }, handler: () => Promise<Outcome>) =>
+  Effect.gen(function* () {
+    const outcome = yield* Effect.tryPromise({ try: handler, catch: (error: unknown) => error })
+    for (const note of outcome.notes ?? []) yield* Console.error(note)
+    yield* Console.log(options.json ? JSON.stringify(outcome.json, null, 2) : outcome.text)
+    if (outcome.exitCode !== undefined && outcome.exitCode !== 0)
+      return yield* Effect.fail(new ExitWith(outcome.exitCode))
+  })

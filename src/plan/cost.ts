@@ -1,0 +1,150 @@
+/**
+ * Cost model: FLOPs, memory and time from the shapes alone.
+ *
+ * FLOPs count the products: two for each weight of a matrix and position, and 4 * length * width a layer and position
+ * for attention scores and their sum over values (the whole square, also under a causal mask). A training step costs
+ * three forward passes. Norms, activations and the optimiser are left out: below 5 % at every size here.
+ */
+import type { Evaluation } from "../spec/evaluation.js"
+import type { Experiment } from "../spec/experiment.js"
+import { parameterCount } from "./parameters.js"
+
+/** FLOPs of one position in a forward pass over sequences of `length` tokens. */
+export const forwardFlops = (experiment: Pick<Experiment, "model" | "data">, length: number): number => {
+  const { model, data } = experiment
+  const { blockMatrices } = parameterCount(experiment)
+  const rows = model.kind === "mdlm" ? model.tableRows : (model.tableRows ?? data.tokenizer.vocabSize)
+  return 2 * (blockMatrices + rows * model.width) + 4 * length * model.width * model.layers
+}
+
+/** Steps of a run: groups of shards visited, and optimiser steps on all of them. */
+export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "training">) => {
+  const shards = data.corpus.kind === "files" ? data.corpus.train.length : data.corpus.trainShards
+  const groups = data.batching.rotation ? Math.ceil(shards / data.batching.shardsInMemory) : 1
+  return { shards, groups, steps: groups * training.stepsPerGroup }
+}
+
+export interface EvaluationCost {
+  readonly id: string
+  readonly kind: Evaluation["kind"]
+  /** At most: a shorter split has fewer windows. */
+  readonly windows: number
+  readonly tokens: number
+  /** Forward passes of one whole window. */
+  readonly forwardsPerWindow: number
+  readonly flops: number
+}
+
+const forwardsPerWindow = (evaluation: Evaluation): number => {
+  const { length } = evaluation.windows
+  switch (evaluation.kind) {
+    case "discrete-elbo":
+      return evaluation.steps * evaluation.draws
+    case "any-order":
+      return evaluation.draws
+    case "chain-rule":
+    case "sliding":
+      return length
+    case "block-nelbo":
+      return Math.ceil(length / evaluation.block) * evaluation.draws
+    case "importance-weighted":
+      return evaluation.samples * length
+    case "autoregressive":
+      return evaluation.stride === undefined ? 1 : Math.ceil(length / evaluation.stride)
+  }
+}
+
+export const evaluationCost = (experiment: Experiment, evaluation: Evaluation): EvaluationCost => {
+  const { count, length } = evaluation.windows
+  const forwards = forwardsPerWindow(evaluation)
+  return {
+    id: evaluation.id,
+    kind: evaluation.kind,
+    windows: count,
+    tokens: count * length,
+    forwardsPerWindow: forwards,
+    flops: count * forwards * length * forwardFlops(experiment, length),
+  }
+}
+
+export interface MemoryEstimate {
+  readonly parameters: number
+  readonly gradients: number
+  readonly optimizer: number
+  readonly average: number
+  readonly activations: number
+  readonly shards: number
+  readonly program: number
+  readonly total: number
+}
+
+/** Node, the executor's library and its graph, as measured for small networks. */
+const PROGRAM_BYTES = 350 * 2 ** 20
+
+/**
+ * Bytes of a training run in fp32 on the CPU.
+ *
+ * Activations: three copies of every attention square (scores, probabilities, their gradient), 14 vectors of the width
+ * and 4 of the MLP's hidden width for each layer and position, three of the logits. Calibrated on the whole-step graph
+ * of onnxruntime 1.30: 0.7 GB estimated against 0.8 measured for 4 layers of width 256, and 6.4 against 7.1 for the #1241
+ * network at micro-batch 1.
+ */
+export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
+  const { model, data, training } = experiment
+  const { total: parameters, blockMatrices } = parameterCount(experiment)
+  const moments =
+    training.optimizer.kind === "muon" ? blockMatrices + 2 * (parameters - blockMatrices) : 2 * parameters
+  const { length, shardsInMemory } = data.batching
+  const rows = model.kind === "mdlm" ? model.tableRows : (model.tableRows ?? data.tokenizer.vocabSize)
+  const perPosition =
+    model.layers * (3 * model.heads * length + 14 * model.width + 4 * model.width * model.mlpRatio) + 3 * rows
+  const shards = data.corpus.kind === "parameter-golf" ? shardsInMemory * SHARD_TOKENS * 2 : 0
+  const parts = {
+    parameters: 4 * parameters,
+    gradients: 4 * parameters,
+    optimizer: 4 * moments,
+    average: training.emaDecay === undefined ? 0 : 4 * parameters,
+    activations: 4 * training.microBatch * length * perPosition,
+    shards,
+    program: PROGRAM_BYTES,
+  }
+  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) }
+}
+
+/** Tokens of a full shard of the parameter-golf data set (published manifest: shard_size 1e8), two bytes each. */
+export const SHARD_TOKENS = 1e8
+
+export interface Rate {
+  readonly device: "cpu" | "gpu"
+  readonly description: string
+  /** Sustained FLOP/s of a whole training step as counted above; for the CPU, of one core. */
+  readonly flopsPerSecond: number
+  readonly source: string
+}
+
+/** Measured rates. A machine that is not here gets the nearest one, named. */
+export const RATES = {
+  cpu: {
+    device: "cpu",
+    description: "onnxruntime-node 1.30, fp32, one core of a Zen 4 server",
+    flopsPerSecond: 60e9,
+    source:
+      "whole training steps on two cores: 4 layers of width 256, 5800-6700 tokens/s of 20.5 MFLOP; the #1241 network, 466 tokens/s of 315 MFLOP",
+  },
+  "cpu-narrow": {
+    device: "cpu",
+    description: "networks narrower than 256, one core of a Zen 4 server",
+    flopsPerSecond: 45e9,
+    source: "2 layers of width 128, 3000 steps of 1024 positions (3 MFLOP each) in about 190 s on one core",
+  },
+  gpu: {
+    device: "gpu",
+    description: "one NVIDIA A10G, bf16, as published for PR #1241",
+    flopsPerSecond: 26e12,
+    source: "PR #1241: 96000 steps of 65536 positions in 76019 s, 315 MFLOP each",
+  },
+} as const satisfies Record<string, Rate>
+
+/** The rate that applies to an experiment on a device. */
+export const rateFor = (experiment: Experiment, device: "cpu" | "gpu"): Rate =>
+  device === "gpu" ? RATES.gpu : experiment.model.width < 256 ? RATES["cpu-narrow"] : RATES.cpu

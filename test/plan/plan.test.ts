@@ -1,0 +1,152 @@
+import { test } from "tap"
+import { forwardFlops, memoryEstimate } from "../../src/plan/cost.js"
+import { parameterCount } from "../../src/plan/parameters.js"
+import { makePlan } from "../../src/plan/plan.js"
+import { duration, renderPlan, si, whole } from "../../src/plan/render.js"
+import type { Experiment } from "../../src/spec/experiment.js"
+import { loadSpec, type Profile } from "../../src/spec/spec-file.js"
+
+const MACHINE = { cores: 2, memory: 8 * 2 ** 30 }
+const planOf = async (id: string, profile: Profile = "paper") =>
+  makePlan(await loadSpec(`specs/${id}.json`, profile), MACHINE)
+const experimentOf = async (id: string) => (await loadSpec(`specs/${id}.json`, "paper")).experiment
+
+test("parameter counts are the published ones", async (t) => {
+  // v5_results_submission.json of PR #1241: 32 987 776.
+  t.equal(parameterCount(await experimentOf("mdlm_eos")).total, 32_987_776)
+  // The parts, derived: embedding and head 2 x 557 056, condition MLP 131 712, 11 blocks of 2 885 632.
+  t.match(parameterCount(await experimentOf("mdlm_eos")).groups, [
+    { name: "embedding", count: 557_056, blockMatrices: 0 },
+    { name: "conditioning", count: 131_712, blockMatrices: 0 },
+    { name: "attention", count: 11 * 1_048_576, blockMatrices: 11 * 1_048_576 },
+    { name: "mlp", count: 11 * 1_572_864, blockMatrices: 11 * 1_572_864 },
+    { name: "modulation", count: 11 * 2 * 132_096, blockMatrices: 0 },
+    { name: "head", count: 557_056, blockMatrices: 0 },
+  ])
+  // The parameter-golf baseline's log: model_params 17059912.
+  t.equal(parameterCount(await experimentOf("ar_baseline")).total, 17_059_912)
+  // PR #820: 21 327 617.
+  t.equal(parameterCount(await experimentOf("mdlm_820")).total, 21_327_617)
+  // PR #1699 states 19.2 M.
+  t.equal(Math.round(parameterCount(await experimentOf("mdlm_1699")).total / 1e5), 192)
+})
+
+/** The #1241 network at another size. */
+const sized = async (model: Partial<Experiment["model"]>, length: number, microBatch: number) => {
+  const experiment = await experimentOf("mdlm_eos")
+  return {
+    ...experiment,
+    model: { ...experiment.model, ...model } as Experiment["model"],
+    data: {
+      ...experiment.data,
+      batching: { ...experiment.data.batching, length },
+      corpus: { kind: "files", train: ["a"], validation: ["b"] } as const,
+    },
+    training: { ...experiment.training, microBatch },
+  } satisfies Experiment
+}
+
+test("training FLOPs agree with counts made for the benchmark networks", async (t) => {
+  // 20.5 MFLOP a token (4 layers, width 256, length 256) and 315 MFLOP a token (the #1241 network), to 1 %.
+  t.ok(
+    Math.abs((3 * forwardFlops(await sized({ layers: 4, width: 256, heads: 4 }, 256, 8), 256)) / 20.5e6 - 1) <
+      0.01,
+  )
+  t.ok(Math.abs((3 * forwardFlops(await experimentOf("mdlm_eos"), 2048)) / 315e6 - 1) < 0.01)
+})
+
+test("memory agrees with whole-step graphs measured in onnxruntime", async (t) => {
+  // Measured: 0.8 GB for the small network, 7.1 GB for the #1241 network at micro-batch 1. Tolerance 20 %.
+  const small = memoryEstimate(await sized({ layers: 4, width: 256, heads: 4 }, 256, 8)).total
+  const paper = memoryEstimate(await sized({}, 2048, 1)).total
+  t.ok(Math.abs(small / 0.8e9 - 1) < 0.2, `small ${small}`)
+  t.ok(Math.abs(paper / 7.1e9 - 1) < 0.2, `paper ${paper}`)
+})
+
+test("PR #1241: steps, positions, cost and time of the published run", async (t) => {
+  const plan = await planOf("mdlm_eos")
+  // 16 groups x 6000 steps x 65 536 positions.
+  t.match(plan.training, {
+    groups: 16,
+    steps: 96_000,
+    sequencesPerStep: 32,
+    positionsPerStep: 65_536,
+    positions: 6_291_456_000,
+  })
+  // Published: 76 019 s of training on one A10G; the rate comes from that run, so this holds to its rounding, 1 %.
+  t.ok(Math.abs(plan.time.training / 76_019 - 1) < 0.01, `${plan.time.training} s`)
+  // 128 forwards of 500 windows at 0.227 TFLOP (a count with the norms and conditioning): 14.5 PFLOP, to 6 %.
+  t.ok(Math.abs(plan.flops.evaluation / 14.5e15 - 1) < 0.06, `${plan.flops.evaluation}`)
+  t.match(plan.evaluations, [{ windows: 500, tokens: 1_024_000, forwardsPerWindow: 128 }])
+  t.match(plan.contracts, [
+    {
+      evaluation: "elbo-t128",
+      contract: { bound: "upper-bound", unit: "bits/byte", sideInformation: ["boundary-positions"] },
+    },
+  ])
+  t.same(
+    plan.streams.map(({ name, seed }) => `${name} ${seed}`),
+    ["init 42", "data 42", "time 42", "mask 42", "eval-mask 42", "sample 42"],
+  )
+})
+
+test("autoregressive training draws no times and no masks", async (t) => {
+  const { streams, contracts } = await planOf("ar_matched")
+  t.same(
+    streams.map(({ name }) => name),
+    ["init", "data", "sample"],
+  )
+  t.match(contracts, [
+    { contract: { bound: "exact", sideInformation: [] } },
+    { contract: { bound: "exact" } },
+  ])
+})
+
+test("a plan is JSON, and its text names what matters", async (t) => {
+  for (const id of [
+    "mdlm_eos",
+    "mdlm_nelbo",
+    "mdlm_820",
+    "mdlm_1106",
+    "mdlm_1699",
+    "ar_baseline",
+    "ar_matched",
+    "ablation_heads",
+  ]) {
+    for (const profile of ["paper", "laptop", "ci"] as const) {
+      const plan = await planOf(id, profile)
+      t.same(JSON.parse(JSON.stringify(plan)).spec, plan.spec)
+      const numbers = [
+        ...Object.values(plan.flops),
+        ...Object.values(plan.memory),
+        plan.time.total,
+        plan.parameters.total,
+      ]
+      t.ok(
+        numbers.every((number) => Number.isFinite(number) && number >= 0),
+        `${id} ${profile}`,
+      )
+      const text = renderPlan(plan)
+      t.ok(text.includes(plan.spec.fingerprint) && !text.includes("undefined") && !text.includes("[object"))
+      t.equal(text.includes("Differs from the published configuration"), profile !== "paper")
+    }
+  }
+})
+
+test("a machine too small is told so with the cure", async (t) => {
+  const spec = await loadSpec("specs/mdlm_eos.json", "laptop")
+  t.same(makePlan(spec, MACHINE).warnings, [])
+  t.match(makePlan(spec, { cores: 1, memory: 2 ** 28 }).warnings, [
+    /This machine has 0\.3 GiB.*Lower training\.microBatch/,
+  ])
+})
+
+test("numbers for people", async (t) => {
+  t.equal(si(3.072e9), "3.07 G")
+  t.equal(si(12), "12.0")
+  t.equal(whole(32_987_776), "32 987 776")
+  t.equal(duration(0.5), "0.5 s")
+  t.equal(duration(114), "1 min 54 s")
+  t.equal(duration(76_019), "21 h 7 min")
+  t.equal(duration(864_000), "10.0 days")
+})
