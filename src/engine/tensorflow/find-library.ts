@@ -151,7 +151,7 @@ const sitePackages = (root: string): readonly string[] => {
   const windows = join(root, "Lib", "site-packages")
   if (existsSync(windows)) return [windows]
   return list(join(root, "lib"))
-    .filter((name) => /^python3/.test(name))
+    .filter((name) => name.startsWith("python3"))
     .map((name) => join(root, "lib", name, "site-packages"))
 }
 

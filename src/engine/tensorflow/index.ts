@@ -174,29 +174,41 @@ const makeTrainer = async (
   programs: TrainPrograms,
   initial: HostTensors,
 ): Promise<Trainer> => {
-  const graph = programs.step()
-  const compiled = session.compile(graph)
-  const heldInputs = compiled.inputs.filter((i) => i.kind !== "feed")
-  const state = uploadAll(session, heldInputs, initial, graph.name)
+  const compiled: (CompiledGraph | undefined)[] = [session.compile(programs.step())]
+  const heldInputs = compiled[0]!.inputs.filter((i) => i.kind !== "feed")
+  const state = uploadAll(session, heldInputs, initial, "step")
+  const program = (index: number): CompiledGraph => {
+    const known = compiled[index]
+    if (known !== undefined) return known
+    const larger = programs.larger?.[index - 1]
+    if (larger === undefined) throw new RangeError(`tensorflow: the job has no program ${index}`)
+    return (compiled[index] = session.compile(larger.step()))
+  }
 
-  const step = async (micro: readonly HostTensors[], scalars: HostTensors): Promise<StepResult> => {
+  const step = async (
+    micro: readonly HostTensors[],
+    scalars: HostTensors,
+    index = 0,
+  ): Promise<StepResult> => {
     const feeds: Record<string, HostTensor> = { ...scalars }
     micro.forEach((tensors, i) => {
       for (const [name, tensor] of Object.entries(tensors)) feeds[`${name}@${i}`] = tensor
     })
-    const results = await runOn(session, compiled, state, feeds, graph.name)
+    const running = program(index)
+    const results = await runOn(session, running, state, feeds, "step")
     const read = { loss: Number.NaN, gradNorm: Number.NaN }
     const spent: Handle[] = []
-    compiled.outputs.forEach(({ name, type }, i) => {
+    running.outputs.forEach(({ name, type }, i) => {
       const handle = results[i]!
       const previous = state.get(name)
-      if (previous !== undefined) {
+      if (previous === undefined) {
+        if (name === "loss" || name === "gradNorm")
+          read[name] = Number(session.download(handle, type).data[0])
+        spent.push(handle)
+      } else {
         state.set(name, handle)
         spent.push(previous)
-        return
       }
-      if (name === "loss" || name === "gradNorm") read[name] = Number(session.download(handle, type).data[0])
-      spent.push(handle)
     })
     session.release(spent)
     return read
@@ -204,17 +216,14 @@ const makeTrainer = async (
 
   return {
     step,
-    readState: () =>
-      Promise.resolve(
-        Object.fromEntries(
-          heldInputs.map(({ name, type }) => [name, session.download(state.get(name)!, type)]),
-        ),
+    readState: async () =>
+      Object.fromEntries(
+        heldInputs.map(({ name, type }) => [name, session.download(state.get(name)!, type)]),
       ),
-    dispose: () => {
+    dispose: async () => {
       session.release(state.values())
       state.clear()
-      compiled.dispose()
-      return Promise.resolve()
+      for (const each of compiled) each?.dispose()
     },
   }
 }
