@@ -3,19 +3,30 @@ import { DataError, systemCode } from "../data/errors.js"
 
 /** What went wrong, for callers that react differently to each. */
 export type RunErrorReason =
-  "locked" | "not-found" | "ambiguous" | "damaged" | "exists" | "no-space" | "refused" | "input-output"
+  | "locked"
+  | "unknown-run"
+  | "not-found"
+  | "ambiguous"
+  | "damaged"
+  | "exists"
+  | "no-space"
+  | "refused"
+  | "input-output"
 
 export class RunError extends Error {
   readonly _tag = "RunError"
   readonly reason: RunErrorReason
   /** File or folder the sentence is about. */
   readonly subject: string
+  /** 2 when the person named no run, 1 otherwise. */
+  readonly exitCode: 1 | 2
 
   constructor(reason: RunErrorReason, subject: string, message: string, cause?: unknown) {
     super(`${subject}: ${message}`, cause === undefined ? undefined : { cause })
     this.name = "RunError"
     this.reason = reason
     this.subject = subject
+    this.exitCode = reason === "unknown-run" || reason === "ambiguous" ? 2 : 1
   }
 }
 

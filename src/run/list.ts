@@ -96,7 +96,7 @@ const isRunDirectory = async (directory: string): Promise<boolean> =>
 
 /**
  * The folder of the run a person names: a path, an id, the beginning or a part of exactly one id, or `latest`.
- * @throws RunError `not-found` or `ambiguous`, naming what there is.
+ * @throws RunError `unknown-run` or `ambiguous`, naming what there is.
  */
 export const resolveRun = async (root: string, name: string): Promise<string> => {
   if (await isRunDirectory(name)) return name
@@ -105,7 +105,7 @@ export const resolveRun = async (root: string, name: string): Promise<string> =>
   for (const id of ids) if (await isRunDirectory(join(root, id))) there.push(id)
   const latest = there.at(-1)
   if (latest === undefined) {
-    throw new RunError("not-found", root, 'there are no runs here; make one with "repro run SPEC".')
+    throw new RunError("unknown-run", root, 'there are no runs here; make one with "repro run SPEC".')
   }
   if (name === "latest") return join(root, latest)
   if (there.includes(name)) return join(root, name)
@@ -114,7 +114,7 @@ export const resolveRun = async (root: string, name: string): Promise<string> =>
   const [only, ...more] = matching
   if (only !== undefined && more.length === 0) return join(root, only)
   if (only === undefined) {
-    throw new RunError("not-found", root, `no run is called "${name}"; the latest is ${latest}.`)
+    throw new RunError("unknown-run", root, `no run is called "${name}"; the latest is ${latest}.`)
   }
   throw new RunError(
     "ambiguous",

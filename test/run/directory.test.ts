@@ -171,7 +171,7 @@ test("a folder that cannot be made is a sentence and nothing is left", async (t)
 
 test("runs are named by path, id, beginning, part or latest", async (t) => {
   const root = await temporary(t)
-  await t.rejects(resolveRun(root, "latest"), { reason: "not-found", message: /repro run SPEC/ })
+  await t.rejects(resolveRun(root, "latest"), { reason: "unknown-run", message: /repro run SPEC/ })
   const first = await createRun(root, input, { now: day(1) })
   const second = await createRun(root, { ...input, profile: "laptop" }, { now: day(2) })
   await first.close()
@@ -182,7 +182,7 @@ test("runs are named by path, id, beginning, part or latest", async (t) => {
   t.equal(await resolveRun(root, "laptop"), second.directory)
   t.equal(await resolveRun(root, "latest"), second.directory)
   await t.rejects(resolveRun(root, "2026"), { reason: "ambiguous", message: /names 2 runs/ })
-  await t.rejects(resolveRun(root, "nothing"), { reason: "not-found", message: /the latest is 20260102/ })
+  await t.rejects(resolveRun(root, "nothing"), { reason: "unknown-run", message: /the latest is 20260102/ })
 })
 
 test("a folder that is no run is refused and not touched", async (t) => {

@@ -1,0 +1,96 @@
+/**
+ * The results table of a language model, from what its evaluations measured.
+ *
+ * Every row is arithmetic on sums over the scored windows: bits/token = bits / tokens, nats/token = bits ln 2 / tokens,
+ * BPB = bits / bytes with bytes from the exact byte table, and, beside it and never instead of it, the published
+ * definition bits / (constant x tokens).
+ */
+import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
+import { evaluationRows, type RowOptions } from "./evaluation-rows.js"
+import type { EvaluationSummary, FloorSummary } from "./language-model.js"
+import { makeTable, type ResultsTable, type TableHeader, type TableRow } from "./table.js"
+
+export interface LanguageModelTableInput extends RowOptions {
+  readonly header: Omit<TableHeader, "verdict">
+  readonly differences: readonly ExperimentDifference[]
+  readonly evaluations: readonly EvaluationSummary[]
+  readonly floors: readonly FloorSummary[]
+  /** Rows of published claims. */
+  readonly claims?: readonly TableRow[]
+  /** Contracts of the claims' rows. */
+  readonly contracts?: Readonly<Record<string, unknown>>
+}
+
+const QUANTITY = "negative-log-likelihood"
+
+const floorRows = (
+  { id, label, bitsPerToken, bitsPerByte, notes = [] }: FloorSummary,
+  tokens: number | null,
+  bytes: number | null,
+): readonly TableRow[] => {
+  const row = {
+    group: "floor" as const,
+    contractId: null,
+    quantity: QUANTITY,
+    boundKind: "exact" as const,
+    interval: null,
+    estimator: label,
+    tokens,
+    bytes,
+    mark: null,
+  }
+  const perByte: TableRow = {
+    ...row,
+    id: `floor/${id}/bits-per-byte`,
+    label: `${label}: BPB`,
+    unit: "bits/byte",
+    value: bitsPerByte,
+    denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
+    notes: bitsPerByte === null && notes.length === 0 ? ["Not computed."] : notes,
+  }
+  const perToken: TableRow = {
+    ...row,
+    id: `floor/${id}/bits-per-token`,
+    label: `${label}: bits/token`,
+    unit: "bits/token",
+    value: bitsPerToken,
+    denominator: { kind: "tokens", total: tokens, unit: "tokens" },
+    notes: [],
+  }
+  return bitsPerToken === null ? [perByte] : [perByte, perToken]
+}
+
+/** Worse than the unigram floor, in bits/token on the same tokens. */
+export const isUntrained = (
+  { bits, tokens }: Pick<EvaluationSummary, "bits" | "tokens">,
+  floors: readonly FloorSummary[],
+): boolean => {
+  const unigram = floors.find(({ id }) => id === "unigram")?.bitsPerToken
+  return unigram !== undefined && unigram !== null && bits / tokens > unigram
+}
+
+/** @throws TableError when a floor is missing or another law of reporting is broken. */
+export const buildLanguageModelTable = (input: LanguageModelTableInput): ResultsTable => {
+  const contracts: Record<string, unknown> = { ...input.contracts }
+  const untrained = input.evaluations.filter((summary) => isUntrained(summary, input.floors))
+  const [first] = input.evaluations
+  const unigram = input.floors.find(({ id }) => id === "unigram")?.bitsPerToken
+  const verdict = [
+    comparabilitySentence(input.header.profile, input.differences),
+    ...untrained.map(
+      ({ evaluationId, bits, tokens }) =>
+        `Untrained: evaluation ${evaluationId} gives ${(bits / tokens).toFixed(3)} bits/token, worse than the unigram floor's ${(unigram ?? Number.NaN).toFixed(3)}.`,
+    ),
+  ]
+  return makeTable(
+    { ...input.header, verdict },
+    [
+      ...input.evaluations.flatMap((summary) =>
+        evaluationRows(summary, input, untrained.includes(summary), contracts),
+      ),
+      ...(input.claims ?? []),
+      ...input.floors.flatMap((floor) => floorRows(floor, first?.tokens ?? null, first?.bytes ?? null)),
+    ],
+    contracts,
+  )
+}

@@ -1,0 +1,214 @@
+/** Rows of the results table that come from one evaluation. */
+import { contractDigest } from "../metric/contract-digest.js"
+import type { BoundKind } from "../metric/contract-fields.js"
+import {
+  contractOf,
+  type ContractContext,
+  type DenominatorChoice,
+  type EvaluationShape,
+} from "../metric/contract-builders.js"
+import type { Contract } from "../metric/contract.js"
+import type { EvaluationSummary, RatioInterval } from "./language-model.js"
+import type { Interval, TableRow } from "./table.js"
+
+/** Name of an estimator in a label. */
+export const estimatorName = (evaluation: EvaluationShape): string => {
+  switch (evaluation.kind) {
+    case "discrete-elbo":
+      return `NELBO T=${evaluation.steps}`
+    case "any-order":
+      return `any-order NELBO, ${evaluation.draws} draws`
+    case "chain-rule":
+      return `${evaluation.order} NLL`
+    case "sliding":
+      return `sliding NLL, stride ${evaluation.stride}`
+    case "block-nelbo":
+      return `block NELBO, s=${evaluation.block}`
+    case "importance-weighted":
+      return `importance-weighted bound, K=${evaluation.samples}`
+    case "autoregressive":
+      return evaluation.stride === undefined
+        ? "autoregressive NLL"
+        : `autoregressive NLL, stride ${evaluation.stride}`
+  }
+}
+
+const QUANTITY = "negative-log-likelihood"
+
+export interface RowOptions {
+  readonly ratioInterval: RatioInterval
+  /** Bytes per token of the published definition, such as 4.3; absent when the paper used the exact table. */
+  readonly publishedConstant?: number
+}
+
+const scaled = (from: Interval | null, factor: number): Interval | null =>
+  from === null ? null : { ...from, low: from.low * factor, high: from.high * factor }
+
+/** The rows of one evaluation; its contracts are added to `contracts` by digest. */
+export const evaluationRows = (
+  summary: EvaluationSummary,
+  { ratioInterval, publishedConstant }: RowOptions,
+  untrained: boolean,
+  contracts: Record<string, unknown>,
+): readonly TableRow[] => {
+  const {
+    evaluation,
+    evaluationId: id,
+    bits,
+    tokens,
+    maskableTokens,
+    bytes,
+    perWindow,
+    boundaryBits,
+  } = summary
+  const name = estimatorName(evaluation)
+  const register = (contract: Contract): string => {
+    const digest = contractDigest(contract)
+    contracts[digest] = contract
+    return digest
+  }
+  const contract = (
+    unit: NonNullable<ContractContext["unit"]>,
+    denominator: DenominatorChoice,
+    boundary = summary.context.boundary,
+  ): Contract => contractOf(evaluation, { ...summary.context, boundary, unit, denominator })
+  const perToken = contract("bits/token", { kind: "tokens", tokens })
+  const boundKind: BoundKind = perToken.bound === "not stated" ? "unknown" : perToken.bound
+  const interval = (of: "bytes" | "tokens"): Interval | null =>
+    perWindow.length < 2
+      ? null
+      : ratioInterval(perWindow.map((window) => ({ numerator: window.bits, denominator: window[of] })))
+  const tokenInterval = interval("tokens")
+  const byteInterval = interval("bytes")
+  const free =
+    summary.context.boundary === "free" && summary.boundaryTokens > 0 && evaluation.kind !== "autoregressive"
+  const slice = `${perWindow.length} windows of ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
+  const freeNote = `${summary.boundaryTokens} of ${tokens} tokens are boundary tokens whose positions the model is given free.`
+  const shared = {
+    group: "result" as const,
+    quantity: QUANTITY,
+    boundKind,
+    estimator: name,
+    tokens,
+    bytes,
+    mark: untrained ? "untrained" : null,
+  }
+  const rows: TableRow[] = [
+    {
+      ...shared,
+      id: `${id}/bits-per-byte`,
+      label: `${name}: BPB, exact byte table`,
+      contractId: register(contract("bits/byte", { kind: "byte-table", tokens, bytes })),
+      unit: "bits/byte",
+      value: bits / bytes,
+      interval: byteInterval,
+      denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
+      notes: [slice, ...(free ? [freeNote] : [])],
+    },
+    {
+      ...shared,
+      id: `${id}/bits-per-token`,
+      label: `${name}: bits/token`,
+      contractId: register(perToken),
+      unit: "bits/token",
+      value: bits / tokens,
+      interval: tokenInterval,
+      denominator: { kind: "tokens", total: tokens, unit: "tokens" },
+      notes: [
+        ...(maskableTokens === tokens
+          ? []
+          : [
+              `${(bits / maskableTokens).toFixed(4)} bits per maskable token (${maskableTokens} of ${tokens}).`,
+            ]),
+        ...(summary.monteCarloVariance === undefined
+          ? []
+          : [
+              `Standard error of the mask draws alone: ${(Math.sqrt(summary.monteCarloVariance) / tokens).toExponential(1)} bits/token.`,
+            ]),
+      ],
+    },
+    {
+      ...shared,
+      id: `${id}/nats-per-token`,
+      label: `${name}: nats/token`,
+      contractId: register(contract("nats/token", { kind: "tokens", tokens })),
+      unit: "nats/token",
+      value: (bits * Math.LN2) / tokens,
+      interval: scaled(tokenInterval, Math.LN2),
+      denominator: { kind: "tokens", total: tokens, unit: "tokens" },
+      notes: [],
+    },
+  ]
+  if (evaluation.kind === "discrete-elbo") {
+    rows.push({
+      ...shared,
+      id: `${id}/terminal`,
+      label: "of which terminal term",
+      contractId: null,
+      quantity: "part of negative-log-likelihood",
+      unit: "bits/token",
+      value: summary.terminalBits / tokens,
+      boundKind: "exact",
+      interval: null,
+      denominator: { kind: "tokens", total: tokens, unit: "tokens" },
+      notes: [],
+      mark: null,
+    })
+  }
+  if (free) {
+    const missing = boundaryBits === null ? ["The cost of the boundary positions was not computed."] : []
+    rows.push(
+      {
+        ...shared,
+        id: `${id}/boundary`,
+        label: "boundary positions, if charged",
+        contractId: null,
+        quantity: "part of negative-log-likelihood",
+        unit: "bits/byte",
+        value: boundaryBits === null ? null : boundaryBits / bytes,
+        boundKind: "upper-bound",
+        interval: null,
+        denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
+        estimator: "enumerative code of the positions in each window",
+        notes: missing,
+        mark: null,
+      },
+      {
+        ...shared,
+        id: `${id}/bits-per-byte-charged`,
+        label: `${name}: BPB, boundaries charged`,
+        contractId: register(contract("bits/byte", { kind: "byte-table", tokens, bytes }, "maskable")),
+        unit: "bits/byte",
+        value: boundaryBits === null ? null : (bits + boundaryBits) / bytes,
+        interval:
+          boundaryBits === null || byteInterval === null
+            ? null
+            : {
+                ...byteInterval,
+                low: byteInterval.low + boundaryBits / bytes,
+                high: byteInterval.high + boundaryBits / bytes,
+              },
+        denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
+        notes: missing,
+      },
+    )
+  }
+  if (publishedConstant !== undefined) {
+    const definition = contract("bits/byte", { kind: "constant", bytesPerToken: publishedConstant, tokens })
+    rows.push({
+      ...shared,
+      id: `${id}/as-published`,
+      group: "as published",
+      label: `${name}: bits / (${publishedConstant} bytes × token), as published`,
+      contractId: register(definition),
+      unit: "bits/byte, as published",
+      value: bits / (publishedConstant * tokens),
+      interval: scaled(tokenInterval, 1 / publishedConstant),
+      denominator: { kind: "constant", total: publishedConstant * tokens, unit: "bytes" },
+      notes: [
+        `The constant says ${publishedConstant} bytes per token; the exact byte table gives ${(bytes / tokens).toFixed(4)} on these tokens.`,
+      ],
+    })
+  }
+  return rows
+}
