@@ -1,0 +1,88 @@
+/**
+ * Evidence on disk: what one evaluation measured, in one safetensors file, with all that is needed to compute
+ * every figure again. Written once; metrics only read it.
+ */
+import type { StoredTensor } from "../data/safetensors.js"
+import type { Evaluation } from "../spec/evaluation.js"
+import type { DiscreteElboEvidence } from "./discrete-elbo.js"
+import type { ScoredWindows } from "./windows.js"
+
+export const EVIDENCE_FORMAT = "repro-evidence"
+export const EVIDENCE_VERSION = 1
+
+/** Pieces of a tokenizer as the byte table needs them. */
+export interface EvidencePiece {
+  readonly piece: string
+  readonly type: "normal" | "unknown" | "control" | "user-defined" | "unused" | "byte"
+}
+
+/** Everything about a measurement that is not a tensor. */
+export interface EvidenceHeader {
+  readonly format: typeof EVIDENCE_FORMAT
+  readonly version: typeof EVIDENCE_VERSION
+  readonly evaluation: Evaluation
+  readonly split: {
+    readonly name: string
+    /** Tokens of the whole split. */
+    readonly tokens: number
+    readonly digests: readonly string[]
+    /** Windows the split holds; `windows` of them were scored. */
+    readonly available: number
+    readonly windows: number
+  }
+  readonly tokenizer: {
+    readonly id: string
+    readonly digest: string
+    readonly vocabSize: number
+    readonly boundaryId: number
+    readonly maskId: number
+    readonly padId: number
+    readonly pieces: readonly EvidencePiece[]
+  }
+  /** Noise schedule and boundary rule, where the evaluation has them. */
+  readonly objective: { readonly eps: number | null; readonly boundary: "free" | "maskable" }
+  /** Optimiser steps behind the weights. */
+  readonly step: number
+  readonly executor: { readonly name: string; readonly version: string; readonly precision: string }
+  /** Sequences that went through the network, and seconds it took. */
+  readonly forwards: number
+  readonly seconds: number
+}
+
+/** Token id before each window in the split; -1 where there is none. */
+export const previousTokens = (split: Uint16Array, windows: ScoredWindows): Int32Array =>
+  Int32Array.from(windows.starts, (start) => (start === 0 ? -1 : split[start - 1]!))
+
+/** What every kind of evidence stores about its windows. */
+export const windowTensors = (windows: ScoredWindows, previous: Int32Array): Record<string, StoredTensor> => ({
+  tokens: { dtype: "I32", shape: [windows.count, windows.length], data: windows.tokens },
+  starts: { dtype: "I32", shape: [windows.count], data: windows.starts },
+  previous: { dtype: "I32", shape: [windows.count], data: previous },
+})
+
+/** The tensors of a discrete-bound measurement. */
+export const discreteElboTensors = (evidence: DiscreteElboEvidence, previous: Int32Array): Record<string, StoredTensor> => {
+  const { windows, steps, draws } = evidence
+  const shape = [windows.count, steps, draws]
+  return {
+    ...windowTensors(windows, previous),
+    alphas: { dtype: "F64", shape: [steps + 1], data: evidence.alphas },
+    nats: { dtype: "F64", shape, data: evidence.nats },
+    masked: { dtype: "I32", shape, data: evidence.masked },
+    tokenNats: { dtype: "F64", shape: [windows.count, windows.length], data: evidence.tokenNats },
+  }
+}
+
+/** Metadata of the safetensors file. */
+export const evidenceMetadata = (header: EvidenceHeader): Record<string, string> => ({ evidence: JSON.stringify(header) })
+
+/** @throws Error when the file is not evidence of a version that this program reads */
+export const parseEvidenceHeader = (metadata: Readonly<Record<string, string>>, subject: string): EvidenceHeader => {
+  const text = metadata["evidence"]
+  const header = text === undefined ? undefined : (JSON.parse(text) as EvidenceHeader)
+  if (header?.format !== EVIDENCE_FORMAT) throw new Error(`${subject}: this is not evidence of a run; evaluate the run again`)
+  if (header.version !== EVIDENCE_VERSION) {
+    throw new Error(`${subject}: its format is version ${String(header.version)}, this program reads ${EVIDENCE_VERSION}; use the version of repro that wrote it`)
+  }
+  return header
+}
