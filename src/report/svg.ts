@@ -1,0 +1,354 @@
+/**
+ * Plots as SVG text: equal data gives equal bytes. Shapes tell kinds apart as well as colours do, and a bound is drawn
+ * with an arrow towards where the truth may lie.
+ */
+import { linearScale, logScale, thin, type Scale } from "./plot-scale.js"
+import type { BoundKind } from "./table.js"
+
+type Attributes = Readonly<Record<string, string | number>>
+
+/** At most two decimals, no trailing zeros. */
+const px = (value: number): string => String(Number(value.toFixed(2)) + 0)
+
+const escape = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
+
+const element = (name: string, attributes: Attributes, content = ""): string => {
+  const list = Object.entries(attributes)
+    .map(([key, value]) => ` ${key}="${typeof value === "number" ? px(value) : escape(value)}"`)
+    .join("")
+  return content === "" ? `<${name}${list}/>` : `<${name}${list}>${content}</${name}>`
+}
+
+const text = (x: number, y: number, content: string, attributes: Attributes = {}): string =>
+  element("text", { x, y, ...attributes }, escape(content))
+
+const line = (x1: number, y1: number, x2: number, y2: number, attributes: Attributes = {}): string =>
+  element("line", { x1, y1, x2, y2, ...attributes })
+
+const INK = "#1a1a1a"
+const MUTED = "#5f6368"
+const GRID = "#e3e5e8"
+/** Colours that stay apart under colour-vision deficiency (Okabe and Ito 2008). */
+export const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"] as const
+
+const SIZE = 13
+/** Mean width of a character of a sans-serif face, in em; a generous guess. */
+const CHARACTER = 0.56
+
+const widthOf = (content: string, size = SIZE): number => [...content].length * CHARACTER * size
+
+const clip = (content: string, most: number): string => {
+  const room = Math.max(4, Math.floor(most / (CHARACTER * SIZE)))
+  const characters = [...content]
+  return characters.length <= room ? content : `${characters.slice(0, room - 1).join("")}…`
+}
+
+const frame = (width: number, height: number, title: string, parts: readonly string[]): string =>
+  [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${px(width)}" height="${px(height)}" viewBox="0 0 ${px(width)} ${px(height)}" role="img" aria-label="${escape(title)}" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="${SIZE}" fill="${INK}">`,
+    element("rect", { width, height, fill: "#fff" }),
+    text(16, 24, title, { "font-size": 15, "font-weight": 600 }),
+    ...parts,
+    "</svg>",
+    "",
+  ].join("\n")
+
+/** A mark at a value. Upper and lower bounds carry an arrow along `axis` towards smaller or larger values. */
+const mark = (x: number, y: number, kind: BoundKind, colour: string, axis: "x" | "y"): string => {
+  switch (kind) {
+    case "exact":
+      return element("circle", { cx: x, cy: y, r: 4.5, fill: colour })
+    case "estimate":
+      return element("circle", { cx: x, cy: y, r: 4, fill: "#fff", stroke: colour, "stroke-width": 2 })
+    case "unknown":
+      return element("path", {
+        d: `M${px(x)} ${px(y - 6)}l6 6l-6 6l-6 -6z`,
+        fill: "#fff",
+        stroke: colour,
+        "stroke-width": 2,
+      })
+    default: {
+      // Smaller values lie to the left, or below.
+      const towards = kind === "upper-bound" ? -1 : 1
+      const [dx, dy] = axis === "x" ? [towards, 0] : [0, -towards]
+      const tip = [x + dx * 18, y + dy * 18] as const
+      const side = (sign: number): string =>
+        `M${px(tip[0])} ${px(tip[1])}L${px(tip[0] - dx * 5 + sign * dy * 4)} ${px(tip[1] - dy * 5 + sign * dx * 4)}`
+      return (
+        line(x, y, tip[0], tip[1], { stroke: colour, "stroke-width": 2 }) +
+        element("path", { d: side(1) + side(-1), stroke: colour, "stroke-width": 2, fill: "none" }) +
+        // A bar on the side that is certain.
+        line(x - dy * 6, y - dx * 6, x + dy * 6, y + dx * 6, { stroke: colour, "stroke-width": 3 })
+      )
+    }
+  }
+}
+
+const KIND_NAMES: Readonly<Record<BoundKind, string>> = {
+  exact: "exact",
+  "upper-bound": "upper bound",
+  "lower-bound": "lower bound",
+  estimate: "estimate",
+  unknown: "kind unknown",
+}
+
+const kindLegend = (kinds: readonly BoundKind[], left: number, y: number): readonly string[] => {
+  const shown: string[] = []
+  let x = left
+  const say = (content: string): void => {
+    shown.push(text(x, y, content, { fill: MUTED, "font-size": 12 }))
+    x += widthOf(content, 12) + 24
+  }
+  for (const kind of kinds) {
+    const at = x + (kind === "upper-bound" ? 20 : 6)
+    shown.push(mark(at, y - 4, kind, MUTED, "x"))
+    x = at + (kind === "lower-bound" ? 26 : 12)
+    say(KIND_NAMES[kind])
+  }
+  if (kinds.some((kind) => kind.endsWith("-bound"))) say("An arrow points to where the truth may lie.")
+  return shown
+}
+
+export interface IntervalItem {
+  readonly label: string
+  readonly value: number
+  readonly low?: number
+  readonly high?: number
+  readonly boundKind: BoundKind
+  /** Items of one group share a colour and a heading. */
+  readonly group: string
+  /** Printed at the right; the value as the table prints it. */
+  readonly text: string
+}
+
+export interface IntervalPlot {
+  readonly title: string
+  readonly unit: string
+  readonly items: readonly IntervalItem[]
+}
+
+/** A forest plot: one line an item, its value with interval on a shared axis. */
+export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
+  const width = 860
+  const groups = [...new Set(items.map(({ group }) => group))]
+  const labelWidth = Math.min(340, Math.max(90, ...items.map(({ label }) => widthOf(label))))
+  const textWidth = Math.max(30, ...items.map((item) => widthOf(item.text)))
+  const left = 28 + labelWidth + 24
+  const right = width - 24 - textWidth - 12
+  const values = items.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])
+  const scale = linearScale(Math.min(...values), Math.max(...values), left + 12, right, 6)
+  const rowHeight = 26
+  const top = 44
+  const parts: string[] = []
+  let y = top
+  for (const [index, group] of groups.entries()) {
+    const colour = PALETTE[index % PALETTE.length]!
+    y += 24
+    parts.push(text(16, y, group, { "font-weight": 600, fill: colour }))
+    for (const item of items.filter((each) => each.group === group)) {
+      y += rowHeight
+      const middle = y - 4
+      parts.push(text(28, y, clip(item.label, labelWidth)))
+      if (item.low !== undefined && item.high !== undefined) {
+        const [from, to] = [scale.at(item.low), scale.at(item.high)]
+        parts.push(
+          line(from, middle, to, middle, { stroke: colour, "stroke-width": 2, "stroke-opacity": 0.45 }),
+        )
+        for (const end of [from, to]) {
+          parts.push(line(end, middle - 5, end, middle + 5, { stroke: colour, "stroke-opacity": 0.45 }))
+        }
+      }
+      parts.push(mark(scale.at(item.value), middle, item.boundKind, colour, "x"))
+      parts.push(text(width - 24, y, item.text, { "text-anchor": "end" }))
+    }
+  }
+  const bottom = y + 14
+  const grid = scale.ticks.flatMap(({ value, text: label }) => [
+    line(scale.at(value), top + 4, scale.at(value), bottom, { stroke: GRID }),
+    text(scale.at(value), bottom + 17, label, { "text-anchor": "middle", fill: MUTED, "font-size": 12 }),
+  ])
+  const kinds = (Object.keys(KIND_NAMES) as BoundKind[]).filter((kind) =>
+    items.some(({ boundKind }) => boundKind === kind),
+  )
+  return frame(width, bottom + 76, title, [
+    ...grid,
+    ...parts,
+    text((left + right) / 2, bottom + 37, unit, { "text-anchor": "middle", fill: MUTED }),
+    ...kindLegend(kinds, 16, bottom + 62),
+  ])
+}
+
+export interface LineSeries {
+  readonly name: string
+  readonly points: readonly { readonly x: number; readonly y: number }[]
+}
+
+export interface LinePlot {
+  readonly title: string
+  readonly x: string
+  readonly y: string
+  readonly series: readonly LineSeries[]
+  /** Horizontal lines with a name, such as a floor. */
+  readonly references?: readonly { readonly name: string; readonly y: number }[]
+}
+
+const axes = (
+  x: Scale,
+  y: Scale,
+  box: { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number },
+  names: { readonly x: string; readonly y: string },
+): string[] => [
+  ...y.ticks.flatMap(({ value, text: label }) => [
+    line(box.left, y.at(value), box.right, y.at(value), { stroke: GRID }),
+    text(box.left - 8, y.at(value) + 4, label, { "text-anchor": "end", fill: MUTED, "font-size": 12 }),
+  ]),
+  ...x.ticks.flatMap(({ value, text: label }) => [
+    line(x.at(value), box.bottom, x.at(value), box.bottom + 5, { stroke: MUTED }),
+    text(x.at(value), box.bottom + 19, label, { "text-anchor": "middle", fill: MUTED, "font-size": 12 }),
+  ]),
+  line(box.left, box.bottom, box.right, box.bottom, { stroke: MUTED }),
+  text((box.left + box.right) / 2, box.bottom + 40, names.x, { "text-anchor": "middle", fill: MUTED }),
+  // The name of the vertical axis lies flat above it, where it can be read.
+  text(16, box.top - 12, names.y, { fill: MUTED }),
+]
+
+/** Texts at the right edge, moved apart so that none covers another. */
+const spread = (wanted: readonly number[], gap: number): readonly number[] => {
+  const order = wanted.map((_, index) => index).sort((a, b) => wanted[a]! - wanted[b]!)
+  const placed = [...wanted]
+  for (let i = 1; i < order.length; i++) {
+    placed[order[i]!] = Math.max(placed[order[i]!]!, placed[order[i - 1]!]! + gap)
+  }
+  return placed
+}
+
+const least = (list: readonly number[]): number => list.reduce((a, b) => Math.min(a, b))
+const most = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b))
+
+/** Curves such as the training loss, each named at its end. */
+export const linePlot = ({ title, x, y, series, references = [] }: LinePlot): string => {
+  const width = 860
+  const height = 440
+  const shown = series
+    .map((each) => ({ ...each, points: each.points.filter((point) => Number.isFinite(point.x + point.y)) }))
+    .filter(({ points }) => points.length > 0)
+  const names = [...shown.map(({ name }) => name), ...references.map(({ name }) => name)]
+  const labelWidth = Math.min(220, Math.max(20, ...names.map((name) => widthOf(name))))
+  const box = { left: 64, right: width - labelWidth - 32, top: 76, bottom: height - 60 }
+  const xs = shown.flatMap(({ points }) => points.map((point) => point.x))
+  const ys = [
+    ...shown.flatMap(({ points }) => points.map((point) => point.y)),
+    ...references.map((each) => each.y),
+  ]
+  if (xs.length === 0) return frame(width, 90, title, [text(16, 60, "no data", { fill: MUTED })])
+  const xScale = linearScale(least(xs), most(xs), box.left, box.right, 6)
+  const yScale = linearScale(least(ys), most(ys), box.bottom, box.top, 6)
+  const ends = [
+    ...shown.map(({ points }) => yScale.at(points.at(-1)!.y)),
+    ...references.map((each) => yScale.at(each.y)),
+  ]
+  const labels = spread(ends, 16)
+  const curves = shown.flatMap(({ name, points }, index) => {
+    const colour = PALETTE[index % PALETTE.length]!
+    const path = thin(points, 1000)
+      .map((point, at) => `${at === 0 ? "M" : "L"}${px(xScale.at(point.x))} ${px(yScale.at(point.y))}`)
+      .join("")
+    return [
+      element("path", {
+        d: path,
+        fill: "none",
+        stroke: colour,
+        "stroke-width": 1.75,
+        "stroke-linejoin": "round",
+      }),
+      text(box.right + 10, labels[index]! + 4, clip(name, labelWidth), { fill: colour }),
+    ]
+  })
+  const floors = references.flatMap((each, index) => [
+    line(box.left, yScale.at(each.y), box.right, yScale.at(each.y), {
+      stroke: MUTED,
+      "stroke-dasharray": "5 4",
+    }),
+    text(box.right + 10, labels[shown.length + index]! + 4, clip(each.name, labelWidth), { fill: MUTED }),
+  ])
+  return frame(width, height, title, [...axes(xScale, yScale, box, { x, y }), ...floors, ...curves])
+}
+
+export interface LadderPoint {
+  readonly label: string
+  /** Network evaluations of one window, or another cost; positive. */
+  readonly cost: number
+  readonly value: number
+  readonly low?: number
+  readonly high?: number
+  readonly boundKind: BoundKind
+}
+
+export interface LadderPlot {
+  readonly title: string
+  readonly cost: string
+  readonly unit: string
+  readonly points: readonly LadderPoint[]
+  readonly references?: readonly { readonly name: string; readonly y: number }[]
+}
+
+/** Bounds against what they cost, cheapest at the left; the cost axis is logarithmic. */
+export const ladderPlot = ({ title, cost, unit, points, references = [] }: LadderPlot): string => {
+  const width = 860
+  const height = 480
+  if (points.length === 0) return frame(width, 90, title, [text(16, 60, "no data", { fill: MUTED })])
+  const labelWidth = Math.max(20, ...references.map(({ name }) => Math.min(200, widthOf(name))))
+  const box = { left: 64, right: width - labelWidth - 32, top: 76, bottom: height - 96 }
+  const costs = points.map((point) => point.cost)
+  const values = [
+    ...points.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]),
+    ...references.map(({ y }) => y),
+  ]
+  // Room at both ends for the points' own names.
+  const xScale = logScale(Math.min(...costs), Math.max(...costs), box.left + 40, box.right - 60)
+  const yScale = linearScale(Math.min(...values), Math.max(...values), box.bottom, box.top, 6)
+  const sorted = [...points].sort((a, b) => a.cost - b.cost || a.value - b.value)
+  const colour = PALETTE[0]
+  const marks = sorted.flatMap(({ cost: at, value, low, high, boundKind, label }, index) => {
+    const [x, y] = [xScale.at(at), yScale.at(value)]
+    // Neighbours' names alternate above and below, so that close points stay readable.
+    const crowded = index > 0 && Math.abs(x - xScale.at(sorted[index - 1]!.cost)) < widthOf(label) * 0.8
+    const above = !(crowded && index % 2 === 1)
+    const highest = yScale.at(high ?? value)
+    const lowest = Math.max(yScale.at(low ?? value), boundKind === "upper-bound" ? y + 18 : y)
+    return [
+      ...(low === undefined || high === undefined
+        ? []
+        : [
+            line(x, yScale.at(low), x, yScale.at(high), {
+              stroke: colour,
+              "stroke-width": 5,
+              "stroke-opacity": 0.25,
+            }),
+          ]),
+      mark(x, y, boundKind, colour, "y"),
+      text(x, above ? Math.min(highest, y) - 12 : lowest + 18, label, {
+        "text-anchor": "middle",
+        "font-size": 12,
+      }),
+    ]
+  })
+  const ends = spread(
+    references.map(({ y }) => yScale.at(y)),
+    16,
+  )
+  const floors = references.flatMap(({ name, y }, index) => [
+    line(box.left, yScale.at(y), box.right, yScale.at(y), { stroke: MUTED, "stroke-dasharray": "5 4" }),
+    text(box.right + 10, ends[index]! + 4, clip(name, labelWidth), { fill: MUTED }),
+  ])
+  const kinds = (Object.keys(KIND_NAMES) as BoundKind[]).filter((kind) =>
+    points.some(({ boundKind }) => boundKind === kind),
+  )
+  return frame(width, height, title, [
+    ...axes(xScale, yScale, box, { x: cost, y: unit }),
+    ...floors,
+    ...marks,
+    ...kindLegend(kinds, 16, height - 22),
+  ])
+}
