@@ -28,7 +28,17 @@ const ARRAYS = {
 export type SafetensorsDType = keyof typeof ARRAYS
 
 /** Array that holds a tensor in memory; F16 and BF16 are raw bits (see {@link toFloat32}), BOOL is 0 or 1. */
-export type TensorData = InstanceType<(typeof ARRAYS)[SafetensorsDType]>
+export type TensorData =
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Int32Array
+  | Uint32Array
+  | Uint16Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array
 
 /** One tensor, row-major; `data.length` is the product of `shape`. */
 export interface StoredTensor {

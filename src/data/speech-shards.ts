@@ -142,10 +142,10 @@ export const prepareSpeeches = async (
   const write = async (speeches: typeof split.train, name: string, count: number): Promise<SpeechPart> => {
     const documents = documentsOf(speeches, corpus.sentencesPerDocument)
     const tokens = tokenise(documents, encoder, boundaryId)
-    const size = Math.ceil(tokens.length / count)
+    const cut = (i: number): number => Math.floor((i * tokens.length) / count)
     const shards: { file: string; tokens: number; sha256: string }[] = []
     for (let i = 0; i < count; i++) {
-      const part = tokens.subarray(i * size, (i + 1) * size)
+      const part = tokens.subarray(cut(i), cut(i + 1))
       if (part.length === 0) {
         throw new DataError(
           "invalid",
