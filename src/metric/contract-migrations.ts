@@ -30,6 +30,7 @@ export const CONTRACT_CHANGELOG: readonly ContractChange[] = [
 export class ContractVersionError extends Error {
   readonly _tag = "ContractVersionError"
   readonly pointer = "/version"
+  readonly expected = `a contract version from 1 to ${CONTRACT_VERSION}`
   readonly found: unknown
 
   constructor(found: unknown) {

@@ -29,7 +29,7 @@ export { NOT_STATED, type NotStated } from "./contract-fields.js"
 /** Version of the contract's form; see `contract-migrations.ts` for its changelog. */
 export const CONTRACT_VERSION = 2
 
-const semantic = {
+export const semanticFields = {
   quantity: stated(Quantity),
   unit: stated(UnitSchema),
   event: stated(NumeratorEvent),
@@ -51,8 +51,8 @@ const semantic = {
   seeds: stated(Seeds),
 } as const
 
-export const SEMANTIC_FIELDS = Object.keys(semantic) as ReadonlyArray<keyof typeof semantic>
-export type SemanticField = keyof typeof semantic
+export const SEMANTIC_FIELDS = Object.keys(semanticFields) as ReadonlyArray<keyof typeof semanticFields>
+export type SemanticField = keyof typeof semanticFields
 
 const prose = {
   title: Schema.optionalKey(Schema.String),
@@ -63,7 +63,7 @@ const prose = {
 
 export const Contract = Schema.Struct({
   version: Schema.Literal(CONTRACT_VERSION),
-  ...semantic,
+  ...semanticFields,
   ...prose,
 }).annotate({ description: "What a number means. Any field may be 'not stated'." })
 export type Contract = typeof Contract.Type

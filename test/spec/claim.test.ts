@@ -1,0 +1,171 @@
+import { readFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import t from "tap"
+import { canonicalContract } from "../../src/metric/contract-builders.js"
+import { claimsOf, decodeClaims, ledgerOf, readLedger } from "../../src/spec/claim-ledger.js"
+import { printedNumber } from "../../src/spec/claim.js"
+import { SpecError } from "../../src/spec/spec-error.js"
+
+const folder = fileURLToPath(new URL("../../specs/claims/", import.meta.url))
+
+const minimal = () => ({
+  source: { title: "A source", url: "https://example.org" },
+  contracts: { main: canonicalContract() as unknown },
+  claims: [
+    {
+      id: "one",
+      title: "One",
+      model: "a model",
+      printed: "0.9901",
+      value: 0.9901,
+      mark: "stated",
+      place: {},
+      contract: "main",
+      hardware: "not stated",
+    },
+  ] as Record<string, unknown>[],
+})
+
+const problems = (value: unknown) => {
+  try {
+    decodeClaims(JSON.stringify(value, null, 2), "claims.json")
+    return []
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error
+    return error.problems
+  }
+}
+
+t.test("the number inside what was printed", (test) => {
+  for (const [printed, value] of [
+    ["0.990101083045782", 0.990101083045782],
+    [".9354", 0.9354],
+    ["<=23.21", 23.21],
+    ["58 %", 58],
+    ["1.48306 +/- 0.00034", 1.48306],
+    ["151,080,891", 151080891],
+    ["-1e-3", -0.001],
+  ] as const)
+    test.equal(printedNumber(printed), value)
+  test.equal(printedNumber("none"), undefined)
+  test.end()
+})
+
+t.test("all problems of a claims file at once, each with its place and the nearest valid word", (test) => {
+  const file = minimal()
+  file.claims[0] = { ...file.claims[0], mark: "computd", vary: { bound: "uper-bound", widow: 3 } }
+  const found = problems(file)
+  test.same(
+    found.map(({ pointer, nearest }) => [pointer, nearest]),
+    [
+      ["/claims/0/mark", '"computed"'],
+      ["/claims/0/vary/widow", '"window"'],
+      ["/claims/0/vary/bound", '"upper-bound"'],
+    ],
+  )
+  test.ok(found.every(({ position }) => position !== undefined))
+  test.end()
+})
+
+t.test("a value that is not the printed number, and a contract that is not there, are refused", (test) => {
+  const wrong = minimal()
+  wrong.claims[0] = { ...wrong.claims[0], value: 0.99 }
+  test.match(problems(wrong), [
+    { pointer: "/claims/0/value", expected: /the number that is printed, 0.9901/ },
+  ])
+  const absent = minimal()
+  absent.claims[0] = { ...absent.claims[0], contract: "mian" }
+  test.match(problems(absent), [
+    { pointer: "/claims/0/contract", expected: /one of the file's contracts: main/ },
+  ])
+  const future = minimal()
+  future.contracts = { main: { ...canonicalContract(), version: 99 } }
+  test.match(problems(future), [{ pointer: "/contracts/main/version", found: "99" }])
+  test.end()
+})
+
+t.test("a contract of the first form is read and brought up to date", (test) => {
+  const { specials, ...rest } = canonicalContract()
+  if (specials === "not stated") throw new Error("the canonical contract states the special tokens")
+  const file = minimal()
+  file.contracts = { main: { ...rest, ...specials, version: 1 } }
+  const decoded = decodeClaims(JSON.stringify(file), "claims.json")
+  test.same(decoded.contracts["main"], canonicalContract())
+  test.end()
+})
+
+t.test("ids are unique over the ledger and facts name known claims", (test) => {
+  const content = decodeClaims(JSON.stringify(minimal()), "a.json")
+  test.throws(
+    () =>
+      ledgerOf([
+        { name: "a.json", content },
+        { name: "b.json", content },
+      ]),
+    /which a.json has/,
+  )
+  const fact = {
+    kind: "ratio-range",
+    id: "r",
+    claims: ["onee"],
+    mark: "stated",
+    place: {},
+    low: 4.2,
+    high: 4.4,
+    statement: "s",
+  }
+  const bad = decodeClaims(JSON.stringify({ ...minimal(), facts: [fact] }), "a.json")
+  test.throws(
+    () => ledgerOf([{ name: "a.json", content: bad }]),
+    /\/facts\/0\/claims\/0.*Did you mean "one"\?/,
+  )
+  test.end()
+})
+
+t.test("the shipped ledger", async (test) => {
+  const ledger = await readLedger(folder)
+  const value = (id: string) => ledger.claims.get(id)?.printed
+  // Each printed number is quoted from the source that the claim itself names.
+  for (const [id, printed] of [
+    ["pr1241-headline", "0.990101083045782"],
+    ["pr1241-one-shard", "1.222093"],
+    ["pr1241-heads-2", "2.212478"],
+    ["pr1241-heads-4", "2.211527"],
+    ["pr1241-heads-8", "2.212416"],
+    ["pr1241-heads-16", "2.212752"],
+    ["pr1241-heads-32", "2.212170"],
+    ["pr1106-t64", "1.1571"],
+    ["pr1106-t128", "1.1508"],
+    ["pr1106-t256", "1.1482"],
+    ["pr1106-t512", "1.1465"],
+    ["pr820-t32", "1.62519980"],
+    ["pr820-nelbo", "2.65530960"],
+    ["pr1699-nelbo", "1.48306 +/- 0.00034"],
+    ["pr1699-l2r", "1.42032"],
+    ["ar-baseline-2026-03-17", "1.22436570"],
+    ["ar-baseline-present-export", "1.22837129"],
+    ["ar-sota-pr549", "1.1194"],
+    ["pr1461-quoted", ".4067"],
+    ["mdlm-lm1b", "<=23.00"],
+    ["mdlm-owt", "<=23.21"],
+    ["flexmdm-gsm8k-1024", "63.7"],
+    ["llada-infill-512", "51.2"],
+    ["xlm-owt-flexmdm-gen-ppl-1024", "59.27"],
+    ["maze-flexmdm-k7", "90.4 %"],
+  ] as const)
+    test.equal(value(id), printed, id)
+  test.ok(ledger.claims.size >= 140)
+  const marks = new Set([...ledger.claims.values()].map((claim) => claim.mark))
+  test.ok(marks.has("stated") && marks.has("computed"))
+  test.throws(
+    () => claimsOf(ledger, ["pr1241-headlin"], "spec.json"),
+    /\/claims\/0: expected the id of a claim in the ledger, found "pr1241-headlin". Did you mean "pr1241-headline"\?/,
+  )
+  test.equal(claimsOf(ledger, ["pr820-t32"], "spec.json")[0]?.contract.bound, "upper-bound")
+})
+
+t.test("every claims file is formatted JSON without a contract left to migrate", async (test) => {
+  const text = await readFile(`${folder}pr-1241.json`, "utf8")
+  const file = decodeClaims(text, "pr-1241.json")
+  test.same(JSON.parse(text), file, "nothing is changed by decoding: the file is of today's form")
+})
