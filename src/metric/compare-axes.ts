@@ -178,9 +178,11 @@ export const AXIS_RULES: Rules = {
   bound: field("bound", (a, b) => {
     if (a === "unknown" || b === "unknown") return unknown("the kind of bound of one value is unknown")
     if (a === b)
-      return a === "exact" || a === "estimate"
-        ? same(`both: ${a}`)
-        : ordered(`both: ${a}; the order of two bounds is not the order of what they bound`)
+      return same(
+        a === "exact" || a === "estimate"
+          ? `both: ${a}`
+          : `both: ${a}; the order of two bounds is not the order of what they bound`,
+      )
     if (a === "estimate" || b === "estimate")
       return different(`${a} and ${b}: from an estimate that bounds nothing no order follows`)
     return ordered(`${a} and ${b}`)
