@@ -5,9 +5,13 @@
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Effect from "effect/Effect"
 import * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
+import * as TestConsole from "effect/testing/TestConsole"
 import { compile } from "json-schema-to-typescript"
+import { platform, run } from "../src/cli/main.js"
 import { ClaimsFile } from "../src/spec/claim.js"
 import { SpecFile } from "../src/spec/spec-file.js"
 
@@ -31,12 +35,9 @@ const tidy = (value: unknown): unknown => {
   if (node["minimum"] === Number.MIN_SAFE_INTEGER) delete node["minimum"]
   // A list of at least one item comes as its first item and the rest.
   const { items, additionalItems } = node
-  if (
-    Array.isArray(items) &&
-    items.length === 1 &&
-    JSON.stringify(items[0]) === JSON.stringify(additionalItems)
-  ) {
-    node["items"] = additionalItems
+  const same = additionalItems ?? {}
+  if (Array.isArray(items) && items.length === 1 && JSON.stringify(items[0]) === JSON.stringify(same)) {
+    node["items"] = same
     delete node["additionalItems"]
   }
   const choices = node["enum"]
@@ -162,10 +163,17 @@ export const generateAll = async (): Promise<ReadonlyMap<string, string>> => {
 }
 
 /** What `repro --help` prints; `bin.ts` shows it without loading anything. */
-const helpText = async (): Promise<string> => {
-  const { helpOf } = await import("../src/cli/main.js")
-  return `${helpOf()}\n`
-}
+const helpText = (): Promise<string> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      yield* run(["--help"])
+      return `${(yield* TestConsole.logLines).join("\n")}\n`
+    }).pipe(
+      Effect.provide(CliOutput.layer(CliOutput.defaultFormatter({ colors: false }))),
+      Effect.provide(TestConsole.layer),
+      Effect.provide(platform),
+    ),
+  )
 
 export const generatedFolder = join(import.meta.dirname, "..", "generated")
 

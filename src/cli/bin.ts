@@ -18,5 +18,21 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error
 })
 
-const { start } = await import("./start.js")
-start(process.argv.slice(2))
+const args = process.argv.slice(2)
+
+/** The help text was made beforehand: showing it needs none of the program. */
+const showHelp = async (): Promise<boolean> => {
+  const { readFile } = await import("node:fs/promises")
+  try {
+    process.stdout.write(await readFile(new URL("../../generated/help.txt", import.meta.url), "utf8"))
+    return true
+  } catch {
+    return false
+  }
+}
+
+const asksHelp = args.length === 0 || (args.length === 1 && ["--help", "-h"].includes(args[0]!))
+if (!(asksHelp && (await showHelp()))) {
+  const { start } = await import("./start.js")
+  start(args)
+}

@@ -11,13 +11,15 @@ export const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 export const NonNegative = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 /** A number in [0, 1]. */
 export const Proportion = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+/** A string of a form that an editor can check too. */
+export const formed = (pattern: RegExp, expected: string) =>
+  Schema.String.check(
+    Schema.isPattern(pattern, { expected, toJsonSchema: () => [{ pattern: pattern.source }, true] }),
+  )
 /** A name usable in a file name and in a command line. */
-export const Identifier = Schema.String.check(
-  Schema.isPattern(/^[a-z0-9][a-z0-9._-]*$/, {
-    expected: "a name of lower-case letters, digits, '.', '_' and '-'",
-  }),
+export const Identifier = formed(
+  /^[a-z0-9][a-z0-9._-]*$/,
+  "a name of lower-case letters, digits, '.', '_' and '-'",
 )
 /** A SHA-256 digest in lower-case hexadecimal. */
-export const Sha256 = Schema.String.check(
-  Schema.isPattern(/^[0-9a-f]{64}$/, { expected: "a SHA-256 digest of 64 lower-case hexadecimal digits" }),
-)
+export const Sha256 = formed(/^[0-9a-f]{64}$/, "a SHA-256 digest of 64 lower-case hexadecimal digits")

@@ -45,7 +45,9 @@ const Files = Schema.Struct({
   }),
 }).annotate({ description: "Token shards already on disk." })
 
-export const Corpus = Schema.Union([ParameterGolf, Speeches, Files])
+export const Corpus = Schema.Union([ParameterGolf, Speeches, Files]).annotate({
+  description: "Where the tokens come from.",
+})
 export type Corpus = typeof Corpus.Type
 
 export const Tokenizer = Schema.Struct({
@@ -80,5 +82,7 @@ export const Batching = Schema.Struct({
 }).annotate({ description: "How training sequences are drawn from the shards." })
 export type Batching = typeof Batching.Type
 
-export const Data = Schema.Struct({ corpus: Corpus, tokenizer: Tokenizer, batching: Batching })
+export const Data = Schema.Struct({ corpus: Corpus, tokenizer: Tokenizer, batching: Batching }).annotate({
+  description: "The data that an experiment trains and evaluates on.",
+})
 export type Data = typeof Data.Type

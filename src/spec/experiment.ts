@@ -8,17 +8,28 @@ import { Objective } from "./objective.js"
 import { Training } from "./training.js"
 
 export const Source = Schema.Struct({
-  title: Schema.String,
-  url: Schema.String,
-  commit: Schema.optionalKey(Schema.String),
-  files: Schema.optionalKey(Schema.Array(Schema.String)),
+  title: Schema.String.annotate({ description: "Name of the publication." }),
+  url: Schema.String.annotate({ description: "Where it can be read." }),
+  commit: Schema.optionalKey(Schema.String).annotate({
+    description: "Commit that the configuration was read from.",
+  }),
+  files: Schema.optionalKey(Schema.Array(Schema.String)).annotate({ description: "Files of that commit." }),
 }).annotate({ description: "Where the published experiment is described." })
 
 export const Execution = Schema.Struct({
-  engine: Schema.optionalKey(Schema.Literals(["auto", "onnxruntime", "tensorflow", "torch", "tfjs"])),
-  precision: Schema.optionalKey(Schema.Literals(["fp32", "bf16", "bf16-params"])),
-  device: Schema.optionalKey(Schema.Literals(["cpu", "gpu"])),
-  threads: Schema.optionalKey(Count),
+  engine: Schema.optionalKey(
+    Schema.Literals(["auto", "onnxruntime", "tensorflow", "torch", "tfjs"]),
+  ).annotate({ description: "Executor; auto takes the best one that is there." }),
+  precision: Schema.optionalKey(Schema.Literals(["fp32", "bf16", "bf16-params"])).annotate({
+    description:
+      "fp32. bf16: products in bfloat16, parameters and optimiser state in fp32. bf16-params: parameters and state in bfloat16 too.",
+  }),
+  device: Schema.optionalKey(Schema.Literals(["cpu", "gpu"])).annotate({
+    description: "Where the executor runs.",
+  }),
+  threads: Schema.optionalKey(Count).annotate({
+    description: "CPU threads; the executor's own choice when absent.",
+  }),
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),
@@ -27,10 +38,14 @@ export type Execution = typeof Execution.Type
 
 /** An experiment with its profile applied: everything that determines its numbers. */
 export const Experiment = Schema.Struct({
-  id: Identifier,
-  system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]),
-  title: Schema.String,
-  description: Schema.String,
+  id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
+  system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
+    description: "Family of experiments that it belongs to.",
+  }),
+  title: Schema.String.annotate({ description: "One line for lists and tables." }),
+  description: Schema.String.annotate({
+    description: "What is done, and which settings are stated, derived or assumed.",
+  }),
   source: Source,
   claims: Schema.Array(Identifier).annotate({
     description: "Ids of published claims in specs/claims that this experiment is set beside.",
@@ -39,7 +54,9 @@ export const Experiment = Schema.Struct({
   model: Model,
   objective: Objective,
   training: Training,
-  evaluations: Schema.NonEmptyArray(Evaluation),
+  evaluations: Schema.NonEmptyArray(Evaluation).annotate({
+    description: "Evaluations of the final weights; each writes evidence of its own.",
+  }),
   execution: Schema.optionalKey(Execution),
 })
 export type Experiment = typeof Experiment.Type

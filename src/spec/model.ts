@@ -4,8 +4,8 @@ import { Count, NonNegative, Positive } from "./common.js"
 
 const Mdlm = Schema.Struct({
   kind: Schema.Literal("mdlm"),
-  layers: Count,
-  width: Count,
+  layers: Count.annotate({ description: "Transformer blocks." }),
+  width: Count.annotate({ description: "Width of the residual stream." }),
   heads: Count.annotate({ description: "Attention heads; the head width is width / heads." }),
   kvHeads: Schema.optionalKey(Count).annotate({
     description: "Key and value heads of grouped-query attention; as many as heads when absent.",
@@ -39,7 +39,7 @@ const Mdlm = Schema.Struct({
     }),
     Schema.Struct({ kind: Schema.Literal("none") }),
   ]).annotate({ description: "Noise-level conditioning. 'none' feeds sigma = 0 through the same path." }),
-  ropeBase: Positive,
+  ropeBase: Positive.annotate({ description: "Base of the rotary position frequencies." }),
   init: Schema.Literals(["published", "zero-output"]).annotate({
     description:
       "published: the framework defaults of the published script. zero-output: AdaLN and output projections start at zero.",
@@ -48,28 +48,28 @@ const Mdlm = Schema.Struct({
 
 const Gpt = Schema.Struct({
   kind: Schema.Literal("gpt"),
-  layers: Count,
-  width: Count,
-  heads: Count,
-  kvHeads: Count,
+  layers: Count.annotate({ description: "Transformer blocks." }),
+  width: Count.annotate({ description: "Width of the residual stream." }),
+  heads: Count.annotate({ description: "Query heads; the head width is width / heads." }),
+  kvHeads: Count.annotate({ description: "Key and value heads of grouped-query attention." }),
   tableRows: Schema.optionalKey(Count).annotate({
     description: "Rows of the tied embedding table; the tokenizer's vocabulary when absent.",
   }),
   attention: Schema.optionalKey(Schema.Literals(["causal", "bidirectional"])).annotate({
     description: "causal when absent; bidirectional for masked diffusion with this network.",
   }),
-  mlpRatio: Positive,
-  ropeBase: Positive,
+  mlpRatio: Positive.annotate({ description: "Hidden width of the MLP divided by the width." }),
+  ropeBase: Positive.annotate({ description: "Base of the rotary position frequencies." }),
   logitSoftcap: NonNegative.annotate({
     description: "Logits become cap * tanh(logits / cap); 0 switches it off.",
   }),
   qGain: Positive.annotate({ description: "Initial per-head query gain." }),
-  tiedEmbeddingStd: Positive,
+  tiedEmbeddingStd: Positive.annotate({ description: "Standard deviation of the initial embeddings." }),
 }).annotate({
   description: "The parameter-golf autoregressive baseline: tied embeddings, U-net skips, grouped queries.",
 })
 
-export const Model = Schema.Union([Mdlm, Gpt])
+export const Model = Schema.Union([Mdlm, Gpt]).annotate({ description: "The network." })
 export type Model = typeof Model.Type
 export type MdlmModel = typeof Mdlm.Type
 export type GptModel = typeof Gpt.Type

@@ -25,15 +25,19 @@ const MaskedDiffusion = Schema.Struct({
     description:
       "Times are clamped (antithetic-pairs, independent) or scaled (stratified) to [timeMin, timeMax].",
   }),
-  timeMax: Proportion,
+  timeMax: Proportion.annotate({ description: "Largest time; see timeMin." }),
   boundary: Schema.Literals(["free", "maskable"]).annotate({
     description:
       "free: boundary tokens are never masked, so the model gets them as side information. maskable: ordinary tokens.",
   }),
+}).annotate({ description: "Weighted cross-entropy of masked tokens." })
+
+const Autoregressive = Schema.Struct({ kind: Schema.Literal("autoregressive") }).annotate({
+  description: "Cross-entropy of the next token.",
 })
 
-const Autoregressive = Schema.Struct({ kind: Schema.Literal("autoregressive") })
-
-export const Objective = Schema.Union([MaskedDiffusion, Autoregressive])
+export const Objective = Schema.Union([MaskedDiffusion, Autoregressive]).annotate({
+  description: "What training minimises.",
+})
 export type Objective = typeof Objective.Type
 export type MaskedDiffusionObjective = typeof MaskedDiffusion.Type

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises"
+import { readdir, readFile } from "node:fs/promises"
 import * as fc from "fast-check"
 import { test } from "tap"
 import { fingerprint } from "../../src/spec/fingerprint.js"
@@ -220,4 +220,23 @@ test("no garbage gets through: a random change of one value is accepted or a Spe
     { numRuns: 150 },
   )
   t.ok(refused > 50)
+})
+
+test("every claim that a spec is set beside is in specs/claims", async (t) => {
+  const ids = new Set<string>()
+  for (const name of (await readdir("specs/claims")).filter((each) => each.endsWith(".json"))) {
+    const { claims } = JSON.parse(await readFile(`specs/claims/${name}`, "utf8")) as {
+      claims: { id: string }[]
+    }
+    for (const { id } of claims) ids.add(id)
+  }
+  for (const name of (await readdir("specs")).filter((each) => each.endsWith(".json"))) {
+    const { experiment } = await loadSpec(`specs/${name}`, "paper")
+    t.same(
+      experiment.claims.filter((id) => !ids.has(id)),
+      [],
+      name,
+    )
+    t.ok(experiment.claims.length > 0, `${name} has claims`)
+  }
 })
