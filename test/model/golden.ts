@@ -104,13 +104,17 @@ export const networkFor = (
   kind: "masked-diffusion" | "autoregressive" = "masked-diffusion",
 ): Network => networkOf({ model, objective: { kind }, data: { tokenizer: { vocabSize: VOCAB } } })
 
+const at = <T extends Float32Array | Int32Array>(to: T, from: readonly number[]): T => {
+  to.set(from)
+  return to
+}
+
 /** The feeds of a masked golden case; a capacity above the need exercises the padding. */
 export const maskedFeeds = (g: Golden, capacity = 20): Record<string, tf.Tensor> => {
   const length = g.x0.length / g.times.length
   const positions = Int32Array.from(g.xt.flatMap((id, p) => (id === IDS.maskId ? [p] : [])))
   const content = g.x0.filter((id) => id !== IDS.padId).length
   const alpha = (p: number): number => 1 - 0.999 * g.times[Math.floor(p / length)]!
-  const at = <T extends Float32Array | Int32Array>(to: T, from: readonly number[]): T => (to.set(from), to)
   const listed = [...positions]
   return feedTensors({
     inputIds: { shape: [g.times.length, length], data: Int32Array.from(g.xt) },

@@ -220,14 +220,16 @@ test("parameter counts are the published ones", async (t) => {
   t.equal(countParameters(published(baseline).parameters), 17_059_912)
 })
 
+/** Mean and standard deviation. */
+const moments = (x: Float32Array): readonly [number, number] => {
+  const mean = x.reduce((s, v) => s + v, 0) / x.length
+  return [mean, Math.sqrt(x.reduce((s, v) => s + (v - mean) ** 2, 0) / x.length)]
+}
+
 test("initial values follow the published distributions and the seed", async (t) => {
   const small: MdlmModel = { ...PAPER, layers: 1, width: 128, heads: 4, tableRows: 300 }
   const specs = published(small, 256).parameters
   const first = initialise(specs, 42)
-  const moments = (x: Float32Array): readonly [number, number] => {
-    const mean = x.reduce((s, v) => s + v, 0) / x.length
-    return [mean, Math.sqrt(x.reduce((s, v) => s + (v - mean) ** 2, 0) / x.length)]
-  }
   const table = first["wte.weight"]!.data
   const [mean, deviation] = moments(table)
   // 38 400 standard normal numbers: standard errors 0.0051 and 0.0036; five of each allowed.
@@ -258,7 +260,7 @@ test("the expected cross-entropy at the start is ln V + 1/6", async (t) => {
   )
   const count = 64
   const feeds = {
-    inputIds: tf.fill([4, 16], 1024, "int32"),
+    inputIds: tf.tensor(new Int32Array(64).fill(1024), [4, 16]),
     sigma: tf.tensor1d([0.1, 0.5, 1, 5]),
     positions: tf.range(0, count, 1, "int32"),
     targets: tf.tensor1d(

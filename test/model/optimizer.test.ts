@@ -167,9 +167,10 @@ const schedule: LearningRateSchedule = {
   restart: true,
 }
 
+// parameter-golf PR #1241, get_lr with LR 6e-4, 6000 steps, warm-up 300, warm-down 1500.
+const lr = (step: number): number => 6e-4 * learningRateFactor({ schedule, stepsPerGroup: 6000 }, step, 16)
+
 test("the published schedule restarts with each shard group", async (t) => {
-  // parameter-golf PR #1241, get_lr with LR 6e-4, 6000 steps, warm-up 300, warm-down 1500.
-  const lr = (step: number): number => 6e-4 * learningRateFactor({ schedule, stepsPerGroup: 6000 }, step, 16)
   const near = (actual: number, expected: number, what: string) =>
     t.ok(Math.abs(actual - expected) <= 1e-12 * 6e-4, `${what}: ${actual}`)
   near(lr(0), 2e-6, "first step")
