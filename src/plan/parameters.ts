@@ -35,36 +35,26 @@ const sumOf = (groups: readonly ParameterGroup[]): ParameterCount => ({
 const attentionMatrices = (width: number, heads: number, kvHeads: number): number =>
   2 * width * width + 2 * width * kvHeads * (width / heads)
 
-/** Width of the vector that conditions the blocks; 0 without conditioning. */
-export const conditioningWidth = (model: MdlmModel): number =>
-  model.conditioning.kind === "none" ? 0 : (model.conditioning.output ?? 2 * model.conditioning.frequencies)
+/**
+ * Without a noise level the same path gets level 0, at the published network's sizes: the parameters are there, so that
+ * networks with and without conditioning are of one size.
+ */
+const LEVEL_ZERO = { frequencies: 64, hidden: 512 } as const
 
 const mdlm = (model: MdlmModel): ParameterCount => {
-  const { layers, width, heads, mlpRatio, tableRows, conditioning } = model
-  const hidden = width * mlpRatio
-  const condition = conditioningWidth(model)
+  const { layers, width, heads, mlpRatio, tableRows } = model
+  const mlp = Math.floor(width * mlpRatio)
+  const sizes = model.conditioning.kind === "sigma" ? model.conditioning : LEVEL_ZERO
+  const { frequencies, hidden } = sizes
+  const condition = ("output" in sizes ? sizes.output : undefined) ?? 2 * frequencies
   const vectors = model.modulation === "gated" ? 6 : 4
-  const conditioned = condition > 0
   return sumOf([
     group("embedding", 0, tableRows * width),
-    group(
-      "conditioning",
-      0,
-      conditioning.kind === "none"
-        ? 0
-        : 2 * conditioning.frequencies * conditioning.hidden +
-            conditioning.hidden +
-            conditioning.hidden * condition +
-            condition,
-    ),
+    group("conditioning", 0, (2 * frequencies + 1) * hidden + (hidden + 1) * condition),
     group("attention", layers * attentionMatrices(width, heads, model.kvHeads ?? heads), 0),
-    group("mlp", layers * 2 * width * hidden, model.mlpBias === true ? layers * (hidden + width) : 0),
-    group("modulation", 0, conditioned ? layers * vectors * width * (condition + 1) : 0),
-    group(
-      "final modulation",
-      0,
-      conditioned && model.modulation === "gated" ? 2 * width * (condition + 1) : 0,
-    ),
+    group("mlp", layers * 2 * width * mlp, model.mlpBias === true ? layers * (mlp + width) : 0),
+    group("modulation", 0, layers * vectors * width * (condition + 1)),
+    group("final modulation", 0, model.modulation === "gated" ? 2 * width * (condition + 1) : 0),
     group("head", 0, tableRows * width + (model.headBias === true ? tableRows : 0)),
   ])
 }

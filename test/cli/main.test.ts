@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "tap"
@@ -102,6 +102,50 @@ test("list and doctor have both forms", async (t) => {
     ready,
     findings.every(({ status }) => status !== "missing"),
   )
+})
+
+test("check with an empty cache: incomplete, and the command that completes it", async (t) => {
+  const cache = await mkdtemp(join(tmpdir(), "repro-cache-"))
+  const before = process.env["REPRO_CACHE"]
+  process.env["REPRO_CACHE"] = cache
+  t.teardown(async () => {
+    if (before === undefined) delete process.env["REPRO_CACHE"]
+    else process.env["REPRO_CACHE"] = before
+    await rm(cache, { recursive: true })
+  })
+  const { code, stdout } = await invoke("check", "mdlm_eos", "--profile", "laptop")
+  t.equal(code, 3)
+  t.match(stdout, /data +missing/)
+  t.match(stdout, /repro prepare mdlm_eos --profile laptop/)
+  const { ready, parts } = JSON.parse((await invoke("check", "mdlm_eos", "-p", "ci", "--json")).stdout) as {
+    ready: boolean
+    parts: { name: string; ready: boolean }[]
+  }
+  t.equal(ready, false)
+  t.match(parts, [
+    { name: "data", ready: false },
+    { name: "executor", ready: true },
+    { name: "memory", ready: true },
+  ])
+})
+
+test("prepare of shards that are not there fails with a sentence and leaves nothing", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "repro-cli-"))
+  t.teardown(() => rm(directory, { recursive: true }))
+  const document = JSON.parse(await readFile("specs/mdlm_eos.json", "utf8")) as {
+    data: { corpus: unknown; tokenizer: { model: string } }
+    profiles: unknown
+  }
+  document.data.corpus = { kind: "files", train: ["file:nowhere.bin"], validation: ["file:nowhere.bin"] }
+  document.data.tokenizer.model = "embedded"
+  document.profiles = {}
+  const file = join(directory, "files.json")
+  await writeFile(file, JSON.stringify(document))
+  const { code, stdout, stderr } = await invoke("prepare", file)
+  t.equal(code, 1)
+  t.equal(stdout, "")
+  t.match(stderr, /nowhere\.bin/)
+  t.same(await readdir(directory), ["files.json"])
 })
 
 test("exit codes of errors", async (t) => {

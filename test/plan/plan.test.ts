@@ -1,10 +1,13 @@
+import { readdir } from "node:fs/promises"
 import { test } from "tap"
+import { networkOf } from "../../src/model/network.js"
+import { countParameters } from "../../src/model/parameters.js"
 import { forwardFlops, memoryEstimate } from "../../src/plan/cost.js"
 import { parameterCount } from "../../src/plan/parameters.js"
 import { makePlan } from "../../src/plan/plan.js"
 import { duration, renderPlan, si, whole } from "../../src/plan/render.js"
 import type { Experiment } from "../../src/spec/experiment.js"
-import { loadSpec, type Profile } from "../../src/spec/spec-file.js"
+import { loadSpec, PROFILES, type Profile } from "../../src/spec/spec-file.js"
 
 const MACHINE = { cores: 2, memory: 8 * 2 ** 30 }
 const planOf = async (id: string, profile: Profile = "paper") =>
@@ -29,6 +32,18 @@ test("parameter counts are the published ones", async (t) => {
   t.equal(parameterCount(await experimentOf("mdlm_820")).total, 21_327_617)
   // PR #1699 states 19.2 M.
   t.equal(Math.round(parameterCount(await experimentOf("mdlm_1699")).total / 1e5), 192)
+})
+
+test("the arithmetic agrees with the networks, in every spec and profile", async (t) => {
+  for (const file of (await readdir("specs")).filter((name) => name.endsWith(".json"))) {
+    for (const profile of PROFILES) {
+      const { experiment } = await loadSpec(`specs/${file}`, profile)
+      const { parameters } = networkOf(experiment)
+      const counted = parameterCount(experiment)
+      t.equal(counted.total, countParameters(parameters), `${file} ${profile}`)
+      t.equal(counted.blockMatrices, countParameters(parameters.filter(({ group }) => group === "matrix")))
+    }
+  }
 })
 
 /** The #1241 network at another size. */

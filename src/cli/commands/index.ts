@@ -1,7 +1,18 @@
 /** Every command of the program, in the order of the help text. Handlers load when they run. */
+import { checkCommand } from "./check.js"
 import { doctorCommand } from "./doctor.js"
 import { listCommand } from "./list.js"
 import { planCommand } from "./plan.js"
+import { prepareCommand } from "./prepare.js"
+import { runCommand } from "./run.js"
 import { validateCommand } from "./validate.js"
 
-export const commands = [planCommand, validateCommand, listCommand, doctorCommand] as const
+export const commands = [
+  runCommand,
+  planCommand,
+  validateCommand,
+  checkCommand,
+  prepareCommand,
+  listCommand,
+  doctorCommand,
+] as const

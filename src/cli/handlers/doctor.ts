@@ -2,8 +2,9 @@
 import { execFile } from "node:child_process"
 import { constants } from "node:fs"
 import { access, statfs } from "node:fs/promises"
-import { availableParallelism, cpus, freemem, homedir, totalmem } from "node:os"
-import { dirname, join } from "node:path"
+import { availableParallelism, cpus, freemem, totalmem } from "node:os"
+import { dirname } from "node:path"
+import { cacheDirectory } from "../../data/sources.js"
 import { columns } from "../text.js"
 import type { Outcome } from "../outcome.js"
 
@@ -101,10 +102,6 @@ const xz = async (): Promise<Finding> => {
     ? { ...common, status: "absent", found: "not found", cure: INSTALL_XZ[process.platform] ?? "install xz" }
     : { ...common, status: "ok", found: found.split("\n")[0]! }
 }
-
-/** Where fetched and prepared data is kept. */
-export const cacheDirectory = (): string =>
-  process.env["REPRO_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "repro")
 
 /** The nearest folder above a path that is there. */
 const existing = async (path: string): Promise<string> => {
