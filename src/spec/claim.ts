@@ -7,29 +7,10 @@
 import * as Schema from "effect/Schema"
 import { Contract, semanticFields } from "../metric/contract.js"
 import { stated } from "../metric/contract-fields.js"
-import { Count, Identifier, Natural, NonNegative } from "./common.js"
+import { Fact, Mark, Place } from "../metric/findings-facts.js"
+import { Identifier, NonNegative } from "./common.js"
 
-export const MARKS = ["stated", "computed", "derived", "inferred"] as const
-export const Mark = Schema.Literals(MARKS).annotate({
-  description:
-    "stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.",
-})
-export type Mark = typeof Mark.Type
-
-export const Place = Schema.Struct({
-  document: Schema.optionalKey(Schema.String).annotate({
-    description: "Another document than the file's source, by title or address.",
-  }),
-  commit: Schema.optionalKey(Schema.String),
-  file: Schema.optionalKey(Schema.String),
-  line: Schema.optionalKey(Count),
-  table: Schema.optionalKey(Schema.String),
-  row: Schema.optionalKey(Schema.String),
-  column: Schema.optionalKey(Schema.String),
-  figure: Schema.optionalKey(Schema.String),
-  note: Schema.optionalKey(Schema.String),
-}).annotate({ description: "Where exactly it stands." })
-export type Place = typeof Place.Type
+export { Fact, Mark, Place } from "../metric/findings-facts.js"
 
 /** The number inside a printed text such as "<=23.21", "58 %" or "1.48306 +/- 0.00034"; undefined without one. */
 export const printedNumber = (printed: string): number | undefined => {
@@ -72,117 +53,6 @@ export const Claim = Schema.Struct({
     }),
   )
 export type Claim = typeof Claim.Type
-
-const about = {
-  id: Identifier,
-  claims: Schema.Array(Identifier).annotate({ description: "Claims the fact bears on." }),
-  mark: Mark,
-  place: Place,
-} as const
-const kind = <K extends string>(name: K) => Schema.Literal(name)
-
-/** Facts of a source that are no published results, but from which findings are computed. */
-export const Fact = Schema.Union([
-  Schema.Struct({
-    kind: kind("training-objective"),
-    ...about,
-    weight: Schema.Literals(["dsigma", "nelbo", "clamped-inverse-t", "uniform-k"]),
-    eps: Schema.Finite,
-    length: Count,
-  }).annotate({ description: "The weight that training put on the masked cross-entropy." }),
-  Schema.Struct({
-    kind: kind("run-length"),
-    ...about,
-    stepsPerGroup: Count,
-    groupsAtHead: Count,
-    groupsInRun: Count,
-    switchAtHead: Schema.String,
-  }).annotate({
-    description: "Steps of the script as published beside the steps of the run behind the claim.",
-  }),
-  Schema.Struct({
-    kind: kind("sweep-length"),
-    ...about,
-    stepsStated: Count,
-    stepsPerGroup: Count,
-    highestLearningRate: Schema.Finite,
-    statedLearningRate: Schema.Finite,
-  }).annotate({
-    description: "Steps of an ablation as stated and as in the script committed beside its results.",
-  }),
-  Schema.Struct({
-    kind: kind("deleted-code"),
-    ...about,
-    description: Schema.String,
-    addedIn: Schema.String,
-    removedIn: Schema.String,
-  }).annotate({ description: "Text that describes code which a later commit removed." }),
-  Schema.Struct({
-    kind: kind("floor"),
-    ...about,
-    floor: Schema.Literals(["uniform", "initial", "unigram", "bigram"]),
-    bitsPerToken: Schema.Finite,
-  }).annotate({ description: "What a trivial model reaches on the same tokens." }),
-  Schema.Struct({
-    kind: kind("ratio-range"),
-    ...about,
-    low: Schema.Finite,
-    high: Schema.Finite,
-    statement: Schema.String,
-  }).annotate({ description: "A range of bytes per token that a source asserts." }),
-  Schema.Struct({
-    kind: kind("ratio-sample"),
-    ...about,
-    windows: Count,
-    windowTokens: Count,
-    bytes: Count,
-    standardDeviation: Schema.Finite,
-  }).annotate({ description: "Bytes per token of a sample of windows, counted on their text." }),
-  Schema.Struct({
-    kind: kind("log-pair"),
-    ...about,
-    file: Schema.String,
-    natsPerToken: Schema.String.annotate({ description: "As printed, all digits." }),
-    bitsPerByte: Schema.String.annotate({ description: "As printed, all digits." }),
-    tokens: Count,
-  }).annotate({ description: "A log line with loss and BPB, which together say the bytes per token." }),
-  Schema.Struct({
-    kind: kind("matched-steps"),
-    ...about,
-    steps: Count,
-    confounds: Schema.Array(Schema.String),
-  }).annotate({ description: "Two claims at equal optimiser steps, first the newer one." }),
-  Schema.Struct({ kind: kind("quotation"), ...about, printed: Schema.String }).annotate({
-    description: "Another document quotes the claims' number.",
-  }),
-  Schema.Struct({ kind: kind("table"), ...about, sortedBy: Schema.String }).annotate({
-    description: "A published table in which the claims stand in one column.",
-  }),
-  Schema.Struct({
-    kind: kind("schedule-mismatch"),
-    ...about,
-    training: Schema.String,
-    sampling: Schema.String,
-  }).annotate({ description: "Different schedules at training and at sampling time." }),
-  Schema.Struct({ kind: kind("grader-ceiling"), ...about, items: Count, unscorable: Count }).annotate({
-    description: "Items that the grader cannot score correct even for the verbatim gold answer.",
-  }),
-  Schema.Struct({
-    kind: kind("post-processing"),
-    ...about,
-    items: Count,
-    correct: Natural,
-    correctAfter: Natural,
-    change: Schema.String,
-  }).annotate({ description: "The same generations graded again after a uniform change." }),
-  Schema.Struct({ kind: kind("selection-split"), ...about, statement: Schema.String }).annotate({
-    description: "Settings or checkpoints were chosen on the split that is reported.",
-  }),
-  Schema.Struct({ kind: kind("unmatched-baseline"), ...about, statement: Schema.String }).annotate({
-    description: "The two arms of a comparison differ in more than the claim says.",
-  }),
-])
-export type Fact = typeof Fact.Type
 
 export const ClaimsSource = Schema.Struct({
   title: Schema.String,

@@ -1,0 +1,333 @@
+/**
+ * A published number under the definition its kind of number has, where arithmetic leads there.
+ *
+ * Nothing is guessed: a conversion that needs an unstated input is refused with the name of that input, and every
+ * assumption that carries weight is listed.
+ */
+import { convert, measured, type Measured } from "./bound.js"
+import { FINEWEB_SP1024 } from "./contract-builders.js"
+import { NOT_STATED, type Contract } from "./contract.js"
+import { DEFINITIONS, definitionFor, type DefinitionId } from "./contract-registry.js"
+import type { Mark } from "./findings-facts.js"
+import { knownSlice } from "./known-slices.js"
+import { convertInterval, type Interval, type Unit } from "./units.js"
+
+/** Two-sided 95 % quantile of the standard normal distribution. */
+export const Z95 = 1.959963984540054
+
+export interface ClaimNumber {
+  readonly id: string
+  readonly printed: string
+  readonly value: number
+  readonly halfWidth?: number | undefined
+  readonly contract: Contract
+}
+
+/** Bytes per token of a sample of windows: how much a short slice may differ from the split. */
+export interface RatioSample {
+  readonly windowTokens: number
+  readonly standardDeviation: number
+}
+
+export interface Assumption {
+  readonly text: string
+  readonly mark: Mark
+}
+
+export interface Derivation {
+  readonly formula: string
+  readonly result: number
+  readonly unit: Unit
+}
+
+export interface Rescored {
+  readonly definition: DefinitionId
+  /** rescored: another number. unchanged: the claim already is of this definition's unit. */
+  readonly status: "rescored" | "unchanged" | "not-possible"
+  readonly number?: Measured<Unit>
+  /** The way there, step by step. */
+  readonly derivation: readonly Derivation[]
+  readonly assumptions: readonly Assumption[]
+  /** Amounts that the definition would add, each at most this much. */
+  readonly charges: readonly {
+    readonly name: string
+    readonly atMost: number
+    readonly unit: Unit
+    readonly formula: string
+  }[]
+  /** Why there is no number, or what is left open. */
+  readonly reason: string
+}
+
+/** Half a unit of the last printed digit: what rounding may have hidden. */
+export const roundingHalfWidth = (printed: string): number => {
+  const match = /\d*\.?\d+(?:[eE]([+-]?\d+))?/.exec(printed.replaceAll(",", ""))
+  if (match === null) return 0
+  const [mantissa = ""] = match[0].split(/[eE]/)
+  const point = mantissa.indexOf(".")
+  const decimals = point < 0 ? 0 : mantissa.length - point - 1
+  return 0.5 * 10 ** (Number(match[1] ?? 0) - decimals)
+}
+
+const around = (value: number, half: number): Interval => ({ lo: value - half, hi: value + half })
+
+/** Entropy of a Bernoulli event of probability q, in bits. */
+const binaryEntropy = (q: number): number => -(q * Math.log2(q) + (1 - q) * Math.log2(1 - q))
+
+interface Ratio {
+  readonly point: number
+  readonly interval: Interval
+  readonly formula: string
+  readonly assumptions: readonly Assumption[]
+}
+
+/** Exact bytes per token of the claim's slice, as far as it is known. */
+const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | undefined => {
+  const { denominator, data, tokenizer, window } = contract
+  if (denominator === NOT_STATED || tokenizer === NOT_STATED || tokenizer.id !== "sp1024") return undefined
+  const tokens = "tokens" in denominator ? denominator.tokens : NOT_STATED
+  if (denominator.kind === "byte-table" && denominator.bytes !== NOT_STATED && tokens !== NOT_STATED) {
+    const point = denominator.bytes / tokens
+    return {
+      point,
+      interval: around(point, 0),
+      formula: `${denominator.bytes} bytes / ${tokens} tokens`,
+      assumptions: [],
+    }
+  }
+  const slice = tokens === NOT_STATED ? undefined : knownSlice(tokens)
+  if (slice !== undefined) {
+    const point = slice.bytes / slice.tokens
+    return {
+      point,
+      interval: around(point, 0),
+      formula: `${slice.bytes} bytes / ${slice.tokens} tokens (${slice.name})`,
+      assumptions: [],
+    }
+  }
+  if (data === NOT_STATED || data.dataset !== FINEWEB_SP1024.dataset) return undefined
+  const point = FINEWEB_SP1024.bytes / FINEWEB_SP1024.tokens
+  const formula = `${FINEWEB_SP1024.bytes} bytes / ${FINEWEB_SP1024.tokens} tokens (the whole split)`
+  const equal: Assumption = {
+    text: "The scored slice has the bytes per token of the whole split.",
+    mark: "inferred",
+  }
+  if (sample === undefined || tokens === NOT_STATED)
+    return { point, interval: around(point, 0), formula, assumptions: [equal] }
+  const length = window === NOT_STATED || window.length === NOT_STATED ? sample.windowTokens : window.length
+  const windows = tokens / length
+  const half = (Z95 * sample.standardDeviation) / Math.sqrt(windows)
+  return {
+    point,
+    interval: around(point, half),
+    formula,
+    assumptions: [
+      {
+        text: `The slice of ${Math.round(windows)} windows is a sample of the split: its bytes per token lie within ${half.toFixed(4)} of the split's (95 %, standard deviation ${sample.standardDeviation} per window, windows independent).`,
+        mark: "computed",
+      },
+    ],
+  }
+}
+
+const freeBoundaries = (contract: Contract): boolean =>
+  contract.sideInformation !== NOT_STATED && contract.sideInformation.includes("boundary-positions")
+
+const nothing = (definition: DefinitionId, reason: string): Rescored => ({
+  definition,
+  status: "not-possible",
+  derivation: [],
+  assumptions: [],
+  charges: [],
+  reason,
+})
+
+const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescored => {
+  const { contract, value } = claim
+  const half = Math.max(claim.halfWidth ?? 0, roundingHalfWidth(claim.printed))
+  const bound = contract.bound === NOT_STATED ? "unknown" : contract.bound
+  const { unit, denominator } = contract
+  if (unit === NOT_STATED) return nothing("bpb", "The source does not state the unit.")
+  if (contract.quantity !== "negative-log-likelihood")
+    return nothing("bpb", "The quantity is no negative log-likelihood.")
+  if (denominator === NOT_STATED)
+    return nothing("bpb", "The source does not state the denominator, so the bytes behind it are unknown.")
+  const printed = measured(bound, unit, value, around(value, half))
+  const ratio = ratioOf(contract, sample)
+  const charges =
+    freeBoundaries(contract) && ratio !== undefined
+      ? [
+          {
+            name: "boundary positions given free",
+            atMost: binaryEntropy(FINEWEB_SP1024.documents / FINEWEB_SP1024.tokens) / ratio.point,
+            unit: "bits/byte" as const,
+            formula: `h(${FINEWEB_SP1024.documents}/${FINEWEB_SP1024.tokens}) bits per token / (bytes per token)`,
+          },
+        ]
+      : []
+  if (unit === "bits/byte" && (denominator.kind === "byte-table" || denominator.kind === "utf8")) {
+    const derivation: Derivation[] =
+      ratio === undefined
+        ? []
+        : [
+            {
+              formula: `bits/token = bits/byte * (${ratio.formula})`,
+              result: value * ratio.point,
+              unit: "bits/token",
+            },
+          ]
+    return {
+      definition: "bpb",
+      status: "unchanged",
+      number: printed,
+      derivation,
+      assumptions: [],
+      charges,
+      reason: "The denominator is already an exact byte count.",
+    }
+  }
+  if (ratio === undefined)
+    return nothing("bpb", "The exact bytes per token of the scored slice are not known.")
+  const constant = denominator.kind === "constant" ? denominator.bytesPerToken : undefined
+  if (constant === NOT_STATED) return nothing("bpb", "The constant of bytes per token is not stated.")
+  if (unit !== "bits/byte" && unit !== "bits/token" && unit !== "nats/token" && unit !== "ppl")
+    return nothing("bpb", `No lawful conversion leads from ${unit} to bits/byte.`)
+  if (unit === "bits/byte" && constant === undefined)
+    return nothing("bpb", `A denominator of ${denominator.kind} gives no bytes.`)
+  const perToken = convert(printed, "bits/token", constant === undefined ? {} : { bytesPerToken: constant })
+  const point = perToken.value / ratio.point
+  const interval = convertInterval(perToken.interval, "bits/token", "bits/byte", {
+    bytesPerToken: ratio.interval,
+  })
+  return {
+    definition: "bpb",
+    status: "rescored",
+    number: measured(bound, "bits/byte", point, {
+      lo: Math.min(interval.lo, point),
+      hi: Math.max(interval.hi, point),
+    }),
+    derivation: [
+      {
+        formula:
+          constant === undefined
+            ? `bits/token from ${unit}`
+            : `bits/token = ${claim.printed} bits/byte * ${constant} bytes/token`,
+        result: perToken.value,
+        unit: "bits/token",
+      },
+      { formula: "nats/token = bits/token * ln 2", result: perToken.value * Math.LN2, unit: "nats/token" },
+      { formula: `bits/byte = bits/token / (${ratio.formula})`, result: point, unit: "bits/byte" },
+    ],
+    assumptions: ratio.assumptions,
+    charges,
+    reason:
+      constant === undefined
+        ? "Another unit."
+        : "The constant denominator is replaced by the exact byte table.",
+  }
+}
+
+/** Wilson score interval of a proportion k/n at 95 %. */
+const wilson = (k: number, n: number): Interval => {
+  const p = k / n
+  const z2 = Z95 ** 2
+  const middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+  const half = (Z95 / (1 + z2 / n)) * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n))
+  return { lo: Math.max(0, middle - half), hi: Math.min(1, middle + half) }
+}
+
+const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored => {
+  const { unit, denominator } = claim.contract
+  if (unit !== "percent" && unit !== "proportion")
+    return nothing(definition, "The unit is neither a proportion nor a percentage.")
+  const share = unit === "percent" ? claim.value / 100 : claim.value
+  if (denominator === NOT_STATED || denominator.kind !== "items" || denominator.items === NOT_STATED)
+    return {
+      ...nothing(definition, "The number of items is not stated, so there is no interval."),
+      status: "rescored",
+      number: measured("unknown", "proportion", share),
+      derivation: [{ formula: `${claim.printed} as a proportion`, result: share, unit: "proportion" }],
+    }
+  const items = denominator.items
+  const correct = Math.round(share * items)
+  const interval = wilson(correct, items)
+  return {
+    definition,
+    status: "rescored",
+    number: measured("estimate", "proportion", share, {
+      lo: Math.min(interval.lo, share),
+      hi: Math.max(interval.hi, share),
+    }),
+    derivation: [{ formula: `about ${correct} of ${items} items`, result: share, unit: "proportion" }],
+    assumptions: [
+      {
+        text: `Wilson interval (95 %) for ${correct} of ${items} items, one generation each, items independent.`,
+        mark: "derived",
+      },
+    ],
+    charges: [],
+    reason: "The grader is the source's; another grader needs the generations.",
+  }
+}
+
+/** The claim under its definition; undefined where no definition fits its quantity. */
+export const rescoreClaim = (claim: ClaimNumber, sample?: RatioSample): Rescored | undefined => {
+  const definition = definitionFor(claim.contract)
+  if (definition === undefined) return undefined
+  if (definition === "bpb") return rescoreBpb(claim, sample)
+  if (definition === "accuracy" || definition === "pass-rate") return rescoreShare(claim, definition)
+  if (definition === "training-loss")
+    return nothing(definition, "A training loss is no code length; nothing converts it to one.")
+  const { unit, bound, reduction } = claim.contract
+  if (unit === NOT_STATED) return nothing(definition, "The source does not state the unit.")
+  const half = Math.max(claim.halfWidth ?? 0, roundingHalfWidth(claim.printed))
+  const printed = measured(
+    bound === NOT_STATED ? "unknown" : bound,
+    unit,
+    claim.value,
+    around(claim.value, half),
+  )
+  const target = DEFINITIONS[definition].unit
+  if (definition === "generative-perplexity" && reduction !== "exponential-of-mean")
+    return nothing(
+      definition,
+      "The mean of perplexities does not give the perplexity of the mean; the samples' own likelihoods are needed.",
+    )
+  if (unit === target || target === NOT_STATED)
+    return {
+      definition,
+      status: "unchanged",
+      number: printed,
+      derivation:
+        unit === "ppl"
+          ? [
+              {
+                formula: `nats/token = ln ${claim.value}`,
+                result: Math.log(claim.value),
+                unit: "nats/token",
+              },
+              {
+                formula: "bits/token = nats/token / ln 2",
+                result: Math.log2(claim.value),
+                unit: "bits/token",
+              },
+            ]
+          : [],
+      assumptions: [],
+      charges: [],
+      reason:
+        definition === "perplexity"
+          ? "Bits per byte need the bytes per token of the slice, which the source does not state."
+          : "Already in the definition's unit.",
+    }
+  const number = convert(printed, target) as Measured<Unit>
+  return {
+    definition,
+    status: "rescored",
+    number,
+    derivation: [{ formula: `from ${unit} to ${target}`, result: number.value, unit: target }],
+    assumptions: [],
+    charges: [],
+    reason: "Another unit.",
+  }
+}
