@@ -1,0 +1,23 @@
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { json } from "../flags.js"
+import { runHandler } from "../outcome.js"
+import { run, runs } from "../run-arguments.js"
+
+const out = Flag.String("out").pipe(
+  Flag.withAlias("o"),
+  Flag.withDescription("Folder to write to; it is made, and files of an earlier report in it are replaced"),
+)
+
+export const reportCommand = Command.make("report", { run, out, runs, json }, (input) =>
+  runHandler(input, async () => {
+    const { report } = await import("../handlers/report.js")
+    return report(input.runs, input.run, input.out)
+  }),
+).pipe(
+  Command.withDescription(
+    "Write the results of a run into one folder: the table as Markdown, HTML, CSV, LaTeX and JSON, and plots as SVG with their data as Vega-Lite. Prints the paths written.",
+  ),
+  Command.withShortDescription("Write tables and plots of a run into a folder"),
+  Command.withExamples([{ command: "repro report latest --out report", description: "The newest run" }]),
+)

@@ -1,0 +1,27 @@
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { json } from "../flags.js"
+import { runHandler } from "../outcome.js"
+import { run, runs } from "../run-arguments.js"
+
+const format = Flag.Literals("format", ["terminal", "md", "csv", "tex", "html", "json"]).pipe(
+  Flag.withAlias("f"),
+  Flag.withDescription("terminal, Markdown, CSV, LaTeX (booktabs), one HTML page, or JSON"),
+  Flag.withDefault("terminal"),
+)
+
+export const tableCommand = Command.make("table", { run, format, runs, json }, (input) =>
+  runHandler(input, async () => {
+    const { table } = await import("../handlers/table.js")
+    return table(input.runs, input.run, input.format)
+  }),
+).pipe(
+  Command.withDescription(
+    "Print the results table of a run. Every value says its unit, its kind of bound, its denominator and its contract; a byte count from a constant stands apart, as published; the floors of the same text stand below.",
+  ),
+  Command.withShortDescription("Print the results table of a run"),
+  Command.withExamples([
+    { command: "repro table latest", description: "The newest run, for a terminal" },
+    { command: "repro table latest --format tex > table.tex", description: "For a paper" },
+  ]),
+)

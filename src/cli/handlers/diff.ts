@@ -1,0 +1,55 @@
+import { join } from "node:path"
+import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../../report/diff.js"
+import type { RunReader } from "../../run/directory.js"
+import { claimsOf, readLedger } from "../../spec/claim-ledger.js"
+import { packageRoot } from "../locate.js"
+import type { Outcome } from "../outcome.js"
+import { findRun, outputWidth, requireResults, resultsOf } from "./run-results.js"
+
+/** A run beside the published claims of its experiment. Exit code 3 unless every one is reproduced. */
+export const diffWithClaims = async (
+  root: string,
+  name: string,
+  claims: string | undefined,
+): Promise<Outcome> => {
+  const run = await findRun(root, name)
+  const table = await requireResults(run)
+  const { experiment, differences } = run.manifest
+  const ids = (experiment as { readonly claims?: readonly string[] }).claims ?? []
+  const ledger = await readLedger(claims ?? join(packageRoot, "specs", "claims"))
+  const resolved = claimsOf(ledger, ids, join(run.directory, "manifest.json"), "/experiment/claims")
+  const sample = (claim: string) =>
+    ledger.facts.find((fact) => fact.kind === "ratio-sample" && fact.claims.includes(claim))
+  const diff = diffClaims(table, resolved, differences, (claim) => {
+    const fact = sample(claim)
+    return fact?.kind === "ratio-sample" ? fact : undefined
+  })
+  return {
+    text: claimsDiffText(diff, outputWidth()),
+    json: diff,
+    exitCode: diff.reproduced || ids.length === 0 ? 0 : 3,
+  }
+}
+
+const sideOf = async (run: RunReader): Promise<RunSide> => {
+  const { id, fingerprint, experiment, provenance } = run.manifest
+  const ids = await run.evidence()
+  return {
+    id,
+    fingerprint,
+    experiment,
+    precision: provenance.executor.precision,
+    table: await resultsOf(run),
+    evidence: new Map(
+      await Promise.all(ids.map(async (each) => [each, await run.readEvidence(each)] as const)),
+    ),
+  }
+}
+
+/** Two runs beside each other. Exit code 3 when they differ or one has no results. */
+export const diffTwoRuns = async (root: string, first: string, second: string): Promise<Outcome> => {
+  const [a, b] = [await findRun(root, first), await findRun(root, second)]
+  const diff = diffRuns(await sideOf(a), await sideOf(b))
+  const agree = diff.verdict === "identical" || diff.verdict === "within-rounding"
+  return { text: runsDiffText(diff, outputWidth()), json: diff, exitCode: agree ? 0 : 3 }
+}

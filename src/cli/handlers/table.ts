@@ -1,0 +1,14 @@
+import { mayColour } from "../../run/display.js"
+import { renderTable, type TableFormat } from "../../report/render/index.js"
+import type { Outcome } from "../outcome.js"
+import { findRun, outputWidth, requireResults } from "./run-results.js"
+
+/** The results of a run in one format. */
+export const table = async (root: string, name: string, format: TableFormat): Promise<Outcome> => {
+  const results = await requireResults(await findRun(root, name))
+  const text = renderTable(results, format, {
+    width: outputWidth(),
+    colour: mayColour(process.stdout, process.env),
+  })
+  return { text: text.replace(/\n$/, ""), json: results }
+}

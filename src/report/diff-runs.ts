@@ -1,0 +1,216 @@
+/** Two runs beside each other: identical, equal within rounding, or different, and where. */
+import type { SafetensorsFile, TensorData } from "../data/safetensors.js"
+import { differencesOf } from "../spec/merge-patch.js"
+import type { ResultsTable } from "./table.js"
+
+/** One side of the comparison. */
+export interface RunSide {
+  readonly id: string
+  readonly fingerprint: string
+  readonly experiment: unknown
+  readonly precision: string
+  /** undefined: the run has no results yet. */
+  readonly table: ResultsTable | undefined
+  readonly evidence: ReadonlyMap<string, SafetensorsFile>
+}
+
+/** Relative difference that rounding alone may cause, by the lower precision of the two runs. */
+export const ROUNDING_TOLERANCE: Readonly<Record<string, number>> = {
+  fp64: 1e-9,
+  fp32: 1e-4,
+  bf16: 1e-2,
+  "bf16-params": 1e-2,
+}
+
+export type Agreement = "identical" | "within-rounding" | "differs"
+
+export interface ValueDiff {
+  /** Row of the table, or `evidence/<evaluation>/<tensor>`. */
+  readonly where: string
+  readonly agreement: Agreement
+  /** Values of a row, sums of a tensor; null when that side lacks it. */
+  readonly a: number | null
+  readonly b: number | null
+  /** |a - b| / max(|a|, |b|); null when one side lacks it. */
+  readonly relative: number | null
+  readonly note?: string
+}
+
+export interface RunsDiff {
+  readonly format: "repro-diff-runs"
+  readonly version: 1
+  readonly a: string
+  readonly b: string
+  readonly verdict: Agreement | "incomplete"
+  readonly sentence: string
+  readonly tolerance: number
+  readonly sameExperiment: boolean
+  readonly experimentDifferences: readonly {
+    readonly pointer: string
+    readonly a?: unknown
+    readonly b?: unknown
+  }[]
+  /** Everything that was compared. */
+  readonly values: readonly ValueDiff[]
+}
+
+const relativeOf = (a: number, b: number): number =>
+  Object.is(a, b) || a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b))
+
+const agreementOf = (relative: number, same: boolean, tolerance: number): Agreement =>
+  same ? "identical" : relative <= tolerance ? "within-rounding" : "differs"
+
+const sum = (data: TensorData): number => {
+  let total = 0
+  for (const value of data) total += Number(value)
+  return total
+}
+
+const sameBytes = (a: TensorData, b: TensorData): boolean => {
+  if (a.byteLength !== b.byteLength || a.constructor !== b.constructor) return false
+  return Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(
+    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+  )
+}
+
+/** Ids and counts must be equal; measured reals may differ by rounding, in their sum and, over all, in L1. */
+const diffTensor = (
+  where: string,
+  a: TensorData | undefined,
+  b: TensorData | undefined,
+  tolerance: number,
+): ValueDiff => {
+  if (a === undefined || b === undefined) {
+    const [left, right] = [a, b].map((data) => (data === undefined ? null : sum(data)))
+    return { where, agreement: "differs", a: left!, b: right!, relative: null, note: "one run lacks it" }
+  }
+  const [left, right] = [sum(a), sum(b)]
+  if (sameBytes(a, b)) return { where, agreement: "identical", a: left, b: right, relative: 0 }
+  if (a.length !== b.length) {
+    return {
+      where,
+      agreement: "differs",
+      a: left,
+      b: right,
+      relative: relativeOf(left, right),
+      note: `${a.length} against ${b.length} values`,
+    }
+  }
+  const real = a instanceof Float64Array || a instanceof Float32Array
+  if (!real) {
+    return {
+      where,
+      agreement: "differs",
+      a: left,
+      b: right,
+      relative: relativeOf(left, right),
+      note: "ids or counts differ, which rounding cannot cause",
+    }
+  }
+  let apart = 0
+  let size = 0
+  for (let i = 0; i < a.length; i++) {
+    apart += Math.abs(Number(a[i]) - Number(b[i]))
+    size += Math.max(Math.abs(Number(a[i])), Math.abs(Number(b[i])))
+  }
+  // The sum alone would let errors of opposite sign cancel.
+  const relative = size === 0 ? 0 : apart / size
+  return { where, agreement: agreementOf(relative, false, tolerance), a: left, b: right, relative }
+}
+
+const diffTables = (a: ResultsTable, b: ResultsTable, tolerance: number): readonly ValueDiff[] => {
+  const ids = [
+    ...new Set([...a.rows, ...b.rows].filter(({ group }) => group !== "claim").map(({ id }) => id)),
+  ]
+  return ids.map((id): ValueDiff => {
+    const [left, right] = [a, b].map((table) => table.rows.find((row) => row.id === id))
+    if (left === undefined || right === undefined) {
+      return {
+        where: id,
+        agreement: "differs",
+        a: left?.value ?? null,
+        b: right?.value ?? null,
+        relative: null,
+        note: "one run lacks this row",
+      }
+    }
+    const contracts = left.contractId === right.contractId ? {} : { note: "the contracts differ" }
+    const [x, y] = [left.value, right.value]
+    if (x === null || y === null) {
+      const agreement = x === y ? ("identical" as const) : ("differs" as const)
+      return { where: id, agreement, a: x, b: y, relative: null, ...contracts }
+    }
+    const relative = relativeOf(x, y)
+    return {
+      where: id,
+      agreement: agreementOf(relative, x === y, tolerance),
+      a: x,
+      b: y,
+      relative,
+      ...contracts,
+    }
+  })
+}
+
+const worst = (values: readonly ValueDiff[]): Agreement =>
+  values.some(({ agreement }) => agreement === "differs")
+    ? "differs"
+    : values.some(({ agreement }) => agreement === "within-rounding")
+      ? "within-rounding"
+      : "identical"
+
+/** Compare two runs by their results and by the evidence under them. */
+export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
+  const tolerance = Math.max(
+    ...[a, b].map(({ precision }) => ROUNDING_TOLERANCE[precision] ?? ROUNDING_TOLERANCE["fp32"]!),
+  )
+  const sameExperiment = a.fingerprint === b.fingerprint
+  const experimentDifferences = sameExperiment
+    ? []
+    : differencesOf(a.experiment, b.experiment).map(({ pointer, before, after }) => ({
+        pointer,
+        a: before,
+        b: after,
+      }))
+  const evaluations = [...new Set([...a.evidence.keys(), ...b.evidence.keys()])].sort()
+  const values = [
+    ...(a.table === undefined || b.table === undefined ? [] : diffTables(a.table, b.table, tolerance)),
+    ...evaluations.flatMap((evaluation) => {
+      const [left, right] = [a.evidence.get(evaluation)?.tensors, b.evidence.get(evaluation)?.tensors]
+      const names = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])].sort()
+      return names.map((name) =>
+        diffTensor(
+          `evidence/${evaluation}/${name}`,
+          left?.get(name)?.data,
+          right?.get(name)?.data,
+          tolerance,
+        ),
+      )
+    }),
+  ]
+  const unfinished = [a, b].filter(({ table }) => table === undefined).map(({ id }) => id)
+  const verdict = unfinished.length > 0 ? "incomplete" : worst(values)
+  const differing = values.filter(({ agreement }) => agreement === "differs")
+  const largest = Math.max(0, ...values.flatMap(({ relative }) => relative ?? []))
+  const experiments = sameExperiment
+    ? ""
+    : " The experiments are different: their fingerprints are not equal."
+  const sentence = {
+    identical: `Identical: all ${values.length} values and evidence tensors are equal bit by bit.`,
+    "within-rounding": `Within rounding: all ${values.length} values and evidence tensors agree to ${tolerance} relative; the largest difference is ${largest.toExponential(1)}.`,
+    differs: `Different: ${differing.length} of ${values.length} values and evidence tensors differ by more than ${tolerance} relative.`,
+    incomplete: `Incomplete: ${unfinished.join(" and ")} has no results; finish it with "repro run --resume".`,
+  }[verdict]
+  return {
+    format: "repro-diff-runs",
+    version: 1,
+    a: a.id,
+    b: b.id,
+    verdict,
+    sentence: sentence + experiments,
+    tolerance,
+    sameExperiment,
+    experimentDifferences,
+    values,
+  }
+}

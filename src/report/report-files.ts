@@ -1,0 +1,154 @@
+/** Every file of a run's report: the table in each format, plots, and the plots' data. */
+import type { Contract } from "../metric/contract.js"
+import { showNumber } from "./numbers.js"
+import { renderCsv } from "./render/csv.js"
+import { renderHtml, type HtmlFigure } from "./render/html.js"
+import { renderJson } from "./render/json.js"
+import { renderLatex } from "./render/latex.js"
+import { renderMarkdown } from "./render/markdown.js"
+import {
+  intervalPlot,
+  ladderPlot,
+  linePlot,
+  type IntervalPlot,
+  type LadderPlot,
+  type LadderPoint,
+  type LinePlot,
+} from "./svg.js"
+import type { ResultsTable, TableRow } from "./table.js"
+import { intervalVega, ladderVega, lineVega } from "./vega.js"
+import { viewTable } from "./view.js"
+
+/** Training loss at an optimiser step. */
+export interface LossPoint {
+  readonly step: number
+  readonly loss: number
+}
+
+const bitsPerByte = ({ rows }: ResultsTable): readonly TableRow[] =>
+  rows.filter(
+    ({ unit, quantity, value }) =>
+      unit === "bits/byte" && quantity === "negative-log-likelihood" && value !== null,
+  )
+
+/** Every bits-per-byte value under an exact denominator; undefined without any. */
+export const valuesPlot = (table: ResultsTable): IntervalPlot | undefined => {
+  const ids = new Set(bitsPerByte(table).map(({ id }) => id))
+  if (ids.size === 0) return undefined
+  return {
+    title: `${table.header.experiment}, profile ${table.header.profile}: bits per byte`,
+    unit: "bits/byte, exact byte count",
+    items: viewTable(table).groups.flatMap(({ name, rows }) =>
+      rows
+        .filter(({ row }) => ids.has(row.id))
+        .map(({ row, label }) => {
+          const shown = showNumber(row)
+          return {
+            label,
+            value: row.value!,
+            ...(row.interval === null ? {} : { low: row.interval.low, high: row.interval.high }),
+            boundKind: row.boundKind,
+            group: name,
+            text: [shown.sign, shown.value].filter((part) => part !== "").join(" "),
+          }
+        }),
+    ),
+  }
+}
+
+/** Network evaluations of one window, where the contract tells them. */
+export const evaluationsPerWindow = ({ estimator, window }: Contract): number | undefined => {
+  const length = window === "not stated" || window.length === "not stated" ? undefined : window.length
+  const product = (...factors: readonly (number | "not stated" | undefined)[]): number | undefined => {
+    let result = 1
+    for (const factor of factors) {
+      if (typeof factor !== "number") return undefined
+      result *= factor
+    }
+    return result
+  }
+  if (estimator === "not stated") return undefined
+  switch (estimator.kind) {
+    case "discrete-elbo":
+      return product(estimator.steps, estimator.draws)
+    case "any-order":
+      return product(estimator.draws)
+    case "chain-rule":
+      return length
+    case "importance-weighted":
+      return product(estimator.samples, length)
+    case "autoregressive":
+      return 1
+    default:
+      return undefined
+  }
+}
+
+/** This run's bits per byte against what each cost; undefined with fewer than two. */
+export const costPlot = (table: ResultsTable): LadderPlot | undefined => {
+  const points = bitsPerByte(table)
+    .filter(({ group, id }) => group === "result" && id.endsWith("/bits-per-byte"))
+    .flatMap((row): readonly LadderPoint[] => {
+      const contract =
+        row.contractId === null ? undefined : (table.contracts[row.contractId] as Contract | undefined)
+      const cost = contract === undefined ? undefined : evaluationsPerWindow(contract)
+      if (cost === undefined) return []
+      const bounds = row.interval === null ? {} : { low: row.interval.low, high: row.interval.high }
+      return [
+        { label: row.estimator ?? row.label, cost, value: row.value!, ...bounds, boundKind: row.boundKind },
+      ]
+    })
+  return points.length < 2
+    ? undefined
+    : {
+        title: "Bits per byte against their cost",
+        cost: "network evaluations per window",
+        unit: "bits/byte",
+        points,
+      }
+}
+
+/** The training loss; undefined without steps. */
+export const lossPlot = (losses: readonly LossPoint[]): LinePlot | undefined =>
+  losses.length === 0
+    ? undefined
+    : {
+        title: "Training loss: the optimised objective, not a code length",
+        x: "optimiser step",
+        y: "loss",
+        series: [{ name: "this run", points: losses.map(({ step, loss }) => ({ x: step, y: loss })) }],
+      }
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+/** File names and contents, in a fixed order. */
+export const reportFiles = (
+  table: ResultsTable,
+  losses: readonly LossPoint[],
+): ReadonlyMap<string, string> => {
+  const files = new Map<string, string>()
+  const figures: HtmlFigure[] = []
+  const plots: string[] = []
+  const add = <P extends { readonly title: string }>(
+    name: string,
+    plot: P | undefined,
+    draw: (plot: P) => string,
+    vega: (plot: P) => unknown,
+  ): void => {
+    if (plot === undefined) return
+    const svg = draw(plot)
+    files.set(`${name}.svg`, svg)
+    files.set(`${name}.vl.json`, json(vega(plot)))
+    figures.push({ caption: plot.title, svg })
+    plots.push(`![${plot.title}](${name}.svg)`)
+  }
+  add("values", valuesPlot(table), intervalPlot, intervalVega)
+  add("cost", costPlot(table), ladderPlot, ladderVega)
+  add("loss", lossPlot(losses), linePlot, lineVega)
+  files.set("table.md", [renderMarkdown(table), ...plots.map((plot) => `${plot}\n`)].join("\n"))
+  files.set("table.html", renderHtml(table, figures))
+  files.set("table.csv", renderCsv(table))
+  files.set("table.tex", renderLatex(table))
+  files.set("table.json", renderJson(table))
+  return files
+}
