@@ -19,3 +19,32 @@ test("data on standard output, everything else on standard error", async (t) => 
 test("usage errors of the library's own end with 2", async (t) => {
   t.match(repro("plan", "mdlm_eos", "--profile", "x"), { status: 2, stdout: "", stderr: /Usage: repro plan/ })
 })
+
+test("an old Node gets a sentence, not a stack", async (t) => {
+  const pretend = `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"18.20.0"}})`
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--import", "tsx", "--import", pretend, "src/cli/bin.ts", "list"],
+    { encoding: "utf8" },
+  )
+  t.equal(status, 1)
+  t.equal(stdout, "")
+  t.match(stderr, /^repro needs Node 20\.19 or newer; this is Node 18\.20\.0 .*\n$/)
+})
+
+test("help from the made-beforehand text and from the command tree are one", async (t) => {
+  const quick = repro("--help")
+  const full = repro("--help", "--help")
+  t.equal(quick.status, 0)
+  t.equal(quick.stdout, full.stdout)
+})
+
+test("a reader that closes early is no failure", async (t) => {
+  const { status, stderr } = spawnSync(
+    "sh",
+    ["-c", `"$0" --import tsx src/cli/bin.ts plan mdlm_eos --json | head -c 1`, process.execPath],
+    { encoding: "utf8" },
+  )
+  t.equal(status, 0)
+  t.equal(stderr, "")
+})
