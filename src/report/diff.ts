@@ -9,9 +9,12 @@ import { boundSign } from "./table.js"
 export { diffClaims, type ClaimDiff, type ClaimsDiff, type Pairing } from "./diff-claims.js"
 export { diffRuns, type RunsDiff, type RunSide } from "./diff-runs.js"
 
-const percent = (relative: number): string => `${relative >= 0 ? "+" : ""}${(100 * relative).toFixed(2)} %`
+const percent = (relative: number): string => {
+  const text = (100 * relative).toFixed(2)
+  return `${Number(text) > 0 ? "+" : ""}${Number(text) === 0 ? "0.00" : text} %`
+}
 
-const NAME_WIDTH = 14
+const NAME_WIDTH = 16
 
 const field = (name: string, content: string, width: number): readonly string[] =>
   wrap(content, Math.max(20, width - NAME_WIDTH - 2)).map(

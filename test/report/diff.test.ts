@@ -1,0 +1,138 @@
+import { test } from "tap"
+import type { SafetensorsFile, StoredTensor } from "../../src/data/safetensors.js"
+import { claimRows, exactReading } from "../../src/report/claim-rows.js"
+import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../../src/report/diff.js"
+import { claimsOf, readLedger } from "../../src/spec/claim-ledger.js"
+import { LEDGER, PUBLISHED_BITS, tableOf, TOKENS } from "./uniform.js"
+
+const ledger = await readLedger(LEDGER)
+const headline = claimsOf(ledger, ["pr1241-headline"], "test")
+
+const near = (found: number | undefined, wanted: number, relative: number): boolean =>
+  found !== undefined && Math.abs(found - wanted) <= relative * Math.abs(wanted)
+
+test("the published experiment with the published bits is reproduced, under both definitions", (t) => {
+  const diff = diffClaims(tableOf(PUBLISHED_BITS), headline, [])
+  const [claim] = diff.claims
+  t.equal(claim?.reproduction, "reproduced")
+  t.equal(diff.reproduced, true)
+  t.equal(claim?.own?.row, "elbo-t128/as-published")
+  t.ok(near(claim?.own?.run, 0.990101083045782, 1e-12))
+  t.equal(claim?.own?.agrees, true)
+  // 0.990101083 x 4.3 / 2.435930252704829 = 1.7477654, on both sides.
+  t.equal(claim?.exact?.row, "elbo-t128/bits-per-byte")
+  t.ok(near(claim?.exact?.published, 1.7477654, 1e-4), `${claim?.exact?.published}`)
+  t.ok(near(claim?.exact?.run, 1.7477654, 1e-6), `${claim?.exact?.run}`)
+  t.match(claim?.comparability, { verdict: "identical", obstacles: [] })
+  t.end()
+})
+
+test("other numbers differ; another experiment is no reproduction, whatever the numbers", (t) => {
+  t.equal(diffClaims(tableOf(PUBLISHED_BITS * 1.05), headline, []).claims[0]?.reproduction, "differs")
+  const differences = [{ pointer: "/model/layers", paper: 11, profile: 2 }]
+  const diff = diffClaims(tableOf(PUBLISHED_BITS), headline, differences)
+  t.equal(diff.claims[0]?.reproduction, "other-experiment")
+  t.equal(diff.reproduced, false)
+  t.match(diff.claims[0]?.sentence, /differs from the published experiment in network \(layers 11 → 2\)/)
+  const text = claimsDiffText(diff, 100)
+  t.match(text, /own definition\s+published 0\.9901, this run ≤ 0\.9901/)
+  t.match(text, /exact bytes\s+published 1\.74\d\d, this run ≤ 1\.7478/)
+  t.ok(Math.max(...text.split("\n").map((line) => [...line].length)) <= 100)
+  t.end()
+})
+
+test("a claim the run measured nothing for is incomplete, not reproduced", (t) => {
+  const loss = claimsOf(ledger, ["pr1241-train-loss"], "test")
+  const diff = diffClaims(tableOf(PUBLISHED_BITS), loss, [])
+  t.match(diff.claims[0], { own: null, exact: null, comparability: null, reproduction: "not-measured" })
+  t.equal(diff.reproduced, false)
+  t.equal(diffClaims(tableOf(PUBLISHED_BITS), [], []).reproduced, false)
+  t.match(claimsDiffText(diffClaims(tableOf(PUBLISHED_BITS), [], []), 80), /names no published claims/)
+  t.end()
+})
+
+test("a claim in the table: as published, and exact below it with the arithmetic", (t) => {
+  const { rows, contracts } = claimRows(headline, () => ({ windowTokens: 2048, standardDeviation: 0.182 }))
+  t.equal(rows.length, 2)
+  t.match(rows[0], { group: "claim", unit: "bits/byte, as published", boundKind: "upper-bound" })
+  t.match(rows[0]?.label, /as published$/)
+  t.match(rows[1], { unit: "bits/byte", denominator: { kind: "byte-table" } })
+  t.ok(near(rows[1]?.value ?? undefined, 1.7477654, 1e-4))
+  t.match(rows[1]?.notes[0], /\* 4\.3 bytes\/token = 4\.257/)
+  for (const { contractId } of rows) t.ok(contractId !== null && contractId in contracts)
+  // mdlm audit: the 500-window mean is 2.436 +- 0.016, so 1.748 (1.736 to 1.759).
+  const reading = exactReading(headline[0]!, { windowTokens: 2048, standardDeviation: 0.182 })
+  t.ok(near(reading?.low, 1.736, 1e-3), `${reading?.low}`)
+  t.ok(near(reading?.high, 1.759, 1e-3), `${reading?.high}`)
+  t.end()
+})
+
+const f64 = (...values: readonly number[]): StoredTensor => ({
+  dtype: "F64",
+  shape: [values.length],
+  data: Float64Array.from(values),
+})
+const i32 = (...values: readonly number[]): StoredTensor => ({
+  dtype: "I32",
+  shape: [values.length],
+  data: Int32Array.from(values),
+})
+const evidence = (tensors: Readonly<Record<string, StoredTensor>>): ReadonlyMap<string, SafetensorsFile> =>
+  new Map([["elbo-t128", { tensors: new Map(Object.entries(tensors)), metadata: {} }]])
+const side = (id: string, bits: number, tensors: Readonly<Record<string, StoredTensor>>): RunSide => ({
+  id,
+  fingerprint: "repro-fp1:00",
+  experiment: { model: { layers: 2 } },
+  precision: "fp32",
+  table: tableOf(bits, id),
+  evidence: evidence(tensors),
+})
+const base = side("a", 4 * TOKENS, { nats: f64(1, 2, 3), tokens: i32(5, 6) })
+
+test("two runs: identical, within rounding, different", (t) => {
+  const same = diffRuns(base, { ...base, id: "b" })
+  t.equal(same.verdict, "identical")
+  t.match(same.sentence, /^Identical: all \d+ values/)
+
+  const rounded = diffRuns(
+    base,
+    side("b", 4 * TOKENS * (1 + 5e-5), { nats: f64(1, 2.0001, 3), tokens: i32(5, 6) }),
+  )
+  t.equal(rounded.verdict, "within-rounding")
+  t.equal(rounded.tolerance, 1e-4)
+  t.match(rounded.sentence, /^Within rounding/)
+
+  const apart = diffRuns(base, side("b", 4 * TOKENS * 1.001, { nats: f64(1, 2, 3), tokens: i32(5, 6) }))
+  t.equal(apart.verdict, "differs")
+  t.match(runsDiffText(apart, 100), /elbo-t128\/bits-per-token\s+differs\s+4\s+4\.004/)
+  t.end()
+})
+
+const verdict = (tensors: Readonly<Record<string, StoredTensor>>) =>
+  diffRuns(base, side("b", 4 * TOKENS, tensors)).verdict
+
+test("evidence decides too: errors that cancel in the sum, ids, shapes, missing tensors", (t) => {
+  t.equal(verdict({ nats: f64(1.5, 2, 2.5), tokens: i32(5, 6) }), "differs")
+  t.equal(verdict({ nats: f64(1, 2, 3), tokens: i32(6, 5) }), "differs")
+  t.equal(verdict({ nats: f64(1, 2, 3, 0), tokens: i32(5, 6) }), "differs")
+  t.equal(verdict({ nats: f64(1, 2, 3) }), "differs")
+  t.equal(verdict({ nats: f64(1, 2, Number.NaN), tokens: i32(5, 6) }), "differs")
+  t.end()
+})
+
+test("the lower precision sets the tolerance; other experiments are named; a run without results is incomplete", (t) => {
+  const bf16 = {
+    ...side("b", 4 * TOKENS * 1.001, { nats: f64(1, 2, 3), tokens: i32(5, 6) }),
+    precision: "bf16",
+  }
+  t.equal(diffRuns(base, bf16).verdict, "within-rounding")
+  const other = { ...base, id: "b", fingerprint: "repro-fp1:01", experiment: { model: { layers: 3 } } }
+  const diff = diffRuns(base, other)
+  t.match(diff, { sameExperiment: false, experimentDifferences: [{ pointer: "/model/layers", a: 2, b: 3 }] })
+  t.match(diff.sentence, /The experiments are different/)
+  t.match(diffRuns(base, { ...base, id: "b", table: undefined }), {
+    verdict: "incomplete",
+    sentence: /^Incomplete: b has no results/,
+  })
+  t.end()
+})
