@@ -54,14 +54,20 @@ export const previousTokens = (split: Uint16Array, windows: ScoredWindows): Int3
   Int32Array.from(windows.starts, (start) => (start === 0 ? -1 : split[start - 1]!))
 
 /** What every kind of evidence stores about its windows. */
-export const windowTensors = (windows: ScoredWindows, previous: Int32Array): Record<string, StoredTensor> => ({
+export const windowTensors = (
+  windows: ScoredWindows,
+  previous: Int32Array,
+): Record<string, StoredTensor> => ({
   tokens: { dtype: "I32", shape: [windows.count, windows.length], data: windows.tokens },
   starts: { dtype: "I32", shape: [windows.count], data: windows.starts },
   previous: { dtype: "I32", shape: [windows.count], data: previous },
 })
 
 /** The tensors of a discrete-bound measurement. */
-export const discreteElboTensors = (evidence: DiscreteElboEvidence, previous: Int32Array): Record<string, StoredTensor> => {
+export const discreteElboTensors = (
+  evidence: DiscreteElboEvidence,
+  previous: Int32Array,
+): Record<string, StoredTensor> => {
   const { windows, steps, draws } = evidence
   const shape = [windows.count, steps, draws]
   return {
@@ -74,15 +80,23 @@ export const discreteElboTensors = (evidence: DiscreteElboEvidence, previous: In
 }
 
 /** Metadata of the safetensors file. */
-export const evidenceMetadata = (header: EvidenceHeader): Record<string, string> => ({ evidence: JSON.stringify(header) })
+export const evidenceMetadata = (header: EvidenceHeader): Record<string, string> => ({
+  evidence: JSON.stringify(header),
+})
 
 /** @throws Error when the file is not evidence of a version that this program reads */
-export const parseEvidenceHeader = (metadata: Readonly<Record<string, string>>, subject: string): EvidenceHeader => {
+export const parseEvidenceHeader = (
+  metadata: Readonly<Record<string, string>>,
+  subject: string,
+): EvidenceHeader => {
   const text = metadata["evidence"]
   const header = text === undefined ? undefined : (JSON.parse(text) as EvidenceHeader)
-  if (header?.format !== EVIDENCE_FORMAT) throw new Error(`${subject}: this is not evidence of a run; evaluate the run again`)
+  if (header?.format !== EVIDENCE_FORMAT)
+    throw new Error(`${subject}: this is not evidence of a run; evaluate the run again`)
   if (header.version !== EVIDENCE_VERSION) {
-    throw new Error(`${subject}: its format is version ${String(header.version)}, this program reads ${EVIDENCE_VERSION}; use the version of repro that wrote it`)
+    throw new Error(
+      `${subject}: its format is version ${String(header.version)}, this program reads ${EVIDENCE_VERSION}; use the version of repro that wrote it`,
+    )
   }
   return header
 }

@@ -1,0 +1,62 @@
+/** The results table of a run, from its evidence. The same evidence always gives the same table. */
+import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
+import type { RunReader } from "../run/directory.js"
+import { readFloors } from "../run/floors.js"
+import type { Experiment } from "../spec/experiment.js"
+import { buildLanguageModelTable } from "./build-language-model-table.js"
+import type { EvaluationSummary, RatioInterval } from "./language-model.js"
+import { summarise } from "./summaries.js"
+import type { ResultsTable } from "./table.js"
+
+/** Bytes per token that PR #1106 and #1241 divide by (train_mdlm.py lines 401, 427, 430 at commit 5d46f39). */
+const PUBLISHED_BYTES_PER_TOKEN = 4.3
+
+const datasetOf = ({ data }: Experiment): string =>
+  data.corpus.kind === "parameter-golf"
+    ? data.corpus.dataset
+    : data.corpus.kind === "speeches"
+      ? data.corpus.source.replace(/^npm:/, "")
+      : "files"
+
+export const ratioInterval: RatioInterval = (pairs) => {
+  const { low, high, level, method } = bootstrapRatio(pairs)
+  return { low, high, level, method }
+}
+
+/** Every evaluation of a run, summed from its evidence, in the order of the spec. */
+export const runSummaries = async (run: RunReader): Promise<readonly EvaluationSummary[]> => {
+  const experiment = run.manifest.experiment as unknown as Experiment
+  const there = await run.evidence()
+  const summaries: EvaluationSummary[] = []
+  for (const { id } of experiment.evaluations) {
+    if (there.includes(id))
+      summaries.push(
+        summarise(
+          await run.readEvidence(id),
+          `${run.directory}/evidence/${id}.safetensors`,
+          datasetOf(experiment),
+        ),
+      )
+  }
+  return summaries
+}
+
+/** @throws TableError when the run holds no evidence or no floors yet */
+export const runTable = async (run: RunReader): Promise<ResultsTable> => {
+  const experiment = run.manifest.experiment as unknown as Experiment
+  const { manifest } = run
+  return buildLanguageModelTable({
+    header: {
+      experiment: experiment.id,
+      title: experiment.title,
+      profile: manifest.profile,
+      run: manifest.id,
+      fingerprint: manifest.fingerprint,
+    },
+    differences: manifest.differences,
+    evaluations: await runSummaries(run),
+    floors: (await readFloors(run)) ?? [],
+    ratioInterval,
+    ...(experiment.id.startsWith("mdlm") ? { publishedConstant: PUBLISHED_BYTES_PER_TOKEN } : {}),
+  })
+}
