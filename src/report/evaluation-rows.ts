@@ -143,7 +143,7 @@ export const evaluationRows = (
     rows.push({
       ...shared,
       id: `${id}/terminal`,
-      label: "of which terminal term",
+      label: `${name}: terminal term, included above`,
       contractId: null,
       quantity: "part of negative-log-likelihood",
       unit: "bits/token",
@@ -161,7 +161,7 @@ export const evaluationRows = (
       {
         ...shared,
         id: `${id}/boundary`,
-        label: "boundary positions, if charged",
+        label: `${name}: boundary positions, if charged`,
         contractId: null,
         quantity: "part of negative-log-likelihood",
         unit: "bits/byte",

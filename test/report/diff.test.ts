@@ -2,6 +2,8 @@ import { test } from "tap"
 import type { SafetensorsFile, StoredTensor } from "../../src/data/safetensors.js"
 import { claimRows, exactReading } from "../../src/report/claim-rows.js"
 import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../../src/report/diff.js"
+import { renderTable, TABLE_FORMATS } from "../../src/report/render/index.js"
+import { makeTable } from "../../src/report/table.js"
 import { claimsOf, readLedger } from "../../src/spec/claim-ledger.js"
 import { LEDGER, PUBLISHED_BITS, tableOf, TOKENS } from "./uniform.js"
 
@@ -64,6 +66,22 @@ test("a claim in the table: as published, and exact below it with the arithmetic
   const reading = exactReading(headline[0]!, { windowTokens: 2048, standardDeviation: 0.182 })
   t.ok(near(reading?.low, 1.736, 1e-3), `${reading?.low}`)
   t.ok(near(reading?.high, 1.759, 1e-3), `${reading?.high}`)
+  t.end()
+})
+
+test("every claim of the ledger makes rows that keep the laws of reporting", (t) => {
+  const all = [...ledger.claims.values()]
+  t.ok(all.length > 50, `${all.length} claims`)
+  const { rows, contracts } = claimRows(all)
+  const table = makeTable(
+    { experiment: "ledger", title: "Claims", profile: "paper", run: null, fingerprint: null, verdict: [] },
+    rows,
+    contracts,
+  )
+  t.equal(table.rows.length, rows.length)
+  for (const format of TABLE_FORMATS) {
+    t.notMatch(renderTable(table, format, { width: 80, colour: false }), /undefined|NaN|\[object/, format)
+  }
   t.end()
 })
 

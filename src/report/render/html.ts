@@ -42,6 +42,7 @@ const rowHtml = (view: RowView, level: string | undefined): string => {
 }
 
 export interface HtmlFigure {
+  /** For readers who do not see it; the plot shows its own title. */
   readonly caption: string
   /** An SVG element, inserted as it is. */
   readonly svg: string
@@ -91,7 +92,7 @@ export const renderHtml = (table: ResultsTable, figures: readonly HtmlFigure[] =
     lines.push('<ol class="notes">', ...items, "</ol>")
   }
   for (const { caption, svg } of figures) {
-    lines.push(`<figure>${svg.trim()}<figcaption>${escapeHtml(caption)}</figcaption></figure>`)
+    lines.push(`<figure aria-label="${escapeHtml(caption)}">${svg.trim()}</figure>`)
   }
   lines.push("</body>", "</html>", "")
   return lines.join("\n")
