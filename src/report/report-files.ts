@@ -56,17 +56,18 @@ export const valuesPlot = (table: ResultsTable): IntervalPlot | undefined => {
   }
 }
 
+const product = (...factors: readonly (number | "not stated" | undefined)[]): number | undefined => {
+  let result = 1
+  for (const factor of factors) {
+    if (typeof factor !== "number") return undefined
+    result *= factor
+  }
+  return result
+}
+
 /** Network evaluations of one window, where the contract tells them. */
 export const evaluationsPerWindow = ({ estimator, window }: Contract): number | undefined => {
   const length = window === "not stated" || window.length === "not stated" ? undefined : window.length
-  const product = (...factors: readonly (number | "not stated" | undefined)[]): number | undefined => {
-    let result = 1
-    for (const factor of factors) {
-      if (typeof factor !== "number") return undefined
-      result *= factor
-    }
-    return result
-  }
   if (estimator === "not stated") return undefined
   switch (estimator.kind) {
     case "discrete-elbo":
