@@ -4,6 +4,7 @@
  * Nothing is guessed: a conversion that needs an unstated input is refused with the name of that input, and every
  * assumption that carries weight is listed.
  */
+import { boundaryEntropyBits } from "./boundary.js"
 import { convert, measured, type Measured } from "./bound.js"
 import { FINEWEB_SP1024 } from "./contract-builders.js"
 import { NOT_STATED, type Contract } from "./contract.js"
@@ -70,9 +71,6 @@ export const roundingHalfWidth = (printed: string): number => {
 }
 
 const around = (value: number, half: number): Interval => ({ lo: value - half, hi: value + half })
-
-/** Entropy of a Bernoulli event of probability q, in bits. */
-const binaryEntropy = (q: number): number => -(q * Math.log2(q) + (1 - q) * Math.log2(1 - q))
 
 interface Ratio {
   readonly point: number
@@ -159,7 +157,7 @@ const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescor
       ? [
           {
             name: "boundary positions given free",
-            atMost: binaryEntropy(FINEWEB_SP1024.documents / FINEWEB_SP1024.tokens) / ratio.point,
+            atMost: boundaryEntropyBits(FINEWEB_SP1024.documents / FINEWEB_SP1024.tokens) / ratio.point,
             unit: "bits/byte" as const,
             formula: `h(${FINEWEB_SP1024.documents}/${FINEWEB_SP1024.tokens}) bits per token / (bytes per token)`,
           },

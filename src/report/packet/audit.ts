@@ -1,0 +1,150 @@
+/**
+ * The audit of published numbers: for every claim its contract, verdict, re-scored value, and what follows from them.
+ *
+ * A pure function of a spec and the ledger. The reviewer packet and `repro audit --json` are renderings of it.
+ */
+import { compareContracts, type Comparison } from "../../metric/compare.js"
+import { contractDigest } from "../../metric/contract-digest.js"
+import { DEFINITIONS, definitionFor, type DefinitionId } from "../../metric/contract-registry.js"
+import type { Contract } from "../../metric/contract.js"
+import { findingsOn, type AuditedClaim, type Finding } from "../../metric/findings.js"
+import { sourceLine } from "../../metric/findings-common.js"
+import { KNOWN_SLICES, type KnownSlice } from "../../metric/known-slices.js"
+import { lint, type LintedExperiment, type Warning } from "../../metric/lint.js"
+import { rescoreClaim, type RatioSample, type Rescored } from "../../metric/rescore-claim.js"
+import type { Ledger } from "../../spec/claim-ledger.js"
+import type { ResolvedClaim } from "../../spec/claim.js"
+
+export interface ClaimAudit {
+  readonly id: string
+  readonly title: string
+  readonly model: string
+  readonly printed: string
+  readonly value: number
+  readonly mark: ResolvedClaim["mark"]
+  readonly source: string
+  readonly url: string
+  readonly hardware: string
+  readonly notes: readonly string[]
+  readonly contractId: string
+  readonly contract: Contract
+  /** The definition it is compared against; null where none fits the quantity. */
+  readonly definition: DefinitionId | null
+  readonly comparison: Comparison | null
+  readonly rescored: Rescored | null
+  readonly commands: readonly string[]
+}
+
+/** A value that a run of the experiment measured, beside the claims. */
+export interface RunValue {
+  readonly id: string
+  readonly label: string
+  readonly contractId: string | null
+  readonly unit: string
+  readonly value: number | null
+  readonly boundKind: string
+  readonly low: number | null
+  readonly high: number | null
+  readonly notes: readonly string[]
+}
+
+export interface AuditedRun {
+  readonly id: string
+  readonly profile: string
+  readonly fingerprint: string | null
+  readonly verdict: readonly string[]
+  readonly values: readonly RunValue[]
+}
+
+export interface Audit {
+  readonly format: "repro-audit"
+  readonly version: 1
+  readonly subject: {
+    readonly id: string
+    readonly title: string
+    readonly file: string
+    readonly fingerprint: string | null
+  }
+  readonly claims: readonly ClaimAudit[]
+  readonly findings: readonly Finding[]
+  readonly warnings: readonly Warning[]
+  /** Token and byte totals the re-scoring rests on. */
+  readonly totals: readonly (KnownSlice & { readonly bytesPerToken: number })[]
+  readonly definitions: Readonly<Record<string, { readonly contractId: string; readonly contract: Contract }>>
+  readonly run: AuditedRun | null
+}
+
+/** The sample of windows that says how far a slice's bytes per token may lie from the split's. */
+export const ratioSampleFor = (ledger: Ledger, id: string): RatioSample | undefined => {
+  for (const fact of ledger.facts) if (fact.kind === "ratio-sample" && fact.claims.includes(id)) return fact
+  return undefined
+}
+
+export const auditClaim = (claim: ResolvedClaim, ledger: Ledger): AuditedClaim & ResolvedClaim => {
+  const definition = definitionFor(claim.contract)
+  return {
+    ...claim,
+    comparison:
+      definition === undefined
+        ? undefined
+        : compareContracts(claim.contract, DEFINITIONS[definition], { definition: true }),
+    rescored: rescoreClaim(claim, ratioSampleFor(ledger, claim.id)),
+  }
+}
+
+const claimAudit = (claim: AuditedClaim & ResolvedClaim): ClaimAudit => ({
+  id: claim.id,
+  title: claim.title,
+  model: claim.model,
+  printed: claim.printed,
+  value: claim.value,
+  mark: claim.mark,
+  source: sourceLine(claim.place, claim.source),
+  url: claim.source.url,
+  hardware: claim.hardware,
+  notes: claim.notes ?? [],
+  contractId: contractDigest(claim.contract),
+  contract: claim.contract,
+  definition: definitionFor(claim.contract) ?? null,
+  comparison: claim.comparison ?? null,
+  rescored: claim.rescored ?? null,
+  commands: [
+    `repro rescore ${claim.id}`,
+    `repro compare ${claim.id} ${definitionFor(claim.contract) ?? "bpb"}`,
+  ],
+})
+
+export interface AuditSubject {
+  readonly id: string
+  readonly title: string
+  readonly file: string
+  readonly fingerprint?: string | undefined
+  readonly experiment?: LintedExperiment | undefined
+  readonly run?: AuditedRun | undefined
+}
+
+export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], ledger: Ledger): Audit => {
+  const known = new Map([...ledger.claims].map(([id, claim]) => [id, auditClaim(claim, ledger)]))
+  const audited = claims.map((claim) => known.get(claim.id) ?? auditClaim(claim, ledger))
+  const used = new Set(audited.map((claim) => definitionFor(claim.contract)).filter((id) => id !== undefined))
+  return {
+    format: "repro-audit",
+    version: 1,
+    subject: {
+      id: subject.id,
+      title: subject.title,
+      file: subject.file,
+      fingerprint: subject.fingerprint ?? null,
+    },
+    claims: audited.map(claimAudit),
+    findings: findingsOn(audited, ledger.facts, known),
+    warnings: lint(audited, ledger.facts, subject.experiment),
+    totals: KNOWN_SLICES.map((slice) => ({ ...slice, bytesPerToken: slice.bytes / slice.tokens })),
+    definitions: Object.fromEntries(
+      [...used]
+        .sort()
+        .map((id) => [id, { contractId: contractDigest(DEFINITIONS[id]), contract: DEFINITIONS[id] }]),
+    ),
+    run: subject.run ?? null,
+  }
+}
