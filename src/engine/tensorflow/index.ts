@@ -20,14 +20,18 @@ export { findLibrary, findLibraries, type TensorflowLibrary, type TensorflowMiss
 /** The oldest library whose C API and kernels are known to suffice. */
 const OLDEST_VERSION = "2.9.0"
 
-/** One layer's attention probabilities up to this size are kept for the backward pass. */
-const KEEP_ATTENTION_BYTES = 2 ** 30
+/** Attention probabilities kept for gradients, in all; beyond it they are recomputed. */
+const KEEP_ATTENTION_BYTES = 2 * 2 ** 30
+
+/** One block of attention scores: fits a cache on a CPU, keeps a GPU busy. */
+const ATTENTION_BLOCK_BYTES = { cpu: 16 * 2 ** 20, gpu: 256 * 2 ** 20 } as const
 
 export interface TensorflowOptions extends ExecutorOptions {
   /** The library or its folder, instead of looking for it. */
   readonly library?: string
-  /** Attention probabilities of one node above this many bytes are computed again for the gradient; 0: always. */
+  /** Attention probabilities up to this many bytes in all are kept for gradients; 0: all are recomputed. */
   readonly keepAttentionBytes?: number
+  readonly attentionBlockBytes?: number
 }
 
 /**
@@ -50,6 +54,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
     threads: options.threads,
     xla: options.xla === true,
     keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES,
+    attentionBlockBytes: options.attentionBlockBytes ?? ATTENTION_BLOCK_BYTES[options.device],
   })
   return {
     name: "tensorflow",
@@ -80,6 +85,7 @@ export const probeTensorflow = async (
       threads: 1,
       xla: false,
       keepAttentionBytes: 0,
+      attentionBlockBytes: 0,
     }).dispose()
     return { version: api.version, path, source, gpu: true }
   } catch (error) {

@@ -1,88 +1,213 @@
-/** Attention and its gradient as products over [B,H,T,D]. */
+/**
+ * Attention and its gradient in blocks: some heads, and of one head some queries, so that a block's scores stay in
+ * the cache and only a few blocks exist at a time. What a forward node leaves is used by its gradient.
+ */
 import { sizeOf, type Node, type Value } from "../ir.js"
 import { operand, rawBatchMatMul } from "./lower-linear.js"
 import type { Lowering, Ref, Rules } from "./lowering.js"
 
 type AttentionNode = Extract<Node, { op: "attention" | "attentionGrad" }>
 
-/** Operands of one attention per head, in the products' precision. */
-interface Operands {
-  /** scale * q */
-  readonly q: Ref
-  readonly k: Ref
-  readonly v: Ref
+/** Sizes of one attention: B * H heads, T queries, S keys, width D. */
+interface Sizes {
+  readonly heads: number
+  readonly queries: number
+  readonly keys: number
+  readonly width: number
+  /** Heads and queries of one block; they divide the whole. */
+  readonly blockHeads: number
+  readonly blockQueries: number
 }
 
-interface Probabilities {
-  /** in the products' precision */
-  readonly operand: Ref
-  readonly full: Ref
+/** One block: heads of group `group`, queries from `first` on. */
+interface Block {
+  readonly group: number
+  readonly part: number
+  readonly first: number
 }
+
+/** What the gradient can use, per block: output, and probabilities where they are kept. */
+interface Kept {
+  readonly outputs: readonly Ref[]
+  readonly probabilities: readonly Ref[] | undefined
+}
+
+/** Blocks in flight at a time: one per thread of the usual machine, and no more memory than that. */
+const IN_FLIGHT = 2
 
 const PER_HEAD = [0, 2, 1, 3] as const
 
 /** Below every score; its exponential is exactly zero in fp32. */
 const MASKED = -1e30
 
+const INDEX = { type: "int32" } as const
+
 const keyOf = (node: AttentionNode): string =>
-  `attention|${node.inputs
-    .slice(0, 3)
-    .map((v: Value) => `${v.node}.${v.output}`)
-    .join()}|${node.attrs.scale}|${node.attrs.causal}`
+  `attention|${node.inputs.slice(0, 3).map((v: Value) => `${v.node}.${v.output}`).join()}|${node.attrs.scale}|${node.attrs.causal}` // prettier-ignore
 
-const perHead = (l: Lowering, x: Ref): Ref => l.transpose(operand(l, x), PER_HEAD)
+const largestDivisor = (n: number, limit: number): number => {
+  for (let d = Math.min(n, Math.max(1, Math.floor(limit))); d > 1; d--) if (n % d === 0) return d
+  return 1
+}
 
-const operandsOf = (l: Lowering, node: AttentionNode, [q, k, v]: readonly Ref[]): Operands =>
+const sizesOf = (l: Lowering, node: AttentionNode): Sizes => {
+  const [batch, queries, perBatch, width] = l.type(node.inputs[0]!).shape as [number, number, number, number]
+  const keys = l.type(node.inputs[1]!).shape[1]!
+  const heads = batch * perBatch
+  const limit = l.options.attentionBlockBytes / 4
+  return {
+    heads,
+    queries,
+    keys,
+    width,
+    blockHeads: largestDivisor(heads, limit / (queries * keys)),
+    blockQueries: largestDivisor(queries, limit / keys),
+  }
+}
+
+const blocksOf = ({ heads, queries, blockHeads, blockQueries }: Sizes): readonly Block[] => {
+  const parts = queries / blockQueries
+  return Array.from({ length: (heads / blockHeads) * parts }, (_, i) => ({
+    group: Math.floor(i / parts),
+    part: i % parts,
+    first: (i % parts) * blockQueries,
+  }))
+}
+
+/** [B,T,H,D] as stacks [heads, T, D], one for each group of heads. */
+const groupsOf = (l: Lowering, x: Ref, sizes: Sizes, length: number): readonly Ref[] => {
+  const stack = l.reshape(l.transpose(operand(l, x), PER_HEAD), [sizes.heads, length, sizes.width])
+  return split(l, stack, 0, sizes.heads / sizes.blockHeads)
+}
+
+const split = (l: Lowering, x: Ref, axis: number, parts: number): readonly Ref[] => {
+  if (parts === 1) return [x]
+  const attrs = { T: { type: x.type }, num_split: { int: parts } } as const
+  return l.addMany("Split", [l.scalar(axis, "i32"), x], attrs, Array.from({ length: parts }, () => x.type))
+}
+
+const concat = (l: Lowering, parts: readonly Ref[], axis: number): Ref =>
+  parts.length === 1
+    ? parts[0]!
+    : l.op("ConcatV2", [...parts, l.scalar(axis, "i32")], { N: { int: parts.length }, Tidx: INDEX })
+
+/** Query-like operands [group][part], each [heads, queries, D] of one block. */
+const queryBlocks = (l: Lowering, x: Ref, sizes: Sizes): readonly (readonly Ref[])[] =>
+  groupsOf(l, x, sizes, sizes.queries).map((g) => split(l, g, 1, sizes.queries / sizes.blockQueries))
+
+interface Operands {
+  readonly q: readonly (readonly Ref[])[]
+  readonly k: readonly Ref[]
+  readonly v: readonly Ref[]
+}
+
+const operandsOf = (l: Lowering, node: AttentionNode, sizes: Sizes, [q, k, v]: readonly Ref[]): Operands =>
   l.once(`operands|${keyOf(node)}`, () => ({
-    q: perHead(l, node.attrs.scale === 1 ? q! : l.op("Mul", [q!, l.scalar(node.attrs.scale)])),
-    k: perHead(l, k!),
-    v: perHead(l, v!),
+    q: queryBlocks(l, node.attrs.scale === 1 ? q! : l.op("Mul", [q!, l.scalar(node.attrs.scale)]), sizes),
+    k: groupsOf(l, k!, sizes, sizes.keys),
+    v: groupsOf(l, v!, sizes, sizes.keys),
   }))
 
-/** [T,T]: 0 where the query sees the key, a large negative number where it does not. */
-const causalMask = (l: Lowering, length: number): Ref =>
-  l.once(`causal|${length}`, () => {
-    const index = l.add(
-      "Range",
-      [l.scalar(0, "i32"), l.scalar(length, "i32"), l.scalar(1, "i32")],
-      { Tidx: { type: "int32" } },
-      "int32",
-    )
-    const hidden = l.op("Less", [l.reshape(index, [length, 1]), index], {}, "bool")
+/** Blocks' results back to [B,T,H,D]. */
+const joinQueries = (l: Lowering, blocks: readonly Ref[], sizes: Sizes, shape: readonly number[]): Ref => {
+  const parts = sizes.queries / sizes.blockQueries
+  const groups = Array.from({ length: blocks.length / parts }, (_, g) => concat(l, blocks.slice(g * parts, (g + 1) * parts), 1)) // prettier-ignore
+  return joinGroups(l, groups, shape)
+}
+
+const joinGroups = (l: Lowering, groups: readonly Ref[], shape: readonly number[]): Ref => {
+  const [batch, length, heads, width] = shape as [number, number, number, number]
+  const perHead = l.reshape(concat(l, groups, 0), [batch, heads, length, width])
+  return l.widen(l.transpose(perHead, PER_HEAD))
+}
+
+/** [queries, keys] of one block: 0 where the query sees the key, a large negative number where it does not. */
+const causalMask = (l: Lowering, { first }: Block, { blockQueries, keys }: Sizes): Ref =>
+  l.once(`causal|${first}|${blockQueries}|${keys}`, () => {
+    const range = (from: number, to: number): Ref =>
+      l.add(
+        "Range",
+        [l.scalar(from, "i32"), l.scalar(to, "i32"), l.scalar(1, "i32")],
+        { Tidx: INDEX },
+        "int32",
+      )
+    const rows = l.reshape(range(first, first + blockQueries), [blockQueries, 1])
+    const hidden = l.op("Less", [rows, range(0, keys)], {}, "bool")
     return l.add("SelectV2", [hidden, l.scalar(MASKED), l.scalar(0)], { T: { type: "float" } }, "float")
   })
 
-const probabilitiesOf = (l: Lowering, node: AttentionNode, { q, k }: Operands): Probabilities => {
-  const scores = l.widen(rawBatchMatMul(l, q, k, false, true))
-  const length = l.type(node.inputs[0]!).shape[1]!
-  const seen = node.attrs.causal ? l.op("AddV2", [scores, causalMask(l, length)]) : scores
-  const full = l.op("Softmax", [seen])
-  return { full, operand: operand(l, full) }
+const probabilitiesOf = (
+  l: Lowering,
+  node: AttentionNode,
+  sizes: Sizes,
+  block: Block,
+  { q, k }: Operands,
+  after: readonly Ref[],
+): Ref => {
+  const scores = l.widen(rawBatchMatMul(l, q[block.group]![block.part]!, k[block.group]!, false, true, after))
+  return l.op("Softmax", [node.attrs.causal ? l.op("AddV2", [scores, causalMask(l, block, sizes)]) : scores])
 }
+
+const sumLast = (l: Lowering, x: Ref): Ref =>
+  l.op("Sum", [x, l.ints([2])], { Tidx: INDEX, keep_dims: { bool: true } })
 
 export const ATTENTION_RULES: Rules<"attention" | "attentionGrad"> = {
   attention: (l, node, inputs) => {
-    const parts = operandsOf(l, node, inputs)
-    const probabilities = probabilitiesOf(l, node, parts)
-    const [batch, length, heads] = l.type(node.inputs[0]!).shape as [number, number, number, number]
-    const keys = l.type(node.inputs[1]!).shape[1]!
-    const bytes = sizeOf([batch, heads, length, keys]) * 4
-    if (bytes <= l.options.keepAttentionBytes) l.remember(keyOf(node), probabilities)
-    return l.widen(l.transpose(rawBatchMatMul(l, probabilities.operand, parts.v, false, false), PER_HEAD))
+    const sizes = sizesOf(l, node)
+    const parts = operandsOf(l, node, sizes, inputs)
+    const keep = l.spend(
+      "attention",
+      4 * sizeOf([sizes.heads, sizes.queries, sizes.keys]),
+      l.options.keepAttentionBytes,
+    )
+    const probabilities: Ref[] = []
+    const outputs: Ref[] = []
+    blocksOf(sizes).forEach((block, i) => {
+      const after = i < IN_FLIGHT ? [] : [outputs[i - IN_FLIGHT]!]
+      const p = operand(l, probabilitiesOf(l, node, sizes, block, parts, after))
+      probabilities.push(p)
+      outputs.push(rawBatchMatMul(l, p, parts.v[block.group]!, false, false))
+    })
+    l.remember(keyOf(node), { outputs, probabilities: keep ? probabilities : undefined } satisfies Kept)
+    return joinQueries(l, outputs, sizes, node.outputs[0]!.shape)
   },
 
   attentionGrad: (l, node, inputs) => {
-    const parts = operandsOf(l, node, inputs)
-    const dy = perHead(l, inputs[3]!)
-    const probabilities = l.recall<Probabilities>(keyOf(node)) ?? probabilitiesOf(l, node, parts)
-    const dv = rawBatchMatMul(l, probabilities.operand, dy, true, false)
-    const dp = l.widen(rawBatchMatMul(l, dy, parts.v, false, true))
-    const weighted = l.op("Mul", [dp, probabilities.full])
-    const delta = l.op("Sum", [weighted, l.ints([3])], { Tidx: { type: "int32" }, keep_dims: { bool: true } })
-    const ds = operand(l, l.op("Mul", [l.op("Sub", [dp, delta]), probabilities.full]))
-    const dq = l.widen(l.transpose(rawBatchMatMul(l, ds, parts.k, false, false), PER_HEAD))
-    const dk = l.widen(l.transpose(rawBatchMatMul(l, ds, parts.q, true, false), PER_HEAD))
-    const scaled = node.attrs.scale === 1 ? dq : l.op("Mul", [dq, l.scalar(node.attrs.scale)])
-    return [scaled, dk, l.widen(l.transpose(dv, PER_HEAD))]
+    const sizes = sizesOf(l, node)
+    const parts = operandsOf(l, node, sizes, inputs)
+    const kept = l.recall<Kept>(keyOf(node))
+    const dys = queryBlocks(l, inputs[3]!, sizes)
+    const groups = sizes.heads / sizes.blockHeads
+    const dq: Ref[] = []
+    const dk = Array.from({ length: groups }, (): Ref[] => [])
+    const dv = Array.from({ length: groups }, (): Ref[] => [])
+    // The first block also waits until the gradient is there, so that nothing is recomputed early.
+    const started = dys[0]![0]!
+    blocksOf(sizes).forEach((block, i) => {
+      const after = i < IN_FLIGHT ? [started] : [dq[i - IN_FLIGHT]!]
+      const { group, part } = block
+      const dy = dys[group]![part]!
+      const keptHere = kept?.probabilities?.[i]
+      const p =
+        keptHere === undefined ? probabilitiesOf(l, node, sizes, block, parts, after) : l.widen(keptHere)
+      const pOperand = keptHere ?? operand(l, p)
+      dv[group]!.push(l.widen(rawBatchMatMul(l, pOperand, dy, true, false)))
+      const dp = l.widen(rawBatchMatMul(l, dy, parts.v[group]!, false, true, after))
+      // rowsum(dP * P) = rowsum(dy * y): a pass over [T,D] instead of [T,S].
+      const y = kept?.outputs[i]
+      const weighted = y === undefined ? l.op("Mul", [dp, p]) : l.op("Mul", [l.widen(dy), l.widen(y)])
+      const ds = operand(l, l.op("Mul", [l.op("Sub", [dp, sumLast(l, weighted)]), p]))
+      dq.push(rawBatchMatMul(l, ds, parts.k[group]!, false, false))
+      dk[group]!.push(l.widen(rawBatchMatMul(l, ds, parts.q[group]![part]!, true, false)))
+    })
+    const sums = (x: readonly (readonly Ref[])[]): Ref =>
+      joinGroups(
+        l,
+        x.map((g) => (g.length === 1 ? g[0]! : l.op("AddN", g, { N: { int: g.length } }))),
+        node.outputs[1]!.shape,
+      )
+    const dQuery = joinQueries(l, dq, sizes, node.outputs[0]!.shape)
+    const scaled = node.attrs.scale === 1 ? dQuery : l.op("Mul", [dQuery, l.scalar(node.attrs.scale)])
+    return [scaled, sums(dk), sums(dv)]
   },
 }

@@ -6,9 +6,25 @@ import type { Lowering, Ref, Rules } from "./lowering.js"
 export const rawMatMul = (l: Lowering, a: Ref, b: Ref, transposeA: boolean, transposeB: boolean): Ref =>
   l.op("MatMul", [a, b], { transpose_a: { bool: transposeA }, transpose_b: { bool: transposeB } })
 
-/** A product of stacks of matrices in the operands' own type; batch dimensions broadcast. */
-export const rawBatchMatMul = (l: Lowering, a: Ref, b: Ref, transposeA: boolean, transposeB: boolean): Ref =>
-  l.op("BatchMatMulV2", [a, b], { adj_x: { bool: transposeA }, adj_y: { bool: transposeB } })
+/**
+ * A product of stacks of matrices in the operands' own type; batch dimensions broadcast. It starts after `after`
+ * is computed.
+ */
+export const rawBatchMatMul = (
+  l: Lowering,
+  a: Ref,
+  b: Ref,
+  transposeA: boolean,
+  transposeB: boolean,
+  after: readonly Ref[] = [],
+): Ref =>
+  l.op("BatchMatMulV2", [a, b, ...after.map(control)], {
+    adj_x: { bool: transposeA },
+    adj_y: { bool: transposeB },
+  })
+
+/** An input that only orders: the node waits for it. */
+const control = ({ name, type }: Ref): Ref => ({ name: `^${name.replace(/:\d+$/, "")}`, type })
 
 /** An operand of a matrix product in the precision asked for. */
 export const operand = (l: Lowering, x: Ref): Ref => (l.options.precision === "bf16" ? l.narrow(x) : x)

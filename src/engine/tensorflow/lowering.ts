@@ -12,8 +12,10 @@ export interface Ref {
 export interface LowerOptions {
   /** bf16: operands of matrix products are rounded to bf16; everything else stays fp32. */
   readonly precision: "fp32" | "bf16"
-  /** Attention probabilities of one node above this many bytes are recomputed for its gradient instead of kept. */
+  /** Attention probabilities up to this many bytes in all are kept for gradients; the others are recomputed. */
   readonly keepAttentionBytes: number
+  /** Size of one block of attention scores. */
+  readonly attentionBlockBytes: number
 }
 
 export type NodeOf<K extends Op> = Extract<Node, { op: K }>
@@ -105,6 +107,14 @@ export class Lowering {
 
   recall<T>(key: string): T | undefined {
     return this.#once.get(key) as T | undefined
+  }
+
+  /** Whether `amount` more fits into a budget, and if so spends it. */
+  spend(budget: string, amount: number, limit: number): boolean {
+    const spent = (this.recall<number>(`budget|${budget}`) ?? 0) + amount
+    if (spent > limit) return false
+    this.remember(`budget|${budget}`, spent)
+    return true
   }
 
   /** A constant of elements in row-major order. */
