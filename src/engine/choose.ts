@@ -25,9 +25,12 @@ export interface Available {
 
 /** What the machine has; looks at files and asks Python, so it takes a moment. */
 export const findAvailable = async (): Promise<Available> => {
-  const [{ findTorch }, { findLibrary }] = await Promise.all([import("./torch/find-torch.js"), import("./tensorflow/find-library.js")])
-  const [torch, tensorflow] = await Promise.all([findTorch().catch(() => undefined), Promise.resolve().then(() => findLibrary()).catch(() => undefined)])
-  return { tensorflow: tensorflow !== undefined, torch: torch !== undefined, gpu: torch?.cuda === true }
+  const [{ findTorch }, { findLibrary }] = await Promise.all([
+    import("./torch/find-torch.js"),
+    import("./tensorflow/find-library.js"),
+  ])
+  const [torch, tensorflow] = await Promise.all([findTorch().catch(() => undefined), findLibrary()])
+  return { tensorflow: tensorflow.kind === "found", torch: torch !== undefined, gpu: torch?.cuda === true }
 }
 
 /**
@@ -41,15 +44,27 @@ export const chooseEngine = (request: EngineRequest, available: Available): Choi
   const asked = request.engine ?? "auto"
   if (asked !== "auto") return { engine: asked, options, reason: `--engine ${asked} was asked for` }
   if (device === "gpu") {
-    if (available.torch && available.gpu) return { engine: "torch", options, reason: "PyTorch sees a GPU and is the fastest executor on one" }
-    throw new ExecutorError("torch", "a GPU was asked for, but no PyTorch that sees one was found", "install it (pip install torch==2.13.0), or use --device cpu")
+    if (available.torch && available.gpu)
+      return { engine: "torch", options, reason: "PyTorch sees a GPU and is the fastest executor on one" }
+    throw new ExecutorError(
+      "torch",
+      "a GPU was asked for, but no PyTorch that sees one was found",
+      "install it (pip install torch==2.13.0), or use --device cpu",
+    )
   }
   if (precision === "bf16") {
-    if (available.tensorflow) return { engine: "tensorflow", options, reason: "bf16 on a CPU needs libtensorflow, and it was found" }
-    if (available.torch) return { engine: "torch", options, reason: "bf16 was asked for and PyTorch was found" }
-    throw new ExecutorError("tensorflow", "bf16 on a CPU needs libtensorflow or PyTorch, and neither was found", "pip install tensorflow-cpu, or use --precision fp32")
+    if (available.tensorflow)
+      return { engine: "tensorflow", options, reason: "bf16 on a CPU needs libtensorflow, and it was found" }
+    if (available.torch)
+      return { engine: "torch", options, reason: "bf16 was asked for and PyTorch was found" }
+    throw new ExecutorError(
+      "tensorflow",
+      "bf16 on a CPU needs libtensorflow or PyTorch, and neither was found",
+      "pip install tensorflow-cpu, or use --precision fp32",
+    )
   }
-  if (precision === "bf16-params") return { engine: "torch", options, reason: "only torch holds its parameters in bf16" }
+  if (precision === "bf16-params")
+    return { engine: "torch", options, reason: "only torch holds its parameters in bf16" }
   return { engine: "onnxruntime", options, reason: "it comes with repro and needs nothing else" }
 }
 

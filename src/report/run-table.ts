@@ -3,7 +3,9 @@ import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import type { RunReader } from "../run/directory.js"
 import { readFloors } from "../run/floors.js"
 import type { Experiment } from "../spec/experiment.js"
+import type { ResolvedClaim } from "../spec/claim.js"
 import { buildLanguageModelTable } from "./build-language-model-table.js"
+import { claimRows, type RatioSampleOf } from "./claim-rows.js"
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
 import { summarise } from "./summaries.js"
 import type { ResultsTable } from "./table.js"
@@ -41,8 +43,18 @@ export const runSummaries = async (run: RunReader): Promise<readonly EvaluationS
   return summaries
 }
 
+/** Published numbers to set beside a run's own. */
+export interface TableClaims {
+  readonly claims: readonly ResolvedClaim[]
+  readonly sampleOf?: RatioSampleOf
+}
+
 /** @throws TableError when the run holds no evidence or no floors yet */
-export const runTable = async (run: RunReader): Promise<ResultsTable> => {
+export const runTable = async (
+  run: RunReader,
+  published: TableClaims = { claims: [] },
+): Promise<ResultsTable> => {
+  const { rows, contracts } = claimRows(published.claims, published.sampleOf)
   const experiment = run.manifest.experiment as unknown as Experiment
   const { manifest } = run
   return buildLanguageModelTable({
@@ -57,6 +69,8 @@ export const runTable = async (run: RunReader): Promise<ResultsTable> => {
     evaluations: await runSummaries(run),
     floors: (await readFloors(run)) ?? [],
     ratioInterval,
+    claims: rows,
+    contracts,
     ...(experiment.id.startsWith("mdlm") ? { publishedConstant: PUBLISHED_BYTES_PER_TOKEN } : {}),
   })
 }

@@ -72,7 +72,10 @@ const trainPhase = async (
         : { step: checkpoint.step, state: restoredState(await run.readCheckpoint(checkpoint)) }
     if (resume !== undefined && resume.step >= total)
       return { step: resume.step, total, state: resume.state, stopped: false }
-    if (resume !== undefined) display.log(`Resuming after step ${resume.step} of ${total}.`)
+    if (resume !== undefined) {
+      display.log(`Resuming after step ${resume.step} of ${total}.`)
+      await run.append({ type: "resumed", step: resume.step })
+    }
     const first = resume?.step ?? 0
     display.phase("training", total, { from: first })
     const record = eventEvery(total)

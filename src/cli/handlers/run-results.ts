@@ -1,4 +1,8 @@
 /** What the commands that read a run share. */
+import { join } from "node:path"
+import { runTable, type TableClaims } from "../../report/run-table.js"
+import { claimsOf, readLedger } from "../../spec/claim-ledger.js"
+import { packageRoot } from "../locate.js"
 import { readRun, type RunReader } from "../../run/directory.js"
 import { resolveRun } from "../../run/list.js"
 import { parseTable, type ResultsTable } from "../../report/table.js"
@@ -30,6 +34,34 @@ export const requireResults = async (run: RunReader): Promise<ResultsTable> => {
   const table = await resultsOf(run)
   if (table === undefined) throw new IncompleteRunError(run.directory)
   return table
+}
+
+/** The published claims of a run's experiment, with what is known of their slices. */
+export const publishedClaims = async (
+  run: RunReader,
+  folder = join(packageRoot, "specs", "claims"),
+): Promise<TableClaims> => {
+  const ids = (run.manifest.experiment as { readonly claims?: readonly string[] }).claims ?? []
+  const ledger = await readLedger(folder)
+  const claims = claimsOf(ledger, ids, join(run.directory, "manifest.json"), "/experiment/claims")
+  return {
+    claims,
+    sampleOf: (claim) => {
+      const fact = ledger.facts.find((each) => each.kind === "ratio-sample" && each.claims.includes(claim))
+      return fact?.kind === "ratio-sample" ? fact : undefined
+    },
+  }
+}
+
+/** The table of a run, computed from its evidence. @throws IncompleteRunError before everything is measured */
+export const recomputeTable = async (run: RunReader): Promise<ResultsTable> => {
+  const { evaluations } = run.manifest.experiment as unknown as {
+    readonly evaluations: readonly { readonly id: string }[]
+  }
+  const there = new Set(await run.evidence())
+  if (!there.has("floors") || !evaluations.every(({ id }) => there.has(id)))
+    throw new IncompleteRunError(run.directory)
+  return runTable(run, await publishedClaims(run))
 }
 
 /** Columns to fill: those of the terminal, or enough for every column of a table in a pipe. */

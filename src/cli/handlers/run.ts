@@ -25,6 +25,7 @@ import { collectProvenance } from "../../run/provenance.js"
 import { decodeSpec, loadSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
+import { outputWidth, publishedClaims } from "./run-results.js"
 import { describePrepareEvents } from "../prepare-events.js"
 
 export interface RunInput {
@@ -231,7 +232,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
         }
       }
       await measureFloors({ run, experiment, corpus, display })
-      const table = await runTable(run)
+      const table = await runTable(run, await publishedClaims(run))
       await run.writeResults(table)
       await run.append({ type: "finished" })
       return {

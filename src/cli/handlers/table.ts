@@ -1,11 +1,11 @@
 import { mayColour } from "../../run/display.js"
 import { renderTable, type TableFormat } from "../../report/render/index.js"
 import type { Outcome } from "../outcome.js"
-import { findRun, outputWidth, requireResults } from "./run-results.js"
+import { findRun, outputWidth, recomputeTable } from "./run-results.js"
 
-/** The results of a run in one format. */
+/** The results of a run in one format, computed from its evidence. */
 export const table = async (root: string, name: string, format: TableFormat): Promise<Outcome> => {
-  const results = await requireResults(await findRun(root, name))
+  const results = await recomputeTable(await findRun(root, name))
   const text = renderTable(results, format, {
     width: outputWidth(),
     colour: mayColour(process.stdout, process.env),
