@@ -1,0 +1,203 @@
+import { spawn } from "node:child_process"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { test } from "tap"
+import { writeShard } from "../../src/data/shards.js"
+import { syntheticTokens } from "../train/tiny.js"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** The published spec cut down to a network of 16 and shards of random tokens, in a folder of its own. */
+const smallSpec = async (steps: number): Promise<{ readonly folder: string; readonly spec: string }> => {
+  const folder = await mkdtemp(join(tmpdir(), "repro-run-"))
+  const shard = async (name: string, salt: number, count: number): Promise<string> => {
+    await writeShard(join(folder, name), syntheticTokens(count, salt))
+    return `file:${join(folder, name)}`
+  }
+  const published = JSON.parse(await readFile(join(root, "specs/mdlm_eos.json"), "utf8")) as Record<
+    string,
+    never
+  >
+  const { data, model, training, evaluations } = published as unknown as Record<string, Record<string, never>>
+  const spec = {
+    ...published,
+    id: "small",
+    claims: [],
+    data: {
+      ...data,
+      corpus: {
+        kind: "files",
+        train: [await shard("train_0.bin", 1, 3000), await shard("train_1.bin", 2, 3000)],
+        validation: [await shard("val.bin", 3, 1500)],
+      },
+      tokenizer: { ...(data!["tokenizer"] as object), model: "embedded" },
+      batching: { ...(data!["batching"] as object), length: 32 },
+    },
+    model: { ...model, layers: 1, width: 16, heads: 2 },
+    training: {
+      ...training,
+      stepsPerGroup: steps,
+      microBatch: 4,
+      accumulation: 1,
+      checkpointEvery: 10,
+      schedule: { ...(training!["schedule"] as object), warmup: 5, warmdown: 10 },
+    },
+    evaluations: [
+      {
+        ...(evaluations as unknown as object[])[0],
+        windows: { length: 32, count: 8, alignment: "raw-stream" },
+        steps: 8,
+      },
+    ],
+    execution: { engine: "onnxruntime", device: "cpu", precision: "fp32", threads: 1 },
+    profiles: {},
+  }
+  const path = join(folder, "small.json")
+  await writeFile(path, JSON.stringify(spec))
+  return { folder, spec: path }
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the program; `interrupt` sends a signal some time after training has begun. */
+const repro = (
+  args: readonly string[],
+  interrupt?: { readonly signal: NodeJS.Signals; readonly afterMs: number },
+): Promise<Ended> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, ["--import", "tsx", join(root, "src/cli/bin.ts"), ...args], {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: "1" },
+    })
+    let [stdout, stderr] = ["", ""]
+    let sent = false
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()))
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString()
+      if (interrupt !== undefined && !sent && stderr.includes("training")) {
+        sent = true
+        setTimeout(() => child.kill(interrupt.signal), interrupt.afterMs)
+      }
+    })
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+
+const runFolder = async (runs: string): Promise<string> =>
+  join(
+    runs,
+    (await readdir(runs)).find((name) => /^\d{8}T/.test(name))!,
+  )
+
+interface Result {
+  readonly run: string
+  readonly fingerprint: string
+  readonly finished: boolean
+  readonly rows: readonly {
+    readonly id: string
+    readonly value: number | null
+    readonly unit: string
+    readonly boundKind: string
+    readonly contractId: string | null
+    readonly interval: unknown
+  }[]
+}
+
+void test("killed at random moments and resumed, a run ends bit-identical to one never killed", async (t) => {
+  const steps = 150
+  const { folder, spec } = await smallSpec(steps)
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const whole = await repro(["run", spec, "--profile", "paper", "--runs", join(folder, "whole"), "--json"])
+  t.equal(whole.code, 0, whole.stderr)
+  const result = JSON.parse(whole.stdout) as Result
+  t.ok(result.finished)
+  t.match(result.fingerprint, /^repro-fp1:[0-9a-f]{64}$/)
+  for (const row of result.rows) {
+    t.ok("value" in row && "unit" in row && "boundKind" in row && "interval" in row, row.id)
+  }
+  const bpb = result.rows.find((row) => row.id === "elbo-t128/bits-per-byte")
+  t.ok(
+    bpb !== undefined && bpb.contractId !== null && bpb.boundKind === "upper-bound",
+    "the bound on exact bytes is in the table with its contract",
+  )
+
+  const killed = join(folder, "killed")
+  let kills = 0
+  let ended = await repro(["run", spec, "--profile", "paper", "--runs", killed, "--json"], {
+    signal: "SIGKILL",
+    afterMs: 200,
+  })
+  while (ended.signal === "SIGKILL" && kills < 12) {
+    kills++
+    const afterMs = 150 + Math.floor(Math.random() * 500)
+    ended = await repro(
+      ["run", spec, "--runs", killed, "--resume", "latest", "--json"],
+      kills < 4 ? { signal: "SIGKILL", afterMs } : undefined,
+    )
+  }
+  t.ok(kills >= 1, `killed ${kills} times`)
+  t.equal(ended.code, 0, ended.stderr)
+  const [a, b] = [await runFolder(join(folder, "whole")), await runFolder(killed)]
+  const last = `checkpoints/step-${2 * steps}.safetensors`
+  t.equal(
+    Buffer.compare(await readFile(join(a, last)), await readFile(join(b, last))),
+    0,
+    "the last checkpoint",
+  )
+  const again = JSON.parse(ended.stdout) as Result
+  t.same(
+    again.rows.map((row) => [row.id, row.value]),
+    result.rows.map((row) => [row.id, row.value]),
+    "every number of the table",
+  )
+  const second = await repro([
+    "run",
+    spec,
+    "--profile",
+    "paper",
+    "--runs",
+    killed,
+    "--resume",
+    "nothing-like-it",
+  ])
+  t.equal(second.code === 0, false)
+  t.match(second.stderr, /no run is called "nothing-like-it"/)
+})
+
+void test("Ctrl-C stops after the step and says how to go on", async (t) => {
+  const { folder, spec } = await smallSpec(2000)
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const runs = join(folder, "runs")
+  const stopped = await repro(["run", spec, "--profile", "paper", "--runs", runs, "--json"], {
+    signal: "SIGINT",
+    afterMs: 300,
+  })
+  t.equal(stopped.code, 3, stopped.stderr)
+  const outcome = JSON.parse(stopped.stdout) as {
+    readonly finished: boolean
+    readonly step: number
+    readonly resume: string
+  }
+  t.equal(outcome.finished, false)
+  t.match(outcome.resume, /^repro run .*small\.json --profile paper --resume \d{8}T/)
+  t.ok(outcome.step > 0 && outcome.step < 4000)
+  const names = await readdir(join(await runFolder(runs), "checkpoints"))
+  t.ok(names.includes(`step-${outcome.step}.safetensors`), "the checkpoint of the last step is there")
+  const other = await repro([
+    "run",
+    join(root, "specs/mdlm_eos.json"),
+    "--profile",
+    "ci",
+    "--runs",
+    runs,
+    "--resume",
+    "latest",
+  ])
+  t.equal(other.code === 0, false, "a run is not resumed under another experiment")
+})
