@@ -127,12 +127,13 @@ const denominators = (a: Denominator, b: Denominator): Outcome => {
     const ratio = statedBytesPerToken(table)
     if (value === undefined) return unknown("the constant of bytes per token is not stated")
     if (ratio === undefined) return unknown("the exact bytes per token of the slice are not stated")
-    const factor = a.kind === "constant" ? value / ratio : ratio / value
+    const factor = value / ratio
+    const own = "bytes per token of the constant's own slice"
     return convertible(
       `the constant ${value} bytes per token stands against ${digits(ratio)} of the exact byte table`,
       a.kind === "constant"
-        ? `multiply by ${value}/${digits(ratio)} = ${digits(factor)}`
-        : `multiply by ${digits(ratio)}/${value} = ${digits(factor)}`,
+        ? `multiply by ${value}/(${own}), which is ${value}/${digits(ratio)} = ${digits(factor)} if the slices agree`
+        : `multiply by (${own})/${value}, which is ${digits(ratio)}/${value} = ${digits(1 / factor)} if the slices agree`,
     )
   }
   if (pair.has("byte-table") && pair.has("utf8"))

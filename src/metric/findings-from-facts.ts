@@ -100,7 +100,7 @@ const floor: Rule<"floor"> = (fact, known) => {
   const one = lowest === highest
   const range = one
     ? `${lowest.claim.title} stands at ${lowest.bits.toFixed(2)} bits per token`
-    : `${members.length} values stand between ${lowest.bits.toFixed(2)} and ${highest.bits.toFixed(2)} bits per token`
+    : `${members.length} values stand between ${lowest.bits.toFixed(4)} and ${highest.bits.toFixed(4)} bits per token`
   const spread = one ? "" : ` They differ by ${(highest.bits - lowest.bits).toFixed(4)} bits per token.`
   return finding(fact, {
     title: `${above.length} of ${members.length} models are no better than the ${fact.floor} floor`,

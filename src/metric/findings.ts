@@ -149,7 +149,7 @@ const sideInformationFindings = (claims: readonly AuditedClaim[]): readonly Find
   })
 
 /**
- * The findings on some claims: what their contracts show, then what the sources' facts show.
+ * The findings on some claims: what their contracts show, then what the given facts show.
  *
  * @param known every claim of the ledger, which a fact may set beside the audited ones
  */
@@ -157,14 +157,10 @@ export const findingsOn = (
   audited: readonly AuditedClaim[],
   facts: readonly SourcedFact[],
   known: ReadonlyMap<string, AuditedClaim>,
-): readonly Finding[] => {
-  const ids = new Set(audited.map((claim) => claim.id))
-  const relevant = facts.filter((fact) => fact.claims.some((id) => ids.has(id)))
-  return [
-    ...boundFindings(audited),
-    ...denominatorFindings(audited),
-    ...coverageFindings(audited),
-    ...sideInformationFindings(audited),
-    ...factFindings(relevant, known),
-  ]
-}
+): readonly Finding[] => [
+  ...boundFindings(audited),
+  ...denominatorFindings(audited),
+  ...coverageFindings(audited),
+  ...sideInformationFindings(audited),
+  ...factFindings(facts, known),
+]

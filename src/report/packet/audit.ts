@@ -126,6 +126,9 @@ export interface AuditSubject {
 export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], ledger: Ledger): Audit => {
   const known = new Map([...ledger.claims].map(([id, claim]) => [id, auditClaim(claim, ledger)]))
   const audited = claims.map((claim) => known.get(claim.id) ?? auditClaim(claim, ledger))
+  const ids = new Set(audited.map((claim) => claim.id))
+  // What a source shows about one of its numbers bears on the others.
+  const files = new Set(audited.map((claim) => claim.file))
   const used = new Set(audited.map((claim) => definitionFor(claim.contract)).filter((id) => id !== undefined))
   return {
     format: "repro-audit",
@@ -137,7 +140,11 @@ export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], l
       fingerprint: subject.fingerprint ?? null,
     },
     claims: audited.map(claimAudit),
-    findings: findingsOn(audited, ledger.facts, known),
+    findings: findingsOn(
+      audited,
+      ledger.facts.filter((fact) => files.has(fact.file) || fact.claims.some((id) => ids.has(id))),
+      known,
+    ),
     warnings: lint(audited, ledger.facts, subject.experiment),
     totals: KNOWN_SLICES.map((slice) => ({ ...slice, bytesPerToken: slice.bytes / slice.tokens })),
     definitions: Object.fromEntries(

@@ -1,0 +1,37 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
+import { json } from "../flags.js"
+import { runHandler } from "../outcome.js"
+
+const side = (name: string) =>
+  Argument.String(name).pipe(
+    Argument.withDescription("Claim id, definition (such as bpb), or a JSON file with a contract"),
+  )
+const claims = Flag.String("claims").pipe(
+  Flag.withDescription("Folder of claims files; those that come with repro when absent"),
+  Flag.optional,
+)
+
+export const compareCommand = Command.make(
+  "compare",
+  { first: side("first"), second: side("second"), claims, json },
+  (input) =>
+    runHandler(input, async () => {
+      const { compare } = await import("../handlers/compare.js")
+      return compare(input.first, input.second, { claims: Option.getOrUndefined(input.claims) })
+    }),
+).pipe(
+  Command.withDescription(
+    "Say whether two numbers may stand side by side: identical, convertible, ordered-only, incomparable or unknown, with one reason per axis. Exit code 0 for the first two, 3 for the others.",
+  ),
+  Command.withShortDescription("Say whether two numbers may stand side by side"),
+  Command.withExamples([
+    { command: "repro compare pr1241-headline ar-baseline-2026-03-17", description: "Two published claims" },
+    {
+      command: "repro compare pr820-t32 bpb --json",
+      description: "A claim and the definition, for a program",
+    },
+  ]),
+)

@@ -1,0 +1,104 @@
+import { join } from "node:path"
+import { writeFileAtomic } from "../../data/atomic.js"
+import { audit as auditOf, type Audit, type AuditedRun } from "../../report/packet/audit.js"
+import { packetHtml } from "../../report/packet/html.js"
+import { packetMarkdown } from "../../report/packet/markdown.js"
+import { showRescored } from "../../report/packet/words.js"
+import { claimsOf } from "../../spec/claim-ledger.js"
+import { loadSpec } from "../../spec/spec-file.js"
+import { locateSpec, shortPath } from "../locate.js"
+import type { Outcome } from "../outcome.js"
+import { columns } from "../text.js"
+import { openLedger } from "./ledger.js"
+
+export interface AuditOptions {
+  readonly spec: string
+  /** Print Markdown instead of the summary. */
+  readonly md?: boolean | undefined
+  /** Folder for audit.html, audit.md and audit.json. */
+  readonly html?: string | undefined
+  /** Run to set beside the claims. */
+  readonly run?: string | undefined
+  readonly runs?: string | undefined
+  /** Folder of claims files; the program's own when absent. */
+  readonly claims?: string | undefined
+}
+
+/** The run's table rows, without the claims it repeats. */
+const auditedRun = async (root: string, name: string): Promise<AuditedRun> => {
+  const { findRun, requireResults } = await import("./run-results.js")
+  const run = await findRun(root, name)
+  const { header, rows } = await requireResults(run)
+  return {
+    id: run.manifest.id,
+    profile: header.profile,
+    fingerprint: header.fingerprint,
+    verdict: header.verdict,
+    values: rows
+      .filter((row) => row.group !== "claim")
+      .map((row) => ({
+        id: row.id,
+        label: row.label,
+        contractId: row.contractId,
+        unit: row.unit,
+        value: row.value,
+        boundKind: row.boundKind,
+        low: row.interval?.low ?? null,
+        high: row.interval?.high ?? null,
+        notes: row.notes,
+      })),
+  }
+}
+
+const summary = ({ subject, claims, findings, warnings }: Audit): string =>
+  [
+    `${subject.title} (${subject.id})`,
+    "",
+    claims.length === 0
+      ? "The spec names no claims."
+      : columns([
+          ["CLAIM", "PUBLISHED", "VERDICT", "UNDER THE DEFINITION"],
+          ...claims.map((claim) => [
+            claim.id,
+            `${claim.printed} ${claim.contract.unit}`,
+            claim.comparison?.verdict ?? "no definition",
+            claim.rescored === null ? "no definition" : showRescored(claim.rescored),
+          ]),
+        ]),
+    "",
+    "Findings",
+    ...findings.map(
+      (finding, index) => `${index + 1}. ${finding.title} [${finding.mark}]\n   ${finding.text}`,
+    ),
+    "",
+    "Warnings",
+    ...(warnings.length === 0
+      ? ["none"]
+      : warnings.map(({ rule, claims: ids, text }) => `- ${rule} (${ids.join(", ")}): ${text}`)),
+  ].join("\n")
+
+/** Audits the published numbers a spec names. Reads the spec, the ledger and at most one run; no network. */
+export const audit = async (options: AuditOptions): Promise<Outcome> => {
+  const file = await locateSpec(options.spec)
+  const [spec, ledger] = await Promise.all([loadSpec(file, "paper"), openLedger(options.claims)])
+  const { experiment, fingerprint } = spec
+  const run = options.run === undefined ? undefined : await auditedRun(options.runs ?? "runs", options.run)
+  const result = auditOf(
+    { id: experiment.id, title: experiment.title, file, fingerprint, experiment, run },
+    claimsOf(ledger, experiment.claims, file),
+    ledger,
+  )
+  const markdown = packetMarkdown(result)
+  const notes: string[] = []
+  if (options.html !== undefined) {
+    const folder = options.html
+    const files = [
+      ["audit.html", packetHtml(result)],
+      ["audit.md", markdown],
+      ["audit.json", `${JSON.stringify(result, null, 2)}\n`],
+    ] as const
+    for (const [name, content] of files) await writeFileAtomic(join(folder, name), content)
+    notes.push(`Written: ${files.map(([name]) => shortPath(join(folder, name))).join(", ")}`)
+  }
+  return { text: options.md === true ? markdown.trimEnd() : summary(result), json: result, notes }
+}

@@ -1,0 +1,121 @@
+import { readFile, stat } from "node:fs/promises"
+import { compareContracts, type Verdict } from "../../metric/compare.js"
+import { contractDigest } from "../../metric/contract-digest.js"
+import { migrateContract, ContractVersionError } from "../../metric/contract-migrations.js"
+import { DEFINITIONS, type DefinitionId } from "../../metric/contract-registry.js"
+import { Contract } from "../../metric/contract.js"
+import { rescoreClaim } from "../../metric/rescore-claim.js"
+import { compareMarked } from "../../metric/bound.js"
+import { ratioSampleFor } from "../../report/packet/audit.js"
+import { showRescored, VERDICT_WORDS } from "../../report/packet/words.js"
+import { claimsOf, type Ledger } from "../../spec/claim-ledger.js"
+import type { ResolvedClaim } from "../../spec/claim.js"
+import { decodeValue, readJson } from "../../spec/decode.js"
+import { SpecError } from "../../spec/spec-error.js"
+import type { ExitCode, Outcome } from "../outcome.js"
+import { columns } from "../text.js"
+import { openLedger } from "./ledger.js"
+
+interface Side {
+  readonly name: string
+  readonly kind: "claim" | "definition" | "file"
+  readonly contract: Contract
+  readonly claim?: ResolvedClaim
+}
+
+const isDefinition = (name: string): name is DefinitionId => Object.hasOwn(DEFINITIONS, name)
+
+const isFile = async (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+
+/** A contract from a JSON file; older forms are brought up to date. */
+const contractFile = async (path: string): Promise<Contract> => {
+  const parsed = readJson(await readFile(path, "utf8"), path)
+  try {
+    return decodeValue(Contract, migrateContract(parsed.value), path, parsed.locate)
+  } catch (error) {
+    if (!(error instanceof ContractVersionError)) throw error
+    throw new SpecError(path, [
+      { pointer: error.pointer, expected: error.expected, found: JSON.stringify(error.found) ?? "nothing" },
+    ])
+  }
+}
+
+/** A claim id, a definition id, or a file with a contract. */
+const sideOf = async (name: string, ledger: Ledger): Promise<Side> => {
+  if (isDefinition(name)) return { name, kind: "definition", contract: DEFINITIONS[name] }
+  const claim = ledger.claims.get(name)
+  if (claim !== undefined) return { name, kind: "claim", contract: claim.contract, claim }
+  if (await isFile(name)) return { name, kind: "file", contract: await contractFile(name) }
+  const [found] = claimsOf(ledger, [name], name, "")
+  return { name, kind: "claim", contract: found!.contract }
+}
+
+const EXIT: { readonly [K in Verdict]: ExitCode } = {
+  identical: 0,
+  convertible: 0,
+  "ordered-only": 3,
+  incomparable: 3,
+  unknown: 3,
+}
+
+/** Compares two contracts; exit code 0 when their numbers may stand side by side, 3 when they may not. */
+export const compare = async (
+  first: string,
+  second: string,
+  options: { readonly claims?: string | undefined } = {},
+): Promise<Outcome> => {
+  const ledger = await openLedger(options.claims)
+  const [a, b] = [await sideOf(first, ledger), await sideOf(second, ledger)]
+  const comparison = compareContracts(a.contract, b.contract, { definition: b.kind === "definition" })
+  const rescored = [a, b].map((side) =>
+    side.claim === undefined ? undefined : rescoreClaim(side.claim, ratioSampleFor(ledger, side.name)),
+  )
+  const [x, y] = rescored.map((each) => each?.number)
+  const order = x === undefined || y === undefined || x.unit !== y.unit ? undefined : compareMarked(x, y)
+  const describe = (side: Side, index: number): string => {
+    const number = rescored[index]
+    const printed = side.claim === undefined ? "" : `: ${side.claim.printed} ${side.contract.unit}`
+    return `${side.name} (${side.kind})${printed}${number?.number === undefined ? "" : `, under its definition ${showRescored(number)}`}`
+  }
+  return {
+    text: [
+      `Verdict: ${VERDICT_WORDS[comparison.verdict]}`,
+      describe(a, 0),
+      describe(b, 1),
+      ...(order === undefined ? [] : [`Order under the definition: ${order.relation} (${order.reason})`]),
+      ...(comparison.conversions.length === 0
+        ? []
+        : ["", "Conversions", ...comparison.conversions.map((step) => `- ${step}`)]),
+      "",
+      columns([
+        ["AXIS", "RELATION", "REASON"],
+        ...comparison.axes.map(({ axis, relation, reason }) => [axis, relation, reason]),
+      ]),
+    ].join("\n"),
+    json: {
+      verdict: comparison.verdict,
+      first: {
+        name: a.name,
+        kind: a.kind,
+        contractId: contractDigest(a.contract),
+        contract: a.contract,
+        rescored: rescored[0] ?? null,
+      },
+      second: {
+        name: b.name,
+        kind: b.kind,
+        contractId: contractDigest(b.contract),
+        contract: b.contract,
+        rescored: rescored[1] ?? null,
+      },
+      order: order ?? null,
+      conversions: comparison.conversions,
+      axes: comparison.axes,
+    },
+    exitCode: EXIT[comparison.verdict],
+  }
+}

@@ -1,0 +1,59 @@
+/** Words and numbers that the packet's renderings share. */
+import { MARKS } from "../../metric/bound.js"
+import type { Verdict } from "../../metric/compare.js"
+import { NOT_STATED, SEMANTIC_FIELDS, type Contract } from "../../metric/contract.js"
+import type { Rescored } from "../../metric/rescore-claim.js"
+
+export const VERDICT_WORDS: { readonly [K in Verdict]: string } = {
+  identical: "identical: one definition",
+  convertible: "convertible: arithmetic leads to the definition",
+  "ordered-only": "ordered only: at most an order follows",
+  incomparable: "incomparable: no arithmetic leads to the definition",
+  unknown: "unknown: the source does not say enough",
+}
+
+/** Marks of certainty, for the legend. */
+export const MARK_WORDS = {
+  stated: "a source says it",
+  computed: "from public logs or artefacts, with the command",
+  derived: "mathematics",
+  inferred: "could be wrong",
+} as const
+
+const DECIMALS: Readonly<Record<string, number>> = { percent: 2, proportion: 4, ppl: 3 }
+
+export const showValue = (value: number, unit: string): string => value.toFixed(DECIMALS[unit] ?? 4)
+
+/** Spread of an interval that is more than rounding of the printed digits; undefined for less. */
+export const showInterval = ({ number }: Rescored): string | undefined => {
+  if (number === undefined) return undefined
+  const { lo, hi } = number.interval
+  const [low, high] = [showValue(lo, number.unit), showValue(hi, number.unit)]
+  return low === high ? undefined : `${low} to ${high}`
+}
+
+/** `≤ 1.7478 bits/byte (1.7364 to 1.7593)`. */
+export const showRescored = (rescored: Rescored): string => {
+  if (rescored.number === undefined) return `not possible: ${rescored.reason}`
+  const { kind, value, unit } = rescored.number
+  const mark = MARKS[kind] === "" ? "" : `${MARKS[kind]} `
+  const interval = showInterval(rescored)
+  return `${mark}${showValue(value, unit)} ${unit}${interval === undefined ? "" : ` (${interval})`}`
+}
+
+const describe = (value: unknown): string => {
+  if (value === NOT_STATED) return NOT_STATED
+  if (Array.isArray(value)) return value.length === 0 ? "nothing" : value.map(describe).join(", ")
+  if (typeof value === "object" && value !== null) {
+    const { kind, ...rest } = value as Record<string, unknown>
+    const parts = Object.entries(rest).map(([key, inner]) => `${key}: ${describe(inner)}`)
+    const inner = parts.join("; ")
+    if (typeof kind !== "string") return parts.some((part) => part.includes(";")) ? `(${inner})` : inner
+    return parts.length === 0 ? kind : `${kind} (${inner})`
+  }
+  return String(value)
+}
+
+/** The fields of a contract as rows of name and value, in order. */
+export const contractRows = (contract: Contract): readonly (readonly [name: string, value: string])[] =>
+  SEMANTIC_FIELDS.map((field) => [field, describe(contract[field])])
