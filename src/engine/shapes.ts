@@ -55,6 +55,8 @@ const swapLast = (shape: readonly number[]): readonly number[] => [
 const reduced = (shape: readonly number[], axes: readonly number[], keepDims: boolean): readonly number[] =>
   keepDims ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i))
 
+const one = (dtype: DType, shape: readonly number[]): readonly TensorType[] => [{ dtype, shape }]
+
 /** Result types of an operation. `input` and `constant` carry theirs and are not inferred. */
 export const inferTypes = <K extends Op>(
   op: K,
@@ -64,7 +66,6 @@ export const inferTypes = <K extends Op>(
   const node = { op, attrs: attributes } as Pick<Node, "op" | "attrs"> as Node
   const [a, b, c] = inputs
   if (a === undefined) return fail(op, "needs an input", inputs)
-  const one = (dtype: DType, shape: readonly number[]): readonly TensorType[] => [{ dtype, shape }]
 
   if (isUnary(op)) return one(op === "logicalNot" ? "bool" : a.dtype, a.shape)
   if (isBinary(op)) {

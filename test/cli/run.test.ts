@@ -9,6 +9,13 @@ import { syntheticTokens } from "../train/tiny.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
+interface Published {
+  readonly data: { readonly tokenizer: object; readonly batching: object }
+  readonly model: object
+  readonly training: { readonly schedule: object }
+  readonly evaluations: readonly object[]
+}
+
 /** The published spec cut down to a network of 16 and shards of random tokens, in a folder of its own. */
 const smallSpec = async (steps: number): Promise<{ readonly folder: string; readonly spec: string }> => {
   const folder = await mkdtemp(join(tmpdir(), "repro-run-"))
@@ -20,7 +27,7 @@ const smallSpec = async (steps: number): Promise<{ readonly folder: string; read
     string,
     never
   >
-  const { data, model, training, evaluations } = published as unknown as Record<string, Record<string, never>>
+  const { data, model, training, evaluations } = published as unknown as Published
   const spec = {
     ...published,
     id: "small",
@@ -32,8 +39,8 @@ const smallSpec = async (steps: number): Promise<{ readonly folder: string; read
         train: [await shard("train_0.bin", 1, 3000), await shard("train_1.bin", 2, 3000)],
         validation: [await shard("val.bin", 3, 1500)],
       },
-      tokenizer: { ...(data!["tokenizer"] as object), model: "embedded" },
-      batching: { ...(data!["batching"] as object), length: 32 },
+      tokenizer: { ...data.tokenizer, model: "embedded" },
+      batching: { ...data.batching, length: 32 },
     },
     model: { ...model, layers: 1, width: 16, heads: 2 },
     training: {
@@ -42,11 +49,11 @@ const smallSpec = async (steps: number): Promise<{ readonly folder: string; read
       microBatch: 4,
       accumulation: 1,
       checkpointEvery: 10,
-      schedule: { ...(training!["schedule"] as object), warmup: 5, warmdown: 10 },
+      schedule: { ...training.schedule, warmup: 5, warmdown: 10 },
     },
     evaluations: [
       {
-        ...(evaluations as unknown as object[])[0],
+        ...evaluations[0],
         windows: { length: 32, count: 8, alignment: "raw-stream" },
         steps: 8,
       },

@@ -102,6 +102,9 @@ const BINARY: readonly BinaryOp[] = [
 ]
 const REDUCE: readonly ReduceOp[] = ["reduceSum", "reduceMean", "reduceMax", "reduceMin", "reduceProd"]
 
+const matrix = (rows: number, columns: number, transposed: boolean): number[] =>
+  transposed ? [columns, rows] : [rows, columns]
+
 const heads = [2, 5, 3, 4] as const
 const attrs = { scale: 0.5, causal: false }
 
@@ -139,10 +142,9 @@ export const opCases = (): readonly OpCase[] => [
   make("reverse", "reverse", { x: f32([2, 3, 2]) }, (g, v) => g.op("reverse", [v["x"]!], { axes: [1] })),
   ...[false, true].flatMap((transposeA) =>
     [false, true].flatMap((transposeB) => {
-      const m = (rows: number, cols: number, t: boolean): number[] => (t ? [cols, rows] : [rows, cols])
       return [[], [2], [2, 3]].map((batch) =>
         make(`matMul rank ${batch.length + 2} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`, "matMul",
-          { a: f32([...batch, ...m(3, 5, transposeA)]), b: f32([...batch, ...m(5, 4, transposeB)], 1) },
+          { a: f32([...batch, ...matrix(3, 5, transposeA)]), b: f32([...batch, ...matrix(5, 4, transposeB)], 1) },
           (g, v) => g.op("matMul", [v["a"]!, v["b"]!], { transposeA, transposeB })),
       )
     }),

@@ -17,6 +17,15 @@ export const relativeDifference = (expected: ArrayLike<number>, actual: ArrayLik
   return difference / size
 }
 
+const run = async (on: Executor, c: ReturnType<typeof opCases>[number]): Promise<HostTensors> => {
+  const evaluator = await on.evaluator(c.graph, {})
+  try {
+    return await evaluator.run(c.feeds)
+  } finally {
+    await evaluator.dispose()
+  }
+}
+
 /**
  * Runs every operation case on the executor. Tolerance: fp32 rounding over sums of at most 400 terms, 1e-5 of
  * the largest entry, unless the caller states another (bf16 matrix products).
@@ -27,14 +36,6 @@ export const checkOperations = async (
   tolerance: (op: string) => number = () => 1e-5,
 ): Promise<void> => {
   const oracle = await makeTfjsExecutor({ precision: "fp32", device: "cpu", threads: 0 })
-  const run = async (on: Executor, c: ReturnType<typeof opCases>[number]): Promise<HostTensors> => {
-    const evaluator = await on.evaluator(c.graph, {})
-    try {
-      return await evaluator.run(c.feeds)
-    } finally {
-      await evaluator.dispose()
-    }
-  }
   for (const c of opCases()) {
     const [expected, actual] = [await run(oracle, c), await run(executor, c)]
     for (const [name, tensor] of Object.entries(expected)) {

@@ -1,4 +1,4 @@
-import t from "tap"
+import { test } from "tap"
 import { interpret } from "../../src/engine/tfjs/interpret.js"
 import { trace, type TraceInput } from "../../src/engine/trace/trace.js"
 import * as tf from "../../src/model/tf.js"
@@ -47,7 +47,7 @@ const values = (): Record<string, tf.Tensor> => ({
   targets: tf.tensor([0, 5, 2, 1, 1, 4, 3, 0, 2, 5], [10], "int32"),
 })
 
-void t.test("a traced loss with its gradients equals the eager one", (t) => {
+void test("a traced loss with its gradients equals the eager one", (t) => {
   const x = values()
   const eager = network(x)
   const before = tf.memory()
@@ -69,7 +69,7 @@ void t.test("a traced loss with its gradients equals the eager one", (t) => {
   t.end()
 })
 
-void t.test("what cannot be traced fails by name and restores the backend", (t) => {
+void test("what cannot be traced fails by name and restores the backend", (t) => {
   const one = [param("x", [2])]
   t.throws(
     () => trace("r", one, ({ x }) => ({ y: tf.scalar(x!.dataSync()[0]!) })),
@@ -88,7 +88,7 @@ void t.test("what cannot be traced fails by name and restores the backend", (t) 
   t.end()
 })
 
-void t.test("a tensor made outside is captured as a constant and stays usable", (t) => {
+void test("a tensor made outside is captured as a constant and stays usable", (t) => {
   const outside = tf.tensor([1, 2, 3])
   const graph = trace("c", [param("x", [3])], ({ x }) => ({ y: tf.mul(x!, outside) }))
   t.same(outside.dataSync(), [1, 2, 3])
@@ -98,25 +98,22 @@ void t.test("a tensor made outside is captured as a constant and stays usable", 
   t.end()
 })
 
-void t.test(
-  "rewrites: equal nodes are shared, transposes enter the product, full-size ones become scalars",
-  (t) => {
-    const graph = trace("p", [param("a", [3, 4]), param("b", [3, 5])], ({ a, b }) => {
-      const product = tf.matMul(tf.transpose(a!) as tf.Tensor2D, b! as tf.Tensor2D)
-      const again = tf.matMul(a! as tf.Tensor2D, b! as tf.Tensor2D, true)
-      return { y: tf.add(product, tf.mul(again, tf.ones([4, 5]))), z: tf.mul(product, tf.fill([4, 5], 3)) }
-    })
-    t.equal(graph.nodes.filter((n) => n.op === "matMul").length, 1)
-    t.equal(graph.nodes.filter((n) => n.op === "transpose").length, 0)
-    t.same(
-      graph.nodes.filter((n) => n.op === "constant").map((n) => n.outputs[0]!.shape),
-      [[]],
-    )
-    t.end()
-  },
-)
+void test("rewrites: equal nodes are shared, transposes enter the product, full-size ones become scalars", (t) => {
+  const graph = trace("p", [param("a", [3, 4]), param("b", [3, 5])], ({ a, b }) => {
+    const product = tf.matMul(tf.transpose(a!) as tf.Tensor2D, b! as tf.Tensor2D)
+    const again = tf.matMul(a! as tf.Tensor2D, b! as tf.Tensor2D, true)
+    return { y: tf.add(product, tf.mul(again, tf.ones([4, 5]))), z: tf.mul(product, tf.fill([4, 5], 3)) }
+  })
+  t.equal(graph.nodes.filter((n) => n.op === "matMul").length, 1)
+  t.equal(graph.nodes.filter((n) => n.op === "transpose").length, 0)
+  t.same(
+    graph.nodes.filter((n) => n.op === "constant").map((n) => n.outputs[0]!.shape),
+    [[]],
+  )
+  t.end()
+})
 
-void t.test("nodes are in topological order and unused inputs stay", (t) => {
+void test("nodes are in topological order and unused inputs stay", (t) => {
   const graph = trace("u", [param("x", [2]), param("unused", [2])], ({ x }) => ({ y: tf.exp(tf.neg(x!)) }))
   graph.nodes.forEach((node, i) => {
     t.equal(node.id, i)

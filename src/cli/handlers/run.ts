@@ -22,7 +22,9 @@ import type { Json } from "../../run/events.js"
 import { executeRun } from "../../run/execute.js"
 import { resolveRun } from "../../run/list.js"
 import { collectProvenance } from "../../run/provenance.js"
-import { decodeSpec, loadSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { chooseProfile } from "../choose-profile.js"
+import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
@@ -40,59 +42,12 @@ export interface RunInput {
   readonly json: boolean
 }
 
-interface Stop {
-  readonly requested: () => boolean
-  readonly release: () => void
-}
-
-/** Ctrl-C: the first stops after the step in progress, the second ends the process. */
-const watchInterrupts = (display: Display): Stop => {
-  let requested = false
-  const signals = ["SIGINT", "SIGTERM"] as const
-  const others = signals.map((signal) => [signal, process.listeners(signal)] as const)
-  const onSignal = (): void => {
-    if (requested) process.exit(130)
-    requested = true
-    display.warn("Stopping after the step in progress; press Ctrl-C again to end at once.")
-  }
-  for (const signal of signals) {
-    process.removeAllListeners(signal)
-    process.on(signal, onSignal)
-  }
-  return {
-    requested: () => requested,
-    release: () => {
-      for (const [signal, listeners] of others) {
-        process.removeListener(signal, onSignal)
-        for (const listener of listeners) process.on(signal, listener)
-      }
-    },
-  }
-}
-
-/** `paper` where its data lies on disk and a GPU can run it, else `laptop`. */
-const chooseProfile = async (
-  file: string,
-  cacheDir: string,
-  available: () => Promise<Available>,
-): Promise<{ readonly profile: Profile; readonly reason: string }> => {
-  const paper = await loadSpec(file, "paper")
-  if (!paper.profiles.includes("laptop")) return { profile: "paper", reason: "the spec has no other profile" }
-  const { ready } = await checkCorpus(paper.experiment.data, { cacheDir })
-  const gpu = ready && (await available()).gpu
-  if (ready && gpu) return { profile: "paper", reason: "its data and a GPU are there" }
-  return {
-    profile: "laptop",
-    reason: ready
-      ? "no GPU was found for the published size"
-      : "the published data is not on this machine (repro prepare SPEC fetches it)",
-  }
-}
+/** What the command line says, else what the spec says. */
+const pick = <T>(given: Option.Option<T>, from: T | undefined): T | undefined =>
+  Option.isSome(given) ? given.value : from
 
 const requestOf = (input: RunInput, spec: LoadedSpec): EngineRequest => {
   const { execution } = spec.experiment
-  const pick = <T>(given: Option.Option<T>, from: T | undefined): T | undefined =>
-    Option.getOrElse(given as Option.Option<T | undefined>, () => from)
   const engine = pick(input.engine, execution?.engine)
   const precision = pick(input.precision, execution?.precision)
   const device = pick(input.device, execution?.device)
@@ -202,13 +157,13 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
     const corpus = await prepare(spec, cacheDir, display, abort.signal)
     const executor = await openExecutor(choice)
     display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
-    const run = await openOrCreate(input, spec, file, choice, executor.version)
+    const opened = await openOrCreate(input, spec, file, choice, executor.version)
     try {
-      for (const notice of run.notices) display.warn(notice)
-      display.log(`Run ${run.manifest.id} in ${run.directory}.`)
+      for (const notice of opened.notices) display.warn(notice)
+      display.log(`Run ${opened.manifest.id} in ${opened.directory}.`)
       const { experiment } = spec
       const outcome = await executeRun({
-        run,
+        run: opened,
         experiment,
         corpus,
         executor,
@@ -217,11 +172,11 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
         stopping: stop.requested,
       })
       if (!outcome.finished) {
-        const how = `repro run ${input.spec} --profile ${profile} --resume ${run.manifest.id}${input.runs === "runs" ? "" : ` --runs ${input.runs}`}`
+        const how = `repro run ${input.spec} --profile ${profile} --resume ${opened.manifest.id}${input.runs === "runs" ? "" : ` --runs ${input.runs}`}`
         return {
           text: `Stopped after step ${outcome.step} of ${outcome.totalSteps}; nothing is lost.\nGo on with: ${how}`,
           json: {
-            run: run.manifest.id,
+            run: opened.manifest.id,
             fingerprint: spec.fingerprint,
             finished: false,
             step: outcome.step,
@@ -231,33 +186,33 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
           exitCode: 3,
         }
       }
-      await measureFloors({ run, experiment, corpus, display })
-      const table = await runTable(run, await publishedClaims(run))
-      await run.writeResults(table)
-      await run.append({ type: "finished" })
+      await measureFloors({ run: opened, experiment, corpus, display })
+      const table = await runTable(opened, await publishedClaims(opened))
+      await opened.writeResults(table)
+      await opened.append({ type: "finished" })
       return {
         text: renderTable(table, "terminal", {
           colour: mayColour(process.stdout, process.env),
-          width: process.stdout.columns ?? 120,
+          width: outputWidth(),
         }),
         json: {
-          run: run.manifest.id,
-          directory: basename(run.directory),
+          run: opened.manifest.id,
+          directory: basename(opened.directory),
           fingerprint: spec.fingerprint,
           finished: true,
           ...table,
         },
         notes: [
-          `Table again: repro table ${run.manifest.id}. Beside the published claims: repro diff ${run.manifest.id}.`,
+          `Table again: repro table ${opened.manifest.id}. Beside the published claims: repro diff ${opened.manifest.id}.`,
         ],
       }
     } catch (error) {
-      await run
+      await opened
         .append({ type: "failed", message: error instanceof Error ? error.message : String(error) })
         .catch(() => undefined)
       throw error
     } finally {
-      await run.close()
+      await opened.close()
       await executor.dispose()
     }
   } finally {

@@ -24,11 +24,9 @@ const reduce =
 const kernel =
   (name: string, inputs: readonly string[]) =>
   (node: { attrs: object }, values: readonly T[]): T | readonly T[] =>
-    tf
-      .engine()
-      .runKernel(name, Object.fromEntries(inputs.map((key, i) => [key, values[i]!])), {
-        ...node.attrs,
-      } as never) as unknown as T | T[]
+    tf.engine().runKernel(name, Object.fromEntries(inputs.map((key, i) => [key, values[i]!])), {
+      ...node.attrs,
+    } as never) as unknown as T | T[]
 
 const RULES: Rules = {
   input: () => {
@@ -132,10 +130,11 @@ export const hostToTensor = (dtype: DType, shape: readonly number[], data: Array
   return tf.tensor(values, [...shape], TFJS[dtype])
 }
 
+const key = (v: Value): string => `${v.node}.${v.output}`
+
 /** Evaluates the graph's outputs from its inputs. Intermediate tensors are disposed of when no longer needed. */
 export const interpret = (graph: Graph, inputs: Readonly<Record<string, T>>): Record<string, T> => {
   const lastUse = new Map<string, number>()
-  const key = (v: Value): string => `${v.node}.${v.output}`
   for (const node of graph.nodes) for (const v of node.inputs) lastUse.set(key(v), node.id)
   for (const { value } of graph.outputs) lastUse.set(key(value), Infinity)
   const values = new Map<string, T>()

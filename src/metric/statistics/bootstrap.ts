@@ -45,6 +45,8 @@ export const quantile = (sorted: ArrayLike<number>, p: number): number => {
   return sorted[low]! + (at - low) * (sorted[high]! - sorted[low]!)
 }
 
+const sum = (values: Float64Array): number => values.reduce((x, y) => x + y, 0)
+
 const RESAMPLES = 2000
 
 /**
@@ -73,7 +75,6 @@ export const bootstrapRatio = (pairs: readonly Pair[], options: BootstrapOptions
   ratios.sort()
   const mean = ratios.reduce((x, y) => x + y, 0) / resamples
   const variance = ratios.reduce((x, y) => x + (y - mean) ** 2, 0) / (resamples - 1)
-  const sum = (values: Float64Array): number => values.reduce((x, y) => x + y, 0)
   return {
     estimate: sum(numerators) / sum(denominators),
     low: quantile(ratios, (1 - level) / 2),

@@ -1,14 +1,14 @@
-import t from "tap"
+import { test } from "tap"
 import { makeOnnxruntimeExecutor } from "../../../src/engine/onnxruntime/index.js"
 import { checkOperations } from "../parity.js"
 
-void t.test("every operation equals the eager oracle, on one and on two threads", async (t) => {
+void test("every operation equals the eager oracle, on one and on two threads", async (t) => {
   for (const threads of [1, 2]) {
     await checkOperations(t, await makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads }))
   }
 })
 
-void t.test("bf16 is refused with a cure", async (t) => {
+void test("bf16 is refused with a cure", async (t) => {
   await t.rejects(makeOnnxruntimeExecutor({ precision: "bf16", device: "cpu", threads: 1 }), {
     name: "ExecutorError",
     message: /no bf16 matrix product; use --precision fp32/,

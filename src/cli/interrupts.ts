@@ -1,0 +1,32 @@
+/** Ctrl-C while an experiment runs. */
+import type { Display } from "../run/display.js"
+
+export interface Stop {
+  readonly requested: () => boolean
+  readonly release: () => void
+}
+
+/** Ctrl-C: the first stops after the step in progress, the second ends the process. */
+export const watchInterrupts = (display: Display): Stop => {
+  let requested = false
+  const signals = ["SIGINT", "SIGTERM"] as const
+  const others = signals.map((signal) => [signal, process.listeners(signal)] as const)
+  const onSignal = (): void => {
+    if (requested) process.exit(130)
+    requested = true
+    display.warn("Stopping after the step in progress; press Ctrl-C again to end at once.")
+  }
+  for (const signal of signals) {
+    process.removeAllListeners(signal)
+    process.on(signal, onSignal)
+  }
+  return {
+    requested: () => requested,
+    release: () => {
+      for (const [signal, listeners] of others) {
+        process.removeListener(signal, onSignal)
+        for (const listener of listeners) process.on(signal, listener)
+      }
+    },
+  }
+}
