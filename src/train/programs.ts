@@ -1,5 +1,6 @@
 /** Traces a training job: loss, whole step and update, from one network and one optimiser. */
 import type { TrainPrograms } from "../engine/executor.js"
+import type { Graph } from "../engine/ir.js"
 import { trace, type TraceInput } from "../engine/trace/trace.js"
 import type { FeedSpec, Network } from "../model/network.js"
 import { applyUpdate, optimizerScalars, optimizerState } from "../model/optimizer.js"
@@ -33,6 +34,20 @@ const lossAndGradients = (
     network.loss(Object.fromEntries(values.map((v, i) => [names[i]!, v])), feeds) as tf.Scalar
   const { value, grads } = tf.valueAndGrads(f)(names.map((name) => parameters[name]!))
   return { loss: value, gradients: Object.fromEntries(grads.map((g, i) => [names[i]!, g])) }
+}
+
+/** Loss of one micro-batch and `grad/<parameter>` of every parameter: what executors are held to, parameter by parameter. */
+export const traceGradients = (network: Network, feeds: readonly FeedSpec[]): Graph => {
+  const inputs: readonly TraceInput[] = feeds.map(({ name, dtype, shape }) => ({
+    name,
+    kind: "feed",
+    dtype,
+    shape,
+  }))
+  return trace("gradients", [...parameterInputs(network), ...inputs], (all) => {
+    const { loss, gradients } = lossAndGradients(network, all, all)
+    return { loss, ...Object.fromEntries(Object.entries(gradients).map(([name, g]) => [`grad/${name}`, g])) }
+  })
 }
 
 /** The four programs of a job; `feeds[0]` is the usual size, the others are `larger`. */
