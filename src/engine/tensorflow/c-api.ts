@@ -2,6 +2,8 @@
  * The functions of TensorFlow's C API that the executor calls (tensorflow/c/c_api.h, tensorflow/c/eager/c_api.h),
  * bound with koffi. Pointers are bigints; every object made here is released by its caller.
  */
+import { closeSync, openSync } from "node:fs"
+import type { LibraryHandle } from "koffi"
 import type { TensorflowLibrary } from "./find-library.js"
 
 export type Pointer = bigint
@@ -87,6 +89,8 @@ export interface TensorflowApi {
     readonly view: ArrayBuffer
     readonly free: () => void
   }
+  /** Runs a call with the library's notes kept off stderr; they come back with TF_CPP_MIN_LOG_LEVEL set to 0 or 1. */
+  readonly quietly: <T>(call: () => T) => T
   /** A copy of native memory into an array, or back. */
   readonly copyOut: (target: ArrayBufferView, source: Pointer, bytes: number) => void
   readonly copyIn: (target: Pointer, source: ArrayBufferView, bytes: number) => void
@@ -143,9 +147,12 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
     koffi.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES, resident_async_pools: 1 })
     configured = true
   }
-  // Read by the library when it is loaded: warnings and notes would go to the user's stderr.
+  // Read by the library when it is loaded.
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "2"
-  const lib = koffi.load(library.path)
+  const c = koffi.load(process.platform === "win32" ? "msvcrt.dll" : null)
+  const quietly =
+    Number(process.env["TF_CPP_MIN_LOG_LEVEL"]) < 2 ? <T>(call: () => T): T => call() : silencer(c)
+  const lib = quietly(() => koffi.load(library.path))
   const bound: Record<string, unknown> = {}
   for (const signature of SIGNATURES) {
     const name = /(\w+)\(/.exec(signature)![1]!
@@ -153,7 +160,6 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
   }
   const version = lib.func("const char *TF_Version()") as () => string
   const execute = lib.func("void TFE_Execute(void *op, void *results, void *count, void *status)")
-  const c = koffi.load(process.platform === "win32" ? "msvcrt.dll" : null)
   const memcpy = c.func("void *memcpy(void *target, const void *source, size_t bytes)") as (
     target: Pointer | ArrayBufferView,
     source: Pointer | ArrayBufferView,
@@ -162,7 +168,7 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
   return {
     ...(bound as unknown as Omit<
       TensorflowApi,
-      "version" | "TFE_Execute" | "allocate" | "copyOut" | "copyIn"
+      "version" | "TFE_Execute" | "quietly" | "allocate" | "copyOut" | "copyIn"
     >),
     version: version(),
     TFE_Execute: (op, results, count, status) =>
@@ -172,6 +178,7 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
           else reject(error instanceof Error ? error : new Error(String(error)))
         })
       }),
+    quietly,
     allocate: (bytes) => {
       const pointer = koffi.alloc("uint8_t", bytes) as Pointer
       return { pointer, view: koffi.view(pointer, bytes), free: () => koffi.free(pointer) }
@@ -182,5 +189,27 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
     copyIn: (target, source, bytes) => {
       memcpy(target, source, bytes)
     },
+  }
+}
+
+/**
+ * Some notes are written before the library's log level counts, so standard error itself is turned away while a
+ * call runs. Only for short synchronous calls.
+ */
+const silencer = (c: LibraryHandle): TensorflowApi["quietly"] => {
+  if (process.platform === "win32") return (call) => call()
+  const dup = c.func("int dup(int from)") as (from: number) => number
+  const dup2 = c.func("int dup2(int from, int to)") as (from: number, to: number) => number
+  return (call) => {
+    const nowhere = openSync("/dev/null", "w")
+    const kept = dup(2)
+    dup2(nowhere, 2)
+    try {
+      return call()
+    } finally {
+      dup2(kept, 2)
+      closeSync(kept)
+      closeSync(nowhere)
+    }
   }
 }

@@ -56,15 +56,13 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
     keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES,
     attentionBlockBytes: options.attentionBlockBytes ?? ATTENTION_BLOCK_BYTES[options.device],
   })
+  const calls = new Calls()
   return {
     name: "tensorflow",
     version: `${api.version} (${source})`,
-    trainer: (programs, initial) => makeTrainer(session, programs, initial),
-    evaluator: (graph, parameters) => makeEvaluator(session, graph, parameters),
-    dispose: () => {
-      session.dispose()
-      return Promise.resolve()
-    },
+    trainer: (programs, initial) => calls.run(() => makeTrainer(session, programs, initial)),
+    evaluator: (graph, parameters) => calls.run(() => makeEvaluator(session, graph, parameters)),
+    dispose: () => calls.close(() => session.dispose()),
   }
 }
 
@@ -175,6 +173,28 @@ const runOn = async (
   }
 }
 
+/**
+ * Calls made at once run one after the other, also when one fails; after `close` they are refused. Native handles
+ * must not be used while another call replaces them, nor after they are released.
+ */
+class Calls {
+  #last: Promise<unknown> = Promise.resolve()
+  #closed: Promise<void> | undefined
+
+  run<T>(call: () => T | Promise<T>): Promise<T> {
+    if (this.#closed !== undefined)
+      return Promise.reject(new Error("tensorflow: used after it was disposed of"))
+    const next = this.#last.then(call)
+    this.#last = next.catch(() => undefined)
+    return next
+  }
+
+  close(release: () => void): Promise<void> {
+    this.#closed ??= this.#last.then(release)
+    return this.#closed
+  }
+}
+
 const makeTrainer = async (
   session: TensorflowSession,
   programs: TrainPrograms,
@@ -220,17 +240,20 @@ const makeTrainer = async (
     return read
   }
 
+  const calls = new Calls()
   return {
-    step,
-    readState: async () =>
-      Object.fromEntries(
-        heldInputs.map(({ name, type }) => [name, session.download(state.get(name)!, type)]),
+    step: (micro, scalars, index) => calls.run(() => step(micro, scalars, index)),
+    readState: () =>
+      calls.run(() =>
+        Object.fromEntries(
+          heldInputs.map(({ name, type }) => [name, session.download(state.get(name)!, type)]),
+        ),
       ),
-    dispose: async () => {
-      session.release(state.values())
-      state.clear()
-      for (const each of compiled) each?.dispose()
-    },
+    dispose: () =>
+      calls.close(() => {
+        session.release(state.values())
+        for (const each of compiled) each?.dispose()
+      }),
   }
 }
 
@@ -246,21 +269,23 @@ const makeEvaluator = async (
     parameters,
     graph.name,
   )
+  const evaluate = async (feeds: HostTensors): Promise<HostTensors> => {
+    const results = await runOn(session, compiled, held, feeds, graph.name)
+    try {
+      return Object.fromEntries(
+        compiled.outputs.map(({ name, type }, i) => [name, session.download(results[i]!, type)]),
+      )
+    } finally {
+      session.release(results)
+    }
+  }
+  const calls = new Calls()
   return {
-    run: async (feeds) => {
-      const results = await runOn(session, compiled, held, feeds, graph.name)
-      try {
-        return Object.fromEntries(
-          compiled.outputs.map(({ name, type }, i) => [name, session.download(results[i]!, type)]),
-        )
-      } finally {
-        session.release(results)
-      }
-    },
-    dispose: () => {
-      session.release(held.values())
-      compiled.dispose()
-      return Promise.resolve()
-    },
+    run: (feeds) => calls.run(() => evaluate(feeds)),
+    dispose: () =>
+      calls.close(() => {
+        session.release(held.values())
+        compiled.dispose()
+      }),
   }
 }

@@ -83,7 +83,12 @@ const groupsOf = (l: Lowering, x: Ref, sizes: Sizes, length: number): readonly R
 const split = (l: Lowering, x: Ref, axis: number, parts: number): readonly Ref[] => {
   if (parts === 1) return [x]
   const attrs = { T: { type: x.type }, num_split: { int: parts } } as const
-  return l.addMany("Split", [l.scalar(axis, "i32"), x], attrs, Array.from({ length: parts }, () => x.type))
+  return l.addMany(
+    "Split",
+    [l.scalar(axis, "i32"), x],
+    attrs,
+    Array.from({ length: parts }, () => x.type),
+  )
 }
 
 const concat = (l: Lowering, parts: readonly Ref[], axis: number): Ref =>

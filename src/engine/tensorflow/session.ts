@@ -26,7 +26,10 @@ export interface CompiledGraph {
     readonly type: TensorType
   }[]
   readonly outputs: readonly { readonly name: string; readonly type: TensorType }[]
-  /** Inputs and results in the order above. The inputs stay the caller's; the results become the caller's. */
+  /**
+   * Inputs and results in the order above. The inputs stay the caller's; the results become the caller's. One
+   * call at a time: the result list is one piece of native memory.
+   */
   readonly run: (inputs: readonly Handle[]) => Promise<readonly Handle[]>
   readonly dispose: () => void
 }
@@ -53,7 +56,7 @@ export class TensorflowSession {
     try {
       context = checked(api, "no context could be made", (status) => {
         api.TFE_ContextOptionsSetConfig(contextOptions, config, config.byteLength, status)
-        return api.TFE_NewContext(contextOptions, status)
+        return api.quietly(() => api.TFE_NewContext(contextOptions, status))
       })
     } finally {
       api.TFE_DeleteContextOptions(contextOptions)
@@ -167,16 +170,10 @@ export class TensorflowSession {
         api.TFE_DeleteOp(op)
       }
     }
-    // The result list is one piece of native memory, so calls go one after the other.
-    let last: Promise<unknown> = Promise.resolve()
     return {
       inputs,
       outputs,
-      run: (args) => {
-        const next = last.then(() => run(args))
-        last = next.catch(() => undefined)
-        return next
-      },
+      run,
       dispose: () => {
         results.free()
         count.free()
@@ -290,9 +287,9 @@ const outOfMemory = (problem: string, options?: ErrorOptions): ExecutorError =>
     options,
   )
 
-/** The IR node and TensorFlow node that an error message blames, as `{{node add_12/AddV2_0}}`. */
+/** The TensorFlow node that an error message blames, as `{{node add_12/AddV2_0}}`; its first part is the IR node. */
 const blamed = (message: string): string | undefined =>
-  /\{\{(?:function_)?node (?:[^}]*\^)?([\w./-]+)\}\}/.exec(message)?.[1]
+  /\{\{node (?:[^}]*\^)?([\w./-]+)\}\}/.exec(message)?.[1]
 
 /** @throws ExecutorError for a status that is not OK */
 const raise = (api: TensorflowApi, status: Pointer, problem: string): void => {
@@ -301,7 +298,7 @@ const raise = (api: TensorflowApi, status: Pointer, problem: string): void => {
   const message = api.TF_Message(status)
   const node = blamed(message)
   const place = node === undefined ? "" : ` at node ${node}`
-  const first = message.split("\n")[0] ?? ""
+  const first = message.split("\n")[0]!.replaceAll(/\{\{[^}]*\}\}\s*/g, "")
   if (code === StatusCode.resourceExhausted) throw outOfMemory(`out of memory${place}: ${first}`)
   throw new ExecutorError(
     "tensorflow",
