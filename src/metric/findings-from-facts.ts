@@ -220,7 +220,7 @@ const graderCeiling: Rule<"grader-ceiling"> = (fact) => {
   const ceiling = (fact.items - fact.unscorable) / fact.items
   return finding(fact, {
     title: "The grader cannot score every item",
-    text: `${fact.unscorable} of ${count(fact.items)} items are scored wrong even for the verbatim gold answer, so no model can exceed ${percent(ceiling, 2)}.`,
+    text: `${fact.unscorable} of ${count(fact.items)} items are not scored correct even for the verbatim gold answer, so no model can exceed ${percent(ceiling, 2)}.`,
     formula: `(${fact.items} - ${fact.unscorable}) / ${fact.items}`,
     values: { ceiling, unscorable: fact.unscorable },
   })

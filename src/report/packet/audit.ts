@@ -66,6 +66,8 @@ export interface Audit {
     readonly fingerprint: string | null
   }
   readonly claims: readonly ClaimAudit[]
+  /** Claims that a published table or comparison sets beside them. */
+  readonly beside: readonly ClaimAudit[]
   readonly findings: readonly Finding[]
   readonly warnings: readonly Warning[]
   /** Token and byte totals the re-scoring rests on. */
@@ -129,6 +131,12 @@ export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], l
   const ids = new Set(audited.map((claim) => claim.id))
   // What a source shows about one of its numbers bears on the others.
   const files = new Set(audited.map((claim) => claim.file))
+  const facts = ledger.facts.filter((fact) => files.has(fact.file) || fact.claims.some((id) => ids.has(id)))
+  const neighbours = new Set(
+    facts
+      .filter(({ kind, claims: members }) => kind === "table" && members.some((id) => ids.has(id)))
+      .flatMap((fact) => fact.claims),
+  )
   const used = new Set(audited.map((claim) => definitionFor(claim.contract)).filter((id) => id !== undefined))
   return {
     format: "repro-audit",
@@ -140,11 +148,8 @@ export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], l
       fingerprint: subject.fingerprint ?? null,
     },
     claims: audited.map(claimAudit),
-    findings: findingsOn(
-      audited,
-      ledger.facts.filter((fact) => files.has(fact.file) || fact.claims.some((id) => ids.has(id))),
-      known,
-    ),
+    beside: [...neighbours].flatMap((id) => (ids.has(id) ? [] : (known.get(id) ?? []))).map(claimAudit),
+    findings: findingsOn(audited, facts, known),
     warnings: lint(audited, ledger.facts, subject.experiment),
     totals: KNOWN_SLICES.map((slice) => ({ ...slice, bytesPerToken: slice.bytes / slice.tokens })),
     definitions: Object.fromEntries(

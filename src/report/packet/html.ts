@@ -2,7 +2,7 @@
 import type { Audit, ClaimAudit } from "./audit.js"
 import { claimPlots } from "./plot.js"
 import { STYLE } from "./style.js"
-import { contractRows, MARK_WORDS, showRescored, VERDICT_WORDS } from "./words.js"
+import { contractRows, MARK_WORDS, showInterval, showPoint, showRescored, VERDICT_WORDS } from "./words.js"
 
 const safe = (text: string): string =>
   text
@@ -45,7 +45,9 @@ const card = (claim: ClaimAudit): string => {
     '<div class="card">',
     `<h3>${safe(claim.title)}</h3>`,
     `<p><span class="soft">published</span> ${safe(claim.printed)} ${safe(String(claim.contract.unit))}</p>`,
-    `<p class="big">${claim.rescored === null ? "no definition fits" : safe(showRescored(claim.rescored))}</p>`,
+    claim.rescored?.number === undefined
+      ? `<p>${claim.rescored === null ? "no definition fits" : safe(showPoint(claim.rescored))}</p>`
+      : `<p class="big">${safe(showPoint(claim.rescored))}</p><p class="soft">${safe(showInterval(claim.rescored) ?? "no interval beyond rounding")}</p>`,
     verdict === undefined
       ? ""
       : `<p class="${verdict}">${safe(VERDICT_WORDS[verdict])} <span class="soft">(${safe(claim.definition ?? "")})</span></p>`,
@@ -127,7 +129,7 @@ const runSection = ({ run }: Audit): string =>
 
 export const packetHtml = (audit: Audit): string => {
   const { subject, claims, findings, warnings, totals } = audit
-  const plots = claimPlots(claims).map(
+  const plots = claimPlots(claims, audit.beside).map(
     ({ unit, svg }) =>
       `<figure>${svg}<figcaption>In ${safe(unit)}. Cross: as published. Bar with arrow: a bound, the arrow points to where the truth may lie. Filled circle: exact. Open circle: estimate. Band: interval of the re-scored value.</figcaption></figure>`,
   )

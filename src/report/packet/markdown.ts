@@ -81,7 +81,7 @@ export const packetMarkdown = (audit: Audit): string => {
     "",
     ...table(
       ["claim", "published", "verdict", "under the definition"],
-      claims.map((claim) => [
+      [...claims, ...audit.beside].map((claim) => [
         safe(claim.title),
         `${safe(claim.printed)} ${safe(String(claim.contract.unit))}`,
         claim.comparison?.verdict ?? "no definition",

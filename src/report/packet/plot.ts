@@ -27,16 +27,22 @@ const markAt = (x: number, y: number, kind: string): string => {
   return `<circle class="${style}" cx="${px(x)}" cy="${px(y)}" r="4.5"/>`
 }
 
-/** One plot per unit; a unit with a single number and no published counterpart has nothing to compare and is left out. */
+export interface ClaimPlot {
+  readonly unit: string
+  readonly svg: string
+}
+
+/** One plot per unit: the audited claims, then those that a published table sets beside them. */
 export const claimPlots = (
   claims: readonly ClaimAudit[],
-): readonly { readonly unit: string; readonly svg: string }[] => {
+  beside: readonly ClaimAudit[] = [],
+): readonly ClaimPlot[] => {
   const units = [...new Set(claims.flatMap((claim) => claim.rescored?.number?.unit ?? []))]
   return units.map((unit) => ({
     unit,
     svg: plot(
       unit,
-      claims.filter((claim) => claim.rescored?.number?.unit === unit),
+      [...claims, ...beside].filter((claim) => claim.rescored?.number?.unit === unit),
     ),
   }))
 }

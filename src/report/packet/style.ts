@@ -19,7 +19,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);padding:.
 .mark-word{font-size:.78rem;border:1px solid var(--line);border-radius:999px;padding:0 .5rem;color:var(--soft);white-space:nowrap}
 .cards{display:grid;gap:.7rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.8rem .9rem;min-width:0}
-.big{font-size:1.35rem;font-weight:650;font-variant-numeric:tabular-nums}
+.big+p{margin-top:0}.big{margin-bottom:0;font-size:1.35rem;font-weight:650;font-variant-numeric:tabular-nums}
 .ordered-only,.convertible{color:var(--blue)}.incomparable,.unknown{color:var(--red)}.identical{color:var(--green)}
 ol.findings{padding-left:1.5rem}ol.findings>li{margin:0 0 1rem}
 dl{display:grid;grid-template-columns:minmax(6rem,11rem) 1fr;gap:.15rem .8rem;margin:.4rem 0}
@@ -32,8 +32,8 @@ summary{cursor:pointer;font-weight:600;padding:.2rem 0}
 figure{margin:1rem 0;max-width:34rem}
 figcaption{color:var(--soft);font-size:.875rem}
 .plot{display:block;width:100%;height:auto}
-.plot text{font-size:11px;fill:var(--ink);font-family:inherit}.plot .muted{fill:var(--soft);font-size:10px}.plot .name{font-weight:600}
-.plot .grid{stroke:var(--line);fill:none}.plot .range{stroke:var(--blue);stroke-width:5;stroke-opacity:.35;fill:none}
+.plot text{font-size:11px;fill:var(--ink);font-family:inherit;paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}.plot .muted{fill:var(--soft);font-size:10px}.plot .name{font-weight:600}
+.plot .grid{stroke:var(--line);fill:none}.plot .range{stroke:var(--blue);stroke-width:13;stroke-opacity:.28;fill:none}
 .plot .mark{stroke:var(--blue);stroke-width:2;fill:var(--page)}.plot path.mark{fill:none}.plot .full{fill:var(--blue)}
 .plot .was{stroke:var(--red);stroke-width:2;fill:none}.plot .link{stroke:var(--soft);stroke-dasharray:2 3;fill:none}
 @media (max-width:34rem){

@@ -24,21 +24,25 @@ const DECIMALS: Readonly<Record<string, number>> = { percent: 2, proportion: 4, 
 
 export const showValue = (value: number, unit: string): string => value.toFixed(DECIMALS[unit] ?? 4)
 
-/** Spread of an interval that is more than rounding of the printed digits; undefined for less. */
-export const showInterval = ({ number }: Rescored): string | undefined => {
-  if (number === undefined) return undefined
+/** The interval of a re-scored value; undefined where it is no more than the rounding of the printed digits. */
+export const showInterval = ({ number, status }: Rescored): string | undefined => {
+  if (number === undefined || status === "unchanged") return undefined
   const { lo, hi } = number.interval
   const [low, high] = [showValue(lo, number.unit), showValue(hi, number.unit)]
   return low === high ? undefined : `${low} to ${high}`
 }
 
-/** `≤ 1.7478 bits/byte (1.7364 to 1.7593)`. */
-export const showRescored = (rescored: Rescored): string => {
+/** `≤ 1.7478 bits/byte`. */
+export const showPoint = (rescored: Rescored): string => {
   if (rescored.number === undefined) return `not possible: ${rescored.reason}`
   const { kind, value, unit } = rescored.number
-  const mark = MARKS[kind] === "" ? "" : `${MARKS[kind]} `
+  return `${MARKS[kind] === "" ? "" : `${MARKS[kind]} `}${showValue(value, unit)} ${unit}`
+}
+
+/** `≤ 1.7478 bits/byte (1.7364 to 1.7593)`. */
+export const showRescored = (rescored: Rescored): string => {
   const interval = showInterval(rescored)
-  return `${mark}${showValue(value, unit)} ${unit}${interval === undefined ? "" : ` (${interval})`}`
+  return `${showPoint(rescored)}${interval === undefined ? "" : ` (${interval})`}`
 }
 
 const describe = (value: unknown): string => {
