@@ -1,0 +1,1 @@
+"""The generic PyTorch worker of repro: it knows graphs, state and steps, and no model."""

@@ -1,0 +1,179 @@
+"""Reads requests, answers each in order, and ends with its input."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import BinaryIO
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+
+import torch  # noqa: E402
+
+from repro_worker.frames import PROTOCOL, Header, Tensors, read_frame, unpack, write_frame  # noqa: E402
+from repro_worker.graph import UnknownOperation  # noqa: E402
+from repro_worker.settings import Refusal, Settings, device_name, open_settings  # noqa: E402
+from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
+from repro_worker.world import World  # noqa: E402
+
+_LOCAL = {"evaluator", "evaluate", "read"}  # rank 0 alone
+
+
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """The protocol's streams; whatever else prints does so to standard error, and nothing else reads."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return source, sink
+
+
+def _end_with_parent() -> None:
+    """A long step does not outlive the process that asked for it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class Server:
+    """The jobs of one worker process."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        self._settings, self._world = settings, world
+        self._trainers: dict[int, Trainer] = {}
+        self._evaluators: dict[int, Evaluator] = {}
+
+    def answer(self, header: Header, payload: bytearray) -> Tensors:
+        tensors = unpack(header, payload)
+        kind, key = header["type"], header["id"]
+        if kind == "trainer":
+            self._trainers[key] = Trainer(header, tensors, self._settings, self._world)
+        elif kind == "program":
+            self._trainers[key].add_program(header["program"], header["loss"], tensors)
+        elif kind == "step":
+            return self._trainers[key].step(header["program"], header["micro"], tensors)
+        elif kind == "read":
+            return self._trainers[key].read()
+        elif kind == "evaluator":
+            self._evaluators[key] = Evaluator(header, tensors, self._settings)
+        elif kind == "evaluate":
+            return self._evaluators[key].run(tensors)
+        elif kind == "dispose":
+            self._trainers.pop(key, None)
+            self._evaluators.pop(key, None)
+            if self._settings.device.type == "cuda":
+                torch.cuda.empty_cache()
+        else:
+            raise Refusal("protocol", f"the worker knows no request {kind}")
+        return {}
+
+
+def _describe(error: Exception) -> Header:
+    """What the parent is told of a failure."""
+    first = str(error).strip().split("\n")[0]
+    if isinstance(error, Refusal):
+        return {"kind": error.kind, "message": first}
+    if isinstance(error, UnknownOperation):
+        return {"kind": "fault", "message": first}
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in first:
+        wanted = re.search(r"[Tt]ried to allocate ([\d.]+ ?\w+)", first)
+        amount = "" if wanted is None else f": {_gibibytes(wanted.group(1))} more were needed"
+        where = "the GPU's memory" if isinstance(error, torch.OutOfMemoryError) else "memory"
+        return {"kind": "memory", "message": f"out of {where}{amount}"}
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return {"kind": "compile", "message": f"a program could not be compiled ({first})"}
+    return {"kind": "fault", "message": f"{type(error).__name__}: {first}"}
+
+
+def _gibibytes(text: str) -> str:
+    """`123 bytes` as GiB; other units stay."""
+    number, unit = re.fullmatch(r"([\d.]+) ?(\w+)", text).groups()  # type: ignore[union-attr]
+    return f"{float(number) / 2**30:.1f} GiB" if unit == "bytes" else f"{number} {unit}"
+
+
+def _failed(sink: BinaryIO, error: Exception) -> None:
+    traceback.print_exception(error, file=sys.stderr)
+    write_frame(sink, {"type": "error", **_describe(error)})
+
+
+def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
+    """The handshake. Exits where it fails."""
+    header: Header | None = None
+    if world.rank == 0:
+        header, _ = read_frame(source)
+    hello, _ = world.share(header, bytearray())
+    try:
+        if hello.get("type") != "hello" or hello.get("protocol") != PROTOCOL:
+            spoken = hello.get("protocol", "unknown")
+            raise Refusal("protocol", f"protocol mismatch: this program speaks {spoken}, the worker {PROTOCOL}")
+        settings = open_settings(hello, world.local_rank, world.local_size)
+        world.use_device(settings.device)
+    except Exception as error:
+        if world.rank == 0:
+            _failed(sink, error)
+        sys.exit(1)
+    ready = {
+        "type": "ready",
+        "protocol": PROTOCOL,
+        "torch": torch.__version__,
+        "device": device_name(settings),
+        "world": world.size,
+        "compile": settings.compile_note,
+    }
+    if world.rank == 0:
+        write_frame(sink, ready)
+    return settings
+
+
+def _lead(source: BinaryIO, sink: BinaryIO, server: Server, world: World) -> None:
+    """Rank 0: answers requests until the input ends."""
+    while True:
+        try:
+            header, payload = read_frame(source)
+        except EOFError:
+            world.share({"type": "end"}, bytearray())
+            return
+        if header["type"] not in _LOCAL:
+            world.share(header, payload)
+        try:
+            results = server.answer(header, payload)
+            write_frame(sink, {"type": "result"}, results)
+        except (BrokenPipeError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            _failed(sink, error)
+            if world.size > 1:  # the other ranks may wait for a sum that never comes
+                sys.exit(1)
+
+
+def _follow(server: Server, world: World) -> None:
+    """The other ranks: do as rank 0 does."""
+    while True:
+        header, payload = world.share(None, bytearray())
+        if header["type"] == "end":
+            return
+        server.answer(header, payload)
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, sink = _private_streams()
+    _end_with_parent()
+    world = World()
+    settings = _greet(source, sink, world)
+    server = Server(settings, world)
+    if world.rank == 0:
+        _lead(source, sink, server, world)
+    else:
+        _follow(server, world)
+    world.close()

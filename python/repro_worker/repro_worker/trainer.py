@@ -1,0 +1,107 @@
+"""A training job: the state, one gradient per micro-batch by autograd, and the traced update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from repro_worker.frames import Header, Tensors
+from repro_worker.graph import Program, build
+from repro_worker.settings import Settings
+from repro_worker.world import World
+
+_LossFunction = Callable[[list[Tensor]], tuple[Tensor, ...]]
+
+
+def _under(prefix: str, tensors: Tensors) -> Tensors:
+    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+class Trainer:
+    """Holds parameters and optimiser state; `exact` names the state that stays fp32 at every precision."""
+
+    def __init__(self, header: Header, tensors: Tensors, settings: Settings, world: World) -> None:
+        self._settings, self._world = settings, world
+        self._losses: dict[int, tuple[Program, Callable[..., Any]]] = {}
+        self.add_program(0, header["loss"], tensors)
+        # The update computes in fp32 on whatever the state is stored in, so its tables stay fp32.
+        self._apply = build(header["apply"], tensors, settings.device, torch.float32)
+        self._names = self._losses[0][0].parameters
+        exact = set(header["exact"])
+        self._state: Tensors = {
+            name: t.to(settings.device, torch.float32 if name in exact else settings.storage, copy=True)
+            for name, t in _under("state/", tensors).items()
+        }
+        for name in self._names:
+            self._state[name].requires_grad_(True)
+        self._update = settings.compile(self._update_in_place)
+
+    def add_program(self, index: int, wire: dict[str, Any], tensors: Tensors) -> None:
+        settings = self._settings
+        program = build(wire, tensors, settings.device, settings.storage)
+        self._losses[index] = (program, settings.compile(program.module))
+
+    def step(self, index: int, micro: int, tensors: Tensors) -> Tensors:
+        """One optimiser step over `micro` micro-batches, of which rank r computes r, r + world, ..."""
+        world, device = self._world, self._settings.device
+        program, function = self._losses[index]
+        parameters = [self._state[name] for name in self._names]
+        for p in parameters:
+            p.grad = None
+        loss = torch.zeros([], device=device)
+        for i in range(world.rank, micro, world.size):
+            feeds = {name: t.to(device) for name, t in _under(f"{i}/", tensors).items()}
+            with self._settings.autocast():
+                results = function(*(feeds[n] if n in feeds else self._state[n] for n in program.inputs))
+            value = results[program.outputs.index("loss")]
+            value.backward()
+            loss += value.detach()
+        gradients = [(torch.zeros_like(p) if p.grad is None else p.grad).float() for p in parameters]
+        for p in parameters:
+            p.grad = None
+        world.sum([loss, *gradients])
+        if micro > 1:
+            loss /= micro
+            torch._foreach_div_(gradients, micro)
+        values = {f"grad/{n}": g for n, g in zip(self._names, gradients, strict=True)}
+        values |= {n: t.to(device) for n, t in _under("scalar/", tensors).items()}
+        held = {name: t.detach() for name, t in self._state.items()}
+        with torch.no_grad():
+            norm = self._update(held, values)
+        return {"loss": loss, "gradNorm": norm}
+
+    def _update_in_place(self, held: Tensors, values: Tensors) -> Tensor:
+        arguments = {**values, **{name: t.float() for name, t in held.items()}}
+        results = self._apply.module(*(arguments[name] for name in self._apply.inputs))
+        named = dict(zip(self._apply.outputs, results, strict=True))
+        for name, t in held.items():
+            if name in named:
+                t.copy_(named[name])
+        return named["gradNorm"]
+
+    def read(self) -> Tensors:
+        return self._state
+
+
+class Evaluator:
+    """A function with its parameters."""
+
+    def __init__(self, header: Header, tensors: Tensors, settings: Settings) -> None:
+        self._settings = settings
+        self._program = build(header["graph"], tensors, settings.device, settings.storage)
+        self._function = settings.compile(self._program.module)
+        held = _under("state/", tensors)
+        self._held = {
+            name: t.to(settings.device, settings.storage if t.is_floating_point() else None, copy=True)
+            for name, t in held.items()
+        }
+
+    def run(self, tensors: Tensors) -> Tensors:
+        feeds = {name: t.to(self._settings.device) for name, t in _under("feed/", tensors).items()}
+        arguments = {**self._held, **feeds}
+        with torch.no_grad(), self._settings.autocast():
+            results = self._function(*(arguments[name] for name in self._program.inputs))
+        return dict(zip(self._program.outputs, results, strict=True))

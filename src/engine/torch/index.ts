@@ -1,0 +1,183 @@
+/**
+ * The `torch` executor: a generic PyTorch worker in processes of its own.
+ *
+ * The worker gets the loss graph and the state once, differentiates by itself, and keeps the state; a step sends
+ * the feeds and gets two numbers back. With several processes the micro-batches of a step are dealt out in turn.
+ */
+import { ExecutorError } from "../errors.js"
+import type {
+  Evaluator,
+  Executor,
+  ExecutorOptions,
+  HostTensors,
+  Trainer,
+  TrainPrograms,
+} from "../executor.js"
+import type { Graph } from "../ir.js"
+import { findPython, INSTALL_TORCH } from "./find-torch.js"
+import { namedTensors, type FrameTensor } from "./frames.js"
+import { wireGraph } from "./wire.js"
+import { TorchWorker, WORKER_FOLDER, type WorkerCommand } from "./worker.js"
+
+export interface TorchOptions extends ExecutorOptions {
+  /** Compile programs with Inductor. Default: REPRO_TORCH_COMPILE, else on a GPU only. */
+  readonly compile?: boolean
+  /** Processes on this machine, one per GPU. Default: REPRO_TORCH_PROCESSES, else 1. */
+  readonly processes?: number
+  readonly env?: NodeJS.ProcessEnv
+  /** Starts another worker than the project's own. */
+  readonly command?: WorkerCommand
+}
+
+/** @throws ExecutorError when Python or PyTorch is missing, or the worker does not start */
+export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor> => {
+  const env = options.env ?? process.env
+  const command = options.command ?? (await workerCommand(options, env))
+  const worker = await TorchWorker.start(command, {
+    precision: options.precision,
+    device: options.device,
+    threads: options.threads,
+    compile: options.compile ?? compileDefault(env, options.device),
+  })
+  const { torch, device, world, compile } = worker.ready
+  let ids = 0
+  return {
+    name: "torch",
+    version: `${torch} (${[device, compile, ...(world > 1 ? [`${world} processes`] : [])].join(", ")})`,
+    trainer: (programs, initial) => makeTrainer(worker, ids++, programs, initial),
+    evaluator: (graph, parameters) => makeEvaluator(worker, ids++, graph, parameters),
+    dispose: () => worker.close(),
+  }
+}
+
+const compileDefault = (env: NodeJS.ProcessEnv, device: ExecutorOptions["device"]): boolean => {
+  const asked = env["REPRO_TORCH_COMPILE"] ?? ""
+  return asked === "" ? device === "gpu" : asked !== "0"
+}
+
+/**
+ * The command that starts the worker: Python itself, or `torchrun` for several processes. REPRO_TORCHRUN holds
+ * more of torchrun's arguments: the nodes of a job and where they meet.
+ */
+export const workerCommand = async (
+  options: Pick<TorchOptions, "processes">,
+  env: NodeJS.ProcessEnv,
+): Promise<WorkerCommand> => {
+  const python = await findPython(env)
+  if (python === undefined)
+    throw new ExecutorError(
+      "torch",
+      `no Python with PyTorch was found${env["REPRO_PYTHON"] ? ` (REPRO_PYTHON is ${env["REPRO_PYTHON"]})` : " (REPRO_PYTHON, VIRTUAL_ENV and the path were searched)"}`,
+      `run \`${INSTALL_TORCH}\``,
+    )
+  const processes = options.processes ?? Number(env["REPRO_TORCH_PROCESSES"] || "1")
+  if (!Number.isInteger(processes) || processes < 1)
+    throw new ExecutorError(
+      "torch",
+      `${processes} is not a number of processes`,
+      "set REPRO_TORCH_PROCESSES to the number of GPUs of this machine",
+    )
+  const nodes = (env["REPRO_TORCHRUN"] ?? "").split(/\s+/).filter((arg) => arg !== "")
+  const meeting = nodes.length > 0 ? nodes : ["--standalone"]
+  const launch =
+    processes > 1 || nodes.length > 0
+      ? ["-m", "torch.distributed.run", ...meeting, `--nproc-per-node=${processes}`]
+      : []
+  return {
+    file: python,
+    args: ["-u", ...launch, "-m", "repro_worker"],
+    env: {
+      ...env,
+      PYTHONPATH: [WORKER_FOLDER, env["PYTHONPATH"]]
+        .filter(Boolean)
+        .join(process.platform === "win32" ? ";" : ":"),
+    },
+  }
+}
+
+const prefixed = (prefix: string, tensors: HostTensors): readonly FrameTensor[] =>
+  namedTensors(tensors).map((tensor) => ({ ...tensor, name: `${prefix}${tensor.name}` }))
+
+const heldBy = (graph: Graph, values: HostTensors): HostTensors =>
+  Object.fromEntries(
+    graph.inputs
+      .filter((input) => input.kind !== "feed")
+      .map(({ name }) => {
+        const tensor = values[name]
+        if (tensor === undefined)
+          throw new ExecutorError(
+            "torch",
+            `${graph.name}: no value for the input ${name}`,
+            "load a checkpoint of the same model",
+          )
+        return [name, tensor]
+      }),
+  )
+
+const read = (tensors: readonly FrameTensor[]): HostTensors =>
+  Object.fromEntries(tensors.map(({ name, shape, data }) => [name, { shape, data }]))
+
+const makeTrainer = async (
+  worker: TorchWorker,
+  id: number,
+  programs: TrainPrograms,
+  initial: HostTensors,
+): Promise<Trainer> => {
+  const apply = programs.apply()
+  const wiredApply = wireGraph("apply", apply)
+  const loss = wireGraph("loss", programs.loss)
+  await worker.request(
+    {
+      type: "trainer",
+      id,
+      loss: loss.graph,
+      apply: wiredApply.graph,
+      // Averages move by less than half a bf16 unit per step, so they stay fp32 at every precision.
+      exact: apply.inputs.filter((i) => i.name.startsWith("ema/")).map((i) => i.name),
+    },
+    [...loss.constants, ...wiredApply.constants, ...prefixed("state/", heldBy(apply, initial))],
+  )
+  const sent = new Set([0])
+  return {
+    step: async (micro, scalars, program = 0) => {
+      if (!sent.has(program)) {
+        const larger = wireGraph("loss", programs.larger![program - 1]!.loss)
+        await worker.request({ type: "program", id, program, loss: larger.graph }, larger.constants)
+        sent.add(program)
+      }
+      const { tensors } = await worker.request({ type: "step", id, program, micro: micro.length }, [
+        ...prefixed("scalar/", scalars),
+        ...micro.flatMap((feeds, i) => prefixed(`${i}/`, feeds)),
+      ])
+      const { loss: value, gradNorm } = read(tensors)
+      return { loss: value!.data[0]!, gradNorm: gradNorm!.data[0]! }
+    },
+    readState: async () => read((await worker.request({ type: "read", id })).tensors),
+    dispose: async () => {
+      await worker.request({ type: "dispose", id })
+    },
+  }
+}
+
+const makeEvaluator = async (
+  worker: TorchWorker,
+  id: number,
+  graph: Graph,
+  parameters: HostTensors,
+): Promise<Evaluator> => {
+  const wired = wireGraph("graph", graph)
+  await worker.request({ type: "evaluator", id, graph: wired.graph }, [
+    ...wired.constants,
+    ...prefixed("state/", heldBy(graph, parameters)),
+  ])
+  return {
+    run: async (feeds) => {
+      const names = graph.inputs.filter((i) => i.kind === "feed").map((i) => i.name)
+      const given = Object.fromEntries(names.flatMap((n) => (feeds[n] === undefined ? [] : [[n, feeds[n]]])))
+      return read((await worker.request({ type: "evaluate", id }, prefixed("feed/", given))).tensors)
+    },
+    dispose: async () => {
+      await worker.request({ type: "dispose", id })
+    },
+  }
+}
