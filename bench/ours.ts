@@ -1,0 +1,146 @@
+/** Our side of a measurement: one executor in a process of its own, driven by the same JSON lines as the reference. */
+import { createInterface } from "node:readline"
+import { readSafetensors, toFloat32, writeSafetensors, type StoredTensor } from "../src/data/safetensors.js"
+import { batchFeeds, type CorruptedBatch } from "../src/diffusion/batch.js"
+import { openExecutor, type EngineName } from "../src/engine/choose.js"
+import type { Executor, HostTensors, Trainer } from "../src/engine/executor.js"
+import { measureDiscreteElbo } from "../src/evaluate/discrete-elbo.js"
+import { makeScorer } from "../src/evaluate/scorer.js"
+import { networkOf, type Network } from "../src/model/network.js"
+import { initialState, stepScalars } from "../src/train/state.js"
+import { traceGradients, tracePrograms } from "../src/train/programs.js"
+import { benchExperiment, type Shape } from "./shapes.js"
+
+interface Init {
+  readonly shape: Shape
+  readonly engine: EngineName
+  readonly precision: "fp32" | "bf16"
+  readonly device: "cpu" | "gpu"
+  readonly threads: number
+  readonly parameters: string
+  readonly batch: string
+  readonly capacity: number
+}
+
+let state: {
+  readonly init: Init
+  readonly executor: Executor
+  readonly network: Network
+  readonly values: HostTensors
+  readonly batch: CorruptedBatch
+  readonly tokens: Int32Array
+}
+let trainer: Trainer | undefined
+let step = 0
+let peak = 0
+
+const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20)
+watch.unref()
+
+const host = (tensors: ReadonlyMap<string, StoredTensor>): HostTensors =>
+  Object.fromEntries([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]))
+
+const commands = {
+  init: async (init: Init) => {
+    const experiment = benchExperiment(init.shape)
+    const network = networkOf(experiment)
+    const executor = await openExecutor({
+      engine: init.engine,
+      reason: "",
+      options: { precision: init.precision, device: init.device, threads: init.threads },
+    })
+    const parameters = host((await readSafetensors(init.parameters)).tensors)
+    const values = { ...initialState(network, experiment.training), ...parameters }
+    const { tensors } = await readSafetensors(init.batch)
+    const ints = (name: string): Int32Array => tensors.get(name)!.data as Int32Array
+    const batch: CorruptedBatch = {
+      rows: init.shape.batch,
+      length: init.shape.length,
+      inputIds: ints("ids"),
+      sigma: Float64Array.from(toFloat32(tensors.get("alpha")!), (a) => -Math.log(a)),
+      times: new Float64Array(0),
+      positions: ints("positions"),
+      targets: ints("targets"),
+      weights: Float64Array.from(toFloat32(tensors.get("weights")!)),
+      divisor: 1,
+    }
+    state = { init, executor, network, values, batch, tokens: ints("tokens") }
+    return { version: executor.version }
+  },
+  gradients: async ({ out }: { readonly out: string }) => {
+    const { init, executor, network, values, batch } = state
+    const { batch: rows, length } = init.shape
+    const graph = traceGradients(network, network.feeds("loss", { rows, length, capacity: init.capacity }))
+    const evaluator = await executor.evaluator(graph, values)
+    const result = await evaluator.run(batchFeeds(batch, init.capacity))
+    await evaluator.dispose()
+    const tensors = Object.entries(result).filter(([name]) => name.startsWith("grad/"))
+    await writeSafetensors(
+      out,
+      Object.fromEntries(
+        tensors.map(([name, t]) => [
+          name.slice(5),
+          { dtype: "F32", shape: t.shape, data: t.data as Float32Array } as const,
+        ]),
+      ),
+    )
+    return { loss: result["loss"]!.data[0] }
+  },
+  steps: async ({ count }: { readonly count: number }) => {
+    const { init, executor, network, values, batch } = state
+    const { training } = benchExperiment(init.shape)
+    const { batch: rows, length } = init.shape
+    trainer ??= await executor.trainer(
+      tracePrograms({
+        network,
+        training,
+        feeds: [network.feeds("loss", { rows, length, capacity: init.capacity })],
+      }),
+      values,
+    )
+    const seconds: number[] = []
+    let loss = 0
+    for (let i = 0; i < count; i++) {
+      const start = performance.now()
+      loss = (await trainer.step([batchFeeds(batch, init.capacity)], stepScalars(training, step++, 1))).loss
+      seconds.push((performance.now() - start) / 1000)
+    }
+    return { seconds, loss }
+  },
+  elbo: async ({ windows, steps }: { readonly windows: number; readonly steps: number }) => {
+    const { init, executor, network, values, tokens } = state
+    const { length, batch } = init.shape
+    const scorer = await makeScorer(executor, network, values, { length })
+    const cut = Int32Array.from({ length: windows * length }, (_, i) => tokens[i % (batch * length)]!)
+    const scored = {
+      tokens: cut,
+      count: windows,
+      length,
+      starts: new Int32Array(windows),
+      available: windows,
+    }
+    const rule = { maskId: 1024, padId: 1025, boundaryId: 1, boundary: "free" } as const
+    const options = { schedule: { kind: "log-linear", eps: 1e-3 } as const, rule, draws: 1, seed: 1 }
+    await measureDiscreteElbo(scorer, { ...scored, count: 1 }, { ...options, steps: 8 }) // warm up
+    const start = performance.now()
+    const evidence = await measureDiscreteElbo(scorer, scored, { ...options, steps })
+    const seconds = (performance.now() - start) / 1000
+    await scorer.dispose()
+    return {
+      seconds: Array.from({ length: windows }, () => seconds / windows),
+      bits: evidence.tokenNats.reduce((a, b) => a + b, 0) / Math.LN2 / windows,
+    }
+  },
+  memory: () => Promise.resolve({ rss: Math.max(peak, process.memoryUsage().rss), gpu: 0 }),
+} as const
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...request } = JSON.parse(line) as { command: keyof typeof commands }
+  let answer: unknown
+  try {
+    answer = await (commands[command] as (request: unknown) => Promise<unknown>)(request)
+  } catch (error) {
+    answer = { error: error instanceof Error ? error.message : String(error) }
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`)
+}

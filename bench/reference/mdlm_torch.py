@@ -1,0 +1,232 @@
+"""The published PR #1241 training step and ELBO evaluation in ordinary PyTorch, for side-by-side measurements.
+
+Written from the description of the network (parameter-golf PR #1241, train_mdlm.py at commit 5d46f39): full
+logits over the padded table cut to 1026, MASK and PAD at minus a million, log-softmax, copied visible tokens,
+weight dsigma, AdamW on every tensor. Commands come as JSON lines on stdin, answers leave as JSON lines on stdout;
+tensors travel in safetensors files.
+"""
+
+import json
+import math
+import resource
+import struct
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+MASK, PAD, BOUNDARY, CLASSES, ROWS = 1024, 1025, 1, 1026, 1088
+MINUS_INFINITY = -1e6
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+        data = file.read()
+    dtypes = {"F32": torch.float32, "I32": torch.int32, "F64": torch.float64}
+    out = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = entry["data_offsets"]
+        flat = torch.frombuffer(bytearray(data[begin:end]), dtype=dtypes[entry["dtype"]])
+        out[name] = flat.reshape(entry["shape"])
+    return out
+
+
+def write_safetensors(path, tensors):
+    header, chunks, offset = {}, [], 0
+    for name, tensor in tensors.items():
+        raw = tensor.detach().float().contiguous().numpy().tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, offset + len(raw)]}
+        chunks.append(raw)
+        offset += len(raw)
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + b"".join(chunks))
+
+
+def norm(x):
+    return F.rms_norm(x, (x.size(-1),))
+
+
+class AdaLN(nn.Module):
+    def __init__(self, width, condition):
+        super().__init__()
+        self.proj = nn.Linear(condition, 2 * width)
+
+    def forward(self, x, c):
+        scale, shift = self.proj(c).unsqueeze(1).chunk(2, dim=-1)
+        return norm(x) * (1 + scale) + shift
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.c_q, self.c_k, self.c_v, self.c_proj = (nn.Linear(width, width, bias=False) for _ in range(4))
+
+    def forward(self, x, cos, sin):
+        batch, length, width = x.shape
+        shape = (batch, length, self.heads, width // self.heads)
+
+        def rotate(y):
+            a, b = y.chunk(2, dim=-1)
+            return torch.cat([a * cos + b * sin, b * cos - a * sin], dim=-1)
+
+        q, k = norm(rotate(self.c_q(x).view(shape))), norm(rotate(self.c_k(x).view(shape)))
+        v = self.c_v(x).view(shape)
+        y = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
+        return self.c_proj(y.transpose(1, 2).reshape(batch, length, width))
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, ratio, condition):
+        super().__init__()
+        self.attn = Attention(width, heads)
+        self.adaln_attn, self.adaln_mlp = AdaLN(width, condition), AdaLN(width, condition)
+        self.mlp_fc = nn.Linear(width, ratio * width, bias=False)
+        self.mlp_proj = nn.Linear(ratio * width, width, bias=False)
+
+    def forward(self, x, c, cos, sin):
+        x = x + self.attn(self.adaln_attn(x, c), cos, sin)
+        return x + self.mlp_proj(F.relu(self.mlp_fc(self.adaln_mlp(x, c))).square())
+
+
+class SigmaMap(nn.Module):
+    def __init__(self, frequencies, hidden):
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(2 * frequencies, hidden), nn.SiLU(), nn.Linear(hidden, 2 * frequencies))
+        table = torch.exp(-math.log(10000) * torch.arange(frequencies) / frequencies)
+        self.register_buffer("freqs", table, persistent=False)
+
+    def forward(self, sigma):
+        angles = sigma[:, None] * self.freqs[None]
+        return F.silu(self.mlp(torch.cat([angles.sin(), angles.cos()], dim=-1)))
+
+
+class Model(nn.Module):
+    def __init__(self, layers, width, heads, length, ratio=3, frequencies=64, hidden=512):
+        super().__init__()
+        self.wte = nn.Embedding(ROWS, width)
+        self.sigma_map = SigmaMap(frequencies, hidden)
+        self.blocks = nn.ModuleList(Block(width, heads, ratio, 2 * frequencies) for _ in range(layers))
+        self.head = nn.Linear(width, ROWS, bias=False)
+        half = width // heads // 2
+        angles = torch.outer(torch.arange(length).float(), 10000 ** (-torch.arange(half).float() / half))
+        self.register_buffer("cos", angles.cos()[None, :, None, :], persistent=False)
+        self.register_buffer("sin", angles.sin()[None, :, None, :], persistent=False)
+
+    def forward(self, ids, sigma):
+        """Log-probabilities [batch, length, 1026] with the SUBS substitutions."""
+        x, c = self.wte(ids), self.sigma_map(sigma)
+        length = ids.size(1)
+        for block in self.blocks:
+            x = block(x, c, self.cos[:, :length], self.sin[:, :length])
+        logits = self.head(norm(x))[..., :CLASSES].float()
+        logits[..., MASK] = MINUS_INFINITY
+        logits[..., PAD] = MINUS_INFINITY
+        log_probs = F.log_softmax(logits, dim=-1)
+        visible = ids != MASK
+        copied = torch.full_like(log_probs, MINUS_INFINITY).scatter_(-1, ids.clamp(max=CLASSES - 1)[..., None], 0.0)
+        return torch.where(visible[..., None], copied, log_probs)
+
+
+def loss_of(model, tokens, ids, alpha, eps=1e-3):
+    sigma = -alpha.log()
+    log_probs = model(ids, sigma)
+    nats = -log_probs.gather(-1, tokens.clamp(max=CLASSES - 1)[..., None])[..., 0]
+    weight = ((1 - eps) / alpha)[:, None]
+    return (nats * weight * (ids == MASK)).sum() / (tokens != PAD).sum()
+
+
+class Bench:
+    def init(self, layers, width, heads, length, mode, device, parameters, batch, threads):
+        torch.set_num_threads(threads)
+        self.device = torch.device(device)
+        self.autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=mode.endswith("bf16"))
+        self.model = Model(layers, width, heads, length)
+        missing = self.model.load_state_dict(read_safetensors(parameters), strict=True)
+        assert not missing.missing_keys and not missing.unexpected_keys
+        self.model = self.model.to(self.device)
+        if mode == "published":
+            self.model = self.model.to(torch.bfloat16)
+        self.run = torch.compile(self.model) if mode.startswith("compile") else self.model
+        feeds = read_safetensors(batch)
+        self.tokens, self.ids = (feeds[k].long().to(self.device) for k in ("tokens", "ids"))
+        self.alpha = feeds["alpha"].float().to(self.device)
+        if mode == "published":
+            self.alpha = self.alpha.to(torch.bfloat16)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+        return {"torch": torch.__version__}
+
+    def sync(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def gradients(self, out):
+        with self.autocast:
+            loss = loss_of(self.run, self.tokens, self.ids, self.alpha)
+        loss.backward()
+        write_safetensors(out, {name: p.grad.cpu() for name, p in self.model.named_parameters()})
+        self.optimizer.zero_grad(set_to_none=True)
+        return {"loss": loss.item()}
+
+    def steps(self, count):
+        seconds = []
+        for _ in range(count):
+            start = time.perf_counter()
+            self.optimizer.zero_grad(set_to_none=True)
+            with self.autocast:
+                loss = loss_of(self.run, self.tokens, self.ids, self.alpha)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            loss.item()
+            self.sync()
+            seconds.append(time.perf_counter() - start)
+        return {"seconds": seconds, "loss": loss.item()}
+
+    @torch.no_grad()
+    def elbo(self, windows, steps, eps=1e-3):
+        """One window at a time, one mask and one forward per step, as published."""
+        seconds, generator = [], torch.Generator().manual_seed(1)
+        for w in range(windows):
+            row = self.tokens[w % self.tokens.size(0)][None]
+            start, previous, bits = time.perf_counter(), 1.0, 0.0
+            for k in range(1, steps + 1):
+                alpha = 1 - (1 - eps) * k / steps
+                reveal = (previous - alpha) / (1 - alpha)
+                previous = alpha
+                hide = (torch.rand(row.shape, generator=generator).to(self.device) < 1 - alpha) & (row != BOUNDARY) & (row != PAD)
+                ids = torch.where(hide, MASK, row)
+                with self.autocast:
+                    log_probs = self.run(ids, torch.full((1,), -math.log(alpha), device=self.device))
+                nats = -log_probs.gather(-1, row.clamp(max=CLASSES - 1)[..., None])[..., 0]
+                bits += reveal * (nats * hide).sum().item() / math.log(2)
+            self.sync()
+            seconds.append(time.perf_counter() - start)
+        return {"seconds": seconds, "bits": bits}
+
+    def memory(self):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        gpu = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else 0
+        return {"rss": peak, "gpu": gpu}
+
+
+def main():
+    bench = Bench()
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer = getattr(bench, request.pop("command"))(**request)
+        except Exception as error:  # the harness reports it beside the row
+            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
