@@ -21,7 +21,9 @@ const runs = Flag.String("runs").pipe(
   Flag.withDefault("runs"),
 )
 const claims = Flag.String("claims").pipe(
-  Flag.withDescription("Folder of claims files; those that come with repro when absent"),
+  Flag.withDescription(
+    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record); those that come with repro when absent",
+  ),
   Flag.optional,
 )
 

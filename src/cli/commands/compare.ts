@@ -10,7 +10,9 @@ const side = (name: string) =>
     Argument.withDescription("Claim id, definition (such as bpb), or a JSON file with a contract"),
   )
 const claims = Flag.String("claims").pipe(
-  Flag.withDescription("Folder of claims files; those that come with repro when absent"),
+  Flag.withDescription(
+    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record); those that come with repro when absent",
+  ),
   Flag.optional,
 )
 

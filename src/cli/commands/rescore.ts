@@ -9,7 +9,9 @@ const claim = Argument.String("claim").pipe(
   Argument.withDescription("Id of a claim, such as pr1241-headline"),
 )
 const claims = Flag.String("claims").pipe(
-  Flag.withDescription("Folder of claims files; those that come with repro when absent"),
+  Flag.withDescription(
+    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record); those that come with repro when absent",
+  ),
   Flag.optional,
 )
 

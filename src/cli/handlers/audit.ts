@@ -24,12 +24,19 @@ export interface AuditOptions {
   readonly claims?: string | undefined
 }
 
+interface RunMaterial {
+  readonly run: AuditedRun
+  /** Files about the run in the forms that other tools read. */
+  readonly exports: () => Promise<readonly (readonly [name: string, content: string])[]>
+}
+
 /** The run's table rows, without the claims it repeats. */
-const auditedRun = async (root: string, name: string): Promise<AuditedRun> => {
+const auditedRun = async (root: string, name: string): Promise<RunMaterial> => {
   const { findRun, requireResults } = await import("./run-results.js")
   const run = await findRun(root, name)
-  const { header, rows } = await requireResults(run)
-  return {
+  const table = await requireResults(run)
+  const { header, rows } = table
+  const audited: AuditedRun = {
     id: run.manifest.id,
     profile: header.profile,
     fingerprint: header.fingerprint,
@@ -47,6 +54,13 @@ const auditedRun = async (root: string, name: string): Promise<AuditedRun> => {
         high: row.interval?.high ?? null,
         notes: row.notes,
       })),
+  }
+  return {
+    run: audited,
+    exports: async () => {
+      const { runExports } = await import("./run-exports.js")
+      return runExports(run, table)
+    },
   }
 }
 
@@ -82,9 +96,10 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
   const file = await locateSpec(options.spec)
   const [spec, ledger] = await Promise.all([loadSpec(file, "paper"), openLedger(options.claims)])
   const { experiment, fingerprint } = spec
-  const run = options.run === undefined ? undefined : await auditedRun(options.runs ?? "runs", options.run)
+  const material =
+    options.run === undefined ? undefined : await auditedRun(options.runs ?? "runs", options.run)
   const result = auditOf(
-    { id: experiment.id, title: experiment.title, file, fingerprint, experiment, run },
+    { id: experiment.id, title: experiment.title, file, fingerprint, experiment, run: material?.run },
     claimsOf(ledger, experiment.claims, file),
     ledger,
   )
@@ -96,6 +111,7 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
       ["audit.html", packetHtml(result)],
       ["audit.md", markdown],
       ["audit.json", `${JSON.stringify(result, null, 2)}\n`],
+      ...((await material?.exports()) ?? []),
     ] as const
     for (const [name, content] of files) await writeFileAtomic(join(folder, name), content)
     notes.push(`Written: ${files.map(([name]) => shortPath(join(folder, name))).join(", ")}`)

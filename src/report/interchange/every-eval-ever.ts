@@ -1,0 +1,161 @@
+/** Every-Eval-Ever records (schema 0.2): read as claims, written for a run. */
+import { createHash } from "node:crypto"
+import { NOT_STATED, type Contract } from "../../metric/contract.js"
+import { ClaimsFile } from "../../spec/claim.js"
+import { decodeValue } from "../../spec/decode.js"
+import type { ResultsTable, TableRow } from "../table.js"
+import { at, count, finite, identifier, refuse, text, uniquely } from "./foreign.js"
+import { contractOfMetric, lowerIsBetter } from "./metrics.js"
+
+export const EVERY_EVAL_EVER_VERSION = "0.2.1"
+
+/** Whether a JSON value looks like a record. */
+export const isEveryEvalEver = (value: unknown): boolean =>
+  typeof at(value, "schema_version") === "string" && Array.isArray(at(value, "evaluation_results"))
+
+/** The claims of a record; throws SpecError with a pointer where it is not one. */
+export const readEveryEvalEver = (document: unknown, file: string): ClaimsFile => {
+  const results = at(document, "evaluation_results")
+  if (!Array.isArray(results)) return refuse(file, "/evaluation_results", "a list", "nothing")
+  const model = text(at(document, "model_info", "name")) ?? NOT_STATED
+  const unique = uniquely()
+  const contracts: Record<string, Contract> = {}
+  const claims: unknown[] = []
+  for (const [index, result] of results.entries()) {
+    const score = finite(at(result, "score_details", "score"))
+    const name = text(at(result, "evaluation_name")) ?? `result ${index}`
+    if (score === undefined) continue
+    const metric = text(at(result, "metric_config", "evaluation_description")) ?? name
+    const id = unique(identifier(name))
+    const base = contractOfMetric(identifier(metric).replaceAll("-", "_"))
+    const items = count(at(result, "score_details", "uncertainty", "num_samples"))
+    const stderr = finite(at(result, "score_details", "uncertainty", "standard_error", "value"))
+    contracts[id] = {
+      ...base,
+      title: metric,
+      ...(base.quantity === "accuracy" && items !== undefined
+        ? { denominator: { kind: "items", items, source: "num_samples of the record" } as const }
+        : {}),
+      data: {
+        dataset: text(at(result, "source_data", "dataset_name")) ?? NOT_STATED,
+        split: text(at(result, "source_data", "hf_split")) ?? NOT_STATED,
+        slice: NOT_STATED,
+        coverage: NOT_STATED,
+        export: NOT_STATED,
+      },
+    }
+    claims.push({
+      id,
+      title: name,
+      model,
+      printed: String(score),
+      value: score,
+      ...(stderr === undefined || stderr < 0 ? {} : { standardError: stderr }),
+      mark: "stated",
+      place: { file, note: `evaluation_results ${index}` },
+      contract: id,
+      hardware: NOT_STATED,
+    })
+  }
+  if (claims.length === 0) refuse(file, "/evaluation_results", "at least one numeric score", "none")
+  const source = text(at(document, "source_metadata", "source_name"))
+  return decodeValue(
+    ClaimsFile,
+    {
+      source: {
+        title: `Every-Eval-Ever record${source === undefined ? "" : ` of ${source}`}`,
+        url: text(at(document, "source_metadata", "source_organization_url")) ?? file,
+      },
+      contracts,
+      claims,
+    },
+    file,
+  )
+}
+
+export interface RunIdentity {
+  readonly id: string
+  readonly spec: string
+  /** ISO time at which the run was made. */
+  readonly started: string
+  readonly program: string
+  readonly executor: { readonly name: string; readonly version: string }
+  readonly model: string
+}
+
+const resultOf = (row: TableRow, table: ResultsTable): Record<string, unknown> => {
+  const contract = row.contractId === null ? undefined : table.contracts[row.contractId]
+  const dataset = text(at(contract, "data", "dataset")) ?? NOT_STATED
+  return {
+    evaluation_name: row.label,
+    source_data: { dataset_name: dataset, source_type: "other" },
+    metric_config: {
+      evaluation_description: `${row.quantity} in ${row.unit}, ${row.boundKind}${row.estimator === null ? "" : `, ${row.estimator}`}`,
+      lower_is_better: lowerIsBetter(row.quantity as Contract["quantity"]),
+      score_type: "continuous",
+      min_score: 0,
+      max_score: row.unit === "proportion" ? 1 : row.unit === "percent" ? 100 : Number.MAX_VALUE,
+      additional_details: {
+        bound: row.boundKind,
+        unit: row.unit,
+        ...(row.contractId === null ? {} : { contract: row.contractId }),
+        ...(row.denominator === null ? {} : { denominator: row.denominator.kind }),
+        ...(row.mark === null ? {} : { mark: row.mark }),
+      },
+    },
+    score_details: {
+      score: row.value,
+      ...(row.interval === null
+        ? {}
+        : {
+            uncertainty: {
+              confidence_interval: {
+                lower: row.interval.low,
+                upper: row.interval.high,
+                confidence_level: row.interval.level,
+                method: row.interval.method,
+              },
+            },
+          }),
+    },
+  }
+}
+
+/** A record of what a run measured; claims and floors are not its results and stay out. */
+export const writeEveryEvalEver = (table: ResultsTable, run: RunIdentity): Record<string, unknown> => {
+  const rows = table.rows.filter(
+    (row) => (row.group === "result" || row.group === "as published") && row.value !== null,
+  )
+  const seconds = String(Math.floor(Date.parse(run.started) / 1000))
+  const results = rows.map((row) => resultOf(row, table))
+  return {
+    schema_version: EVERY_EVAL_EVER_VERSION,
+    evaluation_id: `${run.spec}/${run.model}/${seconds}`,
+    dedupe_identity: {
+      content_hash: createHash("sha256").update(JSON.stringify(results)).digest("hex"),
+      hash_algorithm: "sha256",
+    },
+    evaluation_timestamp: seconds,
+    retrieved_timestamp: seconds,
+    source_metadata: {
+      source_name: `repro run ${run.id}`,
+      source_type: "evaluation_run",
+      source_organization_name: NOT_STATED,
+      evaluator_relationship: "other",
+    },
+    eval_library: {
+      name: "repro",
+      version: run.program,
+      additional_details: {
+        profile: table.header.profile,
+        fingerprint: table.header.fingerprint ?? NOT_STATED,
+      },
+    },
+    model_info: {
+      name: run.model,
+      id: run.model,
+      inference_engine: { name: run.executor.name, version: run.executor.version },
+    },
+    evaluation_results: results,
+  }
+}
