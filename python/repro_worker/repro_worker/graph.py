@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from repro_worker.frames import Tensors, dtype_of
-from repro_worker.ops import OPS
+from repro_worker.ops import OPS, TAKE_NUMBERS
 
 
 class UnknownOperation(Exception):
@@ -50,10 +50,17 @@ def build(wire: dict[str, Any], tensors: Tensors, device: torch.device, constant
     # Arguments come first and in their own order, wherever the graph has them.
     for index, (_, _, node) in enumerate(wire["inputs"]):
         built[node] = graph.placeholder(f"input_{index}")
+    numbers: dict[int, float | int | bool] = {}
     several = {i for i, (_, _, _, types) in enumerate(wire["nodes"]) if len(types) > 1}
 
+    def shape_of(node: int, output: int) -> list[int]:
+        shape: list[int] = wire["nodes"][node][3][output][1]
+        return shape
+
     def value(node: int, output: int) -> fx.Node:
-        return graph.call_function(operator.getitem, (built[node], output)) if node in several else built[node]
+        return (
+            graph.call_function(operator.getitem, (built[node], output)) if node in several else built[node]
+        )
 
     for index, (op, inputs, attrs, types) in enumerate(wire["nodes"]):
         if op == "input":
@@ -64,6 +71,7 @@ def build(wire: dict[str, Any], tensors: Tensors, device: torch.device, constant
             if "splat" in attrs:
                 number = float(attrs["splat"])
                 plain = number if dtype == "f32" else int(number) if dtype == "i32" else bool(number)
+                numbers[index] = plain
                 built[index] = graph.call_function(_splat, (plain, dtype_of(dtype), shape, str(device)))
             else:
                 data = tensors[attrs["tensor"]].to(device, constants if dtype == "f32" else None)
@@ -72,10 +80,14 @@ def build(wire: dict[str, Any], tensors: Tensors, device: torch.device, constant
         elif op not in OPS:
             raise UnknownOperation(f"{wire['name']}: the worker has no operation {op}")
         else:
-            args = tuple(value(n, o) for n, o in zip(inputs[::2], inputs[1::2], strict=True))
+            sources = list(zip(inputs[::2], inputs[1::2], strict=True))
+            args: tuple[Any, ...] = tuple(value(n, o) for n, o in sources)
+            if op in TAKE_NUMBERS and sources[1][0] in numbers and shape_of(*sources[0]) == types[0][1]:
+                args = (args[0], numbers[sources[1][0]])
             named = {_snake(key): _attribute(item) for key, item in attrs.items()}
             built[index] = graph.call_function(OPS[op], args, named)
     graph.output(tuple(value(node, output) for _, node, output in wire["outputs"]))
+    graph.eliminate_dead_code()
     return Program(
         module=fx.GraphModule(root, graph, wire["name"]),
         inputs=[name for name, _, _ in wire["inputs"]],

@@ -153,7 +153,9 @@ def _arg_max(x: Tensor, *, axis: int) -> Tensor:
 
 
 def _top_k(x: Tensor, *, k: int) -> tuple[Tensor, Tensor]:
-    values, indices = torch.sort(x, -1, descending=True, stable=True)  # topk leaves the order of ties open
+    values, indices = torch.sort(
+        x, dim=-1, descending=True, stable=True
+    )  # topk leaves the order of ties open
     return values[..., :k], indices[..., :k].to(torch.int32)
 
 
@@ -278,3 +280,18 @@ OPS: dict[str, Callable[..., Any]] = {
     "crossEntropy": _cross_entropy,
     "crossEntropyGrad": _cross_entropy_grad,
 }
+
+TAKE_NUMBERS = {
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "pow",
+    "equal",
+    "notEqual",
+    "less",
+    "lessEqual",
+    "greater",
+    "greaterEqual",
+}
+"""Operations whose second operand may be a Python number, for one repeated value."""

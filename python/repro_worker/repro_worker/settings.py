@@ -42,7 +42,9 @@ class Settings:
 def _compiler() -> str | None:
     """A C++ compiler, which Inductor needs for its kernels (on a GPU, for their launchers)."""
     named = os.environ.get("CXX")
-    return next((found for name in (named, "g++", "clang++", "c++") if name and (found := shutil.which(name))), None)
+    return next(
+        (found for name in (named, "g++", "clang++", "c++") if name and (found := shutil.which(name))), None
+    )
 
 
 def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> Settings:

@@ -140,6 +140,13 @@ const makeTrainer = async (
   const sent = new Set([0])
   return {
     step: async (micro, scalars, program = 0) => {
+      const { world } = worker.ready
+      if (micro.length % world !== 0)
+        throw new ExecutorError(
+          "torch",
+          `${micro.length} micro-batches cannot be dealt out evenly to ${world} processes`,
+          `make /training/accumulation a multiple of ${world} (and /training/microBatch smaller by the same factor), or start fewer processes (REPRO_TORCH_PROCESSES)`,
+        )
       if (!sent.has(program)) {
         const larger = wireGraph("loss", programs.larger![program - 1]!.loss)
         await worker.request({ type: "program", id, program, loss: larger.graph }, larger.constants)
