@@ -11,16 +11,14 @@ import ctypes
 import json
 import math
 import struct
-from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import torch
-from torch import Tensor
 
 PROTOCOL = 1
 
 Header = dict[str, Any]
-Tensors = dict[str, Tensor]
+Tensors = dict[str, torch.Tensor]
 
 _PREFIX = struct.Struct("<4sIQ")
 _MAGIC = b"RPRO"
@@ -36,65 +34,55 @@ def dtype_of(name: str) -> torch.dtype:
     return _DTYPES[name]
 
 
-def _fill(stream: BinaryIO, view: memoryview) -> None:
+def _read(stream: BinaryIO, size: int) -> bytearray:
+    data = bytearray(size)
+    view = memoryview(data)
     filled = 0
-    while filled < len(view):
+    while filled < size:
         count = stream.readinto(view[filled:])  # type: ignore[attr-defined]
         if not count:
             raise EOFError
         filled += count
+    return data
 
 
-def _read(stream: BinaryIO, size: int) -> bytes:
-    data = bytearray(size)
-    _fill(stream, memoryview(data))
-    return bytes(data)
-
-
-def _memory(tensor: Tensor) -> memoryview:
-    return memoryview((ctypes.c_char * tensor.nbytes).from_address(tensor.data_ptr())).cast("B")
-
-
-def unpack(header: Header, payload: Callable[[int], Tensor]) -> Tensors:
-    """The tensors that a header lists; `payload` gives the next so many bytes."""
-    tensors: Tensors = {}
-    for item in header["tensors"]:
-        shape, dtype = item["shape"], _DTYPES[item["dtype"]]
-        tensors[item["name"]] = payload(math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
-    return tensors
-
-
-def pack(header: Header, tensors: Tensors) -> tuple[bytes, list[Tensor]]:
-    """The text of a header and the tensors that follow it. Tensors of other types go as f32."""
-    ready: Tensors = {}
-    for name, tensor in tensors.items():
-        kept = tensor.detach() if tensor.dtype in _NAMES else tensor.detach().to(torch.float32)
-        ready[name] = kept.cpu().contiguous()
-    items = [{"name": n, "dtype": _NAMES[t.dtype], "shape": list(t.shape)} for n, t in ready.items()]
-    return json.dumps({**header, "tensors": items}).encode("utf-8"), list(ready.values())
-
-
-def read_frame(stream: BinaryIO) -> tuple[Header, Tensors]:
-    """The next header and its tensors. Raises EOFError at the end of the stream."""
-    magic, length, _ = _PREFIX.unpack(_read(stream, _PREFIX.size))
+def read_frame(stream: BinaryIO) -> tuple[Header, bytearray]:
+    """The next header and its payload. Raises EOFError at the end of the stream."""
+    magic, length, size = _PREFIX.unpack(_read(stream, _PREFIX.size))
     if magic != _MAGIC:
         raise FrameError(f"expected a frame, found {magic!r}")
     header: Header = json.loads(_read(stream, length).decode("utf-8"))
+    return header, _read(stream, size)
 
-    def payload(size: int) -> Tensor:
-        data = torch.empty(size, dtype=torch.uint8)
-        if size > 0:
-            _fill(stream, _memory(data))
-        return data
 
-    return header, unpack(header, payload)
+def unpack(header: Header, payload: bytearray | memoryview) -> Tensors:
+    """The tensors of a payload, by name. They share its memory."""
+    tensors: Tensors = {}
+    offset = 0
+    for item in header["tensors"]:
+        shape, dtype = item["shape"], _DTYPES[item["dtype"]]
+        count = math.prod(shape)
+        if count == 0:
+            tensors[item["name"]] = torch.empty(shape, dtype=dtype)
+            continue
+        size = count * dtype.itemsize
+        part = payload[offset : offset + size]  # a copy, aligned, for a bytearray
+        tensors[item["name"]] = torch.frombuffer(part, dtype=dtype).reshape(shape)
+        offset += size
+    return tensors
 
 
 def write_frame(stream: BinaryIO, header: Header, tensors: Tensors | None = None) -> None:
-    text, parts = pack(header, tensors or {})
-    stream.write(_PREFIX.pack(_MAGIC, len(text), sum(part.nbytes for part in parts)))
+    """Writes a frame. Tensors of other types go as f32."""
+    ready: Tensors = {}
+    for name, tensor in (tensors or {}).items():
+        kept = tensor.detach() if tensor.dtype in _NAMES else tensor.detach().to(torch.float32)
+        ready[name] = kept.cpu().contiguous()
+    items = [{"name": n, "dtype": _NAMES[t.dtype], "shape": list(t.shape)} for n, t in ready.items()]
+    text = json.dumps({**header, "tensors": items}).encode("utf-8")
+    stream.write(_PREFIX.pack(_MAGIC, len(text), sum(t.nbytes for t in ready.values())))
     stream.write(text)
-    for part in parts:
-        if part.nbytes > 0:
-            stream.write(_memory(part))
+    for tensor in ready.values():
+        if tensor.nbytes > 0:
+            stream.write((ctypes.c_char * tensor.nbytes).from_address(tensor.data_ptr()))
     stream.flush()

@@ -1,149 +1,179 @@
-"""Reads requests, runs them, and answers in order until the input ends."""
+"""Reads requests, answers each in order, and ends with its input."""
 
 from __future__ import annotations
 
 import os
+import re
+import signal
 import sys
+import threading
+import time
 import traceback
 from typing import BinaryIO
 
-import torch
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
 
-from repro_worker.errors import WorkerError, describe
-from repro_worker.frames import PROTOCOL, FrameError, Header, Tensors, read_frame, write_frame
-from repro_worker.jobs import Evaluator, Job, Trainer, micro_batches, with_prefix
-from repro_worker.ranks import Ranks
-from repro_worker.runtime import Runtime
+import torch  # noqa: E402
 
-SHARED = frozenset(["hello", "trainer", "program", "step", "dispose"])
-"""Requests that every rank takes part in; the others concern rank 0 alone."""
+from repro_worker.frames import PROTOCOL, Header, Tensors, read_frame, unpack, write_frame  # noqa: E402
+from repro_worker.graph import UnknownOperation  # noqa: E402
+from repro_worker.settings import Refusal, Settings, device_name, open_settings  # noqa: E402
+from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
+from repro_worker.world import World  # noqa: E402
 
-Answer = tuple[Header, Tensors]
+_LOCAL = {"evaluator", "evaluate", "read"}  # rank 0 alone
 
 
-class Worker:
-    """The jobs of one process."""
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """The protocol's streams; whatever else prints does so to standard error, and nothing else reads."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return source, sink
 
-    def __init__(self, ranks: Ranks) -> None:
-        self._ranks = ranks
-        self._runtime: Runtime | None = None
-        self._jobs: dict[int, Job] = {}
 
-    def handle(self, header: Header, tensors: Tensors) -> Answer:
-        kind = header["type"]
-        if kind == "hello":
-            return self._hello(header), {}
-        runtime, job = self._runtime, header["id"]
-        if runtime is None:
-            raise WorkerError("protocol", f"a request of type {kind} came before hello")
+def _end_with_parent() -> None:
+    """A long step does not outlive the process that asked for it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class Server:
+    """The jobs of one worker process."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        self._settings, self._world = settings, world
+        self._trainers: dict[int, Trainer] = {}
+        self._evaluators: dict[int, Evaluator] = {}
+
+    def answer(self, header: Header, payload: bytearray) -> Tensors:
+        tensors = unpack(header, payload)
+        kind, key = header["type"], header["id"]
         if kind == "trainer":
-            loss, apply, exact = header["loss"], header["apply"], header["exact"]
-            self._jobs[job] = Trainer(runtime, self._ranks, loss, apply, exact, tensors)
-        elif kind == "evaluator":
-            self._jobs[job] = Evaluator(runtime, header["graph"], tensors)
+            self._trainers[key] = Trainer(header, tensors, self._settings, self._world)
         elif kind == "program":
-            self._trainer(job).add(header["program"], header["loss"], tensors)
+            self._trainers[key].add_program(header["program"], header["loss"], tensors)
         elif kind == "step":
-            count = header["micro"]
-            micro = micro_batches(tensors, count, self._ranks.rank, self._ranks.world)
-            results = self._trainer(job).step(
-                header["program"], micro, count, with_prefix(tensors, "scalar/")
-            )
-            return {"type": "done"}, results
+            return self._trainers[key].step(header["program"], header["micro"], tensors)
         elif kind == "read":
-            return {"type": "done"}, self._trainer(job).read()
+            return self._trainers[key].read()
+        elif kind == "evaluator":
+            self._evaluators[key] = Evaluator(header, tensors, self._settings)
         elif kind == "evaluate":
-            evaluator = self._jobs[job]
-            if not isinstance(evaluator, Evaluator):
-                raise WorkerError("fault", f"job {job} is no evaluator")
-            return {"type": "done"}, evaluator.run(tensors)
+            return self._evaluators[key].run(tensors)
         elif kind == "dispose":
-            self._jobs.pop(job, None)
+            self._trainers.pop(key, None)
+            self._evaluators.pop(key, None)
+            if self._settings.device.type == "cuda":
+                torch.cuda.empty_cache()
         else:
-            raise WorkerError("protocol", f"protocol mismatch: the worker has no request of type {kind}")
-        return {"type": "done"}, {}
-
-    def part(self, header: Header, tensors: Tensors, rank: int) -> Answer:
-        """What another rank needs of a request."""
-        if header["type"] != "step":
-            return header, tensors
-        world = self._ranks.world
-        mine = {
-            name: tensor
-            for name, tensor in tensors.items()
-            if not (lead := name.partition("/")[0]).isdigit() or int(lead) % world == rank
-        }
-        return header, mine
-
-    def _trainer(self, job: int) -> Trainer:
-        trainer = self._jobs[job]
-        if not isinstance(trainer, Trainer):
-            raise WorkerError("fault", f"job {job} is no trainer")
-        return trainer
-
-    def _hello(self, header: Header) -> Header:
-        if header["protocol"] != PROTOCOL:
-            theirs = header["protocol"]
-            raise WorkerError(
-                "protocol", f"protocol mismatch: the worker speaks {PROTOCOL}, this program {theirs}"
-            )
-        self._runtime = runtime = Runtime(header, self._ranks)
-        return {
-            "type": "ready",
-            "protocol": PROTOCOL,
-            "torch": torch.__version__,
-            "device": runtime.words,
-            "world": self._ranks.world,
-            "compile": runtime.compilation,
-        }
+            raise Refusal("protocol", f"the worker knows no request {kind}")
+        return {}
 
 
-def serve(worker: Worker, ranks: Ranks, requests: BinaryIO, answers: BinaryIO) -> None:
-    """Rank 0: answers until the input ends."""
+def _describe(error: Exception) -> Header:
+    """What the parent is told of a failure."""
+    first = str(error).strip().split("\n")[0]
+    if isinstance(error, Refusal):
+        return {"kind": error.kind, "message": first}
+    if isinstance(error, UnknownOperation):
+        return {"kind": "fault", "message": first}
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in first:
+        wanted = re.search(r"[Tt]ried to allocate ([\d.]+ ?\w+)", first)
+        amount = "" if wanted is None else f": {_gibibytes(wanted.group(1))} more were needed"
+        where = "the GPU's memory" if isinstance(error, torch.OutOfMemoryError) else "memory"
+        return {"kind": "memory", "message": f"out of {where}{amount}"}
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return {"kind": "compile", "message": f"a program could not be compiled ({first})"}
+    return {"kind": "fault", "message": f"{type(error).__name__}: {first}"}
+
+
+def _gibibytes(text: str) -> str:
+    """`123 bytes` as GiB; other units stay."""
+    number, unit = re.fullmatch(r"([\d.]+) ?(\w+)", text).groups()  # type: ignore[union-attr]
+    return f"{float(number) / 2**30:.1f} GiB" if unit == "bytes" else f"{number} {unit}"
+
+
+def _failed(sink: BinaryIO, error: Exception) -> None:
+    traceback.print_exception(error, file=sys.stderr)
+    write_frame(sink, {"type": "error", **_describe(error)})
+
+
+def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
+    """The handshake. Exits where it fails."""
+    header: Header | None = None
+    if world.rank == 0:
+        header, _ = read_frame(source)
+    hello, _ = world.share(header, bytearray())
+    try:
+        if hello.get("type") != "hello" or hello.get("protocol") != PROTOCOL:
+            spoken = hello.get("protocol", "unknown")
+            raise Refusal("protocol", f"protocol mismatch: this program speaks {spoken}, the worker {PROTOCOL}")
+        settings = open_settings(hello, world.local_rank, world.local_size)
+        world.use_device(settings.device)
+    except Exception as error:
+        if world.rank == 0:
+            _failed(sink, error)
+        sys.exit(1)
+    ready = {
+        "type": "ready",
+        "protocol": PROTOCOL,
+        "torch": torch.__version__,
+        "device": device_name(settings),
+        "world": world.size,
+        "compile": settings.compile_note,
+    }
+    if world.rank == 0:
+        write_frame(sink, ready)
+    return settings
+
+
+def _lead(source: BinaryIO, sink: BinaryIO, server: Server, world: World) -> None:
+    """Rank 0: answers requests until the input ends."""
     while True:
         try:
-            header, tensors = read_frame(requests)
+            header, payload = read_frame(source)
         except EOFError:
-            break
-        shared = ranks.world > 1 and header["type"] in SHARED
-        try:
-            if shared:
-                ranks.send(lambda rank, h=header, t=tensors: worker.part(h, t, rank))  # type: ignore[misc]
-            answer, results = worker.handle(header, tensors)
-            write_frame(answers, answer, results)
-        except BrokenPipeError:
-            break
-        except Exception as error:
-            traceback.print_exc()
-            told = describe(error)
-            cure = {} if told.cure is None else {"cure": told.cure}
-            write_frame(answers, {"type": "error", "kind": told.kind, "message": str(told), **cure})
-            if shared:  # the other ranks wait for a sum that will not come
-                sys.exit(1)
-    ranks.send(lambda _: ({"type": "exit"}, {}))
-
-
-def follow(worker: Worker, ranks: Ranks) -> None:
-    """Other ranks: do their part until rank 0 ends."""
-    while True:
-        header, tensors = ranks.receive()
-        if header["type"] == "exit":
+            world.share({"type": "end"}, bytearray())
             return
-        worker.handle(header, tensors)
+        if header["type"] not in _LOCAL:
+            world.share(header, payload)
+        try:
+            results = server.answer(header, payload)
+            write_frame(sink, {"type": "result"}, results)
+        except (BrokenPipeError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            _failed(sink, error)
+            if world.size > 1:  # the other ranks may wait for a sum that never comes
+                sys.exit(1)
+
+
+def _follow(server: Server, world: World) -> None:
+    """The other ranks: do as rank 0 does."""
+    while True:
+        header, payload = world.share(None, bytearray())
+        if header["type"] == "end":
+            return
+        server.answer(header, payload)
 
 
 def main() -> None:
-    # Whatever a library prints must not come between frames.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    try:
-        ranks = Ranks()
-        worker = Worker(ranks)
-        if ranks.rank == 0:
-            serve(worker, ranks, sys.stdin.buffer, answers)
-        else:
-            follow(worker, ranks)
-        ranks.close()
-    except FrameError as error:
-        print(f"the worker's input is not its protocol: {error}", file=sys.stderr)
-        sys.exit(2)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source, sink = _private_streams()
+    _end_with_parent()
+    world = World()
+    settings = _greet(source, sink, world)
+    server = Server(settings, world)
+    if world.rank == 0:
+        _lead(source, sink, server, world)
+    else:
+        _follow(server, world)
+    world.close()
