@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises"
 import { test } from "tap"
 import { EMBEDDED_TOKENIZER } from "../../src/data/assets.js"
 import { decodeTokens } from "../../src/data/decode.js"
@@ -68,6 +69,17 @@ void test("a toy stream: 30 bytes, target by target", (t) => {
     "a leading space after nothing is not counted",
   )
   t.end()
+})
+
+void test("every id of the embedded model as python3-sentencepiece answers it", async (t) => {
+  // Made by scripts/byte-table-golden.py with python3-sentencepiece 0.1.97.
+  const golden = (await readFile(new URL("sp1024.byte-table.golden", import.meta.url), "utf8")).trim().split("\n")
+  const table = buildByteTable((await readSentencePiece(EMBEDDED_TOKENIZER)).pieces)
+  t.equal(golden.length, 1024)
+  t.same(
+    golden.map((_, id) => `${table.base[id]} ${table.lead[id]} ${table.boundary[id]}`),
+    golden,
+  )
 })
 
 void test("an id outside the table is refused with its position", (t) => {
