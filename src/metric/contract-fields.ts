@@ -179,6 +179,9 @@ export const WindowPolicy = Schema.Struct({
     description:
       "Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.",
   }),
+}).annotate({
+  description:
+    "In what pieces the text is scored: length, stride, alignment and the rule for the last windows.",
 })
 export type WindowPolicy = typeof WindowPolicy.Type
 
@@ -221,13 +224,15 @@ export const DataPolicy = Schema.Struct({
   export: stated(Schema.String).annotate({
     description: "Version or digest of the data file, since an export can change under the same name.",
   }),
+}).annotate({
+  description: "Dataset, split, the scored part of it and its share, and the version of the file.",
 })
 export type DataPolicy = typeof DataPolicy.Type
 
 export const TokenizerPolicy = Schema.Struct({
   id: stated(Schema.String),
   digest: stated(Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/, { expected: "a SHA-256 digest" }))),
-})
+}).annotate({ description: "Name and digest of the tokenizer's model." })
 export type TokenizerPolicy = typeof TokenizerPolicy.Type
 
 export const Reduction = Schema.Literals([

@@ -10,6 +10,8 @@ import type { Mark, Place } from "./findings-facts.js"
 import { sourceLine, weakest, type AuditedClaim, type Finding, type SourcedFact } from "./findings-common.js"
 import { factFindings } from "./findings-from-facts.js"
 
+import { constantFactor } from "./rescore.js"
+
 export type { AuditedClaim, Finding, SourcedFact } from "./findings-common.js"
 
 const four = (x: number): string => x.toFixed(4)
@@ -82,7 +84,7 @@ const denominatorFindings = (claims: readonly AuditedClaim[]): readonly Finding[
   }).map((group) => {
     const exact = FINEWEB_SP1024.bytes / FINEWEB_SP1024.tokens
     const { constant, number: first } = group[0]!.found
-    const factor = constant / exact
+    const factor = constantFactor(constant, exact)
     const members = group.map(({ claim }) => claim)
     const list = group.map(
       ({ claim, found: { number } }) =>

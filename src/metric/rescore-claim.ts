@@ -11,6 +11,7 @@ import { NOT_STATED, type Contract } from "./contract.js"
 import { DEFINITIONS, definitionFor, type DefinitionId } from "./contract-registry.js"
 import type { Mark } from "./findings-facts.js"
 import { knownSlice } from "./known-slices.js"
+import { sampledRatio } from "./rescore.js"
 import { convertInterval, type Interval, type Unit } from "./units.js"
 
 /** Two-sided 95 % quantile of the standard normal distribution. */
@@ -114,10 +115,11 @@ const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | u
     return { point, interval: around(point, 0), formula, assumptions: [equal] }
   const length = window === NOT_STATED || window.length === NOT_STATED ? sample.windowTokens : window.length
   const windows = tokens / length
-  const half = (Z95 * sample.standardDeviation) / Math.sqrt(windows)
+  const interval = sampledRatio(point, sample.standardDeviation, windows)
+  const half = (interval.hi - interval.lo) / 2
   return {
     point,
-    interval: around(point, half),
+    interval,
     formula,
     assumptions: [
       {

@@ -45,15 +45,17 @@ export const showRescored = (rescored: Rescored): string => {
   return `${showPoint(rescored)}${interval === undefined ? "" : ` (${interval})`}`
 }
 
-const describe = (value: unknown): string => {
+const describe = (value: unknown, depth = 0): string => {
   if (value === NOT_STATED) return NOT_STATED
-  if (Array.isArray(value)) return value.length === 0 ? "nothing" : value.map(describe).join(", ")
+  if (Array.isArray(value))
+    return value.length === 0 ? "nothing" : value.map((each) => describe(each, depth + 1)).join(", ")
   if (typeof value === "object" && value !== null) {
     const { kind, ...rest } = value as Record<string, unknown>
-    const parts = Object.entries(rest).map(([key, inner]) => `${key}: ${describe(inner)}`)
-    const inner = parts.join("; ")
-    if (typeof kind !== "string") return parts.some((part) => part.includes(";")) ? `(${inner})` : inner
-    return parts.length === 0 ? kind : `${kind} (${inner})`
+    const inner = Object.entries(rest)
+      .map(([key, each]) => `${key}: ${describe(each, depth + 1)}`)
+      .join(depth === 0 ? "; " : ", ")
+    if (typeof kind === "string") return inner === "" ? kind : `${kind} (${inner})`
+    return depth === 0 ? inner : `(${inner})`
   }
   return String(value)
 }
