@@ -1,0 +1,65 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
+import { json } from "../flags.js"
+import { runHandler } from "../outcome.js"
+
+const path = Argument.String("path").pipe(
+  Argument.withDescription("A log, or a folder of logs"),
+  Argument.optional,
+)
+const loss = Flag.String("loss").pipe(Flag.withDescription("Loss as printed, all digits"), Flag.optional)
+const bpb = Flag.String("bpb").pipe(
+  Flag.withDescription("Bits per byte as printed, all digits"),
+  Flag.optional,
+)
+const tokens = Flag.Int("tokens").pipe(Flag.withDescription("Scored tokens, where known"), Flag.optional)
+const unit = Flag.Literals("unit", ["nats/token", "bits/token"]).pipe(
+  Flag.withDescription("Unit of the loss"),
+  Flag.optional,
+)
+const preset = Flag.Literals("preset", ["parameter-golf", "mdlm-variational"]).pipe(
+  Flag.withDescription("How the log prints its figures; every preset is tried when absent"),
+  Flag.optional,
+)
+const pattern = Flag.String("pattern").pipe(
+  Flag.withDescription("A regular expression with the named groups loss and bpb, instead of a preset"),
+  Flag.optional,
+)
+const all = Flag.Boolean("all").pipe(
+  Flag.withDescription("Every pair of a log instead of the most precise ones"),
+  Flag.withDefault(false),
+)
+
+export const inferCommand = Command.make(
+  "infer",
+  { path, loss, bpb, tokens, unit, preset, pattern, all, json },
+  (input) =>
+    runHandler(input, async () => {
+      const { infer } = await import("../handlers/infer.js")
+      return infer({
+        path: Option.getOrUndefined(input.path),
+        loss: Option.getOrUndefined(input.loss),
+        bpb: Option.getOrUndefined(input.bpb),
+        tokens: Option.getOrUndefined(input.tokens),
+        unit: Option.getOrUndefined(input.unit),
+        preset: Option.getOrUndefined(input.preset),
+        pattern: Option.getOrUndefined(input.pattern),
+        all: input.all,
+      })
+    }),
+).pipe(
+  Command.withDescription(
+    "Recover the bytes per token, and the byte total, behind a printed loss and BPB, or behind those of a log or a folder of logs, and say whether they are what the exact byte table gives. Exit code 3 when they are not.",
+  ),
+  Command.withShortDescription("Recover the denominator behind printed figures"),
+  Command.withExamples([
+    {
+      command: "repro infer --loss 2.03588345 --bpb 1.20576485 --tokens 62021632",
+      description: "Two printed figures",
+    },
+    { command: "repro infer train.log", description: "The sharpest pair of a log" },
+    { command: "repro infer logs/ --json", description: "One table for a folder" },
+  ]),
+)

@@ -1,0 +1,133 @@
+import { mkdtemp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import t from "tap"
+import { audit } from "../../src/cli/handlers/audit.js"
+import { compare } from "../../src/cli/handlers/compare.js"
+import { infer } from "../../src/cli/handlers/infer.js"
+import { rescore } from "../../src/cli/handlers/rescore.js"
+import { canonicalContract } from "../../src/metric/contract-builders.js"
+import type { Audit } from "../../src/report/packet/audit.js"
+
+const spec = fileURLToPath(new URL("../../specs/mdlm_eos.json", import.meta.url))
+
+const withFolder = async <A>(run: (folder: string) => Promise<A>): Promise<A> => {
+  const folder = await mkdtemp(join(tmpdir(), "repro-audit-"))
+  try {
+    return await run(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+t.test(
+  "audit: for every claim the printed value, contract, verdict, re-scored value and findings",
+  async (test) => {
+    const started = performance.now()
+    const { json, text, exitCode } = await audit({ spec })
+    const seconds = (performance.now() - started) / 1000
+    const result = json as Audit
+    test.equal(exitCode ?? 0, 0)
+    test.ok(seconds < 1, `${seconds.toFixed(3)} s, without a network`)
+    test.ok(result.claims.length >= 2)
+    for (const claim of result.claims) {
+      test.ok(claim.printed.length > 0 && claim.contractId.startsWith("c1:"))
+      test.ok(claim.comparison !== null && claim.comparison.axes.length === 17, claim.id)
+      test.ok(claim.rescored !== null, claim.id)
+    }
+    const headline = result.claims.find(({ id }) => id === "pr1241-headline")!
+    test.equal(headline.comparison?.verdict, "ordered-only")
+    // derived: 0.990101083045782 * 4.3 / 2.435930, and its interval over 500 windows
+    test.equal(headline.rescored?.number?.value.toFixed(4), "1.7478")
+    test.equal(headline.rescored?.number?.interval.lo.toFixed(3), "1.736")
+    test.equal(headline.rescored?.number?.interval.hi.toFixed(3), "1.759")
+    test.ok((headline.rescored?.assumptions.length ?? 0) > 0)
+    test.ok(result.findings.length >= 9)
+    test.match(text, /1\.7478 bits\/byte \(1\.7364 to 1\.7593\)/)
+    test.same(JSON.parse(JSON.stringify(json)), json, "the document is plain JSON")
+  },
+)
+
+t.test("audit --html writes the packet, whole, twice the same", async (test) => {
+  await withFolder(async (folder) => {
+    const one = join(folder, "one")
+    await audit({ spec, html: one })
+    await audit({ spec, html: join(folder, "two") })
+    test.same((await readdir(one)).sort(), ["audit.html", "audit.json", "audit.md"])
+    for (const name of await readdir(one))
+      test.equal(
+        await readFile(join(one, name), "utf8"),
+        await readFile(join(folder, "two", name), "utf8"),
+        name,
+      )
+    const { text } = await audit({ spec, md: true })
+    test.equal(`${text}\n`, await readFile(join(one, "audit.md"), "utf8"))
+  })
+})
+
+t.test("compare and rescore: exit code 3 where numbers may not stand side by side", async (test) => {
+  const together = await compare("pr1241-headline", "ar-baseline-2026-03-17")
+  test.equal(together.exitCode, 3)
+  test.match(together.json, { verdict: "ordered-only", order: { relation: "undetermined" } })
+  test.equal((await compare("ar-baseline-present-export", "bpb")).exitCode, 0)
+  test.equal((await rescore("pr1106-t512")).exitCode, 0)
+  test.match((await rescore("pr1106-t512")).text, /2\.0238 bits\/byte/)
+  test.equal((await rescore("pr1461-quoted")).exitCode, 3)
+  await test.rejects(rescore("pr1106-t51"), { name: "SpecError", message: /Did you mean "pr1106-t512"/ })
+  await withFolder(async (folder) => {
+    const file = join(folder, "contract.json")
+    await writeFile(file, JSON.stringify({ ...canonicalContract(), bound: "upper-bound" }))
+    test.match((await compare(file, "bpb")).json, { verdict: "ordered-only", first: { kind: "file" } })
+    await writeFile(file, JSON.stringify({ ...canonicalContract(), version: 99 }))
+    await test.rejects(compare(file, "bpb"), {
+      name: "SpecError",
+      message: /\/version: expected a contract version/,
+    })
+  })
+})
+
+t.test("claims may come from a file of another tool", async (test) => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "results_1.json")
+    await writeFile(
+      file,
+      JSON.stringify({
+        results: { gsm8k: { "exact_match,none": 0.5 } },
+        configs: { gsm8k: {} },
+        "n-samples": { gsm8k: { original: 1319, effective: 1319 } },
+      }),
+    )
+    const { json } = await rescore("gsm8k-exact_match", { claims: file })
+    // derived: Wilson 95 % at 660 of 1319
+    test.match(json, { rescored: { definition: "accuracy", number: { kind: "estimate", value: 0.5 } } })
+  })
+})
+
+t.test("infer: bytes per token behind printed figures", async (test) => {
+  // public log 2026-03-18_LongContextSeq2048/train.log
+  const agreed = await infer({ loss: "2.03588345", bpb: "1.20576485", tokens: 62021632 })
+  test.equal(agreed.exitCode, 0)
+  test.match(agreed.text, /2\.435930.*151080364.*agrees/s)
+  // derived: a BPB over a constant of 4.3 bytes per token
+  const constant = await infer({ loss: "2.95102879", bpb: "0.99010108" })
+  test.equal(constant.exitCode, 3)
+  test.match(constant.text, /4\.300000.*differs/s)
+  await test.rejects(infer({}), { name: "UsageError" })
+  await test.rejects(infer({ loss: "x", bpb: "1" }), { name: "UsageError", message: /positive number/ })
+  await withFolder(async (folder) => {
+    await mkdir(join(folder, "a"))
+    await writeFile(
+      join(folder, "a", "train.log"),
+      "val_loader:shards tokens:62021632\nstep:100/200 val_loss:2.1 val_bpb:1.2\nfinal_int8_zlib_roundtrip_exact val_loss:2.03588345 val_bpb:1.20576485\n",
+    )
+    await writeFile(join(folder, "other.txt"), "nothing here\n")
+    const table = await infer({ path: folder })
+    test.match(table.json, {
+      rows: [{ file: "a/train.log", line: 3, tokens: 62021632, verdict: { verdict: "agrees" } }],
+      withoutFigures: ["other.txt"],
+    })
+    await test.rejects(infer({ path: join(folder, "other.txt") }), { message: /--pattern/ })
+    await test.rejects(infer({ path: join(folder, "absent") }), { message: /no such file/ })
+  })
+})
