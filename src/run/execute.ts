@@ -136,7 +136,6 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
   const done = await run.evidence()
   for (const evaluation of experiment.evaluations) {
     if (done.includes(evaluation.id)) continue
-    display.phase(`evaluating ${evaluation.id}`, undefined, { unit: "sequence" })
     const { tensors, metadata } = await evaluate({
       evaluation,
       experiment,
