@@ -4,7 +4,10 @@
  */
 import type { StoredTensor } from "../data/safetensors.js"
 import type { Evaluation } from "../spec/evaluation.js"
+import type { BlockEvidence } from "./blocks.js"
 import type { DiscreteElboEvidence } from "./discrete-elbo.js"
+import type { OrderEvidence, PathEvidence } from "./orders.js"
+import type { StreamEvidence } from "./sliding.js"
 import type { ScoredWindows } from "./windows.js"
 
 export const EVIDENCE_FORMAT = "repro-evidence"
@@ -78,6 +81,47 @@ export const discreteElboTensors = (
     tokenNats: { dtype: "F64", shape: [windows.count, windows.length], data: evidence.tokenNats },
   }
 }
+
+/** The tensors of an any-order or block measurement; any-order has one block. */
+export const blockTensors = (evidence: BlockEvidence, previous: Int32Array): Record<string, StoredTensor> => {
+  const { windows, blocks, draws } = evidence
+  const shape = [windows.count, blocks, draws]
+  return {
+    ...windowTensors(windows, previous),
+    maskable: { dtype: "I32", shape: [windows.count, blocks], data: evidence.maskable },
+    masked: { dtype: "I32", shape, data: evidence.masked },
+    nats: { dtype: "F64", shape, data: evidence.nats },
+  }
+}
+
+/** The tensors of a chain-rule measurement. */
+export const orderTensors = (
+  { windows, rank, nats }: OrderEvidence,
+  previous: Int32Array,
+): Record<string, StoredTensor> => ({
+  ...windowTensors(windows, previous),
+  rank: { dtype: "I32", shape: [windows.count, windows.length], data: rank },
+  nats: { dtype: "F64", shape: [windows.count, windows.length], data: nats },
+})
+
+/** The tensors of an importance-weighted measurement. */
+export const pathTensors = (
+  { windows, paths, nats }: PathEvidence,
+  previous: Int32Array,
+): Record<string, StoredTensor> => ({
+  ...windowTensors(windows, previous),
+  nats: { dtype: "F64", shape: [windows.count, paths], data: nats },
+})
+
+/** The tensors of a sliding or autoregressive measurement: each scored target by its index in `tokens`. */
+export const streamTensors = (
+  { windows, scored, nats }: StreamEvidence,
+  previous: Int32Array,
+): Record<string, StoredTensor> => ({
+  ...windowTensors(windows, previous),
+  scored: { dtype: "I32", shape: [scored.length], data: scored },
+  nats: { dtype: "F64", shape: [nats.length], data: nats },
+})
 
 /** Metadata of the safetensors file. */
 export const evidenceMetadata = (header: EvidenceHeader): Record<string, string> => ({

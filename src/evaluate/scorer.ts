@@ -2,10 +2,10 @@
  * Scores masked sequences: cross-entropy in nats of chosen positions given the rest. Every evaluation of a
  * masked model goes through here; batches are packed so that head and cross-entropy run at scored positions only.
  */
-import { trace, type TraceInput } from "../engine/trace/trace.js"
-import type { Evaluator, Executor, HostTensors } from "../engine/executor.js"
+import type { Executor, HostTensors } from "../engine/executor.js"
 import { gatherFeeds } from "../diffusion/batch.js"
 import type { Network } from "../model/network.js"
+import { compileForward } from "./forward.js"
 import { packRows } from "./packing.js"
 
 /** One sequence with the positions to score. */
@@ -33,13 +33,18 @@ export interface ScorerOptions {
   readonly length: number
   /** Sequences in one forward pass; chosen from the length when absent. */
   readonly batch?: number | undefined
+  /** Columns scored per sequence; up to all of them, half on average, when absent. */
+  readonly columns?: { readonly most: number; readonly mean: number } | undefined
 }
 
 /** Positions in one pass when the batch is not stated: enough to fill the matrix kernels, little enough to stay in cache. */
 const POSITIONS_PER_PASS = 4096
 
-/** Share of a pass's positions that may be scored: rows with many and with few are packed together. */
-const ROOM = 0.53
+/** Room for scored columns above their mean: rows with many and with few are packed together. */
+const ROOM = 1.06
+
+/** Sequences of `length` in one pass when nothing is said. */
+export const defaultBatch = (length: number): number => Math.max(2, Math.floor(POSITIONS_PER_PASS / length))
 
 export const makeScorer = async (
   executor: Executor,
@@ -48,25 +53,14 @@ export const makeScorer = async (
   options: ScorerOptions,
 ): Promise<Scorer> => {
   const { length } = options
-  const batch = options.batch ?? Math.max(2, Math.floor(POSITIONS_PER_PASS / length))
-  const compile = async (
-    capacity: number,
-  ): Promise<{ readonly capacity: number; readonly evaluator: Evaluator }> => {
-    const specs = network.feeds("nats", { rows: batch, length, capacity })
-    const inputs: readonly TraceInput[] = [
-      ...network.parameters.map(({ name, shape }): TraceInput => ({
-        name,
-        kind: "parameter",
-        dtype: "f32",
-        shape,
-      })),
-      ...specs.map(({ name, dtype, shape }): TraceInput => ({ name, kind: "feed", dtype, shape })),
-    ]
-    const graph = trace("nats", inputs, (all) => ({ nats: network.nats(all, all) }))
-    return { capacity, evaluator: await executor.evaluator(graph, parameters) }
-  }
-  const capacity = Math.max(length, Math.ceil((batch * length * ROOM) / 64) * 64)
-  const { evaluator } = await compile(capacity)
+  const batch = options.batch ?? defaultBatch(length)
+  const { most, mean } = options.columns ?? { most: length, mean: length / 2 }
+  const capacity = Math.min(batch * most, Math.max(most, Math.ceil((batch * mean * ROOM) / 64) * 64))
+  const evaluator = await compileForward(executor, network, parameters, "nats", {
+    rows: batch,
+    length,
+    capacity,
+  })
   let forwards = 0
 
   const runPass = async (rows: readonly ScoreRow[]): Promise<Float32Array[]> => {

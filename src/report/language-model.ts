@@ -31,6 +31,9 @@ export interface EvaluationSummary {
   readonly boundaryBits: number | null
   /** Variance of `bits` over mask draws alone, in bits squared; absent with fewer than two draws. */
   readonly monteCarloVariance?: number
+  /** Sequences that went through the network, and the seconds it took. */
+  readonly forwards?: number
+  readonly seconds?: number
 }
 
 /** A sanity floor on the same tokens. */

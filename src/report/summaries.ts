@@ -2,8 +2,12 @@
 import type { SafetensorsFile } from "../data/safetensors.js"
 import { parseEvidenceHeader, type EvidenceHeader } from "../evaluate/evidence.js"
 import { enumerativeWindowBits } from "../metric/boundary.js"
-import { buildByteTable, countBytes, type ByteTable } from "../metric/byte-table.js"
+import { anyOrder } from "../metric/any-order.js"
+import { blockBound } from "../metric/block.js"
+import { buildByteTable, bytesOf, countBytes, type ByteTable } from "../metric/byte-table.js"
+import { chainRule } from "../metric/chain-rule.js"
 import { discreteElbo } from "../metric/elbo.js"
+import { importanceBound } from "../metric/importance.js"
 import type { EvaluationSummary, WindowSums } from "./language-model.js"
 
 interface Windows {
@@ -37,8 +41,15 @@ const openWindows = (file: SafetensorsFile, subject: string): Windows => {
   }
 }
 
+interface Counts {
+  /** Tokens scored, boundary tokens included; PAD never counts. */
+  readonly content: number
+  readonly boundaries: number
+  readonly bytes: number
+}
+
 /** Sums of one window that do not depend on the estimator. */
-const windowCounts = ({ header, length, tokens, previous, table }: Windows, w: number) => {
+const windowCounts = ({ header, length, tokens, previous, table }: Windows, w: number): Counts => {
   const { padId, boundaryId } = header.tokenizer
   const row = tokens.subarray(w * length, (w + 1) * length)
   const pads = row.reduce((n, token) => n + (token === padId ? 1 : 0), 0)
@@ -50,13 +61,34 @@ const windowCounts = ({ header, length, tokens, previous, table }: Windows, w: n
   }
 }
 
+/** The same where targets are listed: a target that was scored twice counts twice. */
+const targetCounts = (windows: Windows, scored: Int32Array): readonly Counts[] => {
+  const { header, count, length, tokens, previous, table } = windows
+  const [content, boundaries, bytes] = [new Int32Array(count), new Int32Array(count), new Float64Array(count)]
+  for (const target of scored) {
+    const w = Math.floor(target / length)
+    const before = target % length === 0 ? previous[w]! : tokens[target - 1]!
+    content[w]!++
+    if (tokens[target] === header.tokenizer.boundaryId) boundaries[w]!++
+    bytes[w]! += bytesOf(table, tokens[target]!, before)
+  }
+  return Array.from({ length: count }, (_, w) => ({
+    content: content[w]!,
+    boundaries: boundaries[w]!,
+    bytes: bytes[w]!,
+  }))
+}
+
 /** What one evaluation measured, summed from its evidence file. `dataset` names the data in contracts. */
 export const summarise = (file: SafetensorsFile, subject: string, dataset: string): EvaluationSummary => {
   const windows = openWindows(file, subject)
   const { header, count, length } = windows
-  const counts = Array.from({ length: count }, (_, w) => windowCounts(windows, w))
-  const total = (of: (c: (typeof counts)[number]) => number): number =>
-    counts.reduce((sum, c) => sum + of(c), 0)
+  const { kind } = header.evaluation
+  const counts =
+    kind === "sliding" || kind === "autoregressive"
+      ? targetCounts(windows, tensor<Int32Array>(file, "scored", subject))
+      : Array.from({ length: count }, (_, w) => windowCounts(windows, w))
+  const total = (of: (c: Counts) => number): number => counts.reduce((sum, c) => sum + of(c), 0)
   const tokens = total((c) => c.content)
   const boundaryTokens = total((c) => c.boundaries)
   const free = header.objective.boundary === "free"
@@ -87,7 +119,7 @@ export const summarise = (file: SafetensorsFile, subject: string, dataset: strin
       selection: "last-checkpoint",
     },
     bits: measured.bits,
-    terminalBits: measured.terminalBits,
+    terminalBits: measured.terminalBits ?? 0,
     tokens,
     maskableTokens: free ? tokens - boundaryTokens : tokens,
     bytes: total((c) => c.bytes),
@@ -97,23 +129,53 @@ export const summarise = (file: SafetensorsFile, subject: string, dataset: strin
       ? counts.reduce((sum, c) => sum + enumerativeWindowBits(c.content, c.boundaries), 0)
       : null,
     ...(measured.monteCarloVariance === undefined ? {} : { monteCarloVariance: measured.monteCarloVariance }),
+    forwards: header.forwards,
+    seconds: header.seconds,
   }
 }
 
 interface Bits {
   readonly bits: number
-  readonly terminalBits: number
+  readonly terminalBits?: number
   readonly perWindowBits: ArrayLike<number>
-  readonly monteCarloVariance: number | undefined
+  readonly monteCarloVariance?: number | undefined
+}
+
+/** Nats of the revealed tokens of every window in the order of revelation, for the chain rule. */
+const revealedNats = (
+  rank: Int32Array,
+  nats: Float64Array,
+  count: number,
+  length: number,
+): { readonly offsets: Int32Array; readonly nats: Float64Array } => {
+  const offsets = new Int32Array(count + 1)
+  for (let w = 0; w < count; w++) {
+    const revealed = rank.subarray(w * length, (w + 1) * length).filter((r) => r >= 0).length
+    offsets[w + 1] = offsets[w]! + revealed
+  }
+  const ordered = new Float64Array(offsets[count]!)
+  rank.forEach((r, i) => {
+    if (r >= 0) ordered[offsets[Math.floor(i / length)]! + r] = nats[i]!
+  })
+  return { offsets, nats: ordered }
+}
+
+/** Bits of listed targets, window by window. */
+const targetBits = (scored: Int32Array, nats: Float64Array, count: number, length: number): Bits => {
+  const perWindowBits = new Float64Array(count)
+  scored.forEach((target, i) => (perWindowBits[Math.floor(target / length)]! += nats[i]! / Math.LN2))
+  return { bits: perWindowBits.reduce((sum, bits) => sum + bits, 0), perWindowBits }
 }
 
 const bitsOf = (
   file: SafetensorsFile,
-  { header, count }: Windows,
+  { header, count, length }: Windows,
   content: readonly number[],
   subject: string,
 ): Bits => {
   const { evaluation } = header
+  const nats = tensor<Float64Array>(file, "nats", subject)
+  const ints = (name: string): Int32Array => tensor<Int32Array>(file, name, subject)
   switch (evaluation.kind) {
     case "discrete-elbo":
       return discreteElbo({
@@ -121,12 +183,34 @@ const bitsOf = (
         steps: evaluation.steps,
         draws: evaluation.draws,
         alphas: tensor<Float64Array>(file, "alphas", subject),
-        nats: tensor<Float64Array>(file, "nats", subject),
-        masked: tensor<Int32Array>(file, "masked", subject),
+        nats,
+        masked: ints("masked"),
         content: Int32Array.from(content),
         vocabSize: header.tokenizer.vocabSize,
       })
-    default:
-      throw new Error(`${subject}: evidence of kind ${evaluation.kind} is not read by this version`)
+    case "any-order":
+      return anyOrder({
+        windows: count,
+        draws: evaluation.draws,
+        maskable: ints("maskable"),
+        masked: ints("masked"),
+        nats,
+      })
+    case "block-nelbo":
+      return blockBound({
+        windows: count,
+        blocks: Math.ceil(length / evaluation.block),
+        draws: evaluation.draws,
+        maskable: ints("maskable"),
+        masked: ints("masked"),
+        nats,
+      })
+    case "chain-rule":
+      return chainRule(revealedNats(ints("rank"), nats, count, length))
+    case "importance-weighted":
+      return importanceBound({ windows: count, paths: evaluation.samples, nats })
+    case "sliding":
+    case "autoregressive":
+      return targetBits(ints("scored"), nats, count, length)
   }
 }

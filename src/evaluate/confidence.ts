@@ -1,0 +1,131 @@
+/**
+ * Evidence of the confidence order: at each step the masked position whose most probable token has the highest
+ * probability is revealed; ties go to the leftmost.
+ *
+ * The order depends on predictions alone, never on the true token at a masked position, so a receiver with the same
+ * network repeats it. Steps of one window follow each other; windows run side by side.
+ */
+import type { Executor, HostTensors } from "../engine/executor.js"
+import { gatherFeeds } from "../diffusion/batch.js"
+import type { Network } from "../model/network.js"
+import { compileForward } from "./forward.js"
+import { maskableOf, sigmaOfMasked, windowRow, type MaskedOptions } from "./masking.js"
+import type { OrderEvidence } from "./orders.js"
+import { defaultBatch } from "./scorer.js"
+import type { ScoredWindows } from "./windows.js"
+
+/** One sequence and the positions to predict. */
+export interface PredictRow {
+  readonly inputIds: Int32Array
+  readonly sigma: number
+  readonly columns: readonly number[]
+}
+
+export interface Predictor {
+  /** Sequences in one pass. */
+  readonly batch: number
+  readonly vocabSize: number
+  /** For at most `batch` rows: natural log-probabilities [columns, vocabSize] of each. */
+  readonly predict: (rows: readonly PredictRow[]) => Promise<readonly Float32Array[]>
+  readonly forwards: () => number
+  readonly dispose: () => Promise<void>
+}
+
+export const makePredictor = async (
+  executor: Executor,
+  network: Network,
+  parameters: HostTensors,
+  options: { readonly length: number; readonly batch?: number | undefined },
+): Promise<Predictor> => {
+  const { length } = options
+  const { vocabSize } = network
+  const batch = options.batch ?? defaultBatch(length)
+  const capacity = batch * length
+  const evaluator = await compileForward(executor, network, parameters, "logProbs", {
+    rows: batch,
+    length,
+    capacity,
+  })
+  let forwards = 0
+  return {
+    batch,
+    vocabSize,
+    predict: async (rows) => {
+      const inputIds = new Int32Array(batch * length)
+      const sigma = new Float32Array(batch)
+      rows.forEach((row, r) => {
+        inputIds.set(row.inputIds, r * length)
+        sigma[r] = row.sigma
+      })
+      const positions = Int32Array.from(rows.flatMap(({ columns }, r) => columns.map((c) => r * length + c)))
+      const { logProbs } = await evaluator.run({
+        inputIds: { shape: [batch, length], data: inputIds },
+        sigma: { shape: [batch], data: sigma },
+        ...gatherFeeds(positions, capacity, batch * length),
+      })
+      forwards += rows.length
+      let from = 0
+      return rows.map(({ columns }) => {
+        const start = from
+        from += columns.length * vocabSize
+        return (logProbs!.data as Float32Array).subarray(start, from)
+      })
+    },
+    forwards: () => forwards,
+    dispose: () => evaluator.dispose(),
+  }
+}
+
+/** Index of the row whose largest entry is largest; the first of equals. */
+const mostConfident = (logProbs: Float32Array, rows: number, vocabSize: number): number => {
+  let [best, at] = [Number.NEGATIVE_INFINITY, 0]
+  for (let r = 0; r < rows; r++) {
+    for (let v = r * vocabSize; v < (r + 1) * vocabSize; v++) {
+      if (logProbs[v]! > best) [best, at] = [logProbs[v]!, r]
+    }
+  }
+  return at
+}
+
+export const measureConfidence = async (
+  predictor: Predictor,
+  windows: ScoredWindows,
+  { schedule, rule, onProgress }: MaskedOptions,
+): Promise<OrderEvidence> => {
+  const { count, length } = windows
+  const { batch, vocabSize } = predictor
+  const positions = maskableOf(windows, rule)
+  const rank = new Int32Array(count * length).fill(-1)
+  const nats = new Float64Array(count * length)
+  const before = predictor.forwards()
+  for (let first = 0; first < count; first += batch) {
+    const group = positions.slice(first, first + batch).map((columns, i) => {
+      const tokens = windowRow(windows, first + i)
+      const inputIds = tokens.slice()
+      for (const column of columns) inputIds[column] = rule.maskId
+      return { w: first + i, tokens, inputIds, masked: [...columns], maskable: columns.length }
+    })
+    for (let step = 0; ; step++) {
+      const open = group.filter(({ masked }) => masked.length > 0)
+      if (open.length === 0) break
+      const predicted = await predictor.predict(
+        open.map(({ inputIds, masked, maskable }) => ({
+          inputIds,
+          sigma: sigmaOfMasked(schedule, masked.length, maskable),
+          columns: masked,
+        })),
+      )
+      open.forEach(({ w, tokens, inputIds, masked }, i) => {
+        const chosen = mostConfident(predicted[i]!, masked.length, vocabSize)
+        const column = masked[chosen]!
+        const token = tokens[column]!
+        rank[w * length + column] = step
+        nats[w * length + column] = -predicted[i]![chosen * vocabSize + token]!
+        inputIds[column] = token
+        masked.splice(chosen, 1)
+      })
+      onProgress?.(predictor.forwards() - before)
+    }
+  }
+  return { windows, rank, nats, forwards: predictor.forwards() - before }
+}
