@@ -52,6 +52,10 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
     version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
     if version < (2, 6):
         raise Refusal("version", f"PyTorch {torch.__version__} is older than 2.6")
+    # The same state gives the same bits again: sums of gradients in a fixed order. Without it Inductor adds
+    # atomically, on a CPU too.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     threads = int(hello["threads"])
     if hello["device"] == "gpu":
         if not torch.cuda.is_available():
@@ -61,9 +65,6 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
             raise Refusal("gpu", f"{local_world} processes were asked for, but this machine has {count} GPUs")
         torch.cuda.set_device(local_rank)
         device = torch.device("cuda", local_rank)
-        # The same state gives the same bits again: sums of gradients in a fixed order.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
     else:
         device = torch.device("cpu")
         if threads == 0 and local_world > 1:
