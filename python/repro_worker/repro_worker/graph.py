@@ -37,8 +37,10 @@ def _splat(value: float, dtype: torch.dtype, shape: list[int], device: str) -> T
     return torch.full([], value, dtype=dtype, device=device).expand(shape)
 
 
-def _attribute(value: Any) -> Any:
-    return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
+def _attributes(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments; JSON has no infinities, so they come as words."""
+    words = ("Infinity", "-Infinity", "NaN")
+    return {_snake(key): float(value) if value in words else value for key, value in attrs.items()}
 
 
 def build(wire: dict[str, Any], tensors: Tensors, device: torch.device, constants: torch.dtype) -> Program:
@@ -84,8 +86,7 @@ def build(wire: dict[str, Any], tensors: Tensors, device: torch.device, constant
             args: tuple[Any, ...] = tuple(value(n, o) for n, o in sources)
             if op in TAKE_NUMBERS and sources[1][0] in numbers and shape_of(*sources[0]) == types[0][1]:
                 args = (args[0], numbers[sources[1][0]])
-            named = {_snake(key): _attribute(item) for key, item in attrs.items()}
-            built[index] = graph.call_function(OPS[op], args, named)
+            built[index] = graph.call_function(OPS[op], args, _attributes(attrs))
     graph.output(tuple(value(node, output) for _, node, output in wire["outputs"]))
     graph.eliminate_dead_code()
     return Program(

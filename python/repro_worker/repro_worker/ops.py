@@ -1,7 +1,7 @@
 """Every operation of the graph IR as a PyTorch function: tensors by position, attributes by name.
 
-Reductions, softmax and the like compute in fp32 whatever the precision; matrix products and attention are left to
-autocast. A graph that uses an operation which is not in `OPS` is refused by name.
+Reductions, softmax and the like compute in fp32 whatever the precision; matrix products and attention are
+left to autocast. A graph that uses an operation which is not in `OPS` is refused by name.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def _top_k(x: Tensor, *, k: int) -> tuple[Tensor, Tensor]:
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, *, scale: float, causal: bool) -> Tensor:
     """[B, T, H, D] throughout."""
-    heads = [x.transpose(1, 2) for x in (q, k, v)]
-    return F.scaled_dot_product_attention(*heads, is_causal=causal, scale=scale).transpose(1, 2)
+    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale).transpose(1, 2)
 
 
 def _attention_grad(

@@ -115,7 +115,9 @@ def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
     try:
         if hello.get("type") != "hello" or hello.get("protocol") != PROTOCOL:
             spoken = hello.get("protocol", "unknown")
-            raise Refusal("protocol", f"protocol mismatch: this program speaks {spoken}, the worker {PROTOCOL}")
+            raise Refusal(
+                "protocol", f"protocol mismatch: this program speaks {spoken}, the worker {PROTOCOL}"
+            )
         settings = open_settings(hello, world.local_rank, world.local_size)
         world.use_device(settings.device)
     except Exception as error:

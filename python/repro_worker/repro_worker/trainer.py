@@ -13,8 +13,6 @@ from repro_worker.graph import Program, build
 from repro_worker.settings import Settings
 from repro_worker.world import World
 
-_LossFunction = Callable[[list[Tensor]], tuple[Tensor, ...]]
-
 
 def _under(prefix: str, tensors: Tensors) -> Tensors:
     return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
@@ -80,7 +78,8 @@ class Trainer:
         for name, t in held.items():
             if name in named:
                 t.copy_(named[name])
-        return named["gradNorm"]
+        norm: Tensor = named["gradNorm"]
+        return norm
 
     def read(self) -> Tensors:
         return self._state

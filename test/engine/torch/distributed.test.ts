@@ -4,6 +4,9 @@ import type { HostTensors, TrainPrograms } from "../../../src/engine/executor.js
 import { numbers } from "../op-cases.js"
 import { openTorch, testWithTorch } from "./available.js"
 
+// Each worker loads PyTorch, which takes seconds on a busy machine.
+t.setTimeout(170_000)
+
 const SIZE = 6
 
 /** Least squares by gradient descent: loss = mean((x w)^2) over `rows` rows, w <- w - rate * gradient. */
@@ -90,4 +93,3 @@ testWithTorch("the loss curve does not depend on the number of processes", async
     await executor.dispose()
   }
 })
-void t

@@ -1,47 +1,20 @@
 import t from "tap"
-import type { Executor, HostTensors } from "../../../src/engine/executor.js"
 import { makeTfjsExecutor } from "../../../src/engine/tfjs/index.js"
-import { train, type StepReport } from "../../../src/train/loop.js"
 import { relativeDifference } from "../parity.js"
-import { tinyData, tinyExperiment } from "../../train/tiny.js"
+import { tinyExperiment } from "../../train/tiny.js"
 import { openTorch, testWithTorch } from "./available.js"
+import { adamw, relative, run } from "./run-tiny.js"
 
-const run = async (
-  executor: Executor,
-  experiment: ReturnType<typeof tinyExperiment>,
-  options: { readonly stopAfter?: number; readonly resume?: { step: number; state: HostTensors } } = {},
-) => {
-  const data = await tinyData()
-  const rotation = await data.rotation()
-  const reports: StepReport[] = []
-  try {
-    const outcome = await train({
-      experiment,
-      executor,
-      rotation,
-      resume: options.resume,
-      onStep: (report) => void reports.push(report),
-      onCheckpoint: () => Promise.resolve(),
-      shouldStop: () => reports.at(-1)!.step === options.stopAfter,
-    })
-    return { state: outcome.state, losses: reports.map((r) => r.loss), norms: reports.map((r) => r.gradNorm) }
-  } finally {
-    await rotation.close()
-    await data.remove()
-  }
-}
+// Each worker loads PyTorch, which takes seconds on a busy machine.
+t.setTimeout(170_000)
 
 const oracle = () => makeTfjsExecutor({ precision: "fp32", device: "cpu", threads: 1 })
-const relative = (a: number, b: number): number => Math.abs(a / b - 1)
-const adamw = {
-  kind: "adamw",
-  learningRate: 3e-3,
-  betas: [0.9, 0.95],
-  eps: 1e-8,
-  weightDecay: 0.1,
-} as const
 const threeSteps = (over: Parameters<typeof tinyExperiment>[0] = {}) =>
   tinyExperiment({ ...over, training: { stepsPerGroup: 1, emaDecay: 0.9, ...over.training } })
+
+/** Whether every value is one that bf16 has: the last sixteen bits are zero. */
+const rounded = (data: ArrayLike<number>): boolean =>
+  Array.from(new Uint32Array(Float32Array.from(data).buffer)).every((bits) => (bits & 0xffff) === 0)
 
 testWithTorch("three steps equal the eager oracle: losses, norms and every tensor", async (t) => {
   for (const [name, experiment] of [
@@ -85,11 +58,8 @@ testWithTorch("bf16 stays within its rounding of fp32, with parameters in fp32 o
       t.ok(relative(loss, full.losses[i]!) < 1e-2, `${precision}: loss of step ${i + 1} is ${loss}`)
       t.not(loss, full.losses[i]!, `${precision}: computes in bf16`)
     })
-    const rounded = (data: ArrayLike<number>): boolean =>
-      Array.from(new Uint32Array(Float32Array.from(data).buffer)).every((bits) => (bits & 0xffff) === 0)
     const parameter = Object.keys(half.state).find((name) => !/^(adam|muon|ema)/.test(name))!
     t.equal(rounded(half.state[parameter]!.data), precision === "bf16-params", `${precision}: ${parameter}`)
     t.notOk(rounded(half.state[`ema/${parameter}`]!.data), `${precision}: averages stay fp32`)
   }
 })
-void t

@@ -1,0 +1,32 @@
+import { execa } from "execa"
+import t from "tap"
+import { findPython } from "../../../src/engine/torch/find-torch.js"
+import { tinyExperiment } from "../../train/tiny.js"
+import { openTorch, testWithTorch } from "./available.js"
+import { adamw, relative, run } from "./run-tiny.js"
+
+// Inductor calls a C++ compiler for every program.
+t.setTimeout(170_000)
+
+testWithTorch("compiled by Inductor, a step equals the eager one", async (t) => {
+  const experiment = tinyExperiment({
+    training: {
+      stepsPerGroup: 1,
+      optimizer: adamw,
+      accumulation: 1,
+    },
+  })
+  const compiled = await openTorch(t, { compile: true })
+  t.match(compiled.version, /compiled/)
+  const [expected, ours] = [await run(await openTorch(t), experiment), await run(compiled, experiment)]
+  // Inductor fuses and reorders fp32 sums: 1e-5 of the loss.
+  expected.losses.forEach((loss, i) => t.ok(relative(ours.losses[i]!, loss) < 1e-5, `loss of step ${i + 1}`))
+})
+
+testWithTorch("without a C++ compiler programs run uncompiled, and the version says so", async (t) => {
+  const python = (await findPython())!
+  const { stdout } = await execa(python, ["-c", "import sys; print(sys.executable)"])
+  const env = { HOME: process.env["HOME"], PATH: "/nowhere", REPRO_PYTHON: stdout.trim() }
+  const { version } = await openTorch(t, { compile: true, env })
+  t.match(version, /not compiled: no C\+\+ compiler was found/)
+})

@@ -1,0 +1,75 @@
+/** The death of a worker, of one of several, and of the program that owns it. */
+import { once } from "node:events"
+import { setTimeout as sleep } from "node:timers/promises"
+import { execa } from "execa"
+import t from "tap"
+import { workerCommand } from "../../../src/engine/torch/index.js"
+import { TorchWorker } from "../../../src/engine/torch/worker.js"
+import { testWithTorch } from "./available.js"
+
+// Each worker loads PyTorch, which takes seconds on a busy machine.
+t.setTimeout(170_000)
+
+const hello = { precision: "fp32", device: "cpu", threads: 1, compile: false } as const
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+testWithTorch("a killed worker is reported, and nothing of it stays", async (t) => {
+  const worker = await TorchWorker.start(await workerCommand({}, process.env), hello)
+  const open = worker.request({ type: "read", id: 99 })
+  await t.rejects(open, { message: /KeyError: 99/ }, "an error leaves the worker alive")
+  process.kill(worker.pid!, "SIGKILL")
+  await t.rejects(worker.request({ type: "read", id: 0 }), {
+    name: "ExecutorError",
+    message:
+      /the worker was ended by SIGKILL, which is also what the system does when memory runs out; its last lines:\n(.*\n)*KeyError: 99\n; the run goes on from its last checkpoint with `repro run SPEC --resume latest`/,
+  })
+  await worker.close()
+})
+
+testWithTorch("one of several processes that dies ends them all", async (t) => {
+  const worker = await TorchWorker.start(await workerCommand({ processes: 2 }, process.env), hello)
+  t.equal(worker.ready.world, 2)
+  const { stdout } = await execa("ps", ["-o", "pid=", "--ppid", String(worker.pid)])
+  const ranks = stdout.split("\n").map(Number)
+  t.equal(ranks.length, 2)
+  process.kill(ranks[1]!, "SIGKILL")
+  const step = { type: "read", id: 0 }
+  await t.rejects(
+    (async () => {
+      for (;;)
+        await worker
+          .request(step)
+          .catch((e: Error) => (e.message.includes("KeyError") ? sleep(100) : Promise.reject(e)))
+    })(),
+    { message: /the worker ended with code 1; its last lines:\n/ },
+  )
+  for (const rank of ranks) t.notOk(isAlive(rank))
+})
+
+testWithTorch("the worker ends when its parent is killed", async (t) => {
+  const code = `
+    import { TorchWorker } from "./src/engine/torch/worker.ts"
+    import { workerCommand } from "./src/engine/torch/index.ts"
+    const worker = await TorchWorker.start(await workerCommand({}, process.env), ${JSON.stringify(hello)})
+    console.log(worker.pid)
+    await new Promise(() => setInterval(() => {}, 1000))
+  `
+  const parent = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
+    reject: false,
+    buffer: false,
+  })
+  const [line] = (await once(parent.stdout, "data")) as [Buffer]
+  const pid = Number(line.toString())
+  t.ok(pid > 0 && isAlive(pid))
+  parent.kill("SIGKILL")
+  for (let i = 0; i < 50 && isAlive(pid); i++) await sleep(100)
+  t.notOk(isAlive(pid), "within five seconds")
+})
