@@ -71,6 +71,10 @@ export const roundingHalfWidth = (printed: string): number => {
   return 0.5 * 10 ** (Number(match[1] ?? 0) - decimals)
 }
 
+/** What rounding or reading leaves open on either side of the printed number. */
+const halfWidth = (claim: ClaimNumber): number =>
+  Math.max(claim.halfWidth ?? 0, roundingHalfWidth(claim.printed))
+
 const around = (value: number, half: number): Interval => ({ lo: value - half, hi: value + half })
 
 interface Ratio {
@@ -116,6 +120,8 @@ const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | u
   const length = window === NOT_STATED || window.length === NOT_STATED ? sample.windowTokens : window.length
   const windows = tokens / length
   const interval = sampledRatio(point, sample.standardDeviation, windows)
+  // Too few windows to say anything of their ratio.
+  if (!(interval.lo > 0)) return { point, interval: around(point, 0), formula, assumptions: [equal] }
   const half = (interval.hi - interval.lo) / 2
   return {
     point,
@@ -144,7 +150,7 @@ const nothing = (definition: DefinitionId, reason: string): Rescored => ({
 
 const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescored => {
   const { contract, value } = claim
-  const half = Math.max(claim.halfWidth ?? 0, roundingHalfWidth(claim.printed))
+  const half = halfWidth(claim)
   const bound = contract.bound === NOT_STATED ? "unknown" : contract.bound
   const { unit, denominator } = contract
   if (unit === NOT_STATED) return nothing("bpb", "The source does not state the unit.")
@@ -241,6 +247,7 @@ const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored =>
   if (unit !== "percent" && unit !== "proportion")
     return nothing(definition, "The unit is neither a proportion nor a percentage.")
   const share = unit === "percent" ? claim.value / 100 : claim.value
+  if (!(share >= 0 && share <= 1)) return nothing(definition, `${claim.printed} is no share of a whole.`)
   if (denominator === NOT_STATED || denominator.kind !== "items" || denominator.items === NOT_STATED)
     return {
       ...nothing(definition, "The number of items is not stated, so there is no interval."),
@@ -274,13 +281,15 @@ const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored =>
 export const rescoreClaim = (claim: ClaimNumber, sample?: RatioSample): Rescored | undefined => {
   const definition = definitionFor(claim.contract)
   if (definition === undefined) return undefined
+  if (claim.contract.unit === "ppl" && !(claim.value - halfWidth(claim) > 0))
+    return nothing(definition, "A perplexity is positive, and by more than its rounding.")
   if (definition === "bpb") return rescoreBpb(claim, sample)
   if (definition === "accuracy" || definition === "pass-rate") return rescoreShare(claim, definition)
   if (definition === "training-loss")
     return nothing(definition, "A training loss is no code length; nothing converts it to one.")
   const { unit, bound, reduction } = claim.contract
   if (unit === NOT_STATED) return nothing(definition, "The source does not state the unit.")
-  const half = Math.max(claim.halfWidth ?? 0, roundingHalfWidth(claim.printed))
+  const half = halfWidth(claim)
   const printed = measured(
     bound === NOT_STATED ? "unknown" : bound,
     unit,

@@ -6,7 +6,7 @@ import { ContractVersionError, migrateContract } from "../../src/metric/contract
 import { compareContracts } from "../../src/metric/compare.js"
 import { Contract } from "../../src/metric/contract.js"
 import { rescoreClaim } from "../../src/metric/rescore-claim.js"
-import { audit } from "../../src/report/packet/audit.js"
+import { audit, ratioSampleFor } from "../../src/report/packet/audit.js"
 import { packetHtml } from "../../src/report/packet/html.js"
 import { decodeClaims, ledgerOf } from "../../src/spec/claim-ledger.js"
 import { resolveClaims } from "../../src/spec/claim.js"
@@ -15,17 +15,25 @@ import { SpecError } from "../../src/spec/spec-error.js"
 import { decodeSpec } from "../../src/spec/spec-file.js"
 
 const load = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
+interface Part {
+  readonly id: string
+  readonly kind?: string
+}
+
 /** One claim and one fact of a real file: the same grammar, read ten times as fast. */
-const short = (text: string): string => {
-  const { claims, facts, ...rest } = JSON.parse(text) as {
-    readonly claims: unknown[]
-    readonly facts: unknown[]
-  }
-  return JSON.stringify({ ...rest, claims: claims.slice(0, 1), facts: facts.slice(0, 1) })
+const short = (text: string, claim: string, fact: string): string => {
+  const { claims, facts, ...rest } = JSON.parse(text) as { readonly claims: Part[]; readonly facts: Part[] }
+  return JSON.stringify({
+    ...rest,
+    claims: claims.filter(({ id }) => id === claim),
+    facts: facts.filter(({ kind }) => kind === fact).map((each) => ({ ...each, claims: [claim] })),
+  })
 }
 const SEEDS = {
   spec: load("specs/mdlm_eos.json"),
-  claims: short(load("specs/claims/pr-1106.json")),
+  claims: short(load("specs/claims/pr-1106.json"), "pr1106-t64", "ratio-sample"),
+  paper: short(load("specs/claims/mdlm-paper.json"), "mdlm-owt", "none"),
+  grades: short(load("specs/claims/flexmdm-paper.json"), "flexmdm-gsm8k-128", "none"),
   contract: JSON.stringify(canonicalContract()),
 }
 
@@ -123,9 +131,9 @@ const outcome = (run: () => unknown): boolean => {
 
 const judgeClaims = (text: string) => {
   const content = decodeClaims(text, "claims.json")
-  const ledger = ledgerOf([{ name: "claims.json", content: { ...content, facts: [] } }])
+  const ledger = ledgerOf([{ name: "claims.json", content }])
   const claims = resolveClaims(content, "claims.json")
-  for (const claim of claims) rescoreClaim(claim)
+  for (const claim of claims) rescoreClaim(claim, ratioSampleFor(ledger, claim.id))
   packetHtml(audit({ id: "x", title: "x", file: "x" }, claims, ledger))
 }
 const judgeContract = (text: string) => {
@@ -136,6 +144,8 @@ const judgeContract = (text: string) => {
 const JUDGES = {
   spec: (text: string) => decodeSpec(text, "spec.json", "paper"),
   claims: judgeClaims,
+  paper: judgeClaims,
+  grades: judgeClaims,
   contract: judgeContract,
 } as const
 
