@@ -83,6 +83,12 @@ export const evaluationRows = (
   const free =
     summary.context.boundary === "free" && summary.boundaryTokens > 0 && evaluation.kind !== "autoregressive"
   const slice = `${perWindow.length} windows of ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
+  const cost =
+    summary.forwards === undefined
+      ? []
+      : [
+          `Cost: ${summary.forwards} sequences through the network, ${(summary.forwards / perWindow.length).toFixed(1)} a window.`,
+        ]
   const freeNote = `${summary.boundaryTokens} of ${tokens} tokens are boundary tokens whose positions the model is given free.`
   const shared = {
     group: "result" as const,
@@ -103,7 +109,7 @@ export const evaluationRows = (
       value: bits / bytes,
       interval: byteInterval,
       denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
-      notes: [slice, ...(free ? [freeNote] : [])],
+      notes: [slice, ...cost, ...(free ? [freeNote] : [])],
     },
     {
       ...shared,
