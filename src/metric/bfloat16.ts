@@ -1,4 +1,5 @@
 /** Rounding to bfloat16 (8 bits of significand), and which parameters an update of a given size can still move. */
+import { normalCdf } from "./statistics/distributions.js"
 
 const bits = new DataView(new ArrayBuffer(4))
 
@@ -21,20 +22,5 @@ export const updatedBfloat16 = (stored: number, update: number): number =>
  */
 export const frozenFrom = (update: number): number => 2 ** (Math.floor(Math.log2(update)) + 1 + 8)
 
-/** erfc by its continued fraction and series; relative error below 1e-13 for 0 <= x <= 5. */
-const erfc = (x: number): number => {
-  if (x < 2) {
-    let [term, sum] = [x, x]
-    for (let n = 1; n < 60; n++) {
-      term *= (-x * x) / n
-      sum += term / (2 * n + 1)
-    }
-    return 1 - (2 / Math.sqrt(Math.PI)) * sum
-  }
-  let fraction = 0
-  for (let n = 60; n >= 1; n--) fraction = n / 2 / (x + fraction)
-  return Math.exp(-x * x) / Math.sqrt(Math.PI) / (x + fraction)
-}
-
 /** Share of standard normal values of at least this magnitude. */
-export const normalShareAbove = (magnitude: number): number => erfc(magnitude / Math.SQRT2)
+export const normalShareAbove = (magnitude: number): number => 2 * normalCdf(-Math.abs(magnitude))
