@@ -1,12 +1,17 @@
 /** Every command of the program, in the order of the help text. Handlers load when they run. */
+import { auditCommand } from "./audit.js"
 import { checkCommand } from "./check.js"
+import { compareCommand } from "./compare.js"
 import { diffCommand } from "./diff.js"
 import { doctorCommand } from "./doctor.js"
+import { inferCommand } from "./infer.js"
 import { listCommand } from "./list.js"
 import { planCommand } from "./plan.js"
 import { prepareCommand } from "./prepare.js"
 import { reportCommand } from "./report.js"
+import { rescoreCommand } from "./rescore.js"
 import { runCommand } from "./run.js"
+import { submitCommand } from "./submit.js"
 import { tableCommand } from "./table.js"
 import { validateCommand } from "./validate.js"
 
@@ -16,6 +21,10 @@ export const commands = [
   validateCommand,
   checkCommand,
   prepareCommand,
+  auditCommand,
+  compareCommand,
+  rescoreCommand,
+  inferCommand,
   tableCommand,
   diffCommand,
   reportCommand,
