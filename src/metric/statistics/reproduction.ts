@@ -1,0 +1,130 @@
+/**
+ * Whether runs reproduce a published value. Separate from comparability: this says nothing unless both numbers are of
+ * the same definition on the same tokens.
+ */
+import { studentQuantile } from "./distributions.js"
+import { minimumDetectable } from "./paired.js"
+import { summarise } from "./intervals.js"
+
+export const REPRODUCTION_VERDICTS = [
+  "within-noise",
+  "better",
+  "worse",
+  "underpowered",
+  "not-attempted",
+] as const
+
+export type ReproductionVerdict = (typeof REPRODUCTION_VERDICTS)[number]
+
+export interface ReproductionInput {
+  readonly published: {
+    readonly value: number
+    /** What rounding may have hidden, either way; 0 when absent. */
+    readonly halfWidth?: number
+    /** Sample standard deviation across the source's own seeds, and their number, where stated. */
+    readonly standardDeviation?: number
+    readonly seeds?: number
+  }
+  /** One value per seed, of the published value's definition. */
+  readonly runs: readonly number[]
+  /** Difference that would matter: within it two values count as the same. */
+  readonly margin: number
+  readonly lowerIsBetter?: boolean
+  readonly level?: number
+}
+
+export interface Reproduction {
+  readonly verdict: ReproductionVerdict
+  readonly seeds: number
+  /** mean of the runs - published value, and its interval; undefined where there is none */
+  readonly difference?: number
+  readonly low?: number
+  readonly high?: number
+  /** Smallest difference that as many seeds of this spread would have found (power 0.8). */
+  readonly detectable?: number
+  /** The difference is real but smaller than the margin. */
+  readonly negligible?: boolean
+  readonly reason: string
+}
+
+/** Welch's standard error and degrees of freedom of the runs' mean against the published one. */
+const spread = (
+  deviation: number,
+  n: number,
+  published: ReproductionInput["published"],
+): { readonly error: number; readonly freedom: number } => {
+  const ours = deviation ** 2 / n
+  const { standardDeviation, seeds } = published
+  if (standardDeviation === undefined || seeds === undefined || seeds < 2)
+    return { error: Math.sqrt(ours), freedom: n - 1 }
+  const theirs = standardDeviation ** 2 / seeds
+  const both = ours + theirs
+  if (both === 0) return { error: 0, freedom: n - 1 }
+  return {
+    error: Math.sqrt(both),
+    freedom: Math.max(1, both ** 2 / (ours ** 2 / (n - 1) + theirs ** 2 / (seeds - 1))),
+  }
+}
+
+/**
+ * - not-attempted: no run.
+ * - underpowered: one run (its spread is unknown, so it never counts as reproduced), or an interval that holds both
+ *   no difference and one larger than the margin.
+ * - within-noise: the interval of the difference holds 0 and lies within the margin.
+ * - better, worse: the interval excludes 0.
+ *
+ * The interval is Student-t over seeds, with the source's own seeds where it states their spread (Welch), widened by
+ * the rounding of the published figure.
+ */
+export const reproductionVerdict = (input: ReproductionInput): Reproduction => {
+  const { published, runs, margin, lowerIsBetter = true, level = 0.95 } = input
+  if (!(margin > 0)) throw new RangeError(`the margin must be positive, found ${margin}`)
+  if (runs.length === 0) return { verdict: "not-attempted", seeds: 0, reason: "There is no run." }
+  const { n, mean, standardDeviation } = summarise(runs)
+  const difference = mean - published.value
+  if (!Number.isFinite(difference))
+    throw new RangeError(
+      `a reproduction needs finite values, found ${runs.join(", ")} and ${published.value}`,
+    )
+  if (standardDeviation === undefined)
+    return {
+      verdict: "underpowered",
+      seeds: 1,
+      difference,
+      reason:
+        "One seed has no spread: whether the difference is noise cannot be told. Run two more at least.",
+    }
+  const { error, freedom } = spread(standardDeviation, n, published)
+  const half = studentQuantile((1 + level) / 2, freedom) * error + (published.halfWidth ?? 0)
+  const [low, high] = [difference - half, difference + half]
+  const shared = {
+    seeds: n,
+    difference,
+    low,
+    high,
+    detectable: minimumDetectable(standardDeviation, n, { level }),
+  }
+  if (low > 0 || high < 0) {
+    const verdict = low > 0 === lowerIsBetter ? "worse" : "better"
+    const negligible = low >= -margin && high <= margin
+    return {
+      ...shared,
+      verdict,
+      negligible,
+      reason: negligible
+        ? "The interval of the difference excludes 0 but lies within the margin."
+        : "The interval of the difference excludes 0.",
+    }
+  }
+  if (low >= -margin && high <= margin)
+    return {
+      ...shared,
+      verdict: "within-noise",
+      reason: "The interval of the difference holds 0 and lies within the margin.",
+    }
+  return {
+    ...shared,
+    verdict: "underpowered",
+    reason: `The interval of the difference holds 0, but also differences larger than the margin of ${margin}: more seeds are needed.`,
+  }
+}
