@@ -21,6 +21,7 @@ export const commands = [
   validateCommand,
   checkCommand,
   prepareCommand,
+  submitCommand,
   auditCommand,
   compareCommand,
   rescoreCommand,

@@ -1,6 +1,8 @@
+import { execa } from "execa"
 import t from "tap"
 import { GraphBuilder } from "../../../src/engine/builder.js"
 import type { HostTensors, TrainPrograms } from "../../../src/engine/executor.js"
+import { workerCommand } from "../../../src/engine/torch/index.js"
 import { numbers } from "../op-cases.js"
 import { openTorch, testWithTorch } from "./available.js"
 
@@ -92,4 +94,25 @@ testWithTorch("the loss curve does not depend on the number of processes", async
     await trainer.dispose()
     await executor.dispose()
   }
+})
+
+testWithTorch("two nodes give the loss curve of one", async (t) => {
+  const steps = [0, 1].map((step) => [0, 1].map((i) => batch(5, 10 * step + i)))
+  const expected = reference(steps)
+  // Two launchers on this machine that meet as two nodes do.
+  const meet = `--nnodes=2 --master-addr=127.0.0.1 --master-port=${20_000 + (process.pid % 20_000)}`
+  const { file, env, args } = await workerCommand(
+    {},
+    { ...process.env, REPRO_TORCHRUN: `${meet} --node-rank=1` },
+  )
+  const second = execa(file, [...args], { env, extendEnv: false, reject: false, stdin: "ignore" })
+  const executor = await openTorch(t, { env: { ...process.env, REPRO_TORCHRUN: `${meet} --node-rank=0` } })
+  const trainer = await executor.trainer(programs, initial)
+  for (const [i, micro] of steps.entries()) {
+    const { loss } = await trainer.step(micro, scalars)
+    t.ok(Math.abs(loss / expected.losses[i]! - 1) < 1e-6, `loss of step ${i + 1}`)
+  }
+  await executor.dispose()
+  const { exitCode } = await second
+  t.equal(exitCode, 0, "the second node ends with the first")
 })
