@@ -12,7 +12,7 @@ import { DEFINITIONS, definitionFor, type DefinitionId } from "./contract-regist
 import type { Mark } from "./findings-facts.js"
 import { knownSlice } from "./known-slices.js"
 import { sampledRatio } from "./rescore.js"
-import { convertInterval, type Interval, type Unit } from "./units.js"
+import { ConversionError, convertInterval, type Interval, type Unit } from "./units.js"
 
 /** Two-sided 95 % quantile of the standard normal distribution. */
 export const Z95 = 1.959963984540054
@@ -277,10 +277,29 @@ const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored =>
   }
 }
 
-/** The claim under its definition; undefined where no definition fits its quantity. */
+/**
+ * The claim under its definition; undefined where no definition fits its quantity.
+ *
+ * A unit that has no lawful conversion, or a number too large for a double on the way, is "not possible".
+ */
 export const rescoreClaim = (claim: ClaimNumber, sample?: RatioSample): Rescored | undefined => {
   const definition = definitionFor(claim.contract)
   if (definition === undefined) return undefined
+  try {
+    return rescoreUnder(definition, claim, sample)
+  } catch (error) {
+    if (error instanceof ConversionError) return nothing(definition, error.message)
+    if (error instanceof RangeError)
+      return nothing(definition, "The arithmetic leaves the range of a double.")
+    throw error
+  }
+}
+
+const rescoreUnder = (
+  definition: DefinitionId,
+  claim: ClaimNumber,
+  sample: RatioSample | undefined,
+): Rescored => {
   if (claim.contract.unit === "ppl" && !(claim.value - halfWidth(claim) > 0))
     return nothing(definition, "A perplexity is positive, and by more than its rounding.")
   if (definition === "bpb") return rescoreBpb(claim, sample)

@@ -27,6 +27,14 @@ const markAt = (x: number, y: number, kind: string): string => {
   return `<circle class="${style}" cx="${px(x)}" cy="${px(y)}" r="4.5"/>`
 }
 
+/** Beyond this nothing on a shared axis could be read. */
+const LARGEST = 1e9
+
+const drawable = (claim: ClaimAudit): boolean => {
+  const { value, interval } = claim.rescored!.number!
+  return [value, interval.lo, interval.hi, claim.value].every((each) => Math.abs(each) < LARGEST)
+}
+
 export interface ClaimPlot {
   readonly unit: string
   readonly svg: string
@@ -38,13 +46,12 @@ export const claimPlots = (
   beside: readonly ClaimAudit[] = [],
 ): readonly ClaimPlot[] => {
   const units = [...new Set(claims.flatMap((claim) => claim.rescored?.number?.unit ?? []))]
-  return units.map((unit) => ({
-    unit,
-    svg: plot(
-      unit,
-      [...claims, ...beside].filter((claim) => claim.rescored?.number?.unit === unit),
-    ),
-  }))
+  return units.flatMap((unit) => {
+    const shown = [...claims, ...beside].filter(
+      (claim) => claim.rescored?.number?.unit === unit && drawable(claim),
+    )
+    return shown.length === 0 ? [] : [{ unit, svg: plot(unit, shown) }]
+  })
 }
 
 const plot = (unit: string, claims: readonly ClaimAudit[]): string => {
@@ -55,7 +62,9 @@ const plot = (unit: string, claims: readonly ClaimAudit[]): string => {
     const raw = published(claim)
     return [number.value, number.interval.lo, number.interval.hi, ...(raw === undefined ? [] : [raw])]
   })
-  const scale = linearScale(Math.min(...values), Math.max(...values), LEFT + 18, RIGHT - 6, 4)
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  // A range that no digit shows is one point.
+  const scale = linearScale(low, high - low < 1e-9 ? low : high, LEFT + 18, RIGHT - 6, 4)
   const height = claims.length * ROW + 44
   const bottom = claims.length * ROW + 6
   const grid = scale.ticks.map(
