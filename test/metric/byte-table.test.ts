@@ -73,7 +73,9 @@ void test("a toy stream: 30 bytes, target by target", (t) => {
 
 void test("every id of the embedded model as python3-sentencepiece answers it", async (t) => {
   // Made by scripts/byte-table-golden.py with python3-sentencepiece 0.1.97.
-  const golden = (await readFile(new URL("sp1024.byte-table.golden", import.meta.url), "utf8")).trim().split("\n")
+  const golden = (await readFile(new URL("sp1024.byte-table.golden", import.meta.url), "utf8"))
+    .trim()
+    .split("\n")
   const table = buildByteTable((await readSentencePiece(EMBEDDED_TOKENIZER)).pieces)
   t.equal(golden.length, 1024)
   t.same(
