@@ -12,10 +12,8 @@ import { DEFINITIONS, definitionFor, type DefinitionId } from "./contract-regist
 import type { Mark } from "./findings-facts.js"
 import { knownSlice } from "./known-slices.js"
 import { sampledRatio } from "./rescore.js"
+import { wilsonInterval } from "./statistics/intervals.js"
 import { ConversionError, convertInterval, type Interval, type Unit } from "./units.js"
-
-/** Two-sided 95 % quantile of the standard normal distribution. */
-export const Z95 = 1.959963984540054
 
 export interface ClaimNumber {
   readonly id: string
@@ -233,15 +231,6 @@ const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescor
   }
 }
 
-/** Wilson score interval of a proportion k/n at 95 %. */
-const wilson = (k: number, n: number): Interval => {
-  const p = k / n
-  const z2 = Z95 ** 2
-  const middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-  const half = (Z95 / (1 + z2 / n)) * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n))
-  return { lo: Math.max(0, middle - half), hi: Math.min(1, middle + half) }
-}
-
 const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored => {
   const { unit, denominator } = claim.contract
   if (unit !== "percent" && unit !== "proportion")
@@ -257,13 +246,13 @@ const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored =>
     }
   const items = denominator.items
   const correct = Math.round(share * items)
-  const interval = wilson(correct, items)
+  const { low, high } = wilsonInterval(correct, items)
   return {
     definition,
     status: "rescored",
     number: measured("estimate", "proportion", share, {
-      lo: Math.min(interval.lo, share),
-      hi: Math.max(interval.hi, share),
+      lo: Math.min(low, share),
+      hi: Math.max(high, share),
     }),
     derivation: [{ formula: `about ${correct} of ${items} items`, result: share, unit: "proportion" }],
     assumptions: [
