@@ -227,7 +227,12 @@ const makeEvaluator = async (
   const initializers = held.map(({ name, value }): OnnxInitializer => {
     const { dtype, shape } = graph.nodes[value.node]!.outputs[value.output]!
     const { data } = parameters[name]!
-    return { name: `in/${name}`, element: dtype, shape, raw: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
+    return {
+      name: `in/${name}`,
+      element: dtype,
+      shape,
+      raw: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    }
   })
   const session = await open(
     embed
