@@ -49,5 +49,6 @@ export const serve = (
   if (start > 0) headers["content-range"] = `bytes ${start}-${data.length - 1}/${data.length}`
   response.writeHead(start > 0 ? 206 : 200, headers)
   if (cutAfter === undefined) response.end(data.subarray(start))
-  else response.write(data.subarray(start, start + cutAfter), () => setTimeout(() => response.destroy(), 20))
+  // The pause lets a busy client take what was written: an error of its stream drops what it has not read.
+  else response.write(data.subarray(start, start + cutAfter), () => setTimeout(() => response.destroy(), 400))
 }
