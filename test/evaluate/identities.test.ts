@@ -57,6 +57,12 @@ for (const boundary of ["free", "maskable"] as const) {
         summary.perWindow.map((w) => w.tokens),
         Array<number>(WINDOWS).fill(LENGTH),
       )
+      summary.perWindow.forEach((window, w) => {
+        const row = SPLIT.subarray(w * LENGTH, (w + 1) * LENGTH)
+        const charged = boundary === "free" ? row.filter((token) => token !== 1).length : LENGTH
+        if (Math.abs(window.bits - 10 * charged) > 1e-5 * LENGTH)
+          t.fail(`${name}: window ${w}: ${window.bits}`)
+      })
       const sum = summary.perWindow.reduce((x, w) => x + w.bits, 0)
       t.ok(Math.abs(sum - summary.bits) < 1e-9 * summary.bits, "windows add up")
       t.equal(

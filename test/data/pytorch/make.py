@@ -1,0 +1,53 @@
+"""Writes the checkpoints of this folder with PyTorch 2.13.0 (CPU): python make.py"""
+
+import argparse
+import collections
+import torch
+
+torch.manual_seed(0)
+base = torch.arange(24, dtype=torch.float32).reshape(4, 6) / 8
+state = collections.OrderedDict(
+    [
+        ("plain", base.clone()),
+        ("scalar", torch.tensor(2.5)),
+        ("empty", torch.zeros(0, 3)),
+        ("transposed", base.clone().t()),
+        ("slice", base.clone()[1:3, 2:5]),
+        ("half", torch.tensor([0.5, -1.25], dtype=torch.float16)),
+        ("bfloat16", torch.tensor([0.5, -1.25, 3.0], dtype=torch.bfloat16)),
+        ("long", torch.tensor([[1, -2], [3, 2**40]])),
+        ("bool", torch.tensor([True, False])),
+        ("double", torch.tensor([1 / 3], dtype=torch.float64)),
+        ("parameter", torch.nn.Parameter(torch.tensor([1.0, 2.0]))),
+    ]
+)
+state["shared"] = state["plain"]
+torch.save(state, "state.pt")
+
+model = torch.nn.Linear(3, 2)
+with torch.no_grad():
+    model.weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    model.bias.copy_(torch.tensor([-1.0, -2.0]))
+optimizer = torch.optim.AdamW(model.parameters())
+model(torch.ones(1, 3)).sum().backward()
+optimizer.step()
+with torch.no_grad():
+    model.weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+torch.save(
+    {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": 12, "loss": 0.5, "name": "é"},
+    "nested.pt",
+)
+torch.save({"weights": model.state_dict(), "args": argparse.Namespace(lr=1e-3)}, "namespace.pt")
+torch.save(model, "module.pt")
+torch.save(model.state_dict(), "legacy.pt", _use_new_zipfile_serialization=False)
+torch.save(model.state_dict(), "protocol4.pt", pickle_protocol=4)
+
+
+class Call:
+    """Unpickled by Python this would call print."""
+
+    def __reduce__(self):
+        return (print, ("called",))
+
+
+torch.save({"weight": Call()}, "call.pt")
