@@ -140,6 +140,20 @@ const SIGNATURES = [
 
 let configured = false
 
+/** RTLD_NOW | RTLD_NODELETE of <dlfcn.h>, by platform. */
+const NO_DELETE: Readonly<Partial<Record<NodeJS.Platform, number>>> = { linux: 0x1002, darwin: 0x82 }
+
+/**
+ * Keeps the library mapped until the process is gone. Node closes it on the way out while its threads still
+ * run, which ends a process that did everything right with a segmentation fault.
+ */
+const keepLoaded = (c: LibraryHandle, path: string): void => {
+  const flags = NO_DELETE[process.platform]
+  if (flags === undefined) return
+  const open = c.func("void *dlopen(const char *path, int flags)") as (path: string, flags: number) => unknown
+  open(path, flags)
+}
+
 /** Opens the library. @throws Error from the loader or for a missing function */
 export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise<TensorflowApi> => {
   const { default: koffi } = await import("koffi")
@@ -153,6 +167,7 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
   const quietly =
     Number(process.env["TF_CPP_MIN_LOG_LEVEL"]) < 2 ? <T>(call: () => T): T => call() : silencer(c)
   const lib = quietly(() => koffi.load(library.path))
+  keepLoaded(c, library.path)
   const bound: Record<string, unknown> = {}
   for (const signature of SIGNATURES) {
     const name = /(\w+)\(/.exec(signature)![1]!
