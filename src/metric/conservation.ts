@@ -21,6 +21,9 @@ const rawBytes = ({ piece, type }: TablePiece): Uint8Array | undefined => {
   return byte === undefined ? new TextEncoder().encode(piece) : Uint8Array.of(Number.parseInt(byte, 16))
 }
 
+/** Stands for a boundary among bytes. */
+const END = -1
+
 const spaceAt = (bytes: ArrayLike<number>, at: number): boolean =>
   SPACE_BYTES.every((byte, i) => bytes[at + i] === byte)
 
@@ -36,10 +39,12 @@ export const detokenise = (pieces: readonly TablePiece[], tokens: ArrayLike<numb
       throw new RangeError(
         `detokenise: token ${tokens[i]} at position ${i} is outside the ${pieces.length} pieces`,
       )
-    for (const byte of table[tokens[i]!] ?? []) raw.push(byte)
+    // A boundary ends a text: bytes on its two sides spell nothing together.
+    for (const byte of table[tokens[i]!] ?? [END]) raw.push(byte)
   }
   const text: number[] = []
   for (let at = 0; at < raw.length; at++) {
+    if (raw[at] === END) continue
     const space = raw[at] === SPACE_BYTES[0] && spaceAt(raw, at)
     text.push(space ? 0x20 : raw[at]!)
     if (space) at += SPACE_BYTES.length - 1

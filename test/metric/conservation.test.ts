@@ -118,6 +118,17 @@ void test("U+2581 inside a piece, unknown tokens and a text of one's own", (t) =
   t.end()
 })
 
+void test("bytes on two sides of a boundary spell nothing together", (t) => {
+  const tokens = Uint16Array.of(4, 0, 5, 6)
+  t.same([...detokenise(PIECES, tokens)], [0xe2, 0x96, 0x81])
+  t.match(conservation({ pieces: PIECES, table: TABLE, tokens }), {
+    tableBytes: 3,
+    decodedBytes: 3,
+    surplus: 0,
+  })
+  t.end()
+})
+
 void test("table = text + terms, exactly, for any table and any tokens", (t) => {
   fc.assert(
     fc.property(
