@@ -1,6 +1,5 @@
 /** Two runs on the same windows or the same seeds: the noise they share cancels. */
 import { bootstrapRatio, type BootstrapOptions, type BootstrapResult, type Pair } from "./bootstrap.js"
-import { normalQuantile, studentQuantile } from "./distributions.js"
 import { studentInterval, type MeanInterval } from "./intervals.js"
 
 export interface PairedComparison extends BootstrapResult {
@@ -62,44 +61,4 @@ export const pairedSeeds = (
     a.map((x, i) => x - b[i]!),
     level,
   )
-}
-
-export interface PowerOptions {
-  /** Confidence of the two-sided test; 0.95 when absent. */
-  readonly level?: number
-  /** Probability of finding a difference of that size; 0.8 when absent. */
-  readonly power?: number
-  /** Two groups of n values each instead of n differences. */
-  readonly twoGroups?: boolean
-}
-
-/**
- * Smallest true difference that n values of this sample standard deviation find with the given power:
- * (t_{(1+level)/2} + t_{power}) s sqrt(1/n), sqrt(2/n) for two groups. Infinite for n = 1.
- */
-export const minimumDetectable = (
-  standardDeviation: number,
-  n: number,
-  options: PowerOptions = {},
-): number => {
-  const { level = 0.95, power = 0.8, twoGroups = false } = options
-  const freedom = twoGroups ? 2 * (n - 1) : n - 1
-  if (freedom < 1) return Number.POSITIVE_INFINITY
-  const quantiles = studentQuantile((1 + level) / 2, freedom) + studentQuantile(power, freedom)
-  return quantiles * standardDeviation * Math.sqrt((twoGroups ? 2 : 1) / n)
-}
-
-/** Fewest values (per group) that find a difference of `effect`, by the same formula. */
-export const valuesNeeded = (
-  standardDeviation: number,
-  effect: number,
-  options: PowerOptions = {},
-): number => {
-  if (!(effect > 0)) throw new RangeError(`an effect must be positive, found ${effect}`)
-  const { level = 0.95, power = 0.8, twoGroups = false } = options
-  const normal = normalQuantile((1 + level) / 2) + normalQuantile(power)
-  // The normal quantiles give at most the true number: the search starts there.
-  let n = Math.max(2, Math.floor(((normal * standardDeviation) / effect) ** 2 * (twoGroups ? 2 : 1)))
-  while (minimumDetectable(standardDeviation, n, options) > effect) n++
-  return n
 }

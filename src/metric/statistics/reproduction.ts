@@ -3,8 +3,8 @@
  * the same definition on the same tokens.
  */
 import { studentQuantile } from "./distributions.js"
-import { minimumDetectable } from "./paired.js"
 import { summarise } from "./intervals.js"
+import { detectableShift } from "./power.js"
 
 export const REPRODUCTION_VERDICTS = [
   "within-noise",
@@ -21,9 +21,10 @@ export interface ReproductionInput {
     readonly value: number
     /** What rounding may have hidden, either way; 0 when absent. */
     readonly halfWidth?: number
-    /** Sample standard deviation across the source's own seeds, and their number, where stated. */
-    readonly standardDeviation?: number
+    /** Seeds behind the published value; one when absent. */
     readonly seeds?: number
+    /** Sample standard deviation across them, where stated; it needs two seeds. */
+    readonly standardDeviation?: number
   }
   /** One value per seed, of the published value's definition. */
   readonly runs: readonly number[]
@@ -40,29 +41,36 @@ export interface Reproduction {
   readonly difference?: number
   readonly low?: number
   readonly high?: number
-  /** Smallest difference that as many seeds of this spread would have found (power 0.8). */
+  /** Smallest true difference that the same comparison would have found with probability 0.8, rounding added. */
   readonly detectable?: number
   /** The difference is real but smaller than the margin. */
   readonly negligible?: boolean
   readonly reason: string
 }
 
-/** Welch's standard error and degrees of freedom of the runs' mean against the published one. */
+/**
+ * Standard error of the runs' mean minus the published value. The published value is a draw too: where the source
+ * states its spread, Welch's error and degrees of freedom; where it does not, its seeds are taken to vary as ours do.
+ * To take one published seed for the truth would call chance a difference: for three runs in one case of six instead
+ * of one in twenty.
+ */
 const spread = (
   deviation: number,
   n: number,
-  published: ReproductionInput["published"],
-): { readonly error: number; readonly freedom: number } => {
-  const ours = deviation ** 2 / n
-  const { standardDeviation, seeds } = published
-  if (standardDeviation === undefined || seeds === undefined || seeds < 2)
-    return { error: Math.sqrt(ours), freedom: n - 1 }
-  const theirs = standardDeviation ** 2 / seeds
+  { standardDeviation, seeds = 1 }: ReproductionInput["published"],
+): { readonly error: number; readonly freedom: number; readonly basis: string } => {
+  if (standardDeviation === undefined || seeds < 2)
+    return {
+      error: deviation * Math.sqrt(1 / n + 1 / seeds),
+      freedom: n - 1,
+      basis: `${n} runs; the published ${seeds === 1 ? "seed is" : `${seeds} seeds are`} taken to vary as they do`,
+    }
+  const [ours, theirs] = [deviation ** 2 / n, standardDeviation ** 2 / seeds]
   const both = ours + theirs
-  if (both === 0) return { error: 0, freedom: n - 1 }
   return {
     error: Math.sqrt(both),
-    freedom: Math.max(1, both ** 2 / (ours ** 2 / (n - 1) + theirs ** 2 / (seeds - 1))),
+    freedom: both === 0 ? n - 1 : Math.max(1, both ** 2 / (ours ** 2 / (n - 1) + theirs ** 2 / (seeds - 1))),
+    basis: `${n} runs and the published spread of ${seeds} seeds`,
   }
 }
 
@@ -73,8 +81,8 @@ const spread = (
  * - within-noise: the interval of the difference holds 0 and lies within the margin.
  * - better, worse: the interval excludes 0.
  *
- * The interval is Student-t over seeds, with the source's own seeds where it states their spread (Welch), widened by
- * the rounding of the published figure.
+ * The interval is Student-t over seeds, ours and the source's (see `spread`), widened by the rounding of the published
+ * figure.
  */
 export const reproductionVerdict = (input: ReproductionInput): Reproduction => {
   const { published, runs, margin, lowerIsBetter = true, level = 0.95 } = input
@@ -94,15 +102,16 @@ export const reproductionVerdict = (input: ReproductionInput): Reproduction => {
       reason:
         "One seed has no spread: whether the difference is noise cannot be told. Run two more at least.",
     }
-  const { error, freedom } = spread(standardDeviation, n, published)
-  const half = studentQuantile((1 + level) / 2, freedom) * error + (published.halfWidth ?? 0)
+  const { error, freedom, basis } = spread(standardDeviation, n, published)
+  const rounding = published.halfWidth ?? 0
+  const half = studentQuantile((1 + level) / 2, freedom) * error + rounding
   const [low, high] = [difference - half, difference + half]
   const shared = {
     seeds: n,
     difference,
     low,
     high,
-    detectable: minimumDetectable(standardDeviation, n, { level }),
+    detectable: detectableShift(freedom, { level }) * error + rounding,
   }
   if (low > 0 || high < 0) {
     const verdict = low > 0 === lowerIsBetter ? "worse" : "better"
@@ -112,19 +121,19 @@ export const reproductionVerdict = (input: ReproductionInput): Reproduction => {
       verdict,
       negligible,
       reason: negligible
-        ? "The interval of the difference excludes 0 but lies within the margin."
-        : "The interval of the difference excludes 0.",
+        ? `The interval of the difference excludes 0 but lies within the margin (${basis}).`
+        : `The interval of the difference excludes 0 (${basis}).`,
     }
   }
   if (low >= -margin && high <= margin)
     return {
       ...shared,
       verdict: "within-noise",
-      reason: "The interval of the difference holds 0 and lies within the margin.",
+      reason: `The interval of the difference holds 0 and lies within the margin (${basis}).`,
     }
   return {
     ...shared,
     verdict: "underpowered",
-    reason: `The interval of the difference holds 0, but also differences larger than the margin of ${margin}: more seeds are needed.`,
+    reason: `The interval of the difference holds 0, but also differences larger than the margin of ${margin}: more seeds are needed (${basis}).`,
   }
 }

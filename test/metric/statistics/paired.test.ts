@@ -1,11 +1,6 @@
 import { test } from "tap"
 import { bootstrapRatio } from "../../../src/metric/statistics/bootstrap.js"
-import {
-  minimumDetectable,
-  pairedComparison,
-  pairedSeeds,
-  valuesNeeded,
-} from "../../../src/metric/statistics/paired.js"
+import { pairedComparison, pairedSeeds } from "../../../src/metric/statistics/paired.js"
 import { close } from "../toy.js"
 
 /** Deterministic noise of about unit variance: sums of scrambled sines. */
@@ -60,22 +55,5 @@ void test("paired seeds", (t) => {
   t.ok(close(interval!.low, 2 - 4.302652729749464 / Math.sqrt(3), 1e-11))
   t.equal(pairedSeeds([1], [2]), undefined)
   t.throws(() => pairedSeeds([1], [1, 2]), /found 1 and 2/)
-  t.end()
-})
-
-void test("what can be detected", (t) => {
-  // By hand, n = 3, s = 1: (t_2(0.975) + t_2(0.8)) / sqrt 3 = (4.302653 + 1.060660) / 1.732051 = 3.096510.
-  t.ok(close(minimumDetectable(1, 3), 3.09651, 1e-5))
-  // Two groups of 3: t_4: (2.776445 + 0.940965) sqrt(2/3) = 3.035253.
-  t.ok(close(minimumDetectable(1, 3, { twoGroups: true }), 3.035253, 1e-5))
-  t.equal(minimumDetectable(1, 1), Infinity)
-  // Large n: (1.959964 + 0.841621) / sqrt n.
-  t.ok(close(minimumDetectable(1, 10_000), 0.02801585, 1e-3))
-  for (const effect of [3.1, 1, 0.2]) {
-    const n = valuesNeeded(1, effect)
-    t.ok(minimumDetectable(1, n) <= effect && minimumDetectable(1, n - 1) > effect, `${n} for ${effect}`)
-  }
-  t.equal(valuesNeeded(0, 1), 2)
-  t.throws(() => valuesNeeded(1, 0), /must be positive/)
   t.end()
 })
