@@ -44,8 +44,8 @@ export interface EvidenceHeader {
   }
   /** Noise schedule and boundary rule, where the evaluation has them. */
   readonly objective: { readonly eps: number | null; readonly boundary: "free" | "maskable" }
-  /** Optimiser steps behind the weights. */
-  readonly step: number
+  /** Optimiser steps behind the weights; null where it is not known. */
+  readonly step: number | null
   readonly executor: { readonly name: string; readonly version: string; readonly precision: string }
   /** Sequences that went through the network, and seconds it took. */
   readonly forwards: number

@@ -16,8 +16,8 @@ export interface EvaluateJob {
   /** The validation split. */
   readonly split: Uint16Array
   readonly corpus: Pick<LoadedCorpus, "tokenizer" | "tokenizerDigest" | "validationDigests" | "validation">
-  /** Optimiser steps behind the parameters. */
-  readonly step: number
+  /** Optimiser steps behind the parameters; null where it is not known. */
+  readonly step: number | null
   /** Told how many sequences go through the network. */
   readonly onStart?: (sequences: number) => void
   readonly onProgress?: (sequences: number) => void

@@ -25,6 +25,7 @@ const SUBJECTS: readonly (readonly [prefix: string, subject: string])[] = [
 
 /** What a reader asks first. */
 const FIRST: readonly RegExp[] = [
+  /^\/training\/weights$/,
   /^\/data\/corpus\/(kind|dataset)$/,
   /^\/data\/batching\/length$/,
   /^\/model\/(kind|layers|width|heads)$/,

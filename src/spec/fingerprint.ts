@@ -48,3 +48,10 @@ export const fingerprint = (experiment: Experiment): string => {
     .digest("hex")
   return `${FINGERPRINT_ALGORITHM}:${digest}`
 }
+
+/**
+ * The fingerprint of weights scored under an experiment without being trained by it: the weights determine the numbers
+ * too. `repro-fp1+weights` and SHA-256 over the experiment's fingerprint, a line feed and the file's SHA-256.
+ */
+export const weightsFingerprint = (experiment: string, weightsSha256: string): string =>
+  `${FINGERPRINT_ALGORITHM}+weights:${createHash("sha256").update(`${experiment}\n${weightsSha256}`, "utf8").digest("hex")}`

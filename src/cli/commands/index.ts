@@ -4,6 +4,7 @@ import { checkCommand } from "./check.js"
 import { compareCommand } from "./compare.js"
 import { diffCommand } from "./diff.js"
 import { doctorCommand } from "./doctor.js"
+import { evalCommand } from "./eval.js"
 import { inferCommand } from "./infer.js"
 import { listCommand } from "./list.js"
 import { planCommand } from "./plan.js"
@@ -21,6 +22,7 @@ export const commands = [
   validateCommand,
   checkCommand,
   prepareCommand,
+  evalCommand,
   submitCommand,
   auditCommand,
   compareCommand,

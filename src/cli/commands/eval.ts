@@ -1,0 +1,74 @@
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { json } from "../flags.js"
+import { runHandler } from "../outcome.js"
+
+const checkpoint = Flag.String("checkpoint").pipe(
+  Flag.withDescription("Weights: a safetensors file, or a state dict written by torch.save (.pt)"),
+)
+const spec = Flag.String("spec").pipe(
+  Flag.withDescription(
+    "Spec file that the network and the data are of, or the name of one, such as mdlm_eos",
+  ),
+)
+const profile = Flag.Literals("profile", ["paper", "laptop", "ci"]).pipe(
+  Flag.withAlias("p"),
+  Flag.withDescription("Which configuration of the spec the weights are of"),
+  Flag.withDefault("paper"),
+)
+const evaluation = Flag.String("evaluation").pipe(
+  Flag.withDescription("Id of one evaluation of the spec; all of them when absent"),
+  Flag.optional,
+)
+const names = Flag.String("names").pipe(
+  Flag.withDescription(
+    'JSON file from names in the checkpoint to names of the network: {"model.": "", "lm_head.weight": "head.weight", "unused": null}',
+  ),
+  Flag.optional,
+)
+const engine = Flag.Literals("engine", ["auto", "onnxruntime", "tensorflow", "torch", "tfjs"]).pipe(
+  Flag.withDescription("What computes; the same numbers up to rounding"),
+  Flag.optional,
+)
+const precision = Flag.Literals("precision", ["fp32", "bf16", "bf16-params"]).pipe(
+  Flag.withDescription("fp32; bf16 matrix products on fp32 state; or everything in bf16, as PR #1241 did"),
+  Flag.optional,
+)
+const device = Flag.Literals("device", ["cpu", "gpu"]).pipe(
+  Flag.withDescription("Where to compute"),
+  Flag.optional,
+)
+const threads = Flag.Int("threads").pipe(
+  Flag.withDescription("Processor threads; the executor's choice when absent"),
+  Flag.optional,
+)
+const runs = Flag.String("runs").pipe(
+  Flag.withDescription("Folder of run directories"),
+  Flag.withDefault("runs"),
+)
+
+export const evalCommand = Command.make(
+  "eval",
+  { checkpoint, spec, profile, evaluation, names, engine, precision, device, threads, runs, json },
+  (input) =>
+    runHandler(input, async () => {
+      const { evaluateCheckpoint } = await import("../handlers/eval.js")
+      return evaluateCheckpoint(input)
+    }),
+).pipe(
+  Command.withDescription(
+    "Score weights that were trained elsewhere: nothing is trained, evidence and table are written as a run of their own, which names the file and its digest. Names of torch.compile and DistributedDataParallel are understood; nothing in a .pt file is executed. The data must be there (repro prepare). Exit codes: 0 finished, 1 failed, 2 invalid spec, 3 stopped before the end.",
+  ),
+  Command.withShortDescription("Score a checkpoint that was trained elsewhere"),
+  Command.withExamples([
+    {
+      command: "repro eval --checkpoint model.pt --spec mdlm_eos",
+      description: "The author's file of PR #1241 under every evaluation of its spec",
+    },
+    {
+      command:
+        "repro eval --checkpoint model.safetensors --spec mdlm_nelbo --evaluation any-order --names names.json",
+      description: "One evaluation, with tensors renamed",
+    },
+  ]),
+)

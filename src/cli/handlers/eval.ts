@@ -1,0 +1,202 @@
+/** `repro eval`: evidence and table for weights that were trained elsewhere. */
+import { readFile } from "node:fs/promises"
+import { availableParallelism, totalmem } from "node:os"
+import { basename } from "node:path"
+import * as Option from "effect/Option"
+import { loadCorpus, readTokens } from "../../data/corpus.js"
+import { fileDigest } from "../../data/digest.js"
+import { fromSystemError } from "../../data/errors.js"
+import { cacheDirectory } from "../../data/sources.js"
+import { chooseEngine, findAvailable, openExecutor, type EngineName } from "../../engine/choose.js"
+import type { ExecutorOptions } from "../../engine/executor.js"
+import { evaluate } from "../../evaluate/evaluate.js"
+import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../../evaluate/weights.js"
+import { networkOf } from "../../model/network.js"
+import { makePlan } from "../../plan/plan.js"
+import { renderTable } from "../../report/render/index.js"
+import { runTable } from "../../report/run-table.js"
+import { createRun } from "../../run/directory.js"
+import { mayColour, openDisplay, type Display } from "../../run/display.js"
+import type { Json } from "../../run/events.js"
+import { measureFloors } from "../../run/floors.js"
+import { collectProvenance } from "../../run/provenance.js"
+import type { Experiment } from "../../spec/experiment.js"
+import { fingerprint, weightsFingerprint } from "../../spec/fingerprint.js"
+import { nearest } from "../../spec/nearest.js"
+import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { watchInterrupts } from "../interrupts.js"
+import { locateSpec } from "../locate.js"
+import { UsageError, type Outcome } from "../outcome.js"
+import { outputWidth, publishedClaims } from "./run-results.js"
+
+export interface EvalInput {
+  readonly checkpoint: string
+  readonly spec: string
+  readonly profile: Profile
+  readonly evaluation: Option.Option<string>
+  readonly names: Option.Option<string>
+  readonly engine: Option.Option<EngineName | "auto">
+  readonly precision: Option.Option<ExecutorOptions["precision"]>
+  readonly device: Option.Option<ExecutorOptions["device"]>
+  readonly threads: Option.Option<number>
+  readonly runs: string
+  readonly json: boolean
+}
+
+/** The experiment with the chosen evaluations alone. */
+const chosen = ({ experiment }: LoadedSpec, id: string | undefined): Experiment => {
+  if (id === undefined) return experiment
+  const one = experiment.evaluations.find((evaluation) => evaluation.id === id)
+  if (one === undefined) {
+    const there = experiment.evaluations.map((evaluation) => evaluation.id)
+    const near = nearest(id, there)
+    throw new UsageError(
+      `no evaluation is called "${id}"${near === undefined ? "" : `; did you mean ${near}?`} The spec has ${there.join(", ")}.`,
+    )
+  }
+  return { ...experiment, evaluations: [one] }
+}
+
+const nameMap = async (path: string | undefined): Promise<NameMap> => {
+  if (path === undefined) return {}
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw fromSystemError(error, path, "reading the name map")
+  })
+  return parseNameMap(text, path)
+}
+
+/** What the command line says, else what the spec says. */
+const choose = async (input: EvalInput, { execution }: Experiment) => {
+  const engine = Option.getOrUndefined(input.engine) ?? execution?.engine
+  const precision = Option.getOrUndefined(input.precision) ?? execution?.precision
+  const device = Option.getOrUndefined(input.device) ?? execution?.device
+  const threads = Option.getOrUndefined(input.threads) ?? execution?.threads
+  const request = {
+    ...(engine === undefined ? {} : { engine }),
+    ...(precision === undefined ? {} : { precision }),
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+  }
+  const search = (engine ?? "auto") === "auto" && (device === "gpu" || (precision ?? "fp32") !== "fp32")
+  return chooseEngine(
+    request,
+    search ? await findAvailable() : { tensorflow: false, torch: false, gpu: false },
+  )
+}
+
+export const evaluateCheckpoint = async (
+  input: EvalInput,
+  display: Display = openDisplay(),
+): Promise<Outcome> => {
+  const file = await locateSpec(input.spec)
+  const text = await readSpecText(file)
+  const spec = decodeSpec(text, file, input.profile)
+  const experiment = chosen(spec, Option.getOrUndefined(input.evaluation))
+  const names = await nameMap(Option.getOrUndefined(input.names))
+  const network = networkOf(experiment)
+  // The weights come first: a file that does not fit is refused before data are read or a run is made.
+  const checkpoint = await readCheckpoint(input.checkpoint)
+  const { parameters, unused } = weightsOf(checkpoint, network, input.checkpoint, {
+    names,
+    ema: experiment.training.emaDecay !== undefined,
+  })
+  const sha256 = await fileDigest(input.checkpoint)
+  const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })
+  const choice = await choose(input, experiment)
+  const stop = watchInterrupts(display)
+  try {
+    const executor = await openExecutor(choice)
+    display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
+    try {
+      if (unused.length > 0)
+        display.log(
+          `${unused.length} tensors of ${input.checkpoint} are not of the network and were left out: ${unused.slice(0, 5).join(", ")}${unused.length > 5 ? ", ..." : ""}.`,
+        )
+      const run = await createRun(input.runs, {
+        spec: experiment.id,
+        profile: spec.profile,
+        fingerprint: weightsFingerprint(fingerprint(experiment), sha256),
+        specText: text,
+        experiment: experiment as unknown as Json,
+        plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
+        differences: [
+          ...spec.differences,
+          {
+            pointer: "/training/weights",
+            paper: "trained as stated",
+            profile: `${basename(input.checkpoint)}, sha256 ${sha256.slice(0, 12)}`,
+          },
+        ],
+        provenance: await collectProvenance(file, {
+          name: choice.engine,
+          version: executor.version,
+          precision: choice.options.precision,
+          device: choice.options.device,
+          threads: choice.options.threads,
+        }),
+      })
+      try {
+        display.log(`Run ${run.manifest.id} in ${run.directory}.`)
+        await run.append({
+          type: "notice",
+          text: `Weights from ${basename(input.checkpoint)} (${checkpoint.format}, sha256 ${sha256}); nothing was trained.`,
+        })
+        const split = await readTokens(corpus.validation)
+        for (const evaluation of experiment.evaluations) {
+          if (stop.requested())
+            return {
+              text: "Stopped between two evaluations; run the command again to measure all of them.",
+              json: { run: run.manifest.id, finished: false },
+              exitCode: 3,
+            }
+          const name = `evaluating ${evaluation.id}`
+          display.phase(name, undefined, { unit: "sequence" })
+          const { tensors, metadata } = await evaluate({
+            evaluation,
+            experiment,
+            network,
+            parameters,
+            executor,
+            precision: choice.options.precision,
+            split,
+            corpus,
+            step: checkpoint.step,
+            onStart: (sequences) => display.phase(name, sequences, { unit: "sequence" }),
+            onProgress: (sequences) => display.update({ done: sequences }),
+          })
+          display.end()
+          await run.writeEvidence(evaluation.id, tensors, metadata)
+        }
+        await measureFloors({ run, experiment, corpus, display })
+        const table = await runTable(run, await publishedClaims(run))
+        await run.writeResults(table)
+        await run.append({ type: "finished" })
+        return {
+          text: renderTable(table, "terminal", {
+            colour: mayColour(process.stdout, process.env),
+            width: outputWidth(),
+          }),
+          json: {
+            run: run.manifest.id,
+            directory: basename(run.directory),
+            fingerprint: run.manifest.fingerprint,
+            weights: { file: basename(input.checkpoint), format: checkpoint.format, sha256 },
+            finished: true,
+            ...table,
+          },
+        }
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        await run.append({ type: "failed", message }).catch(() => undefined)
+        throw error
+      } finally {
+        await run.close()
+      }
+    } finally {
+      await executor.dispose()
+    }
+  } finally {
+    stop.release()
+    display.end()
+  }
+}
