@@ -13,7 +13,11 @@ import { FrameError, PROTOCOL, readFrames, writeFrame, type Frame, type FrameTen
 const HANDSHAKE_TIMEOUT_MS = 180_000
 /** How long a worker may take to end after it was asked to. */
 const SHUTDOWN_TIMEOUT_MS = 10_000
-const KEPT_LINES = 20
+const KEPT_LINES = 200
+const REPORTED_LINES = 20
+/** Where torchrun begins to say of a failure what the process said before. */
+const LAUNCHER_REPORT = /failed \(exitcode: /
+const LAUNCHER_LINE = /torch[./]distributed[./](elastic|run|launcher)/
 
 /** The folder that holds the Python package, from `src` and from `dist` alike. */
 export const WORKER_FOLDER = fileURLToPath(new URL("../../../python/repro_worker", import.meta.url))
@@ -186,7 +190,10 @@ export class TorchWorker {
   }
 
   #died(how: string, killed = false): ExecutorError {
-    const text = this.#lines.join("\n")
+    const report = this.#lines.findIndex((line) => LAUNCHER_REPORT.test(line))
+    const before = report === -1 ? this.#lines : this.#lines.slice(0, report)
+    const own = before.filter((line) => !LAUNCHER_LINE.test(line))
+    const text = (own.length > 0 ? own : this.#lines).slice(-REPORTED_LINES).join("\n")
     const missing = /ModuleNotFoundError: No module named '(torch|repro_worker)\b/.exec(text)?.[1]
     if (missing === "torch")
       return new ExecutorError("torch", "PyTorch is not installed", `run \`pip install torch==2.13.0\``)
