@@ -56,11 +56,12 @@ void test("by name, through wrappers, and through a name map", (t) => {
   t.end()
 })
 
+const attempt =
+  (tensors: Readonly<Record<string, StoredTensor>>, names = {}) =>
+  () =>
+    weightsOf(checkpoint(tensors), network, "file.pt", { names })
+
 void test("what does not fit is refused with the place and the cure", (t) => {
-  const attempt =
-    (tensors: Readonly<Record<string, StoredTensor>>, names = {}) =>
-    () =>
-      weightsOf(checkpoint(tensors), network, "file.pt", { names })
   t.throws(
     attempt({ wieght: weight, bias }),
     /file\.pt: it lacks 1 of the network's 2 tensors: weight; wieght is near.*--names/,
