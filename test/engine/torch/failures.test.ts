@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises"
 import t from "tap"
 import { GraphBuilder } from "../../../src/engine/builder.js"
-import { findPython, pythonCandidates } from "../../../src/engine/torch/find-torch.js"
+import { findPython, findTorch, pythonCandidates } from "../../../src/engine/torch/find-torch.js"
 import { makeTorchExecutor, workerCommand } from "../../../src/engine/torch/index.js"
 import { TorchWorker, type WorkerCommand } from "../../../src/engine/torch/worker.js"
 import { openTorch, testWithTorch } from "./available.js"
@@ -135,4 +135,11 @@ testWithTorch("an operation that the worker does not have is refused by name", a
   const graph = g.build("odd", [{ name: "y", value: g.op("neg", [x], {}) }])
   const odd = { ...graph, nodes: graph.nodes.map((n) => (n.op === "neg" ? { ...n, op: "fft" } : n)) }
   await t.rejects(executor.evaluator(odd as never, {}), { message: /odd: the worker has no operation fft/ })
+})
+
+testWithTorch("findTorch says what PyTorch says of itself", async (t) => {
+  const env = { ...process.env, CUDA_VISIBLE_DEVICES: "" }
+  const found = await findTorch(env)
+  t.match(found?.version, /^\d+\.\d+/)
+  t.equal(found?.cuda, false, "every GPU is hidden")
 })
