@@ -2,9 +2,10 @@
  * Evidence of next-token code lengths: chunked, and sliding with a stride (parameter-golf `train_gpt.py` `eval_val` and
  * its sliding descendants, see `src/metric/sliding.ts`).
  *
- * In the raw stream window w holds the targets w L + 1 .. (w + 1) L, one place right of the window of a masked
- * evaluation, since the stream's first token has no predecessor. A document chunk is its own targets, with the
- * boundary token as first input, as in training.
+ * The targets are the very tokens of the windows, so that a value pairs with those of a masked model. A window's first
+ * target has the token before it as input; the stream's first target, which has none, the boundary token, as in
+ * training. (The published script starts at the stream's second token instead: one target in 62 million.) A document
+ * chunk is scored on its own, with the boundary token as first input.
  */
 import { shiftRight } from "../diffusion/batch.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
@@ -120,10 +121,9 @@ const scorePasses = async (
 }
 
 /**
- * Scores the windows of next-token targets in the raw stream.
+ * Scores consecutive windows of the raw stream.
  *
- * @param windows targets, as `cutTargets` gives them
- * @param before token of the stream before the first target
+ * @param before input at the stream's first target
  */
 export const measureAutoregressive = (
   scorer: CausalScorer,

@@ -11,7 +11,7 @@ import {
 import type { EvaluateJob } from "./job.js"
 import { measureCausal } from "./measure-causal.js"
 import { measureMasked } from "./measure-masked.js"
-import { cutTargets, cutWindows } from "./windows.js"
+import { cutWindows } from "./windows.js"
 
 export { EvaluationError, type EvaluateJob } from "./job.js"
 
@@ -31,11 +31,7 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
     boundaryId: tokenizer.boundaryId,
     boundary,
   }
-  const cut =
-    objective.kind === "autoregressive" && evaluation.windows.alignment === "raw-stream"
-      ? cutTargets
-      : cutWindows
-  const windows = cut(split, evaluation.windows, tokenizer, corpus.validation.join(", "))
+  const windows = cutWindows(split, evaluation.windows, tokenizer, corpus.validation.join(", "))
   const started = performance.now()
   const header = (forwards: number): EvidenceHeader => ({
     format: EVIDENCE_FORMAT,

@@ -6,7 +6,7 @@ import { EvaluationError, type EvaluateJob, type Measured } from "./job.js"
 import type { ScoredWindows } from "./windows.js"
 
 export const measureCausal = async (job: EvaluateJob, windows: ScoredWindows): Promise<Measured> => {
-  const { evaluation, experiment, executor, network, parameters, split } = job
+  const { evaluation, experiment, executor, network, parameters } = job
   const { tokenizer } = experiment.data
   if (evaluation.kind !== "autoregressive")
     throw new EvaluationError(
@@ -30,7 +30,7 @@ export const measureCausal = async (job: EvaluateJob, windows: ScoredWindows): P
     job.onStart?.(stride === undefined ? count : slidingWindows(count * length, length, stride, tail).length)
     const evidence = chunks
       ? await measureChunks(scorer, windows, tokenizer, onProgress)
-      : await measureAutoregressive(scorer, windows, split[0]!, { stride, tail, onProgress })
+      : await measureAutoregressive(scorer, windows, tokenizer.boundaryId, { stride, tail, onProgress })
     return { tensors: (previous) => streamTensors(evidence, previous), forwards: evidence.forwards }
   } finally {
     await scorer.dispose()

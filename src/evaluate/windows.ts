@@ -60,25 +60,3 @@ export const cutWindows = (
     available,
   }
 }
-
-/**
- * Windows of next-token targets in the raw stream: targets i L + 1 .. (i + 1) L, since the first token of the stream
- * has no predecessor. `previous` of the first window is the stream's first token.
- *
- * @throws DataError when the split is shorter than one window
- */
-export const cutTargets = (
-  split: Uint16Array,
-  windows: Windows,
-  tokenizer: Tokenizer,
-  subject: string,
-): ScoredWindows => {
-  const { count, length, available } = cutWindows(split, windows, tokenizer, subject)
-  return {
-    tokens: Int32Array.from(split.subarray(1, 1 + count * length)),
-    count,
-    length,
-    starts: Int32Array.from({ length: count }, (_, w) => w * length + 1),
-    available,
-  }
-}

@@ -198,10 +198,17 @@ void test("next-token targets: chunked, sliding, document chunks", async (t) => 
   const experiment = causal()
   const parameters = sharp(experiment)
   const chunked = await measure(experiment, parameters, { kind: "autoregressive", tail: "C" })
-  t.same(chunked.tensors["tokens"]!.data, Int32Array.from(SPLIT.subarray(1, 1 + TOKENS)), "one place right")
+  const other = await measure(masked("maskable"), uniform(masked("maskable")), {
+    kind: "any-order",
+    draws: 1,
+    seed: 0,
+  })
+  for (const name of ["tokens", "starts", "previous"])
+    t.same(chunked.tensors[name]!.data, other.tensors[name]!.data, `the same ${name} as a masked evaluation`)
   t.same(
-    chunked.tensors["previous"]!.data,
-    Int32Array.from({ length: WINDOWS }, (_, w) => SPLIT[w * LENGTH]!),
+    chunked.summary.perWindow.map(({ bytes, tokens }) => [bytes, tokens]),
+    other.summary.perWindow.map(({ bytes, tokens }) => [bytes, tokens]),
+    "so that the values pair",
   )
   t.equal(chunked.summary.forwards, WINDOWS)
   const whole = await measure(experiment, parameters, { kind: "autoregressive", tail: "C", stride: LENGTH })
@@ -251,6 +258,34 @@ const one = (tokens: Int32Array): ScoredWindows => ({
   length: tokens.length,
   starts: Int32Array.of(0),
   available: 1,
+})
+
+void test("a next-token evaluation sees the tokens before its target and no other", async (t) => {
+  const experiment = causal()
+  const parameters = sharp(experiment)
+  const nats = async (split: Uint16Array, stride?: number): Promise<Float64Array> =>
+    (
+      await measure(
+        experiment,
+        parameters,
+        { kind: "autoregressive", tail: "C", ...(stride === undefined ? {} : { stride }) },
+        split,
+      )
+    ).tensors["nats"]!.data as Float64Array
+  const changed = SPLIT.slice()
+  changed[40] = 500
+  for (const stride of [undefined, 4]) {
+    const [before, after] = [await nats(SPLIT, stride), await nats(changed, stride)]
+    for (let i = 0; i < TOKENS; i++) {
+      // Inputs of a window begin with the token before its first target: 16 floor(i / 16) - 1 when chunked, and
+      // max(0, 4 floor(i / 4) - 12) - 1 every 4.
+      const first = stride === undefined ? 16 * Math.floor(i / 16) : Math.max(0, 4 * Math.floor(i / 4) - 12)
+      const sees = i === 40 || (i > 40 && first - 1 <= 40)
+      if (sees === Math.abs(after[i]! - before[i]!) < 1e-5)
+        t.fail(`target ${i}: ${before[i]} and ${after[i]}`)
+    }
+  }
+  t.pass("96 targets, chunked and sliding")
 })
 
 void test("left to right of a causal network is its autoregressive code", async (t) => {
