@@ -5,6 +5,7 @@
  * the published experiment, and do the numbers agree?
  */
 import { compareContracts, type Verdict } from "../metric/compare.js"
+import { reproductionVerdict, type ReproductionVerdict } from "../metric/statistics/reproduction.js"
 import type { Contract } from "../metric/contract.js"
 import type { ResolvedClaim } from "../spec/claim.js"
 import { roundingHalfWidth } from "../metric/rescore-claim.js"
@@ -34,13 +35,6 @@ export interface Pairing {
   readonly derivation: string
 }
 
-/**
- * reproduced: the run is the published experiment, measured it under the claim's definition, and the numbers agree.
- * differs: the same with numbers that do not agree. other-experiment: the run is not the published experiment.
- * not-measured: the run has no number under the claim's definition.
- */
-export type Reproduction = "reproduced" | "differs" | "other-experiment" | "not-measured"
-
 export interface ClaimDiff {
   readonly claim: string
   readonly title: string
@@ -59,7 +53,8 @@ export interface ClaimDiff {
       readonly reason: string
     }[]
   } | null
-  readonly reproduction: Reproduction
+  /** Separate from comparability; one run has no spread, so it is never more than underpowered. */
+  readonly reproduction: ReproductionVerdict
   readonly sentence: string
 }
 
@@ -73,8 +68,8 @@ export interface ClaimsDiff {
   readonly experimentSentence: string
   readonly differences: readonly ExperimentDifference[]
   readonly claims: readonly ClaimDiff[]
-  /** Every claim is reproduced. */
-  readonly reproduced: boolean
+  /** The run is the published experiment and agrees with every claim within the printed digits and its interval. */
+  readonly agrees: boolean
 }
 
 const halfWidthOf = ({ interval }: TableRow): number =>
@@ -173,22 +168,18 @@ const diffClaim = (
   const obstacles = (comparison?.axes ?? [])
     .filter(({ relation }) => !["same", "noted", "open"].includes(relation))
     .map(({ axis, relation, reason }) => ({ axis, relation, reason }))
-  const reproduction: Reproduction =
+  const attempted = differences.length === 0 && own !== null
+  const { verdict } = reproductionVerdict({
+    published: { value: claim.value, halfWidth: half },
+    runs: attempted ? [own.run] : [],
+    margin: Math.max(half, Number.EPSILON),
+  })
+  const sentence =
     differences.length > 0
-      ? "other-experiment"
+      ? `Not attempted: the run differs from the published experiment in ${describeGroups(differences, 1).join("; ")}.`
       : own === null
-        ? "not-measured"
-        : own.agrees
-          ? "reproduced"
-          : "differs"
-  const sentence = {
-    reproduced:
-      "Reproduced: the published experiment, and the numbers agree within the printed digits and the run's interval.",
-    differs:
-      "Differs: the published experiment, but the numbers do not agree within the printed digits and the run's interval.",
-    "other-experiment": `No reproduction was attempted: the run differs from the published experiment in ${describeGroups(differences, 1).join("; ")}.`,
-    "not-measured": "Incomplete: the run has no number under the claim's definition.",
-  }[reproduction]
+        ? "Not attempted: the run has no number under the claim's definition."
+        : `Underpowered: the published experiment, and the numbers ${own.agrees ? "agree" : "do not agree"} within the printed digits and the run's interval; one seed has no spread, so noise cannot be told from a difference. Run two more seeds at least.`
   return {
     claim: claim.id,
     title: claim.title,
@@ -197,7 +188,7 @@ const diffClaim = (
     own,
     exact,
     comparability: comparison === undefined ? null : { verdict: comparison.verdict, obstacles },
-    reproduction,
+    reproduction: verdict,
     sentence,
   }
 }
@@ -219,6 +210,6 @@ export const diffClaims = (
     experimentSentence: comparabilitySentence(table.header.profile, differences),
     differences,
     claims: each,
-    reproduced: each.length > 0 && each.every(({ reproduction }) => reproduction === "reproduced"),
+    agrees: differences.length === 0 && each.length > 0 && each.every(({ own }) => own?.agrees === true),
   }
 }

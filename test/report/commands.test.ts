@@ -58,12 +58,12 @@ test("an unknown run is a usage error that names what there is", async (t) => {
   await t.rejects(table(root, "nowhere", "md"), { exitCode: 2, message: new RegExp(`the latest is ${id}`) })
 })
 
-test("diff with claims: 0 when reproduced, 3 when not, and unknown claims are named", async (t) => {
+test("diff with claims: 0 when the numbers agree, 3 when not, and unknown claims are named", async (t) => {
   const root = await folder(t)
   await makeRun(root, PUBLISHED_BITS, ["pr1241-headline"])
   const good = await diffWithClaims(root, "latest", undefined)
   t.equal(good.exitCode, 0)
-  t.match(good.text, /Reproduced:/)
+  t.match(good.text, /Underpowered: .* the\s+numbers\s+agree/s)
   await makeRun(root, PUBLISHED_BITS * 1.2, ["pr1241-headline"])
   t.equal((await diffWithClaims(root, "latest", undefined)).exitCode, 3)
   await makeRun(root, PUBLISHED_BITS, ["pr1241-headlin"])

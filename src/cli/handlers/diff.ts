@@ -6,7 +6,7 @@ import { packageRoot } from "../locate.js"
 import type { Outcome } from "../outcome.js"
 import { findRun, outputWidth, requireResults, resultsOf } from "./run-results.js"
 
-/** A run beside the published claims of its experiment. Exit code 3 unless every one is reproduced. */
+/** A run beside the published claims of its experiment. Exit code 3 unless it agrees with every one. */
 export const diffWithClaims = async (
   root: string,
   name: string,
@@ -27,7 +27,7 @@ export const diffWithClaims = async (
   return {
     text: claimsDiffText(diff, outputWidth()),
     json: diff,
-    exitCode: diff.reproduced || ids.length === 0 ? 0 : 3,
+    exitCode: diff.agrees || ids.length === 0 ? 0 : 3,
   }
 }
 
