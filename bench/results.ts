@@ -86,8 +86,11 @@ const TARGETS: readonly Target[] = [
 ]
 
 const targetRow = (target: Target, measured: readonly Measured[]): readonly string[] => {
-  const at = measured.find((m) => m.shape.name === target.shape)
-  const [ours, base] = [find(at?.[target.of] ?? [], target.ours), find(at?.[target.of] ?? [], target.base)]
+  const [ours, base] =
+    measured
+      .filter((m) => m.shape.name === target.shape)
+      .map((m) => [find(m[target.of], target.ours), find(m[target.of], target.base)] as const)
+      .find(([a, b]) => a !== undefined && b !== undefined) ?? []
   const named = [target.what, `${target.ours} against ${target.base}`, `>= ${target.atLeast}x`]
   if (ours === undefined || base === undefined) return [...named, "not measured", ""]
   const ratio = base.median / ours.median
