@@ -34,7 +34,7 @@ export const auditWeight = (weight: AuditedWeight, eps: number): WeightAudit => 
   return { mass, below, median: (lo + hi) / 2 }
 }
 
-/** Mean and standard deviation of one sequence's weight (1 - alpha) / alpha times (1 - eps), alpha uniform on [eps, 1]. */
+/** Mean and standard deviation of one sequence's weight (1 - alpha) / alpha of the published objective, alpha uniform on [eps, 1]. */
 export const sequenceWeightMoments = (eps: number): { readonly mean: number; readonly sd: number } => {
   const span = 1 - eps
   const mean = (-Math.log(eps) - span) / span
