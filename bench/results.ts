@@ -140,7 +140,8 @@ const shapeSection = (m: Measured): string => {
   ].join("\n\n")
 }
 
-export const resultsMarkdown = (r: Results): string =>
+/** `notes`: what was learnt from the figures, in Markdown. */
+export const resultsMarkdown = (r: Results, notes: string): string =>
   `${[
     "# Benchmark results",
     `Made by \`${r.command}\`; edit nothing by hand.`,
@@ -181,6 +182,7 @@ export const resultsMarkdown = (r: Results): string =>
           ]),
       ],
     ),
+    notes.trim(),
     ...r.measured.map(shapeSection),
     ...(r.gpu === undefined
       ? [

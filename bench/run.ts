@@ -2,8 +2,9 @@
  * `npm run bench`: ours against PyTorch, parity first, then speed.
  *
  * --quick: a few steps, nothing written. --profiles: the ci and laptop profiles end to end. --gpu: on a GPU.
- * --shape small|paper: one shape only. --no-paper is the same as --shape small.
+ * --shape small|paper: one shape only. --render: RESULTS.md again from results.json.
  */
+import { readFile } from "node:fs/promises"
 import { parseArgs } from "node:util"
 import { availableParallelism } from "node:os"
 import { writeFileAtomic } from "../src/data/atomic.js"
@@ -19,6 +20,7 @@ const { values: flags } = parseArgs({
     profiles: { type: "boolean", default: false },
     gpu: { type: "boolean", default: false },
     shape: { type: "string" },
+    render: { type: "boolean", default: false },
   },
 })
 
@@ -37,6 +39,13 @@ const GPU_SIDES: readonly Side[] = [
   { id: "published step", mode: "published" },
   { id: "torch eager fp32", mode: "eager" },
 ]
+
+const notes = await readFile(new URL("NOTES.md", import.meta.url), "utf8")
+if (flags.render) {
+  const stored = JSON.parse(await readFile(new URL("results.json", import.meta.url), "utf8")) as Results
+  await writeFileAtomic(new URL("RESULTS.md", import.meta.url).pathname, resultsMarkdown(stored, notes))
+  process.exit(0)
+}
 
 const gpu = gpuName()
 if (flags.gpu && gpu === undefined) {
@@ -74,7 +83,7 @@ const results: Results = {
   measured,
   other: flags.gpu ? [] : await measureOther(flags.profiles),
 }
-const text = resultsMarkdown(results)
+const text = resultsMarkdown(results, notes)
 process.stdout.write(text)
 if (!flags.quick) {
   const name = flags.gpu ? "-gpu" : ""
