@@ -2,11 +2,15 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { PYTHON } from "./machine.js"
 
 export interface Contender {
   readonly id: string
+  readonly pid: number
+  /** @throws ContenderError when the other side fails or has ended */
   readonly ask: <T>(command: string, request?: object) => Promise<T>
-  readonly close: () => void
+  /** Resolves when the process has ended. */
+  readonly close: () => Promise<void>
 }
 
 /** A failure of the other side, in its own words. */
@@ -14,32 +18,48 @@ export class ContenderError extends Error {
   override readonly name = "ContenderError"
 }
 
+const SHUTDOWN_TIMEOUT_MS = 10_000
+
 const start = (id: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv): Contender => {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } })
   let errors = ""
   child.stderr.on("data", (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)))
+  child.stdin.on("error", () => undefined) // the end of its output says the same
+  const ended = new Promise<void>((resolve) => {
+    child.once("close", () => resolve())
+    child.once("error", (error) => {
+      errors = error.message
+      resolve()
+    })
+  })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
     id,
+    pid: child.pid ?? 0,
     ask: async <T>(name: string, request: object = {}): Promise<T> => {
       child.stdin.write(`${JSON.stringify({ command: name, ...request })}\n`)
       const { value, done } = await lines.next()
-      if (done === true) throw new ContenderError(`${id} ended: ${errors}`)
+      if (done === true) {
+        await ended
+        throw new ContenderError(`it ended: ${errors.trim().split("\n").at(-1) ?? ""}`)
+      }
       const answer = JSON.parse(value as string) as T & { readonly error?: string }
-      if (answer.error !== undefined) throw new ContenderError(`${id}: ${answer.error}`)
+      if (answer.error !== undefined) throw new ContenderError(answer.error)
       return answer
     },
-    close: () => void child.kill(),
+    close: async () => {
+      child.stdin.end()
+      const timer = setTimeout(() => child.kill("SIGKILL"), SHUTDOWN_TIMEOUT_MS)
+      await ended
+      clearTimeout(timer)
+    },
   }
 }
 
 export const startReference = (id: string, threads: number): Contender =>
-  start(
-    id,
-    process.env["REPRO_PYTHON"] ?? "python3",
-    [fileURLToPath(new URL("reference/mdlm_torch.py", import.meta.url))],
-    { OMP_NUM_THREADS: String(threads) },
-  )
+  start(id, PYTHON, [fileURLToPath(new URL("reference/mdlm_torch.py", import.meta.url))], {
+    OMP_NUM_THREADS: String(threads),
+  })
 
 export const startOurs = (id: string): Contender =>
   start(id, process.execPath, ["--import", "tsx", fileURLToPath(new URL("ours.ts", import.meta.url))], {})

@@ -1,10 +1,10 @@
-/** The same parameters and the same masked batch for both sides, as safetensors files. */
+/** The same parameters, masked batch and evaluation noise for both sides, as safetensors files. */
 import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { writeSafetensors } from "../src/data/safetensors.js"
 import { corruptBatch, corruptionStreams } from "../src/diffusion/batch.js"
-import { integersBelow, stream } from "../src/diffusion/philox.js"
+import { integersBelow, stream, uniforms32 } from "../src/diffusion/philox.js"
 import { alpha } from "../src/diffusion/schedule.js"
 import { networkOf } from "../src/model/network.js"
 import { initialise } from "../src/model/parameters.js"
@@ -17,10 +17,18 @@ export interface Job {
   readonly folder: string
   readonly parameters: string
   readonly batch: string
+  /** `uniforms` [1, parityElboSteps, length]: the noise of our evaluation stream, for one window. */
+  readonly uniforms: string
   /** Masked positions that our program has room for. */
   readonly capacity: number
   readonly masked: number
 }
+
+/** Steps of the bound that both sides compute with the same masks. */
+export const PARITY_ELBO_STEPS = 16
+
+/** Seed of our evaluation stream. */
+export const ELBO_SEED = 1
 
 /** Random token ids with a boundary about every 300, masked by the published rule at step 0. */
 export const makeJob = async (shape: Shape): Promise<Job> => {
@@ -35,8 +43,9 @@ export const makeJob = async (shape: Shape): Promise<Job> => {
     micro: 0,
   })
   const folder = await mkdtemp(join(tmpdir(), "repro-bench-"))
-  const parameters = join(folder, "parameters.safetensors")
-  const batch = join(folder, "batch.safetensors")
+  const [parameters, batch, uniforms] = ["parameters", "batch", "uniforms"].map((name) =>
+    join(folder, `${name}.safetensors`),
+  ) as [string, string, string]
   await writeSafetensors(
     parameters,
     Object.fromEntries(
@@ -55,6 +64,12 @@ export const makeJob = async (shape: Shape): Promise<Job> => {
     targets: { dtype: "I32", shape: [corrupted.targets.length], data: corrupted.targets },
     weights: { dtype: "F32", shape: [corrupted.weights.length], data: Float32Array.from(corrupted.weights) },
   })
+  const noise = new Float64Array(PARITY_ELBO_STEPS * length)
+  for (let k = 1; k <= PARITY_ELBO_STEPS; k++)
+    noise.set(uniforms32(stream(ELBO_SEED, "eval-mask"), [0, k, 0], length), (k - 1) * length)
+  await writeSafetensors(uniforms, {
+    uniforms: { dtype: "F64", shape: [1, PARITY_ELBO_STEPS, length], data: noise },
+  })
   const capacity = capacities(objective, rows, length).find((room) => room >= corrupted.positions.length)!
-  return { shape, folder, parameters, batch, capacity, masked: corrupted.positions.length }
+  return { shape, folder, parameters, batch, uniforms, capacity, masked: corrupted.positions.length }
 }

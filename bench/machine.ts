@@ -1,13 +1,16 @@
-/** What the numbers were measured on. */
+/** What the numbers were measured on, and how much memory a process took. */
 import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { availableParallelism, cpus, totalmem } from "node:os"
+
+export const PYTHON = process.env["REPRO_PYTHON"] || "python3"
 
 const ask = (command: string, args: readonly string[]): string | undefined => {
   try {
     return execFileSync(command, args, {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
-      timeout: 60_000,
+      timeout: 120_000,
     }).trim()
   } catch {
     return undefined
@@ -18,27 +21,82 @@ export interface Versions {
   readonly node: string
   readonly torch: string | undefined
   readonly tensorflow: string | undefined
+  readonly onnxruntime: string | undefined
   readonly commit: string | undefined
 }
 
-const python = process.env["REPRO_PYTHON"] ?? "python3"
+const readJson = (path: string): { readonly version?: string } =>
+  JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as { readonly version?: string }
 
 export const versions = (): Versions => ({
   node: process.version,
-  torch: ask(python, ["-c", "import torch; print(torch.__version__)"]),
-  tensorflow: ask(python, [
+  torch: ask(PYTHON, ["-c", "import torch; print(torch.__version__)"]),
+  tensorflow: ask(PYTHON, [
     "-c",
     "import importlib.metadata as m\nfor n in ('tensorflow','tensorflow-cpu'):\n  try: print(m.version(n)); break\n  except m.PackageNotFoundError: pass",
   ]),
+  onnxruntime: readJson("../node_modules/onnxruntime-node/package.json").version,
   commit: ask("git", ["rev-parse", "--short", "HEAD"]),
 })
 
 /** Name of the GPU that PyTorch sees; undefined where there is none. */
 export const gpuName = (): string | undefined =>
-  ask(python, [
+  ask(PYTHON, [
     "-c",
     "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')",
   ]) || undefined
 
+/** Dense bf16 FLOP/s with fp32 accumulation, from the makers' data sheets. */
+const BF16_PEAK: readonly (readonly [name: RegExp, flops: number])[] = [
+  [/H200|H100(?!.*PCIe)/, 989e12],
+  [/H100/, 756e12],
+  [/A100/, 312e12],
+  [/A10G/, 70e12],
+  [/L40S/, 362e12],
+]
+
+export const bf16Peak = (gpu: string): number | undefined => BF16_PEAK.find(([name]) => name.test(gpu))?.[1]
+
+const proc = (path: string): string => {
+  try {
+    return readFileSync(`/proc/${path}`, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** Instructions for bf16 products, which decide whether bf16 is faster than fp32. */
+const bf16Instructions = (): string => {
+  const found = ["amx_bf16", "avx512_bf16", "bf16"].filter((flag) =>
+    new RegExp(`(flags|Features).* ${flag}( |$)`, "m").test(proc("cpuinfo")),
+  )
+  return found.length === 0 ? "no bf16 instructions" : found.join(" and ")
+}
+
 export const hardware = (): string =>
-  `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`
+  [
+    cpus()[0]?.model.trim() ?? "unknown processor",
+    `${availableParallelism()} cores`,
+    ...(process.platform === "linux" ? [bf16Instructions()] : []),
+    `${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
+  ].join(", ")
+
+/**
+ * Largest resident memory of a process so far (Linux: VmHWM); undefined elsewhere. A maximum of getrusage would
+ * not do: it starts at what the parent held.
+ * @param workers adds that of the Python processes it started
+ */
+export const peakBytes = (pid: number, workers: boolean): number | undefined => {
+  const kilobytes = /VmHWM:\s*(\d+)/.exec(proc(`${pid}/status`))?.[1]
+  if (kilobytes === undefined) return undefined
+  const children = workers ? proc(`${pid}/task/${pid}/children`).trim().split(" ") : []
+  return children
+    .filter((child) => proc(`${child}/comm`).startsWith("python"))
+    .reduce((sum, child) => sum + (peakBytes(Number(child), false) ?? 0), Number(kilobytes) * 1024)
+}
+
+/** GPU memory in use by all processes, bytes: a difference of two calls is what one process added. */
+export const gpuBytes = (): number => {
+  const used = ask("nvidia-smi", ["--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0"])
+  return used === undefined ? Number.NaN : Number(used) * 2 ** 20
+}

@@ -1,39 +1,35 @@
-/** Parity first, then speed: interleaved blocks of every contender, medians and ratios. */
+/** One shape: parity first, then speed in interleaved blocks of every contender. */
 import { rm } from "node:fs/promises"
-import { join } from "node:path"
-import { readSafetensors, toFloat32 } from "../src/data/safetensors.js"
 import type { EngineName } from "../src/engine/choose.js"
 import { startOurs, startReference, type Contender } from "./contender.js"
 import { makeJob, type Job } from "./job.js"
+import { gpuBytes, peakBytes } from "./machine.js"
+import { compare, goldenOf, type Parity } from "./parity.js"
 import type { Shape } from "./shapes.js"
 
 export interface Side {
   readonly id: string
   readonly ours?: { readonly engine: EngineName; readonly precision: "fp32" | "bf16" }
   /** A mode of the PyTorch reference. */
-  readonly mode?: "eager" | "compile" | "compile-bf16" | "published"
+  readonly mode?: "eager" | "eager-bf16" | "compile" | "compile-bf16" | "published"
 }
+
+/** The contender that the others' loss, gradients and bound are held to. */
+export const REFERENCE: Side = { id: "torch eager fp32", mode: "eager" }
 
 export interface Timing {
   readonly id: string
-  /** Median seconds of one unit (a step, a window), and the quartiles. */
+  /** Contenders of one group took turns; those of different groups did not. */
+  readonly group: number
+  /** Seconds of one unit (a step, a window): median and quartiles of all. */
   readonly median: number
   readonly low: number
   readonly high: number
   readonly count: number
-  readonly rssBytes: number
-}
-
-export interface Parity {
-  readonly id: string
-  readonly against: string
-  readonly loss: number
-  /** |ours - theirs| / |theirs| */
-  readonly lossDifference: number
-  /** The worst parameter: largest difference over that parameter's largest entry. */
-  readonly worstGradient: number
-  readonly worstParameter: string
-  readonly parameters: number
+  /** Median of each round; the rounds of a group alternate. */
+  readonly rounds: readonly number[]
+  /** Largest resident memory, or on a GPU what the process took there; absent where it cannot be read. */
+  readonly peakBytes?: number
 }
 
 export interface Failure {
@@ -48,6 +44,7 @@ export interface Measured {
   readonly parity: readonly Parity[]
   readonly steps: readonly Timing[]
   readonly elbo: readonly Timing[]
+  readonly elboSteps: number
   readonly failures: readonly Failure[]
 }
 
@@ -55,6 +52,7 @@ export interface Plan {
   readonly rounds: number
   readonly stepsPerBlock: number
   readonly warmup: number
+  readonly parity: boolean
   /** 0: not measured at this shape */
   readonly elboWindows: number
   readonly elboSteps: number
@@ -62,7 +60,7 @@ export interface Plan {
   readonly device: "cpu" | "gpu"
 }
 
-const quantile = (values: readonly number[], p: number): number => {
+export const quantile = (values: readonly number[], p: number): number => {
   const sorted = [...values].sort((a, b) => a - b)
   const at = (sorted.length - 1) * p
   const low = Math.floor(at)
@@ -71,148 +69,195 @@ const quantile = (values: readonly number[], p: number): number => {
 
 const open = async (side: Side, job: Job, plan: Plan): Promise<Contender> => {
   const { shape, parameters, batch, capacity } = job
-  if (side.ours !== undefined) {
-    const contender = startOurs(side.id)
-    await contender.ask("init", {
-      shape,
-      ...side.ours,
-      device: plan.device,
-      threads: plan.threads,
-      parameters,
-      batch,
-      capacity,
-    })
-    return contender
-  }
-  const contender = startReference(side.id, plan.threads)
+  const { threads, device } = plan
   const { layers, width, heads, length } = shape
-  await contender.ask("init", {
-    layers,
-    width,
-    heads,
-    length,
-    mode: side.mode,
-    device: plan.device === "gpu" ? "cuda" : "cpu",
-    parameters,
-    batch,
-    threads: plan.threads,
-  })
+  const contender = side.ours === undefined ? startReference(side.id, threads) : startOurs(side.id)
+  const request =
+    side.ours === undefined
+      ? { layers, width, heads, length, mode: side.mode, device: device === "gpu" ? "cuda" : "cpu" }
+      : { shape, ...side.ours, device, capacity }
+  try {
+    await contender.ask("init", { ...request, parameters, batch, threads })
+  } catch (error) {
+    await contender.close()
+    throw error
+  }
   return contender
 }
 
-const compareGradients = async (
-  ours: string,
-  theirs: string,
-): Promise<{ readonly worst: number; readonly name: string; readonly count: number }> => {
-  const [a, b] = [(await readSafetensors(ours)).tensors, (await readSafetensors(theirs)).tensors]
-  let [worst, name] = [0, ""]
-  for (const [key, tensor] of b) {
-    const mine = a.get(key)
-    if (mine === undefined) throw new Error(`no gradient of ${key} on our side`)
-    const [x, y] = [toFloat32(mine), toFloat32(tensor)]
-    const size = y.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
-    const difference = y.reduce((m, v, i) => Math.max(m, Math.abs(v - x[i]!)), 0) / Math.max(size, 1e-12)
-    if (difference >= worst) [worst, name] = [difference, key]
+/** Parity in processes of its own, so that it adds nothing to the memory of those that are timed. */
+const measureParity = async (
+  sides: readonly Side[],
+  job: Job,
+  plan: Plan,
+  failed: (side: Side, error: unknown) => void,
+): Promise<readonly Parity[]> => {
+  const golden = await open(REFERENCE, job, plan)
+    .then((reference) => goldenOf(reference, job).finally(() => reference.close()))
+    .catch((error: unknown) => failed(REFERENCE, error))
+  if (golden === undefined) return []
+  const yardstick: readonly Side[] = sides.some((side) => side.ours?.precision === "bf16")
+    ? [{ id: "torch eager bf16", mode: "eager-bf16" }]
+    : []
+  const all: Parity[] = []
+  for (const side of [...sides.filter((each) => each.ours !== undefined), ...yardstick]) {
+    try {
+      const contender = await open(side, job, plan)
+      all.push(
+        await compare(contender, golden, job, side.ours !== undefined).finally(() => contender.close()),
+      )
+    } catch (error) {
+      failed(side, error)
+    }
   }
-  return { worst, name, count: b.size }
-}
-
-/** Interleaves blocks of `ask` over the contenders: A B C A B C ... */
-const interleave = async (
-  contenders: readonly Contender[],
-  rounds: number,
-  ask: (c: Contender) => Promise<readonly number[]>,
-): Promise<Map<string, number[]>> => {
-  const all = new Map<string, number[]>(contenders.map((c) => [c.id, []]))
-  for (let round = 0; round < rounds; round++)
-    for (const c of contenders) all.get(c.id)!.push(...(await ask(c)))
   return all
 }
 
-/** Measures one shape. Contenders that cannot start are named in `failures`. */
+type Samples = ReadonlyMap<string, readonly (readonly number[])[]>
+
+const timings = (samples: Samples, group: number, memory: ReadonlyMap<string, number>): readonly Timing[] =>
+  [...samples].map(([id, rounds]) => {
+    const all = rounds.flat()
+    const peak = memory.get(id)
+    return {
+      id,
+      group,
+      median: quantile(all, 0.5),
+      low: quantile(all, 0.25),
+      high: quantile(all, 0.75),
+      count: all.length,
+      rounds: rounds.map((round) => quantile(round, 0.5)),
+      ...(peak === undefined ? {} : { peakBytes: peak }),
+    }
+  })
+
+const ask = async (contender: Contender, command: string, request: object): Promise<readonly number[]> =>
+  (await contender.ask<{ seconds: readonly number[] }>(command, request)).seconds
+
+/** Contenders that take turns. One that fails is named and leaves; the others go on. */
+class Group {
+  #open: readonly Contender[] = []
+  readonly #failed: (side: { readonly id: string }, error: unknown) => void
+
+  constructor(failed: (side: { readonly id: string }, error: unknown) => void) {
+    this.#failed = failed
+  }
+
+  get contenders(): readonly Contender[] {
+    return this.#open
+  }
+
+  async add(side: Side, job: Job, plan: Plan): Promise<void> {
+    await open(side, job, plan).then(
+      (contender) => void (this.#open = [...this.#open, contender]),
+      (error: unknown) => this.#failed(side, error),
+    )
+  }
+
+  /** Asks the contender; undefined when it failed. */
+  async try<T>(contender: Contender, run: (contender: Contender) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await run(contender)
+    } catch (error) {
+      this.#failed(contender, error)
+      this.#open = this.#open.filter((each) => each !== contender)
+      await contender.close()
+      return undefined
+    }
+  }
+
+  /** Rounds A B C A B C ... of blocks. */
+  async interleave(
+    rounds: number,
+    block: (contender: Contender) => Promise<readonly number[]>,
+  ): Promise<Samples> {
+    const all = new Map<string, readonly (readonly number[])[]>()
+    for (let round = 0; round < rounds; round++)
+      for (const contender of this.#open) {
+        const seconds = await this.try(contender, block)
+        if (seconds === undefined) all.delete(contender.id)
+        else all.set(contender.id, [...(all.get(contender.id) ?? []), seconds])
+      }
+    return all
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map((contender) => contender.close()))
+  }
+}
+
+const timeGroup = async (
+  group: Group,
+  index: number,
+  sides: readonly Side[],
+  job: Job,
+  plan: Plan,
+  say: (line: string) => void,
+): Promise<{ readonly steps: readonly Timing[]; readonly elbo: readonly Timing[] }> => {
+  const memory = new Map<string, number>()
+  for (const side of sides) {
+    say(`starting ${side.id}`)
+    const before = plan.device === "gpu" ? gpuBytes() : 0
+    await group.add(side, job, plan)
+    const contender = group.contenders.find(({ id }) => id === side.id)
+    if (contender === undefined) continue
+    await group.try(contender, (c) => c.ask("steps", { count: plan.warmup }))
+    const taken = plan.device === "gpu" ? gpuBytes() - before : Number.NaN
+    if (Number.isFinite(taken)) memory.set(side.id, taken)
+  }
+  say(`${plan.rounds} rounds of ${plan.stepsPerBlock} steps`)
+  const steps = await group.interleave(plan.rounds, (c) => ask(c, "steps", { count: plan.stepsPerBlock }))
+  if (plan.device === "cpu")
+    for (const { id, pid } of group.contenders) {
+      const peak = peakBytes(pid, sides.find((side) => side.id === id)?.ours !== undefined)
+      if (peak !== undefined) memory.set(id, peak)
+    }
+  let elbo: Samples = new Map()
+  if (plan.elboWindows > 0) {
+    say(`ELBO, T = ${plan.elboSteps}, ${plan.elboWindows} windows a block`)
+    for (const contender of group.contenders)
+      await group.try(contender, (c) => c.ask("elbo", { windows: 1, steps: 2 }))
+    elbo = await group.interleave(plan.rounds, (c) =>
+      ask(c, "elbo", { windows: plan.elboWindows, steps: plan.elboSteps }),
+    )
+  }
+  return { steps: timings(steps, index, memory), elbo: timings(elbo, index, new Map()) }
+}
+
+/** Measures one shape, group by group: the contenders of a group are in memory together and take turns. */
 export const measure = async (
   shape: Shape,
-  sides: readonly Side[],
+  groups: readonly (readonly Side[])[],
   plan: Plan,
   log: (line: string) => void,
 ): Promise<Measured> => {
+  const say = (line: string): void => log(`${shape.name}: ${line}`)
   const job = await makeJob(shape)
-  const contenders: Contender[] = []
   const failures: Failure[] = []
+  const failed = ({ id }: { readonly id: string }, error: unknown): void => {
+    const why = error instanceof Error ? error.message : String(error)
+    if (failures.every((failure) => failure.id !== id)) failures.push({ id, why })
+    say(`${id} failed: ${why}`)
+  }
   try {
-    for (const side of sides) {
-      log(`${shape.name}: starting ${side.id}`)
-      try {
-        contenders.push(await open(side, job, plan))
-      } catch (error) {
-        failures.push({ id: side.id, why: error instanceof Error ? error.message : String(error) })
-      }
-    }
-    const reference = contenders.find((c) => c.id === "torch eager fp32")
-    const parity: Parity[] = []
-    if (reference !== undefined) {
-      const theirs = join(job.folder, "theirs.safetensors")
-      const { loss } = await reference.ask<{ loss: number }>("gradients", { out: theirs })
-      for (const c of contenders.filter((each) => sides.find((s) => s.id === each.id)?.ours !== undefined)) {
-        const ours = join(job.folder, "ours.safetensors")
-        const mine = await c.ask<{ loss: number }>("gradients", { out: ours })
-        const { worst, name, count } = await compareGradients(ours, theirs)
-        parity.push({
-          id: c.id,
-          against: reference.id,
-          loss: mine.loss,
-          lossDifference: Math.abs(mine.loss / loss - 1),
-          worstGradient: worst,
-          worstParameter: name,
-          parameters: count,
-        })
-      }
-    }
-    for (const c of contenders) {
-      log(`${shape.name}: warming up ${c.id}`)
-      await c.ask("steps", { count: plan.warmup })
-    }
-    log(`${shape.name}: ${plan.rounds} rounds of ${plan.stepsPerBlock} steps`)
-    const steps = await interleave(
-      contenders,
-      plan.rounds,
-      async (c) => (await c.ask<{ seconds: number[] }>("steps", { count: plan.stepsPerBlock })).seconds,
-    )
-    const memory = new Map<string, number>()
-    for (const c of contenders) memory.set(c.id, (await c.ask<{ rss: number }>("memory")).rss)
-    const timings = (map: Map<string, number[]>): Timing[] =>
-      [...map].map(([id, seconds]) => ({
-        id,
-        median: quantile(seconds, 0.5),
-        low: quantile(seconds, 0.25),
-        high: quantile(seconds, 0.75),
-        count: seconds.length,
-        rssBytes: memory.get(id)!,
-      }))
-    let elbo: readonly Timing[] = []
-    if (plan.elboWindows > 0) {
-      log(`${shape.name}: ELBO, T = ${plan.elboSteps}, ${plan.elboWindows} windows a block`)
-      elbo = timings(
-        await interleave(
-          contenders,
-          plan.rounds,
-          async (c) =>
-            (await c.ask<{ seconds: number[] }>("elbo", { windows: plan.elboWindows, steps: plan.elboSteps }))
-              .seconds,
-        ),
-      )
+    if (plan.parity) say("parity")
+    const parity = plan.parity ? await measureParity(groups.flat(), job, plan, failed) : []
+    const timed: Awaited<ReturnType<typeof timeGroup>>[] = []
+    for (const [index, sides] of groups.entries()) {
+      const group = new Group(failed)
+      timed.push(await timeGroup(group, index, sides, job, plan, say).finally(() => group.close()))
     }
     return {
       shape,
       masked: job.masked,
       capacity: job.capacity,
       parity,
-      steps: timings(steps),
-      elbo,
+      steps: timed.flatMap(({ steps }) => steps),
+      elbo: timed.flatMap(({ elbo }) => elbo),
+      elboSteps: plan.elboSteps,
       failures,
     }
   } finally {
-    for (const c of contenders) c.close()
     await rm(job.folder, { recursive: true, force: true })
   }
 }

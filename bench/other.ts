@@ -1,25 +1,25 @@
 /** Measurements that have no PyTorch counterpart: start-up, byte counting, whole profiles. */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { EMBEDDED_TOKENIZER } from "../src/data/assets.js"
 import { readSentencePiece } from "../src/data/sentencepiece.js"
+import { quantile } from "./measure.js"
 import { buildByteTable, countBytes } from "../src/metric/byte-table.js"
 
 export interface Other {
   readonly what: string
-  readonly seconds: number
+  /** Absent where it was not measured; `note` says why. */
+  readonly seconds?: number
   readonly target: number
   readonly peakBytes?: number
+  readonly peakTarget?: number
   readonly note?: string
 }
 
 const bin = fileURLToPath(new URL("../dist/cli/bin.js", import.meta.url))
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 const timed = (run: () => void, times: number): number => {
   const seconds = Array.from({ length: times }, () => {
@@ -27,7 +27,7 @@ const timed = (run: () => void, times: number): number => {
     run()
     return (performance.now() - start) / 1000
   })
-  return median(seconds)
+  return quantile(seconds, 0.5)
 }
 
 /** Byte counting over as many tokens as the FineWeb validation split has, under a real vocabulary. */
@@ -47,39 +47,40 @@ const byteTable = async (): Promise<Other> => {
   }
 }
 
-const start = (args: readonly string[], what: string, target: number): Other => ({
-  what,
-  seconds: timed(() => void spawnSync(process.execPath, [bin, ...args], { stdio: "ignore" }), 9),
-  target,
-})
+const command = (args: readonly string[], target: number): Other => {
+  const what = `repro ${args.join(" ")}, with start-up`
+  const ends = (): boolean => spawnSync(process.execPath, [bin, ...args], { stdio: "ignore" }).status === 0
+  if (!existsSync(bin)) return { what, target, note: "not built: run `npm run build`" }
+  if (!ends()) return { what, target, note: "the command failed" }
+  return { what, target, seconds: timed(() => void ends(), 9) }
+}
 
-/** Peak resident memory of a child, where GNU time is installed. */
-const profile = (name: "ci" | "laptop", target: number): Other => {
+/** Runs a profile end to end; peak resident memory where GNU time is installed. */
+const profile = (name: "ci" | "laptop", target: number, asked: boolean): Other => {
+  const row = { what: `repro run mdlm_eos --profile ${name}`, target, peakTarget: 2e9 }
+  if (!asked) return { ...row, note: "run with --profiles" }
+  if (!existsSync(bin)) return { ...row, note: "not built: run `npm run build`" }
   const runs = mkdtempSync(join(tmpdir(), "repro-bench-runs-"))
   const peakFile = join(runs, "peak")
+  const arguments_ = [bin, "run", "mdlm_eos", "--profile", name, "--runs", runs]
   const time = spawnSync("/usr/bin/time", ["--version"]).status === 0
-  const command = [process.execPath, bin, "run", "mdlm_eos", "--profile", name, "--runs", runs]
   const from = performance.now()
   const result = time
-    ? spawnSync("/usr/bin/time", ["-f", "%M", "-o", peakFile, ...command], { stdio: "ignore" })
-    : spawnSync(command[0]!, command.slice(1), { stdio: "ignore" })
+    ? spawnSync("/usr/bin/time", ["-f", "%M", "-o", peakFile, process.execPath, ...arguments_], {
+        stdio: "ignore",
+      })
+    : spawnSync(process.execPath, arguments_, { stdio: "ignore" })
   const seconds = (performance.now() - from) / 1000
   const peak = time ? Number(readFileSync(peakFile, "utf8").trim().split("\n").at(-1)) * 1024 : undefined
   rmSync(runs, { recursive: true, force: true })
-  return {
-    what: `repro run mdlm_eos --profile ${name}`,
-    seconds,
-    target,
-    ...(peak === undefined
-      ? { note: "peak memory not measured (GNU time is not installed)" }
-      : { peakBytes: peak }),
-    ...(result.status === 0 ? {} : { note: `ended with exit code ${String(result.status)}` }),
-  }
+  if (result.status !== 0) return { ...row, note: `ended with exit code ${String(result.status)}` }
+  return peak === undefined ? { ...row, seconds } : { ...row, seconds, peakBytes: peak }
 }
 
 export const measureOther = async (profiles: boolean): Promise<readonly Other[]> => [
-  start(["--help"], "repro --help", 0.35),
-  start(["audit", "mdlm_eos", "--json"], "repro audit mdlm_eos --json (with start-up)", 1.5),
+  command(["--help"], 0.35),
+  command(["audit", "mdlm_eos", "--json"], 1.5),
   await byteTable(),
-  ...(profiles ? [profile("ci", 20), profile("laptop", 240)] : []),
+  profile("ci", 20, profiles),
+  profile("laptop", 240, profiles),
 ]

@@ -5,10 +5,12 @@ import { batchFeeds, type CorruptedBatch } from "../src/diffusion/batch.js"
 import { openExecutor, type EngineName } from "../src/engine/choose.js"
 import type { Executor, HostTensors, Trainer } from "../src/engine/executor.js"
 import { measureDiscreteElbo } from "../src/evaluate/discrete-elbo.js"
-import { makeScorer } from "../src/evaluate/scorer.js"
+import { makeScorer, type Scorer } from "../src/evaluate/scorer.js"
+import type { ScoredWindows } from "../src/evaluate/windows.js"
 import { networkOf, type Network } from "../src/model/network.js"
 import { initialState, stepScalars } from "../src/train/state.js"
 import { traceGradients, tracePrograms } from "../src/train/programs.js"
+import { ELBO_SEED } from "./job.js"
 import { benchExperiment, type Shape } from "./shapes.js"
 
 interface Init {
@@ -31,11 +33,8 @@ let state: {
   readonly tokens: Int32Array
 }
 let trainer: Trainer | undefined
+let scorer: Scorer | undefined
 let step = 0
-let peak = 0
-
-const watch = setInterval(() => (peak = Math.max(peak, process.memoryUsage().rss)), 20)
-watch.unref()
 
 const host = (tensors: ReadonlyMap<string, StoredTensor>): HostTensors =>
   Object.fromEntries([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]))
@@ -110,28 +109,27 @@ const commands = {
   elbo: async ({ windows, steps }: { readonly windows: number; readonly steps: number }) => {
     const { init, executor, network, values, tokens } = state
     const { length, batch } = init.shape
-    const scorer = await makeScorer(executor, network, values, { length })
-    const cut = Int32Array.from({ length: windows * length }, (_, i) => tokens[i % (batch * length)]!)
-    const scored = {
-      tokens: cut,
-      count: windows,
+    const windowsOf = (count: number): ScoredWindows => ({
+      tokens: Int32Array.from({ length: count * length }, (_, i) => tokens[i % (batch * length)]!),
+      count,
       length,
-      starts: new Int32Array(windows),
-      available: windows,
-    }
+      starts: new Int32Array(count),
+      available: count,
+    })
     const rule = { maskId: 1024, padId: 1025, boundaryId: 1, boundary: "free" } as const
-    const options = { schedule: { kind: "log-linear", eps: 1e-3 } as const, rule, draws: 1, seed: 1 }
-    await measureDiscreteElbo(scorer, { ...scored, count: 1 }, { ...options, steps: 8 }) // warm up
+    const options = { schedule: { kind: "log-linear", eps: 1e-3 }, rule, draws: 1, seed: ELBO_SEED } as const
+    if (scorer === undefined) {
+      scorer = await makeScorer(executor, network, values, { length })
+      await measureDiscreteElbo(scorer, windowsOf(1), { ...options, steps: 8 })
+    }
     const start = performance.now()
-    const evidence = await measureDiscreteElbo(scorer, scored, { ...options, steps })
+    const evidence = await measureDiscreteElbo(scorer, windowsOf(windows), { ...options, steps })
     const seconds = (performance.now() - start) / 1000
-    await scorer.dispose()
     return {
-      seconds: Array.from({ length: windows }, () => seconds / windows),
+      seconds: [seconds / windows],
       bits: evidence.tokenNats.reduce((a, b) => a + b, 0) / Math.LN2 / windows,
     }
   },
-  memory: () => Promise.resolve({ rss: Math.max(peak, process.memoryUsage().rss), gpu: 0 }),
 } as const
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -144,3 +142,6 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
   process.stdout.write(`${JSON.stringify(answer)}\n`)
 }
+await trainer?.dispose()
+await scorer?.dispose()
+process.exit(0)

@@ -1,19 +1,33 @@
 /** RESULTS.md from what was measured. A figure that was not measured says so. */
+import type { Versions } from "./machine.js"
 import type { Measured, Timing } from "./measure.js"
 import type { Other } from "./other.js"
-import type { Versions } from "./machine.js"
+import {
+  cpuVerdicts,
+  gpuVerdicts,
+  ratioOf,
+  tokensPerSecond,
+  utilisation,
+  type Ratio,
+  type Verdict,
+} from "./targets.js"
 
+/** One run of the benchmark on one machine. */
 export interface Results {
   readonly date: string
   readonly hardware: string
-  readonly gpu: string | undefined
+  readonly gpu?: string
+  /** Load average of the minute before. */
+  readonly load: number
   readonly versions: Versions
   readonly command: string
   readonly measured: readonly Measured[]
   readonly other: readonly Other[]
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`
+const gigabytes = (bytes: number | undefined): string =>
+  bytes === undefined ? "not measured" : `${(bytes / 1e9).toFixed(2)} GB`
+
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [
     `| ${head.join(" | ")} |`,
@@ -21,173 +35,162 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     ...rows.map((r) => `| ${r.join(" | ")} |`),
   ].join("\n")
 
-const find = (timings: readonly Timing[], id: string): Timing | undefined => timings.find((t) => t.id === id)
+const ratio = (r: Ratio | undefined): string =>
+  r === undefined ? "" : `${r.median.toFixed(2)}x (${r.low.toFixed(2)}-${r.high.toFixed(2)})`
 
-const timingRows = (
-  timings: readonly Timing[],
-  unit: number,
-  bases: readonly string[],
-): readonly (readonly string[])[] =>
-  timings.map((t) => [
-    t.id,
-    (unit / t.median).toFixed(0),
-    `${(1000 * t.median).toFixed(0)} (${(1000 * t.low).toFixed(0)}-${(1000 * t.high).toFixed(0)})`,
-    gigabytes(t.rssBytes),
-    ...bases.map((id) => {
-      const base = find(timings, id)
-      return base === undefined ? "not measured" : `${(base.median / t.median).toFixed(2)}x`
-    }),
-  ])
+const milliseconds = ({ median, low, high }: Timing): string =>
+  `${(1000 * median).toFixed(0)} (${(1000 * low).toFixed(0)}-${(1000 * high).toFixed(0)})`
 
-interface Target {
-  readonly what: string
-  readonly ours: string
-  readonly base: string
-  readonly of: "steps" | "elbo"
-  readonly shape: "small" | "paper"
-  readonly atLeast: number
-}
+const columns = (ids: readonly string[]): readonly string[] => ids.map((id) => `against ${id}`)
 
-const TARGETS: readonly Target[] = [
-  ...(["small", "paper"] as const).flatMap((shape): Target[] => [
-    {
-      what: `train step, ${shape}`,
-      ours: "onnxruntime fp32",
-      base: "torch eager fp32",
-      of: "steps",
-      shape,
-      atLeast: 1,
-    },
-    {
-      what: `train step, ${shape}`,
-      ours: "tensorflow fp32",
-      base: "torch compile fp32",
-      of: "steps",
-      shape,
-      atLeast: 1.15,
-    },
-    {
-      what: `train step, ${shape}`,
-      ours: "tensorflow bf16",
-      base: "torch compile bf16",
-      of: "steps",
-      shape,
-      atLeast: 1.3,
-    },
-  ]),
-  {
-    what: "ELBO evaluation, small",
-    ours: "onnxruntime fp32",
-    base: "torch eager fp32",
-    of: "elbo",
-    shape: "small",
-    atLeast: 1.5,
-  },
-]
+const against = (timings: readonly Timing[], bases: readonly string[]): readonly string[] =>
+  bases.filter((id) => timings.some((t) => t.id === id))
 
-const targetRow = (target: Target, measured: readonly Measured[]): readonly string[] => {
-  const [ours, base] =
-    measured
-      .filter((m) => m.shape.name === target.shape)
-      .map((m) => [find(m[target.of], target.ours), find(m[target.of], target.base)] as const)
-      .find(([a, b]) => a !== undefined && b !== undefined) ?? []
-  const named = [target.what, `${target.ours} against ${target.base}`, `>= ${target.atLeast}x`]
-  if (ours === undefined || base === undefined) return [...named, "not measured", ""]
-  const ratio = base.median / ours.median
-  return [
-    ...named,
-    `${ratio.toFixed(2)}x`,
-    ratio >= target.atLeast ? "met" : `missed by ${((1 - ratio / target.atLeast) * 100).toFixed(0)} %`,
-  ]
-}
+const ratios = (timings: readonly Timing[], t: Timing, bases: readonly string[]): readonly string[] =>
+  bases.map((id) =>
+    id === t.id
+      ? "1"
+      : ratio(
+          ratioOf(
+            t,
+            timings.find((each) => each.id === id),
+          ),
+        ),
+  )
 
-const shapeSection = (m: Measured): string => {
+const shapeSection = (m: Measured, gpu: string | undefined): string => {
   const { shape } = m
-  const tokens = shape.batch * shape.length
-  const bases = ["torch eager fp32", "torch compile fp32", "torch compile bf16"]
-  const head = ["contender", "tokens/s", "ms (quartiles)", "peak memory", ...bases.map((b) => `against ${b}`)]
+  const bases = ["torch eager fp32", "torch compile fp32", "torch compile bf16", "torch published step"]
+  const [stepBases, elboBases] = [against(m.steps, bases), against(m.elbo, bases)]
+  const share = (t: Timing): string => {
+    const value = gpu === undefined ? undefined : utilisation(m, t, gpu)
+    return value === undefined ? "peak unknown" : `${(100 * value).toFixed(1)} %`
+  }
   return [
     `## ${shape.name}: ${shape.layers} layers, width ${shape.width}, ${shape.heads} heads, ${shape.batch} x ${shape.length} tokens`,
-    `${m.masked} of ${tokens} positions are masked; our program has room for ${m.capacity}.`,
-    "### Parity with PyTorch eager fp32, same parameters and batch",
+    `${m.masked} of ${shape.batch * shape.length} positions are masked; our program has room for ${m.capacity}.`,
+    ...(m.parity.length === 0
+      ? []
+      : [
+          "### Parity with torch eager fp32: same parameters, batch and masks",
+          table(
+            [
+              "contender",
+              "loss",
+              "loss differs by",
+              "worst gradient differs by",
+              "of",
+              "compared",
+              "ELBO differs by",
+            ],
+            m.parity.map((p) => [
+              p.id,
+              p.loss.toFixed(5),
+              p.lossDifference.toExponential(1),
+              p.worstGradient.toExponential(1),
+              `\`${p.worstParameter}\``,
+              `${p.parameters} parameters`,
+              p.elboDifference.toExponential(1),
+            ]),
+          ),
+        ]),
+    "### Train step: forward, backward, clip, AdamW, loss read back",
     table(
       [
-        "executor",
-        "loss",
-        "relative difference",
-        "worst gradient",
-        "of the parameter",
-        "parameters compared",
+        "contender",
+        "tokens/s",
+        "ms a step",
+        "steps",
+        gpu === undefined ? "peak memory" : "GPU memory",
+        ...(gpu === undefined ? [] : ["model FLOPs utilisation"]),
+        ...columns(stepBases),
       ],
-      m.parity.map((p) => [
-        p.id,
-        p.loss.toFixed(5),
-        p.lossDifference.toExponential(1),
-        p.worstGradient.toExponential(1),
-        p.worstParameter,
-        String(p.parameters),
+      m.steps.map((t) => [
+        t.id,
+        tokensPerSecond(m, t).toFixed(0),
+        milliseconds(t),
+        String(t.count),
+        gigabytes(t.peakBytes),
+        ...(gpu === undefined ? [] : [share(t)]),
+        ...ratios(m.steps, t, stepBases),
       ]),
     ),
-    "### Train step: forward, backward, clip, AdamW, loss read back",
-    table(head, timingRows(m.steps, tokens, bases)),
     ...(m.elbo.length === 0
       ? []
       : [
-          "### ELBO evaluation, T = 128, per window",
-          table(head, timingRows(m.elbo, 128 * shape.length, bases)),
+          `### ELBO evaluation, T = ${m.elboSteps}`,
+          table(
+            ["contender", "windows/minute", "ms a window", ...columns(elboBases)],
+            m.elbo.map((t) => [
+              t.id,
+              (60 / t.median).toFixed(0),
+              milliseconds(t),
+              ...ratios(m.elbo, t, elboBases),
+            ]),
+          ),
         ]),
     ...m.failures.map((f) => `Not measured: ${f.id} (${f.why.split("\n")[0]}).`),
   ].join("\n\n")
 }
 
-/** `notes`: what was learnt from the figures, in Markdown. */
-export const resultsMarkdown = (r: Results, notes: string): string =>
-  `${[
+const about = (r: Results): string =>
+  table(
+    ["", ""],
+    [
+      ["command", `\`${r.command}\``],
+      ["date", r.date],
+      ["hardware", r.hardware],
+      ...(r.gpu === undefined ? [] : [["GPU", r.gpu]]),
+      ["load before the start", r.load.toFixed(1)],
+      ["Node, onnxruntime-node", `${r.versions.node}, ${r.versions.onnxruntime ?? "not installed"}`],
+      ["PyTorch", r.versions.torch ?? "not installed"],
+      ["TensorFlow", r.versions.tensorflow ?? "not installed"],
+      ["commit", r.versions.commit ?? "unknown"],
+    ],
+  )
+
+const verdictTable = (verdicts: readonly Verdict[]): string =>
+  table(
+    ["what", "measured as", "target", "result", "", ""],
+    verdicts.map((v) => [
+      v.what,
+      v.measuredAs,
+      v.target,
+      v.result,
+      v.met === undefined ? "" : v.met ? "met" : "**missed**",
+      v.remark,
+    ]),
+  )
+
+const METHOD = [
+  "The reference is `bench/reference/mdlm_torch.py`: the step and the bound of parameter-golf PR #1241 in ordinary PyTorch, with full logits at every position and one window at a time; `compile` compiles loss and network as one. Ours is the traced graph as `repro run` uses it: head and cross-entropy at masked positions only, windows batched.",
+  "Every contender is a process of its own with all cores; blocks of steps take turns, A B C A B C. Times are medians with quartiles, memory is the largest resident set. A ratio is the median over rounds of (their time / our time), with the lowest and the highest round; above 1, the row is faster than the column; it is left out where the two did not take turns (the paper shape is measured in two groups, so that memory suffices). Loading, tracing and compiling are not timed on any side.",
+]
+
+/** @param why the text of NOTES.md: what explains a missed target */
+export const resultsMarkdown = (
+  cpu: Results | undefined,
+  gpu: Results | undefined,
+  why: string | undefined,
+): string => {
+  const verdicts = [
+    ...cpuVerdicts(cpu?.measured ?? [], cpu?.other ?? []),
+    ...gpuVerdicts(gpu?.measured ?? [], gpu?.gpu),
+  ]
+  return `${[
     "# Benchmark results",
-    `Made by \`${r.command}\`; edit nothing by hand.`,
-    table(
-      ["", ""],
-      [
-        ["date", r.date],
-        ["hardware", r.hardware],
-        ["GPU", r.gpu ?? "none; every GPU row is not measured"],
-        ["Node", r.versions.node],
-        ["PyTorch", r.versions.torch ?? "not installed"],
-        ["TensorFlow", r.versions.tensorflow ?? "not installed"],
-        ["commit", r.versions.commit ?? "unknown"],
-      ],
-    ),
-    "Contenders run in processes of their own and take turns, block by block; times are medians with quartiles. Ratios above 1 mean faster than the column's contender.",
+    "Made by `npm run bench`; edit nothing by hand.",
+    ...(cpu === undefined ? ["Two-core rows: not measured."] : [about(cpu)]),
+    ...METHOD,
     "## Targets",
-    table(
-      ["what", "measured as", "target", "result", ""],
-      [
-        ...TARGETS.map((t) => targetRow(t, r.measured)),
-        ...r.other.map((o) => [
-          o.what,
-          "seconds",
-          `< ${o.target} s`,
-          `${o.seconds.toFixed(2)} s`,
-          o.note ??
-            (o.seconds < o.target ? "met" : `missed by ${((o.seconds / o.target - 1) * 100).toFixed(0)} %`),
-        ]),
-        ...r.other
-          .filter((o) => o.peakBytes !== undefined)
-          .map((o) => [
-            o.what,
-            "peak memory",
-            "< 2 GB",
-            gigabytes(o.peakBytes!),
-            o.peakBytes! < 2e9 ? "met" : "missed",
-          ]),
-      ],
-    ),
-    notes.trim(),
-    ...r.measured.map(shapeSection),
-    ...(r.gpu === undefined
+    verdictTable(verdicts),
+    ...(why === undefined ? [] : ["## Notes", why.trim()]),
+    ...(cpu?.measured ?? []).map((m) => shapeSection(m, undefined)),
+    "# GPU",
+    ...(gpu === undefined
       ? [
-          "## GPU",
-          "Not measured: PyTorch saw no GPU on this machine. `npm run bench -- --gpu` measures the published step (eager, bf16 parameters) against the `torch` executor there.",
+          "Not measured: no GPU was at hand. Where one is, `npm run bench -- --gpu` measures the published step (eager, bf16 parameters) against the `torch` executor.",
         ]
-      : []),
+      : [about(gpu), ...gpu.measured.map((m) => shapeSection(m, gpu.gpu))]),
   ].join("\n\n")}\n`
+}

@@ -1,18 +1,26 @@
 /**
- * `npm run bench`: ours against PyTorch, parity first, then speed.
+ * `npm run bench`: ours against PyTorch, parity first, then speed; writes RESULTS.md and results.json.
  *
- * --quick: a few steps, nothing written. --profiles: the ci and laptop profiles end to end. --gpu: on a GPU.
- * --shape small|paper: one shape only. --render: RESULTS.md again from results.json.
+ * --profiles   also the ci and laptop profiles end to end
+ * --gpu        the published step against the torch executor on a GPU; writes results-gpu.json instead
+ * --quick      a few steps of the small shape: a smoke test, nothing is written
+ * --shape S    one shape only, nothing is written
+ * --only A,B   contenders whose names contain A or B, nothing is written
+ *
+ * Ends with 1 when an fp32 executor and PyTorch disagree.
  */
 import { readFile } from "node:fs/promises"
+import { availableParallelism, loadavg } from "node:os"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { availableParallelism } from "node:os"
+import * as prettier from "prettier"
 import { writeFileAtomic } from "../src/data/atomic.js"
 import { gpuName, hardware, versions } from "./machine.js"
-import { measure, type Measured, type Plan, type Side } from "./measure.js"
+import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
 import { measureOther } from "./other.js"
 import { resultsMarkdown, type Results } from "./results.js"
-import { SHAPES } from "./shapes.js"
+import { CPU_SHAPES, GPU_SHAPES } from "./shapes.js"
+import { GRADIENT_TOLERANCE, LOSS_TOLERANCE, PUBLISHED } from "./targets.js"
 
 const { values: flags } = parseArgs({
   options: {
@@ -20,7 +28,7 @@ const { values: flags } = parseArgs({
     profiles: { type: "boolean", default: false },
     gpu: { type: "boolean", default: false },
     shape: { type: "string" },
-    render: { type: "boolean", default: false },
+    only: { type: "string" },
   },
 })
 
@@ -28,68 +36,118 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
 const CPU_SIDES: readonly Side[] = [
   { id: "onnxruntime fp32", ours: { engine: "onnxruntime", precision: "fp32" } },
-  { id: "torch eager fp32", mode: "eager" },
+  REFERENCE,
   { id: "tensorflow fp32", ours: { engine: "tensorflow", precision: "fp32" } },
   { id: "torch compile fp32", mode: "compile" },
   { id: "tensorflow bf16", ours: { engine: "tensorflow", precision: "bf16" } },
   { id: "torch compile bf16", mode: "compile-bf16" },
 ]
+/** Measured when `--only` asks for it. */
+const MORE_SIDES: readonly Side[] = [
+  { id: "torch executor fp32", ours: { engine: "torch", precision: "fp32" } },
+  { id: "torch eager bf16", mode: "eager-bf16" },
+]
 const GPU_SIDES: readonly Side[] = [
   { id: "torch executor bf16", ours: { engine: "torch", precision: "bf16" } },
-  { id: "published step", mode: "published" },
-  { id: "torch eager fp32", mode: "eager" },
+  { id: PUBLISHED, mode: "published" },
+  { id: "torch compile bf16", mode: "compile-bf16" },
 ]
 
-const notes = await readFile(new URL("NOTES.md", import.meta.url), "utf8")
-if (flags.render) {
-  const stored = JSON.parse(await readFile(new URL("results.json", import.meta.url), "utf8")) as Results
-  await writeFileAtomic(new URL("RESULTS.md", import.meta.url).pathname, resultsMarkdown(stored, notes))
-  process.exit(0)
-}
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const stored = async (name: string): Promise<string | undefined> =>
+  readFile(path(name), "utf8").catch(() => undefined)
 
-const gpu = gpuName()
+const gpu = flags.gpu ? gpuName() : undefined
 if (flags.gpu && gpu === undefined) {
   say("GPU rows: not measured (PyTorch sees no GPU on this machine)")
   process.exit(0)
 }
-const plan = (paper: boolean): Plan => ({
-  rounds: flags.quick ? 1 : paper ? 3 : 5,
-  stepsPerBlock: flags.quick ? 2 : paper ? 2 : 8,
-  warmup: flags.quick ? 1 : paper ? 1 : 4,
-  elboWindows: paper ? 0 : flags.quick ? 1 : 3,
-  elboSteps: flags.quick ? 8 : 128,
-  threads: availableParallelism(),
-  device: flags.gpu ? "gpu" : "cpu",
-})
-/** The paper shape takes gigabytes a contender, so it is measured in two groups that fit 16 GB together. */
-const groups = (paper: boolean): readonly (readonly Side[])[] => {
-  if (flags.gpu) return [GPU_SIDES]
-  if (flags.quick) return [CPU_SIDES.slice(0, 3)]
-  return paper ? [CPU_SIDES.slice(0, 4), CPU_SIDES.slice(4)] : [CPU_SIDES]
+
+const planOf = (index: number): Plan => {
+  const common = { threads: availableParallelism(), device: flags.gpu ? "gpu" : "cpu" } as const
+  if (flags.quick)
+    return { ...common, rounds: 1, stepsPerBlock: 2, warmup: 1, parity: true, elboWindows: 1, elboSteps: 8 }
+  if (flags.gpu)
+    return {
+      ...common,
+      rounds: 5,
+      stepsPerBlock: 10,
+      warmup: 5,
+      parity: index === 0,
+      elboWindows: index === 0 ? 2 : 0,
+      elboSteps: 128,
+    }
+  return index === 0
+    ? { ...common, rounds: 5, stepsPerBlock: 8, warmup: 4, parity: true, elboWindows: 2, elboSteps: 128 }
+    : { ...common, rounds: 3, stepsPerBlock: 2, warmup: 2, parity: true, elboWindows: 0, elboSteps: 128 }
 }
+
+/** Runnable processes, averaged over a minute, above which a measurement cannot be trusted. */
+const BUSY = 0.5
+
+const bf16 = (side: Side): boolean => side.id.endsWith("bf16")
+
+/** The paper shape takes gigabytes a contender, so it is measured in two groups. */
+const groupsOf = (index: number, all: readonly Side[]): readonly (readonly Side[])[] => {
+  if (flags.gpu || index === 0) return [all]
+  return [all.filter((side) => !bf16(side)), all.filter(bf16)].filter((group) => group.length > 0)
+}
+
+const partial = flags.quick || flags.shape !== undefined || flags.only !== undefined
+const names = flags.only?.split(",")
+const sides = (flags.gpu ? GPU_SIDES : [...CPU_SIDES, ...(names === undefined ? [] : MORE_SIDES)]).filter(
+  (side) =>
+    names?.some((name) => side.id.includes(name)) ??
+    (!flags.quick || side.ours?.precision === "fp32" || side === REFERENCE),
+)
+const load = loadavg()[0]!
+if (load > BUSY) say(`the machine is busy (load ${load.toFixed(1)}): the figures will not be reproducible`)
 const measured: Measured[] = []
-for (const name of ["small", "paper"] as const) {
-  if (flags.shape !== undefined && flags.shape !== name) continue
-  const paper = name === "paper"
-  for (const sides of groups(paper)) measured.push(await measure(SHAPES[name], sides, plan(paper), say))
+for (const [index, shape] of (flags.gpu ? GPU_SHAPES : CPU_SHAPES).entries()) {
+  if (flags.shape === undefined ? flags.quick && index > 0 : flags.shape !== shape.name) continue
+  measured.push(await measure(shape, groupsOf(index, sides), planOf(index), say))
 }
-say("start-up, byte table, profiles")
+if (!flags.gpu) say("start-up, byte table, profiles")
 const results: Results = {
   date: new Date().toISOString().slice(0, 10),
   hardware: hardware(),
-  gpu: flags.gpu ? gpu : undefined,
+  ...(gpu === undefined ? {} : { gpu }),
+  load,
   versions: versions(),
-  command: `npm run bench -- ${process.argv.slice(2).join(" ")}`.replace(/ -- $/, ""),
+  command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
   measured,
   other: flags.gpu ? [] : await measureOther(flags.profiles),
 }
-const text = resultsMarkdown(results, notes)
+
+const file = flags.gpu ? "results-gpu.json" : "results.json"
+const other = flags.gpu ? "results.json" : "results-gpu.json"
+const json = partial ? undefined : await stored(other)
+const earlier = json === undefined ? undefined : (JSON.parse(json) as Results)
+const text = flags.gpu
+  ? resultsMarkdown(earlier, results, await stored("NOTES.md"))
+  : resultsMarkdown(results, earlier, await stored("NOTES.md"))
 process.stdout.write(text)
-if (!flags.quick) {
-  const name = flags.gpu ? "-gpu" : ""
-  await writeFileAtomic(new URL(`RESULTS${name.toUpperCase()}.md`, import.meta.url).pathname, text)
+if (!partial) {
+  await writeFileAtomic(path("RESULTS.md"), text)
+  const style = await prettier.resolveConfig(path(file))
   await writeFileAtomic(
-    new URL(`results${name}.json`, import.meta.url).pathname,
-    `${JSON.stringify(results, null, 2)}\n`,
+    path(file),
+    await prettier.format(JSON.stringify(results), { ...style, parser: "json" }),
   )
 }
+
+const apart = measured.flatMap(({ shape, parity }) =>
+  parity
+    .filter(
+      (p) =>
+        p.id.endsWith("fp32") &&
+        !(
+          p.lossDifference < LOSS_TOLERANCE &&
+          p.worstGradient < GRADIENT_TOLERANCE &&
+          p.elboDifference < LOSS_TOLERANCE
+        ),
+    )
+    .map((p) => `${shape.name}: ${p.id} and ${REFERENCE.id} disagree`),
+)
+for (const line of apart) say(line)
+process.exit(apart.length === 0 ? 0 : 1)

@@ -1,8 +1,9 @@
 /** The shapes that are measured, and the #1241 experiment at each. */
+import { forwardFlops } from "../src/plan/cost.js"
 import type { Experiment } from "../src/spec/experiment.js"
 
 export interface Shape {
-  readonly name: "small" | "paper"
+  readonly name: string
   readonly layers: number
   readonly width: number
   readonly heads: number
@@ -10,10 +11,22 @@ export interface Shape {
   readonly batch: number
 }
 
-export const SHAPES: Readonly<Record<Shape["name"], Shape>> = {
-  small: { name: "small", layers: 4, width: 256, heads: 4, length: 256, batch: 8 },
-  paper: { name: "paper", layers: 11, width: 512, heads: 8, length: 2048, batch: 1 },
-}
+const paper = { layers: 11, width: 512, heads: 8, length: 2048 } as const
+
+export const CPU_SHAPES: readonly Shape[] = [
+  { name: "small", layers: 4, width: 256, heads: 4, length: 256, batch: 8 },
+  { name: "paper", ...paper, batch: 1 },
+]
+
+/** The published micro-batch of 8 first; the best of the others is what a GPU can do. */
+export const GPU_SHAPES: readonly Shape[] = [8, 16, 32, 64].map((batch) => ({
+  name: `paper x ${batch}`,
+  ...paper,
+  batch,
+}))
+
+/** FLOPs of a train step per position: three forward passes, head at every position. */
+export const trainFlops = (shape: Shape): number => 3 * forwardFlops(benchExperiment(shape), shape.length)
 
 export const benchExperiment = ({ layers, width, heads, length, batch }: Shape): Experiment => ({
   id: "bench",

@@ -4,11 +4,13 @@ Written from the description of the network (parameter-golf PR #1241, train_mdlm
 logits over the padded table cut to 1026, MASK and PAD at minus a million, log-softmax, copied visible tokens,
 weight dsigma, AdamW on every tensor. Commands come as JSON lines on stdin, answers leave as JSON lines on stdout;
 tensors travel in safetensors files.
+
+Modes: eager (fp32), eager-bf16 (autocast), compile (fp32), compile-bf16 (autocast), and published (the whole module
+and so AdamW's moments in bf16, under autocast, eager: what the published script did on its GPU).
 """
 
 import json
 import math
-import resource
 import struct
 import sys
 import time
@@ -131,15 +133,18 @@ class Model(nn.Module):
         logits[..., PAD] = MINUS_INFINITY
         log_probs = F.log_softmax(logits, dim=-1)
         visible = ids != MASK
-        copied = torch.full_like(log_probs, MINUS_INFINITY).scatter_(-1, ids.clamp(max=CLASSES - 1)[..., None], 0.0)
+        copied = torch.full_like(log_probs, MINUS_INFINITY).scatter_(-1, ids[..., None], 0.0)
         return torch.where(visible[..., None], copied, log_probs)
 
 
+def token_nats(model, tokens, ids, sigma):
+    """[batch, length], 0 at visible tokens."""
+    return -model(ids, sigma).gather(-1, tokens[..., None])[..., 0]
+
+
 def loss_of(model, tokens, ids, alpha, eps=1e-3):
-    sigma = -alpha.log()
-    log_probs = model(ids, sigma)
-    nats = -log_probs.gather(-1, tokens.clamp(max=CLASSES - 1)[..., None])[..., 0]
     weight = ((1 - eps) / alpha)[:, None]
+    nats = token_nats(model, tokens, ids, -alpha.log())
     return (nats * weight * (ids == MASK)).sum() / (tokens != PAD).sum()
 
 
@@ -147,20 +152,22 @@ class Bench:
     def init(self, layers, width, heads, length, mode, device, parameters, batch, threads):
         torch.set_num_threads(threads)
         self.device = torch.device(device)
-        self.autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=mode.endswith("bf16"))
+        enabled = mode in ("eager-bf16", "compile-bf16", "published")
+        self.autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
         self.model = Model(layers, width, heads, length)
         missing = self.model.load_state_dict(read_safetensors(parameters), strict=True)
         assert not missing.missing_keys and not missing.unexpected_keys
         self.model = self.model.to(self.device)
         if mode == "published":
             self.model = self.model.to(torch.bfloat16)
-        self.run = torch.compile(self.model) if mode.startswith("compile") else self.model
+        whole = torch.compile if mode.startswith("compile") else lambda function: function
+        self.loss_of, self.token_nats = whole(loss_of), whole(token_nats)
         feeds = read_safetensors(batch)
         self.tokens, self.ids = (feeds[k].long().to(self.device) for k in ("tokens", "ids"))
         self.alpha = feeds["alpha"].float().to(self.device)
-        if mode == "published":
-            self.alpha = self.alpha.to(torch.bfloat16)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True
+        )
         return {"torch": torch.__version__}
 
     def sync(self):
@@ -169,7 +176,7 @@ class Bench:
 
     def gradients(self, out):
         with self.autocast:
-            loss = loss_of(self.run, self.tokens, self.ids, self.alpha)
+            loss = self.loss_of(self.model, self.tokens, self.ids, self.alpha)
         loss.backward()
         write_safetensors(out, {name: p.grad.cpu() for name, p in self.model.named_parameters()})
         self.optimizer.zero_grad(set_to_none=True)
@@ -181,7 +188,7 @@ class Bench:
             start = time.perf_counter()
             self.optimizer.zero_grad(set_to_none=True)
             with self.autocast:
-                loss = loss_of(self.run, self.tokens, self.ids, self.alpha)
+                loss = self.loss_of(self.model, self.tokens, self.ids, self.alpha)
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
@@ -191,30 +198,30 @@ class Bench:
         return {"seconds": seconds, "loss": loss.item()}
 
     @torch.no_grad()
-    def elbo(self, windows, steps, eps=1e-3):
-        """One window at a time, one mask and one forward per step, as published."""
-        seconds, generator = [], torch.Generator().manual_seed(1)
+    def elbo(self, windows, steps, uniforms=None, eps=1e-3):
+        """One window at a time, one mask and one forward per step, as published.
+
+        uniforms: a file with `uniforms` [windows, steps, length], to mask as the other side does.
+        """
+        seconds, bits, generator = [], 0.0, torch.Generator().manual_seed(1)
+        given = None if uniforms is None else read_safetensors(uniforms)["uniforms"]
         for w in range(windows):
             row = self.tokens[w % self.tokens.size(0)][None]
-            start, previous, bits = time.perf_counter(), 1.0, 0.0
+            start, previous = time.perf_counter(), 1.0
             for k in range(1, steps + 1):
                 alpha = 1 - (1 - eps) * k / steps
                 reveal = (previous - alpha) / (1 - alpha)
                 previous = alpha
-                hide = (torch.rand(row.shape, generator=generator).to(self.device) < 1 - alpha) & (row != BOUNDARY) & (row != PAD)
+                u = torch.rand(row.shape, generator=generator) if given is None else given[w, k - 1][None]
+                hide = (u.to(self.device) < 1 - alpha) & (row != BOUNDARY) & (row != PAD)
                 ids = torch.where(hide, MASK, row)
                 with self.autocast:
-                    log_probs = self.run(ids, torch.full((1,), -math.log(alpha), device=self.device))
-                nats = -log_probs.gather(-1, row.clamp(max=CLASSES - 1)[..., None])[..., 0]
+                    sigma = torch.full((1,), -math.log(alpha), device=self.device)
+                    nats = self.token_nats(self.model, row, ids, sigma)
                 bits += reveal * (nats * hide).sum().item() / math.log(2)
             self.sync()
             seconds.append(time.perf_counter() - start)
-        return {"seconds": seconds, "bits": bits}
-
-    def memory(self):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        gpu = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else 0
-        return {"rss": peak, "gpu": gpu}
+        return {"seconds": seconds, "bits": bits / windows}
 
 
 def main():
