@@ -12,8 +12,12 @@ import {
   type Verdict,
 } from "./targets.js"
 
+/** Stored results of another format are not read. */
+export const FORMAT = 2
+
 /** One run of the benchmark on one machine. */
 export interface Results {
+  readonly format: typeof FORMAT
   readonly date: string
   readonly hardware: string
   readonly gpu?: string
@@ -184,7 +188,7 @@ export const resultsMarkdown = (
     ...METHOD,
     "## Targets",
     verdictTable(verdicts),
-    ...(why === undefined ? [] : ["## Notes", why.trim()]),
+    ...(why === undefined ? [] : [why.trim()]),
     ...(cpu?.measured ?? []).map((m) => shapeSection(m, undefined)),
     "# GPU",
     ...(gpu === undefined

@@ -6,6 +6,7 @@
  * --quick      a few steps of the small shape: a smoke test, nothing is written
  * --shape S    one shape only, nothing is written
  * --only A,B   contenders whose names contain A or B, nothing is written
+ * --render     RESULTS.md again, from the stored results and NOTES.md
  *
  * Ends with 1 when an fp32 executor and PyTorch disagree.
  */
@@ -18,7 +19,7 @@ import { writeFileAtomic } from "../src/data/atomic.js"
 import { gpuName, hardware, versions } from "./machine.js"
 import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
 import { measureOther } from "./other.js"
-import { resultsMarkdown, type Results } from "./results.js"
+import { FORMAT, resultsMarkdown, type Results } from "./results.js"
 import { CPU_SHAPES, GPU_SHAPES } from "./shapes.js"
 import { GRADIENT_TOLERANCE, LOSS_TOLERANCE, PUBLISHED } from "./targets.js"
 
@@ -29,6 +30,7 @@ const { values: flags } = parseArgs({
     gpu: { type: "boolean", default: false },
     shape: { type: "string" },
     only: { type: "string" },
+    render: { type: "boolean", default: false },
   },
 })
 
@@ -53,9 +55,28 @@ const GPU_SIDES: readonly Side[] = [
   { id: "torch compile bf16", mode: "compile-bf16" },
 ]
 
+const CPU_FILE = "results.json"
+const GPU_FILE = "results-gpu.json"
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-const stored = async (name: string): Promise<string | undefined> =>
-  readFile(path(name), "utf8").catch(() => undefined)
+const stored = async (name: string): Promise<Results | undefined> => {
+  const text = await readFile(path(name), "utf8").catch(() => undefined)
+  const found = text === undefined ? undefined : (JSON.parse(text) as Partial<Results>)
+  if (found !== undefined && found.format !== FORMAT) say(`${name} is of an earlier benchmark: not read`)
+  return found?.format === FORMAT ? (found as Results) : undefined
+}
+const render = async (onCpu: Results | undefined, onGpu: Results | undefined): Promise<string> =>
+  resultsMarkdown(onCpu, onGpu, await readFile(path("NOTES.md"), "utf8").catch(() => undefined))
+
+/** RESULTS.md from what is stored. */
+const renderStored = async (): Promise<string> => {
+  const text = await render(await stored(CPU_FILE), await stored(GPU_FILE))
+  await writeFileAtomic(path("RESULTS.md"), text)
+  return text
+}
+if (flags.render) {
+  await renderStored()
+  process.exit(0)
+}
 
 const gpu = flags.gpu ? gpuName() : undefined
 if (flags.gpu && gpu === undefined) {
@@ -109,6 +130,7 @@ for (const [index, shape] of (flags.gpu ? GPU_SHAPES : CPU_SHAPES).entries()) {
 }
 if (!flags.gpu) say("start-up, byte table, profiles")
 const results: Results = {
+  format: FORMAT,
   date: new Date().toISOString().slice(0, 10),
   hardware: hardware(),
   ...(gpu === undefined ? {} : { gpu }),
@@ -119,21 +141,16 @@ const results: Results = {
   other: flags.gpu ? [] : await measureOther(flags.profiles),
 }
 
-const file = flags.gpu ? "results-gpu.json" : "results.json"
-const other = flags.gpu ? "results.json" : "results-gpu.json"
-const json = partial ? undefined : await stored(other)
-const earlier = json === undefined ? undefined : (JSON.parse(json) as Results)
-const text = flags.gpu
-  ? resultsMarkdown(earlier, results, await stored("NOTES.md"))
-  : resultsMarkdown(results, earlier, await stored("NOTES.md"))
-process.stdout.write(text)
-if (!partial) {
-  await writeFileAtomic(path("RESULTS.md"), text)
+if (partial)
+  process.stdout.write(await render(flags.gpu ? undefined : results, flags.gpu ? results : undefined))
+else {
+  const file = flags.gpu ? GPU_FILE : CPU_FILE
   const style = await prettier.resolveConfig(path(file))
   await writeFileAtomic(
     path(file),
     await prettier.format(JSON.stringify(results), { ...style, parser: "json" }),
   )
+  process.stdout.write(await renderStored())
 }
 
 const apart = measured.flatMap(({ shape, parity }) =>
