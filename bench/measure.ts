@@ -92,8 +92,9 @@ const measureParity = async (
   plan: Plan,
   failed: (side: Side, error: unknown) => void,
 ): Promise<readonly Parity[]> => {
+  const elbo = plan.elboWindows > 0
   const golden = await open(REFERENCE, job, plan)
-    .then((reference) => goldenOf(reference, job).finally(() => reference.close()))
+    .then((reference) => goldenOf(reference, job, elbo).finally(() => reference.close()))
     .catch((error: unknown) => failed(REFERENCE, error))
   if (golden === undefined) return []
   const yardstick: readonly Side[] = sides.some((side) => side.ours?.precision === "bf16")
@@ -104,7 +105,9 @@ const measureParity = async (
     try {
       const contender = await open(side, job, plan)
       all.push(
-        await compare(contender, golden, job, side.ours !== undefined).finally(() => contender.close()),
+        await compare(contender, golden, job, { ours: side.ours !== undefined, elbo }).finally(() =>
+          contender.close(),
+        ),
       )
     } catch (error) {
       failed(side, error)

@@ -13,21 +13,35 @@ export interface Parity {
   readonly worstGradient: number
   readonly worstParameter: string
   readonly parameters: number
-  /** |bits / reference bits - 1| of a short bound under the same masks */
-  readonly elboDifference: number
+  /** |bits / reference bits - 1| of a short bound under the same masks; absent where it was not asked for */
+  readonly elboDifference?: number
 }
 
 /** Answers of the contender that the others are held to. */
 export interface Golden {
   readonly loss: number
-  readonly bits: number
+  readonly bits?: number
   /** Path of its gradients. */
   readonly gradients: string
 }
 
-const answers = async (contender: Contender, job: Job, ours: boolean, name: string): Promise<Golden> => {
+/** What is compared. */
+export interface Asked {
+  /** Whether the contender is one of our executors, which draw the noise themselves. */
+  readonly ours: boolean
+  /** Whether the bound is compared, too. */
+  readonly elbo: boolean
+}
+
+const answers = async (
+  contender: Contender,
+  job: Job,
+  { ours, elbo }: Asked,
+  name: string,
+): Promise<Golden> => {
   const gradients = join(job.folder, `${name}.safetensors`)
   const { loss } = await contender.ask<{ loss: number }>("gradients", { out: gradients })
+  if (!elbo) return { loss, gradients }
   const noise = ours ? {} : { uniforms: job.uniforms }
   const { bits } = await contender.ask<{ bits: number }>("elbo", {
     windows: 1,
@@ -61,17 +75,17 @@ const worstGradient = async (
 }
 
 /** What the reference answers; must come before any of its steps. */
-export const goldenOf = (reference: Contender, job: Job): Promise<Golden> =>
-  answers(reference, job, false, "golden")
+export const goldenOf = (reference: Contender, job: Job, elbo: boolean): Promise<Golden> =>
+  answers(reference, job, { ours: false, elbo }, "golden")
 
 /** Compares a contender that has taken no step yet. */
 export const compare = async (
   contender: Contender,
   golden: Golden,
   job: Job,
-  ours: boolean,
+  asked: Asked,
 ): Promise<Parity> => {
-  const mine = await answers(contender, job, ours, "mine")
+  const mine = await answers(contender, job, asked, "mine")
   const { difference, name, count } = await worstGradient(mine.gradients, golden.gradients)
   return {
     id: contender.id,
@@ -80,6 +94,8 @@ export const compare = async (
     worstGradient: difference,
     worstParameter: name,
     parameters: count,
-    elboDifference: Math.abs(mine.bits / golden.bits - 1),
+    ...(mine.bits === undefined || golden.bits === undefined
+      ? {}
+      : { elboDifference: Math.abs(mine.bits / golden.bits - 1) }),
   }
 }

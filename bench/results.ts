@@ -94,7 +94,7 @@ const shapeSection = (m: Measured, gpu: string | undefined): string => {
               p.worstGradient.toExponential(1),
               `\`${p.worstParameter}\``,
               `${p.parameters} parameters`,
-              p.elboDifference.toExponential(1),
+              p.elboDifference?.toExponential(1) ?? "",
             ]),
           ),
         ]),

@@ -21,7 +21,7 @@ import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measu
 import { measureOther } from "./other.js"
 import { FORMAT, resultsMarkdown, type Results } from "./results.js"
 import { CPU_SHAPES, GPU_SHAPES } from "./shapes.js"
-import { GRADIENT_TOLERANCE, LOSS_TOLERANCE, PUBLISHED } from "./targets.js"
+import { agrees, PUBLISHED } from "./targets.js"
 
 const { values: flags } = parseArgs({
   options: {
@@ -48,6 +48,7 @@ const CPU_SIDES: readonly Side[] = [
 const MORE_SIDES: readonly Side[] = [
   { id: "torch executor fp32", ours: { engine: "torch", precision: "fp32" } },
   { id: "torch eager bf16", mode: "eager-bf16" },
+  { id: PUBLISHED, mode: "published" },
 ]
 const GPU_SIDES: readonly Side[] = [
   { id: "torch executor bf16", ours: { engine: "torch", precision: "bf16" } },
@@ -60,9 +61,10 @@ const GPU_FILE = "results-gpu.json"
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const stored = async (name: string): Promise<Results | undefined> => {
   const text = await readFile(path(name), "utf8").catch(() => undefined)
-  const found = text === undefined ? undefined : (JSON.parse(text) as Partial<Results>)
-  if (found !== undefined && found.format !== FORMAT) say(`${name} is of an earlier benchmark: not read`)
-  return found?.format === FORMAT ? (found as Results) : undefined
+  if (text === undefined) return undefined
+  const found = JSON.parse(text) as Partial<Results>
+  if (found.format === FORMAT) return found as Results
+  throw new Error(`bench/${name} is of an earlier benchmark: measure it again, or delete it`)
 }
 const render = async (onCpu: Results | undefined, onGpu: Results | undefined): Promise<string> =>
   resultsMarkdown(onCpu, onGpu, await readFile(path("NOTES.md"), "utf8").catch(() => undefined))
@@ -121,6 +123,7 @@ const sides = (flags.gpu ? GPU_SIDES : [...CPU_SIDES, ...(names === undefined ? 
     names?.some((name) => side.id.includes(name)) ??
     (!flags.quick || side.ours?.precision === "fp32" || side === REFERENCE),
 )
+if (!partial) await stored(flags.gpu ? CPU_FILE : GPU_FILE) // fails now rather than after the measurement
 const load = loadavg()[0]!
 if (load > BUSY) say(`the machine is busy (load ${load.toFixed(1)}): the figures will not be reproducible`)
 const measured: Measured[] = []
@@ -155,15 +158,7 @@ else {
 
 const apart = measured.flatMap(({ shape, parity }) =>
   parity
-    .filter(
-      (p) =>
-        p.id.endsWith("fp32") &&
-        !(
-          p.lossDifference < LOSS_TOLERANCE &&
-          p.worstGradient < GRADIENT_TOLERANCE &&
-          p.elboDifference < LOSS_TOLERANCE
-        ),
-    )
+    .filter((p) => p.id.endsWith("fp32") && !agrees(p))
     .map((p) => `${shape.name}: ${p.id} and ${REFERENCE.id} disagree`),
 )
 for (const line of apart) say(line)

@@ -2,6 +2,7 @@
 import { bf16Peak } from "./machine.js"
 import type { Measured, Timing } from "./measure.js"
 import { quantile } from "./measure.js"
+import type { Parity } from "./parity.js"
 import type { Other } from "./other.js"
 import { GPU_SHAPES, trainFlops } from "./shapes.js"
 
@@ -15,8 +16,8 @@ export interface Verdict {
   readonly remark: string
 }
 
-export const LOSS_TOLERANCE = 1e-4
-export const GRADIENT_TOLERANCE = 1e-3
+const LOSS_TOLERANCE = 1e-4
+const GRADIENT_TOLERANCE = 1e-3
 
 export interface Ratio {
   readonly median: number
@@ -97,6 +98,12 @@ const SPEED: readonly (readonly [
   ["tensorflow bf16", "torch compile bf16", "elbo", "small", 2],
 ]
 
+/** Whether all that was compared is within tolerance. */
+export const agrees = (p: Parity): boolean =>
+  p.lossDifference < LOSS_TOLERANCE &&
+  p.worstGradient < GRADIENT_TOLERANCE &&
+  (p.elboDifference ?? 0) < LOSS_TOLERANCE
+
 const parityVerdicts = (measured: readonly Measured[]): readonly Verdict[] =>
   measured.flatMap((m) =>
     m.parity
@@ -112,7 +119,9 @@ const parityVerdicts = (measured: readonly Measured[]): readonly Verdict[] =>
             GRADIENT_TOLERANCE,
             scientific,
           ),
-          atMost(`ELBO, ${relative}`, measuredAs, p.elboDifference, LOSS_TOLERANCE, scientific),
+          ...(p.elboDifference === undefined
+            ? []
+            : [atMost(`ELBO, ${relative}`, measuredAs, p.elboDifference, LOSS_TOLERANCE, scientific)]),
         ]
       }),
   )
