@@ -135,9 +135,7 @@ test("prepare: one tarball, shards in the published format, reused afterwards", 
   t.equal(totals.train.bytes, Buffer.byteLength(spell(train).replaceAll("\n", "")))
 
   events.length = 0
-  const started = performance.now()
   t.same(await prepareSpeeches(corpus, model, options), { folder, totals })
-  t.ok(performance.now() - started < 500)
   t.same(events, [{ kind: "reused", path: folder }])
 
   const before = await digests(folder)
@@ -187,9 +185,7 @@ test(
       trainShards: 8,
       holdOutEvery: 20,
     }
-    const started = performance.now()
     const { totals } = await prepareSpeeches(real, model, { cacheDir: join(root, "real"), boundaryId: 1 })
-    t.ok(performance.now() - started < 15_000)
     // Recorded when the model was trained; the bytes are the text's and do not depend on the tokenizer.
     const { documents, tokens, bytes } = totals.train
     t.same({ documents, tokens, bytes }, { documents: 15_037, tokens: 3_546_914, bytes: 10_211_815 })
