@@ -58,11 +58,21 @@ export const summarizeRun = async (directory: string): Promise<RunSummary> => {
   }
 }
 
-/** Every run under `root`, oldest first. Folders that are no runs are left out. */
-export const listRuns = async (root: string): Promise<readonly RunSummary[]> => {
+/**
+ * Every run under `root`, oldest first; only those of these experiments when `fingerprints` is given. Folders that
+ * are no runs are left out.
+ */
+export const listRuns = async (
+  root: string,
+  fingerprints?: ReadonlySet<string>,
+): Promise<readonly RunSummary[]> => {
   const runs: RunSummary[] = []
   for (const name of await directories(root)) {
     try {
+      if (fingerprints !== undefined) {
+        const { fingerprint } = await readManifest(join(root, name, "manifest.json"))
+        if (!fingerprints.has(fingerprint)) continue
+      }
       runs.push(await summarizeRun(join(root, name)))
     } catch (error) {
       if (!(error instanceof RunError)) throw error

@@ -25,6 +25,21 @@ export const mergePatch = (target: unknown, patch: unknown): unknown => {
   return result
 }
 
+/**
+ * The patch that makes `after` of `before`: mergePatch(before, patchBetween(before, after)) equals `after`, as long as
+ * no key of `after` holds null, which a merge patch cannot say.
+ */
+export const patchBetween = (before: unknown, after: unknown): unknown => {
+  if (!isObject(before) || !isObject(after)) return after
+  const patch: Record<string, unknown> = {}
+  for (const key of Object.keys(before)) if (!Object.hasOwn(after, key)) define(patch, key, null)
+  for (const [key, value] of Object.entries(after)) {
+    const there = Object.hasOwn(before, key) ? before[key] : undefined
+    if (JSON.stringify(there) !== JSON.stringify(value)) define(patch, key, patchBetween(there, value))
+  }
+  return patch
+}
+
 /** One place where two documents differ; an absent value is undefined. */
 export interface Difference {
   readonly pointer: string

@@ -1,6 +1,6 @@
 import * as fc from "fast-check"
 import { test } from "tap"
-import { differencesOf, mergePatch } from "../../src/spec/merge-patch.js"
+import { differencesOf, mergePatch, patchBetween } from "../../src/spec/merge-patch.js"
 
 test("the examples of RFC 7396, appendix A", async (t) => {
   const examples: readonly (readonly [unknown, unknown, unknown])[] = [
@@ -55,4 +55,23 @@ test("differences are the smallest places", async (t) => {
     { pointer: "/e", before: undefined, after: 2 },
   ])
   t.same(differencesOf([1], [1, 2]), [{ pointer: "", before: [1], after: [1, 2] }])
+})
+
+test("the patch between two documents makes the second of the first", (t) => {
+  const value = fc.letrec<{ any: unknown }>((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 3 },
+      fc.integer({ min: 0, max: 2 }),
+      fc.array(fc.integer({ min: 0, max: 1 }), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom("a", "b", "c"), tie("any")),
+    ),
+  })).any
+  fc.assert(
+    fc.property(value, value, (before, after) => {
+      t.same(mergePatch(before, patchBetween(before, after)), after)
+    }),
+    { numRuns: 300 },
+  )
+  t.same(patchBetween({ a: 1, b: { c: 1, d: 2 } }, { b: { c: 1, d: 3 } }), { a: null, b: { d: 3 } })
+  t.end()
 })

@@ -7,8 +7,7 @@ import { loadCorpus, readTokens } from "../../data/corpus.js"
 import { fileDigest } from "../../data/digest.js"
 import { fromSystemError } from "../../data/errors.js"
 import { cacheDirectory } from "../../data/sources.js"
-import { chooseEngine, findAvailable, openExecutor, type EngineName } from "../../engine/choose.js"
-import type { ExecutorOptions } from "../../engine/executor.js"
+import { openExecutor } from "../../engine/choose.js"
 import { evaluate } from "../../evaluate/evaluate.js"
 import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../../evaluate/weights.js"
 import { networkOf } from "../../model/network.js"
@@ -24,21 +23,18 @@ import type { Experiment } from "../../spec/experiment.js"
 import { fingerprint, weightsFingerprint } from "../../spec/fingerprint.js"
 import { nearest } from "../../spec/nearest.js"
 import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { chooseExecutor, type EngineFlags } from "../choose-executor.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
-export interface EvalInput {
+export interface EvalInput extends EngineFlags {
   readonly checkpoint: string
   readonly spec: string
   readonly profile: Profile
   readonly evaluation: Option.Option<string>
   readonly names: Option.Option<string>
-  readonly engine: Option.Option<EngineName | "auto">
-  readonly precision: Option.Option<ExecutorOptions["precision"]>
-  readonly device: Option.Option<ExecutorOptions["device"]>
-  readonly threads: Option.Option<number>
   readonly runs: string
   readonly json: boolean
 }
@@ -65,25 +61,6 @@ const nameMap = async (path: string | undefined): Promise<NameMap> => {
   return parseNameMap(text, path)
 }
 
-/** What the command line says, else what the spec says. */
-const choose = async (input: EvalInput, { execution }: Experiment) => {
-  const engine = Option.getOrUndefined(input.engine) ?? execution?.engine
-  const precision = Option.getOrUndefined(input.precision) ?? execution?.precision
-  const device = Option.getOrUndefined(input.device) ?? execution?.device
-  const threads = Option.getOrUndefined(input.threads) ?? execution?.threads
-  const request = {
-    ...(engine === undefined ? {} : { engine }),
-    ...(precision === undefined ? {} : { precision }),
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
-  }
-  const search = (engine ?? "auto") === "auto" && (device === "gpu" || (precision ?? "fp32") !== "fp32")
-  return chooseEngine(
-    request,
-    search ? await findAvailable() : { tensorflow: false, torch: false, gpu: false },
-  )
-}
-
 export const evaluateCheckpoint = async (
   input: EvalInput,
   display: Display = openDisplay(),
@@ -102,7 +79,7 @@ export const evaluateCheckpoint = async (
   })
   const sha256 = await fileDigest(input.checkpoint)
   const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })
-  const choice = await choose(input, experiment)
+  const choice = await chooseExecutor(input, experiment.execution)
   const stop = watchInterrupts(display)
   try {
     const executor = await openExecutor(choice)

@@ -1,0 +1,146 @@
+/** Runs one decoded experiment: data, executor, run directory, training, evaluations, floors, table. */
+import { availableParallelism, totalmem } from "node:os"
+import { checkCorpus, prepareCorpus, type LoadedCorpus } from "../data/corpus.js"
+import { cacheDirectory } from "../data/sources.js"
+import { openExecutor, type Choice } from "../engine/choose.js"
+import type { Executor } from "../engine/executor.js"
+import { makePlan } from "../plan/plan.js"
+import { runTable } from "../report/run-table.js"
+import type { ResultsTable } from "../report/table.js"
+import { createRun, openRun, type Run, type RunReader } from "../run/directory.js"
+import type { Display } from "../run/display.js"
+import type { Json } from "../run/events.js"
+import { executeRun } from "../run/execute.js"
+import { measureFloors } from "../run/floors.js"
+import { collectProvenance } from "../run/provenance.js"
+import type { LoadedSpec } from "../spec/spec-file.js"
+import { publishedClaims } from "./handlers/run-results.js"
+import { UsageError } from "./outcome.js"
+import { describePrepareEvents } from "./prepare-events.js"
+
+export interface ExperimentJob {
+  readonly spec: LoadedSpec
+  /** Text of a spec file whose profile `spec.profile` is this experiment; kept in the manifest. */
+  readonly text: string
+  readonly choice: Choice
+  /** Folder that holds the runs. */
+  readonly runs: string
+  readonly display: Display
+  /** True once the user asked to stop; the run then ends after the step in progress. */
+  readonly stopping: () => boolean
+  /** Folder of the run to go on with; a new one is made when absent. */
+  readonly resume?: string
+}
+
+/** A run that this process may write, with what it needs to go on. */
+export interface OpenedExperiment {
+  readonly run: Run
+  readonly corpus: LoadedCorpus
+  readonly executor: Executor
+}
+
+export type RanExperiment =
+  | { readonly finished: true; readonly run: RunReader; readonly table: ResultsTable }
+  | {
+      readonly finished: false
+      readonly run: RunReader
+      readonly step: number
+      readonly totalSteps: number
+    }
+
+const prepare = async ({ spec, display }: ExperimentJob): Promise<LoadedCorpus> => {
+  const cacheDir = cacheDirectory()
+  const { corpus } = spec.experiment.data
+  const { ready } = await checkCorpus(spec.experiment.data, { cacheDir })
+  if (!ready) {
+    const source =
+      corpus.kind === "speeches"
+        ? corpus.source
+        : corpus.kind === "parameter-golf"
+          ? `${corpus.repository} (${corpus.trainShards} training shards of 200 MB)`
+          : "the spec's files"
+    display.log(`Fetching data from ${source} into ${cacheDir}.`)
+  }
+  const onEvent = describePrepareEvents(display)
+  try {
+    return await prepareCorpus(spec.experiment.data, { cacheDir, onEvent })
+  } finally {
+    display.end()
+  }
+}
+
+const openOrCreate = async (
+  { spec, text, choice, runs, resume }: ExperimentJob,
+  version: string,
+): Promise<Run> => {
+  if (resume !== undefined) {
+    const run = await openRun(resume)
+    if (run.manifest.fingerprint !== spec.fingerprint) {
+      await run.close()
+      throw new UsageError(
+        `the run ${run.manifest.id} is of another experiment (${run.manifest.spec}, profile ${run.manifest.profile}, ${run.manifest.fingerprint}); give its spec and profile, or start a new run without --resume`,
+      )
+    }
+    return run
+  }
+  return createRun(runs, {
+    spec: spec.experiment.id,
+    profile: spec.profile,
+    fingerprint: spec.fingerprint,
+    specText: text,
+    experiment: spec.experiment as unknown as Json,
+    plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
+    differences: spec.differences,
+    provenance: await collectProvenance(spec.file, {
+      name: choice.engine,
+      version,
+      precision: choice.options.precision,
+      device: choice.options.device,
+      threads: choice.options.threads,
+    }),
+  })
+}
+
+/** Prepares the data, opens the executor and makes (or opens, to resume) the run directory. */
+export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperiment> => {
+  const { choice, display } = job
+  const corpus = await prepare(job)
+  const executor = await openExecutor(choice)
+  display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
+  try {
+    const run = await openOrCreate(job, executor.version)
+    for (const notice of run.notices) display.warn(notice)
+    display.log(`Run ${run.manifest.id} in ${run.directory}.`)
+    return { run, corpus, executor }
+  } catch (error) {
+    await executor.dispose()
+    throw error
+  }
+}
+
+/** Trains, evaluates, measures the floors and writes the table; closes the run and the executor in any case. */
+export const executeExperiment = async (
+  { run, corpus, executor }: OpenedExperiment,
+  { spec: { experiment }, choice, display, stopping }: ExperimentJob,
+): Promise<RanExperiment> => {
+  try {
+    const outcome = await executeRun({ run, experiment, corpus, executor, choice, display, stopping })
+    if (!outcome.finished) return { ...outcome, finished: false, run }
+    await measureFloors({ run, experiment, corpus, display })
+    const table = await runTable(run, await publishedClaims(run))
+    await run.writeResults(table)
+    await run.append({ type: "finished" })
+    return { finished: true, run, table }
+  } catch (error) {
+    await run
+      .append({ type: "failed", message: error instanceof Error ? error.message : String(error) })
+      .catch(() => undefined)
+    throw error
+  } finally {
+    await run.close()
+    await executor.dispose()
+  }
+}
+
+export const runExperiment = async (job: ExperimentJob): Promise<RanExperiment> =>
+  executeExperiment(await openExperiment(job), job)
