@@ -16,6 +16,30 @@ export interface HostTensor {
 
 export type HostTensors = Readonly<Record<string, HostTensor>>
 
+/**
+ * AdamW in words, the same update that `apply` traces, for executors that have it as one operation of their own.
+ *
+ * Gradients times min(1, clipNorm / (norm + 1e-6)); m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
+ * p <- keep p - rate m / (inverseSqrtCorrection2 sqrt(v) + eps); average <- decay average + (1 - decay) p.
+ */
+export interface AdamWUpdate {
+  readonly kind: "adamw"
+  readonly betas: readonly [number, number]
+  readonly eps: number
+  /** 0: gradients are not clipped. */
+  readonly clipNorm: number
+  /** What precedes a parameter's name in the names of its moments m and v. */
+  readonly moments: readonly [string, string]
+  /** The moving average of the parameters, where there is one. */
+  readonly average?: { readonly prefix: string; readonly decay: number }
+  /** Names of the scalar feeds; without `keep` there is no weight decay. */
+  readonly scalars: {
+    readonly rate: string
+    readonly inverseSqrtCorrection2: string
+    readonly keep?: string
+  }
+}
+
 export interface TrainPrograms {
   /** parameters + feeds of one micro-batch -> `loss` (scalar f32) and any metrics */
   readonly loss: Graph
@@ -23,6 +47,8 @@ export interface TrainPrograms {
   readonly step: () => Graph
   /** parameters, state, gradients (feeds `grad/<parameter>`), scalar feeds -> next parameters and state, `gradNorm`. Traced on demand. */
   readonly apply: () => Graph
+  /** What `apply` computes, where it has words; an executor may use either. */
+  readonly update?: AdamWUpdate
   /**
    * The same job with room for more tokens under the loss: same parameters, state and outputs, larger feeds.
    * A trainer compiles one of these when a step first asks for it.
@@ -63,6 +89,8 @@ export interface ExecutorOptions {
   /** 0: the executor's own choice */
   readonly threads: number
   readonly xla?: boolean
+  /** torch: compile programs with Inductor; absent: the executor's own choice */
+  readonly compile?: boolean
 }
 
 export interface Executor {

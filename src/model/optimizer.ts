@@ -4,6 +4,7 @@
  * What depends on the step alone (learning rates, bias corrections, momentum) is computed on the host in float64
  * and comes in as scalars, so that one traced program serves every step.
  */
+import type { AdamWUpdate } from "../engine/executor.js"
 import type { AdamWOptimizer, MuonOptimizer, Optimizer, Training } from "../spec/training.js"
 import { get, type Tensors } from "./layers.js"
 import type { Initial, ParameterGroup, ParameterSpec } from "./parameters.js"
@@ -111,6 +112,28 @@ export const momentumAt = ({ momentum, momentumWarmup }: MuonOptimizer, step: nu
   const done = Math.min(step / momentumWarmup.steps, 1)
   return (1 - done) * momentumWarmup.from + done * momentum
 }
+
+/** `applyUpdate` in words where it is AdamW alone; undefined for anything else. */
+export const describeUpdate = ({
+  optimizer,
+  clipNorm,
+  emaDecay,
+}: Pick<Training, "optimizer" | "clipNorm" | "emaDecay">): AdamWUpdate | undefined =>
+  optimizer.kind !== "adamw"
+    ? undefined
+    : {
+        kind: "adamw",
+        betas: optimizer.betas,
+        eps: optimizer.eps,
+        clipNorm,
+        moments: ["adam.m/", "adam.v/"],
+        ...(emaDecay === undefined ? {} : { average: { prefix: "ema/", decay: emaDecay } }),
+        scalars: {
+          rate: "rate/adamw",
+          inverseSqrtCorrection2: "inverseSqrtCorrection2",
+          ...(optimizer.weightDecay === 0 ? {} : { keep: "keep/adamw" }),
+        },
+      }
 
 /** The Euclidean norm of all gradients together. */
 const globalNorm = (gradients: readonly tf.Tensor[]): tf.Tensor =>

@@ -3,7 +3,7 @@ import type { TrainPrograms } from "../engine/executor.js"
 import type { Graph } from "../engine/ir.js"
 import { trace, type TraceInput } from "../engine/trace/trace.js"
 import type { FeedSpec, Network } from "../model/network.js"
-import { applyUpdate, optimizerScalars, optimizerState } from "../model/optimizer.js"
+import { applyUpdate, describeUpdate, optimizerScalars, optimizerState } from "../model/optimizer.js"
 import * as tf from "../model/tf.js"
 import type { Training } from "../spec/training.js"
 
@@ -123,5 +123,10 @@ export const tracePrograms = ({ network, training, feeds }: JobShape): TrainProg
     }
   }
   const [main, ...larger] = feeds
-  return { ...programsFor(main!), larger: larger.map(programsFor) }
+  const words = describeUpdate(training)
+  return {
+    ...programsFor(main!),
+    larger: larger.map(programsFor),
+    ...(words === undefined ? {} : { update: words }),
+  }
 }

@@ -56,6 +56,9 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
     # atomically, on a CPU too.
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    # Tiny moments of rarely seen tokens become denormal numbers, which a CPU handles many times slower.
+    # Threads inherit the mode, so it comes before the first of them.
+    torch.set_flush_denormal(True)
     threads = int(hello["threads"])
     if hello["device"] == "gpu":
         if not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""A training job: the state, one gradient per micro-batch by autograd, and the traced update."""
+"""A training job: the state, one gradient per micro-batch by autograd, and the optimiser's update."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from repro_worker.frames import Header, Tensors
 from repro_worker.graph import Program, build
 from repro_worker.settings import Settings
+from repro_worker.update import make_update
 from repro_worker.world import World
 
 
@@ -25,8 +25,6 @@ class Trainer:
         self._settings, self._world = settings, world
         self._losses: dict[int, tuple[Program, Callable[..., Any]]] = {}
         self.add_program(0, header["loss"], tensors)
-        # The update computes in fp32 on whatever the state is stored in, so its tables stay fp32.
-        self._apply = build(header["apply"], tensors, settings.device, torch.float32)
         self._names = self._losses[0][0].parameters
         exact = set(header["exact"])
         self._state: Tensors = {
@@ -35,7 +33,7 @@ class Trainer:
         }
         for name in self._names:
             self._state[name].requires_grad_(True)
-        self._update = settings.compile(self._update_in_place)
+        self._update = make_update(header, tensors, self._names, settings)
 
     def add_program(self, index: int, wire: dict[str, Any], tensors: Tensors) -> None:
         settings = self._settings
@@ -64,22 +62,10 @@ class Trainer:
         if micro > 1:
             loss /= micro
             torch._foreach_div_(gradients, micro)
-        values = {f"grad/{n}": g for n, g in zip(self._names, gradients, strict=True)}
-        values |= {n: t.to(device) for n, t in _under("scalar/", tensors).items()}
         held = {name: t.detach() for name, t in self._state.items()}
         with torch.no_grad():
-            norm = self._update(held, values)
+            norm = self._update(held, gradients, _under("scalar/", tensors))
         return {"loss": loss, "gradNorm": norm}
-
-    def _update_in_place(self, held: Tensors, values: Tensors) -> Tensor:
-        arguments = {**values, **{name: t.float() for name, t in held.items()}}
-        results = self._apply.module(*(arguments[name] for name in self._apply.inputs))
-        named = dict(zip(self._apply.outputs, results, strict=True))
-        for name, t in held.items():
-            if name in named:
-                t.copy_(named[name])
-        norm: Tensor = named["gradNorm"]
-        return norm
 
     def read(self) -> Tensors:
         return self._state

@@ -100,21 +100,43 @@ export const workerCommand = async (
 const prefixed = (prefix: string, tensors: HostTensors): readonly FrameTensor[] =>
   namedTensors(tensors).map((tensor) => ({ ...tensor, name: `${prefix}${tensor.name}` }))
 
-const heldBy = (graph: Graph, values: HostTensors): HostTensors =>
+/** Names of the inputs that the worker keeps. */
+const heldBy = (graph: Graph): readonly string[] =>
+  graph.inputs.filter((input) => input.kind !== "feed").map(({ name }) => name)
+
+const valuesOf = (names: readonly string[], values: HostTensors, what: string): HostTensors =>
   Object.fromEntries(
-    graph.inputs
-      .filter((input) => input.kind !== "feed")
-      .map(({ name }) => {
-        const tensor = values[name]
-        if (tensor === undefined)
-          throw new ExecutorError(
-            "torch",
-            `${graph.name}: no value for the input ${name}`,
-            "load a checkpoint of the same model",
-          )
-        return [name, tensor]
-      }),
+    names.map((name) => {
+      const tensor = values[name]
+      if (tensor === undefined)
+        throw new ExecutorError(
+          "torch",
+          `${what}: no value for the input ${name}`,
+          "load a checkpoint of the same model",
+        )
+      return [name, tensor]
+    }),
   )
+
+/** The update in words where the job has them, so that the worker takes PyTorch's fused kernel; else its graph. */
+const updateOf = ({
+  loss,
+  update,
+  apply,
+}: TrainPrograms): {
+  readonly message: object
+  readonly constants: readonly FrameTensor[]
+  readonly held: readonly string[]
+} => {
+  if (update === undefined) {
+    const graph = apply()
+    const wired = wireGraph("apply", graph)
+    return { message: { apply: wired.graph }, constants: wired.constants, held: heldBy(graph) }
+  }
+  const prefixes = ["", ...update.moments, ...(update.average === undefined ? [] : [update.average.prefix])]
+  const held = prefixes.flatMap((prefix) => heldBy(loss).map((name) => `${prefix}${name}`))
+  return { message: { update }, constants: [], held }
+}
 
 const read = (tensors: readonly FrameTensor[]): HostTensors =>
   Object.fromEntries(tensors.map(({ name, shape, data }) => [name, { shape, data }]))
@@ -125,19 +147,18 @@ const makeTrainer = async (
   programs: TrainPrograms,
   initial: HostTensors,
 ): Promise<Trainer> => {
-  const apply = programs.apply()
-  const wiredApply = wireGraph("apply", apply)
   const loss = wireGraph("loss", programs.loss)
+  const { message, constants, held } = updateOf(programs)
   await worker.request(
     {
       type: "trainer",
       id,
       loss: loss.graph,
-      apply: wiredApply.graph,
+      ...message,
       // Averages move by less than half a bf16 unit per step, so they stay fp32 at every precision.
-      exact: apply.inputs.filter((i) => i.name.startsWith("ema/")).map((i) => i.name),
+      exact: held.filter((name) => name.startsWith("ema/")),
     },
-    [...loss.constants, ...wiredApply.constants, ...prefixed("state/", heldBy(apply, initial))],
+    [...loss.constants, ...constants, ...prefixed("state/", valuesOf(held, initial, "training"))],
   )
   const sent = new Set([0])
   return {
@@ -177,7 +198,7 @@ const makeEvaluator = async (
   const wired = wireGraph("graph", graph)
   await worker.request({ type: "evaluator", id, graph: wired.graph }, [
     ...wired.constants,
-    ...prefixed("state/", heldBy(graph, parameters)),
+    ...prefixed("state/", valuesOf(heldBy(graph), parameters, graph.name)),
   ])
   return {
     run: async (feeds) => {
