@@ -31,16 +31,22 @@ export interface Predictor {
   readonly dispose: () => Promise<void>
 }
 
+/** @param options.capacity columns predicted in one pass; every position when absent */
 export const makePredictor = async (
   executor: Executor,
   network: Network,
   parameters: HostTensors,
-  options: { readonly length: number; readonly batch?: number | undefined },
+  options: {
+    readonly length: number
+    readonly batch?: number | undefined
+    readonly capacity?: number | undefined
+  },
 ): Promise<Predictor> => {
   const { length } = options
   const { vocabSize } = network
   const batch = options.batch ?? defaultBatch(length)
-  const capacity = batch * length
+  const everywhere = network.scored === "all"
+  const capacity = everywhere ? batch * length : (options.capacity ?? batch * length)
   const evaluator = await compileForward(executor, network, parameters, "logProbs", {
     rows: batch,
     length,
@@ -61,19 +67,39 @@ export const makePredictor = async (
       const { logProbs } = await evaluator.run({
         inputIds: { shape: [batch, length], data: inputIds },
         sigma: { shape: [batch], data: sigma },
-        ...gatherFeeds(positions, capacity, batch * length),
+        ...(everywhere ? {} : gatherFeeds(positions, capacity, batch * length)),
       })
       forwards += rows.length
+      const all = logProbs!.data as Float32Array
+      if (everywhere) return split(positions, rows, vocabSize, all)
       let from = 0
       return rows.map(({ columns }) => {
         const start = from
         from += columns.length * vocabSize
-        return (logProbs!.data as Float32Array).subarray(start, from)
+        return all.subarray(start, from)
       })
     },
     forwards: () => forwards,
     dispose: () => evaluator.dispose(),
   }
+}
+
+/** The asked-for columns of predictions at every position. */
+const split = (
+  positions: Int32Array,
+  rows: readonly PredictRow[],
+  vocabSize: number,
+  all: Float32Array,
+): readonly Float32Array[] => {
+  let next = 0
+  return rows.map(({ columns }) => {
+    const out = new Float32Array(columns.length * vocabSize)
+    for (let i = 0; i < columns.length; i++) {
+      const from = positions[next++]! * vocabSize
+      out.set(all.subarray(from, from + vocabSize), i * vocabSize)
+    }
+    return out
+  })
 }
 
 /** Index of the row whose largest entry is largest; the first of equals. */
