@@ -40,6 +40,14 @@ export const studentCdf = (t: number, freedom: number): number => {
   return t > 0 ? 1 - tail : tail
 }
 
+/** P(|T| >= |t|): the two-sided p-value, without the cancellation of 1 - studentCdf. */
+export const studentTail = (t: number, freedom: number): number =>
+  incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+/** P(F >= f) with `between` and `residual` degrees of freedom. */
+export const fisherTail = (f: number, between: number, residual: number): number =>
+  f <= 0 ? 1 : incompleteBeta(residual / (residual + between * f), residual / 2, between / 2)
+
 /** P(Z <= z): series near zero, continued fraction in the tail. */
 export const normalCdf = (z: number): number => {
   const x = Math.abs(z) / Math.SQRT2
