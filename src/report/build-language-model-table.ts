@@ -82,12 +82,20 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
         `Untrained: evaluation ${evaluationId} gives ${(bits / tokens).toFixed(3)} bits/token, worse than the unigram floor's ${(unigram ?? Number.NaN).toFixed(3)}.`,
     ),
   ]
+  const rows = input.evaluations.flatMap((summary) =>
+    evaluationRows(summary, input, untrained.includes(summary), contracts),
+  )
+  // What the boundary positions cost is said once for the same windows.
+  const boundary = rows.filter(({ id }) => id.endsWith("/boundary"))
+  const again = new Set(
+    boundary.filter(
+      (row, i) => boundary.findIndex(({ bytes, value }) => bytes === row.bytes && value === row.value) < i,
+    ),
+  )
   return makeTable(
     { ...input.header, verdict },
     [
-      ...input.evaluations.flatMap((summary) =>
-        evaluationRows(summary, input, untrained.includes(summary), contracts),
-      ),
+      ...rows.filter((row) => !again.has(row)),
       ...(input.claims ?? []),
       ...input.floors.flatMap((floor) => floorRows(floor, first?.tokens ?? null, first?.bytes ?? null)),
     ],

@@ -19,7 +19,7 @@ export const estimatorName = (evaluation: EvaluationShape): string => {
     case "any-order":
       return `any-order NELBO, ${evaluation.draws} draws`
     case "chain-rule":
-      return `${evaluation.order} NLL`
+      return `${evaluation.order.replace(/^(random|confidence)$/, "$1-order")} NLL`
     case "sliding":
       return `sliding NLL, stride ${evaluation.stride}`
     case "block-nelbo":
@@ -80,6 +80,8 @@ export const evaluationRows = (
       : ratioInterval(perWindow.map((window) => ({ numerator: window.bits, denominator: window[of] })))
   const tokenInterval = interval("tokens")
   const byteInterval = interval("bytes")
+  // The forms that papers print; of the other estimators bits are enough.
+  const printed = evaluation.kind === "discrete-elbo" || evaluation.kind === "autoregressive"
   const free =
     summary.context.boundary === "free" && summary.boundaryTokens > 0 && evaluation.kind !== "autoregressive"
   const slice = `${perWindow.length} windows of ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
@@ -87,7 +89,7 @@ export const evaluationRows = (
     summary.forwards === undefined
       ? []
       : [
-          `Cost: ${summary.forwards} sequences through the network, ${(summary.forwards / perWindow.length).toFixed(1)} a window.`,
+          `Cost: ${Math.round(summary.forwards)} sequences through the network, ${(summary.forwards / perWindow.length).toFixed(1)} a window.`,
         ]
   const freeNote = `${summary.boundaryTokens} of ${tokens} tokens are boundary tokens whose positions the model is given free.`
   const shared = {
@@ -110,6 +112,7 @@ export const evaluationRows = (
       interval: byteInterval,
       denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
       notes: [slice, ...cost, ...(free ? [freeNote] : [])],
+      ...(summary.forwards === undefined ? {} : { forwardsPerWindow: summary.forwards / perWindow.length }),
     },
     {
       ...shared,
@@ -133,7 +136,9 @@ export const evaluationRows = (
             ]),
       ],
     },
-    {
+  ]
+  if (printed) {
+    rows.push({
       ...shared,
       id: `${id}/nats-per-token`,
       label: `${name}: nats/token`,
@@ -143,8 +148,8 @@ export const evaluationRows = (
       interval: scaled(tokenInterval, Math.LN2),
       denominator: { kind: "tokens", total: tokens, unit: "tokens" },
       notes: [],
-    },
-  ]
+    })
+  }
   if (evaluation.kind === "discrete-elbo") {
     rows.push({
       ...shared,
@@ -199,7 +204,7 @@ export const evaluationRows = (
       },
     )
   }
-  if (publishedConstant !== undefined) {
+  if (publishedConstant !== undefined && printed) {
     const definition = contract("bits/byte", { kind: "constant", bytesPerToken: publishedConstant, tokens })
     rows.push({
       ...shared,

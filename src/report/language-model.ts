@@ -7,6 +7,8 @@ export interface WindowSums {
   readonly bits: number
   readonly bytes: number
   readonly tokens: number
+  /** Bits of a code for the window's boundary positions, where the model gets them free; not part of `bits`. */
+  readonly boundaryBits?: number
 }
 
 /** What one evaluation measured, summed from its evidence. */

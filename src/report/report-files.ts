@@ -85,14 +85,21 @@ export const evaluationsPerWindow = ({ estimator, window }: Contract): number | 
   }
 }
 
-/** This run's bits per byte against what each cost; undefined with fewer than two. */
+/**
+ * This run's bits per byte against what each cost, from the table alone: for results whose evidence is gone. Rows on
+ * fewer windows than the first are left out. Undefined with fewer than two.
+ */
 export const costPlot = (table: ResultsTable): LadderPlot | undefined => {
-  const points = bitsPerByte(table)
-    .filter(({ group, id }) => group === "result" && id.endsWith("/bits-per-byte"))
+  const rows = bitsPerByte(table).filter(
+    ({ group, id }) => group === "result" && id.endsWith("/bits-per-byte"),
+  )
+  const points = rows
+    .filter(({ bytes }) => bytes === rows[0]?.bytes)
     .flatMap((row): readonly LadderPoint[] => {
       const contract =
         row.contractId === null ? undefined : (table.contracts[row.contractId] as Contract | undefined)
-      const cost = contract === undefined ? undefined : evaluationsPerWindow(contract)
+      const cost =
+        row.forwardsPerWindow ?? (contract === undefined ? undefined : evaluationsPerWindow(contract))
       if (cost === undefined) return []
       const bounds = row.interval === null ? {} : { low: row.interval.low, high: row.interval.high }
       return [
@@ -126,6 +133,7 @@ const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 export const reportFiles = (
   table: ResultsTable,
   losses: readonly LossPoint[],
+  ladder: LadderPlot | undefined = costPlot(table),
 ): ReadonlyMap<string, string> => {
   const files = new Map<string, string>()
   const figures: HtmlFigure[] = []
@@ -144,7 +152,7 @@ export const reportFiles = (
     plots.push(`![${plot.title}](${name}.svg)`)
   }
   add("values", valuesPlot(table), intervalPlot, intervalVega)
-  add("cost", costPlot(table), ladderPlot, ladderVega)
+  add("cost", ladder, ladderPlot, ladderVega)
   add("loss", lossPlot(losses), linePlot, lineVega)
   files.set("table.md", [renderMarkdown(table), ...plots.map((plot) => `${plot}\n`)].join("\n"))
   files.set("table.html", renderHtml(table, figures))

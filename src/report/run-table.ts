@@ -7,7 +7,9 @@ import type { ResolvedClaim } from "../spec/claim.js"
 import { buildLanguageModelTable } from "./build-language-model-table.js"
 import { claimRows, type RatioSampleOf } from "./claim-rows.js"
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
-import { summarise } from "./summaries.js"
+import { summariseAll } from "./summaries.js"
+import { ladderOf } from "./ladder.js"
+import type { LadderPlot } from "./svg.js"
 import type { ResultsTable } from "./table.js"
 
 /** Bytes per token that PR #1106 and #1241 divide by (train_mdlm.py lines 401, 427, 430 at commit 5d46f39). */
@@ -33,7 +35,7 @@ export const runSummaries = async (run: RunReader): Promise<readonly EvaluationS
   for (const { id } of experiment.evaluations) {
     if (there.includes(id))
       summaries.push(
-        summarise(
+        ...summariseAll(
           await run.readEvidence(id),
           `${run.directory}/evidence/${id}.safetensors`,
           datasetOf(experiment),
@@ -41,6 +43,12 @@ export const runSummaries = async (run: RunReader): Promise<readonly EvaluationS
       )
   }
   return summaries
+}
+
+/** The ladder of a run; undefined when its evidence is gone or holds fewer than two evaluations. */
+export const runLadder = async (run: RunReader): Promise<LadderPlot | undefined> => {
+  const floors = await readFloors(run)
+  return floors === undefined ? undefined : ladderOf([{ evaluations: await runSummaries(run) }], floors)
 }
 
 /** Published numbers to set beside a run's own. */

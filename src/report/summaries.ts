@@ -102,6 +102,7 @@ export const summarise = (file: SafetensorsFile, subject: string, dataset: strin
     bits: measured.perWindowBits[w]!,
     bytes: c.bytes,
     tokens: c.content,
+    ...(free ? { boundaryBits: enumerativeWindowBits(c.content, c.boundaries) } : {}),
   }))
   return {
     evaluationId: header.evaluation.id,
@@ -125,13 +126,45 @@ export const summarise = (file: SafetensorsFile, subject: string, dataset: strin
     bytes: total((c) => c.bytes),
     perWindow,
     boundaryTokens,
-    boundaryBits: free
-      ? counts.reduce((sum, c) => sum + enumerativeWindowBits(c.content, c.boundaries), 0)
-      : null,
+    boundaryBits: free ? perWindow.reduce((sum, w) => sum + (w.boundaryBits ?? 0), 0) : null,
     ...(measured.monteCarloVariance === undefined ? {} : { monteCarloVariance: measured.monteCarloVariance }),
     forwards: header.forwards,
     seconds: header.seconds,
   }
+}
+
+/**
+ * The same, and for an importance-weighted measurement of K orders also its bounds of 1, 2, 4, .. orders: means over
+ * disjoint groups of the very same orders, so that they fall with K in every window.
+ */
+export const summariseAll = (
+  file: SafetensorsFile,
+  subject: string,
+  dataset: string,
+): readonly EvaluationSummary[] => {
+  const whole = summarise(file, subject, dataset)
+  const { evaluation, evaluationId, perWindow, forwards, seconds } = whole
+  if (evaluation.kind !== "importance-weighted") return [whole]
+  const paths = evaluation.samples
+  const nats = tensor<Float64Array>(file, "nats", subject)
+  const smaller: EvaluationSummary[] = []
+  for (let samples = 1; samples < paths; samples *= 2) {
+    if (paths % samples !== 0) break
+    const bound = importanceBound({ windows: perWindow.length, paths, nats, samples })
+    const share = samples / paths
+    smaller.push({
+      ...whole,
+      evaluationId: `${evaluationId}.k${samples}`,
+      evaluation: { ...evaluation, samples },
+      bits: bound.bits,
+      perWindow: perWindow.map((window, w) => ({ ...window, bits: bound.perWindowBits[w]! })),
+      ...(bound.monteCarloVariance === undefined ? {} : { monteCarloVariance: bound.monteCarloVariance }),
+      // What this bound alone would cost; that it was measured more often lowers its noise.
+      ...(forwards === undefined ? {} : { forwards: forwards * share }),
+      ...(seconds === undefined ? {} : { seconds: seconds * share }),
+    })
+  }
+  return [...smaller, whole]
 }
 
 interface Bits {

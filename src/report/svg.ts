@@ -283,6 +283,8 @@ export interface LadderPoint {
   readonly low?: number
   readonly high?: number
   readonly boundKind: BoundKind
+  /** Points of one series share a colour, such as those of one model; one series when absent. */
+  readonly series?: string
 }
 
 export interface LadderPlot {
@@ -293,30 +295,58 @@ export interface LadderPlot {
   readonly references?: readonly { readonly name: string; readonly y: number }[]
 }
 
-/** Bounds against what they cost, cheapest at the left; the cost axis is logarithmic. */
+/** Horizontal distance of marks that would cover each other. */
+const ASIDE = 17
+
+/** Horizontal positions: marks of nearly one cost stand side by side around it, in the order of their values. */
+const sideBySide = (wanted: readonly number[]): readonly number[] => {
+  const placed = [...wanted]
+  for (let first = 0; first < wanted.length;) {
+    let last = first
+    while (last + 1 < wanted.length && wanted[last + 1]! - wanted[last]! < ASIDE * 0.75) last++
+    const middle = (wanted[first]! + wanted[last]!) / 2
+    for (let i = first; i <= last; i++) placed[i] = middle + (i - (first + last) / 2) * ASIDE
+    first = last + 1
+  }
+  return placed
+}
+
+/** A reference further from the points than their own spread would flatten them; it is named instead of drawn. */
+const inSight = (points: readonly LadderPoint[]): ((y: number) => boolean) => {
+  const values = points.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])
+  const [lowest, highest] = [least(values), most(values)]
+  const room = highest > lowest ? highest - lowest : Math.abs(highest)
+  return (y) => y >= lowest - room && y <= highest + room
+}
+
+/**
+ * Bounds against what they cost, cheapest at the left; the cost axis is logarithmic. Marks carry numbers, which the
+ * key below explains.
+ */
 export const ladderPlot = ({ title, cost, unit, points, references = [] }: LadderPlot): string => {
   const width = 860
-  const height = 480
   if (points.length === 0) return frame(width, 90, title, [text(16, 60, "no data", { fill: MUTED })])
-  const labelWidth = Math.max(20, ...references.map(({ name }) => Math.min(200, widthOf(name))))
-  const box = { left: 64, right: width - labelWidth - 32, top: 76, bottom: height - 96 }
+  const near = inSight(points)
+  const shown = references.filter(({ y }) => near(y))
+  const beyond = references.filter(({ y }) => !near(y))
+  const labelWidth = Math.max(20, ...shown.map(({ name }) => Math.min(200, widthOf(name))))
+  const box = { left: 64, right: width - labelWidth - 32, top: 76, bottom: 390 }
+  const sorted = [...points].sort((a, b) => a.cost - b.cost || a.value - b.value)
+  const series = [...new Set(points.map((point) => point.series ?? ""))]
+  const colourOf = (point: LadderPoint): string =>
+    PALETTE[series.indexOf(point.series ?? "") % PALETTE.length]!
   const costs = points.map((point) => point.cost)
   const values = [
     ...points.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]),
-    ...references.map(({ y }) => y),
+    ...shown.map(({ y }) => y),
   ]
-  // Room at both ends for the points' own names.
-  const xScale = logScale(Math.min(...costs), Math.max(...costs), box.left + 40, box.right - 60)
-  const yScale = linearScale(Math.min(...values), Math.max(...values), box.bottom, box.top, 6)
-  const sorted = [...points].sort((a, b) => a.cost - b.cost || a.value - b.value)
-  const colour = PALETTE[0]
-  const marks = sorted.flatMap(({ cost: at, value, low, high, boundKind, label }, index) => {
-    const [x, y] = [xScale.at(at), yScale.at(value)]
-    // Neighbours' names alternate above and below, so that close points stay readable.
-    const crowded = index > 0 && Math.abs(x - xScale.at(sorted[index - 1]!.cost)) < widthOf(label) * 0.8
-    const above = !(crowded && index % 2 === 1)
-    const highest = yScale.at(high ?? value)
-    const lowest = Math.max(yScale.at(low ?? value), boundKind === "upper-bound" ? y + 18 : y)
+  const xScale = logScale(least(costs), most(costs), box.left + 40, box.right - 40)
+  const yScale = linearScale(least(values), most(values), box.bottom, box.top, 6)
+  const xs = sideBySide(sorted.map((point) => xScale.at(point.cost)))
+  const marks = sorted.flatMap((point, index) => {
+    const { value, low, high, boundKind } = point
+    const colour = colourOf(point)
+    const [x, y] = [xs[index]!, yScale.at(value)]
     return [
       ...(low === undefined || high === undefined
         ? []
@@ -328,27 +358,53 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
             }),
           ]),
       mark(x, y, boundKind, colour, "y"),
-      text(x, above ? Math.min(highest, y) - 12 : lowest + 18, label, {
+      text(x, Math.min(yScale.at(high ?? value), y - 4) - 5, String(index + 1), {
         "text-anchor": "middle",
-        "font-size": 12,
+        "font-size": 11,
+        fill: colour,
       }),
     ]
   })
   const ends = spread(
-    references.map(({ y }) => yScale.at(y)),
+    shown.map(({ y }) => yScale.at(y)),
     16,
   )
-  const floors = references.flatMap(({ name, y }, index) => [
+  const floors = shown.flatMap(({ name, y }, index) => [
     line(box.left, yScale.at(y), box.right, yScale.at(y), { stroke: MUTED, "stroke-dasharray": "5 4" }),
     text(box.right + 10, ends[index]! + 4, clip(name, labelWidth), { fill: MUTED }),
   ])
+  const keyTop = box.bottom + 70
+  const perColumn = Math.ceil(sorted.length / 2)
+  const column = (width - 32) / 2
+  const key = sorted.flatMap((point, index) => {
+    const left = 16 + Math.floor(index / perColumn) * column
+    const y = keyTop + (index % perColumn) * 18
+    const name = point.series === undefined ? point.label : `${point.series}: ${point.label}`
+    return [
+      text(left + 18, y, String(index + 1), { "text-anchor": "end", "font-size": 12, fill: colourOf(point) }),
+      text(left + 26, y, clip(name, column), { "font-size": 12 }),
+    ]
+  })
+  const afterKey = keyTop + perColumn * 18 + 12
+  const outside =
+    beyond.length === 0
+      ? []
+      : [
+          text(16, afterKey, `Outside the picture: ${beyond.map(({ name }) => name).join(", ")}.`, {
+            fill: MUTED,
+            "font-size": 12,
+          }),
+        ]
+  const bottom = afterKey + (beyond.length === 0 ? 0 : 22)
   const kinds = (Object.keys(KIND_NAMES) as BoundKind[]).filter((kind) =>
     points.some(({ boundKind }) => boundKind === kind),
   )
-  return frame(width, height, title, [
+  return frame(width, bottom + 24, title, [
     ...axes(xScale, yScale, box, { x: cost, y: unit }),
     ...floors,
     ...marks,
-    ...kindLegend(kinds, 16, height - 22),
+    ...key,
+    ...outside,
+    ...kindLegend(kinds, 16, bottom + 6),
   ])
 }

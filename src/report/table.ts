@@ -57,6 +57,8 @@ export interface TableRow {
   readonly mark: string | null
   /** Decimals to show; chosen from the interval when absent. */
   readonly decimals?: number
+  /** Cost: sequences through the network for one window, where they were counted. */
+  readonly forwardsPerWindow?: number
 }
 
 export interface TableHeader {

@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { writeFileAtomic } from "../../data/atomic.js"
 import { reportFiles } from "../../report/report-files.js"
+import { runLadder } from "../../report/run-table.js"
 import { effectiveEvents } from "../../run/events.js"
 import { shortPath } from "../locate.js"
 import type { Outcome } from "../outcome.js"
@@ -13,7 +14,7 @@ export const report = async (root: string, name: string, out: string): Promise<O
   const losses = effectiveEvents(await run.events()).flatMap((event) =>
     event.type === "step" && event.loss !== null ? [{ step: event.step, loss: event.loss }] : [],
   )
-  const files = reportFiles(table, losses)
+  const files = reportFiles(table, losses, await runLadder(run))
   for (const [file, content] of files) await writeFileAtomic(join(out, file), content)
   const paths = [...files.keys()].map((file) => shortPath(join(out, file)))
   return { text: paths.join("\n"), json: { run: run.manifest.id, files: paths } }

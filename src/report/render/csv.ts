@@ -20,6 +20,7 @@ const COLUMNS: readonly (readonly [string, (row: TableRow) => string | number | 
   ["estimator", (row) => row.estimator],
   ["tokens", (row) => row.tokens],
   ["bytes", (row) => row.bytes],
+  ["forwards_per_window", (row) => row.forwardsPerWindow],
   ["contract", (row) => row.contractId],
   ["notes", (row) => row.notes.join(" ")],
 ]

@@ -1,0 +1,112 @@
+/**
+ * The ladder of a run: every evaluation's bits per byte against what it costs, all on the same windows.
+ *
+ * Boundary positions that a model gets free are charged, so that every rung is a complete code. An evaluation on
+ * fewer windows (a prefix of the others') is carried over to all of them by its ratio to the reference on the windows
+ * that both scored, the ratio estimator of survey sampling: the text's own difficulty cancels.
+ */
+import { bootstrapRatio, type BootstrapResult } from "../metric/statistics/bootstrap.js"
+import { contractOf } from "../metric/contract-builders.js"
+import { estimatorName } from "./evaluation-rows.js"
+import type { EvaluationSummary, FloorSummary, WindowSums } from "./language-model.js"
+import { formatNumber } from "./numbers.js"
+import type { LadderPlot, LadderPoint } from "./svg.js"
+import { boundSign, type BoundKind } from "./table.js"
+
+/** Bits of a window, boundary positions included. */
+export const chargedBits = ({ bits, boundaryBits = 0 }: WindowSums): number => bits + boundaryBits
+
+export const boundKindOf = ({ evaluation, context }: EvaluationSummary): BoundKind => {
+  const { bound } = contractOf(evaluation, { ...context, denominator: { kind: "tokens" } })
+  return bound === "not stated" ? "unknown" : bound
+}
+
+interface Level {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+const relativeHalfWidth = ({ low, high, estimate }: BootstrapResult): number => (high - low) / 2 / estimate
+
+/** The value on all windows of `reference`, with an interval of level 0.95. */
+const levelOn = (summary: EvaluationSummary, reference: EvaluationSummary): Level | undefined => {
+  const [mine, all] = [summary.perWindow, reference.perWindow]
+  if (all.length < 2 || mine.length < 2) return undefined
+  const whole = bootstrapRatio(
+    all.map((window) => ({ numerator: chargedBits(window), denominator: window.bytes })),
+  )
+  if (summary === reference) return { value: whole.estimate, low: whole.low, high: whole.high }
+  if (mine.length === all.length) {
+    const own = bootstrapRatio(
+      mine.map((window) => ({ numerator: chargedBits(window), denominator: window.bytes })),
+    )
+    return { value: own.estimate, low: own.low, high: own.high }
+  }
+  const ratio = bootstrapRatio(
+    mine.map((window, w) => ({ numerator: chargedBits(window), denominator: chargedBits(all[w]!) })),
+  )
+  const value = whole.estimate * ratio.estimate
+  const relative = Math.hypot(relativeHalfWidth(whole), relativeHalfWidth(ratio))
+  return { value, low: value * (1 - relative), high: value * (1 + relative) }
+}
+
+/** Whether the windows of `summary` are the first ones of `reference`'s: equal tokens and bytes, one by one. */
+export const isPrefix = (summary: EvaluationSummary, reference: EvaluationSummary): boolean =>
+  summary.perWindow.length <= reference.perWindow.length &&
+  summary.perWindow.every(
+    ({ bytes, tokens }, w) =>
+      bytes === reference.perWindow[w]!.bytes && tokens === reference.perWindow[w]!.tokens,
+  )
+
+export interface LadderInput {
+  /** In the order of the spec; the first is the reference. */
+  readonly evaluations: readonly EvaluationSummary[]
+  /** Name of the model, where several share one picture. */
+  readonly series?: string
+}
+
+/** One point an evaluation; those whose cost is unknown or whose windows are others are left out. */
+export const ladderPoints = ({ evaluations, series }: LadderInput): readonly LadderPoint[] => {
+  const [reference] = evaluations
+  if (reference === undefined) return []
+  return evaluations.flatMap((summary): readonly LadderPoint[] => {
+    const { forwards, perWindow } = summary
+    if (forwards === undefined || !isPrefix(summary, reference)) return []
+    const level = levelOn(summary, reference)
+    if (level === undefined) return []
+    const boundKind = boundKindOf(summary)
+    const sign = boundSign(boundKind)
+    const fewer = perWindow.length < reference.perWindow.length ? ` (${perWindow.length} windows)` : ""
+    return [
+      {
+        label: `${estimatorName(summary.evaluation)}${fewer} ${sign === "" ? "" : `${sign} `}${formatNumber(level.value, 3)}`,
+        cost: forwards / perWindow.length,
+        ...level,
+        boundKind,
+        ...(series === undefined ? {} : { series }),
+      },
+    ]
+  })
+}
+
+/** The picture; undefined with fewer than two points. */
+export const ladderOf = (
+  models: readonly LadderInput[],
+  floors: readonly FloorSummary[],
+): LadderPlot | undefined => {
+  const points = models.flatMap(ladderPoints)
+  if (points.length < 2) return undefined
+  const charged = models.some(({ evaluations }) =>
+    evaluations.some(({ perWindow }) => perWindow.some(({ boundaryBits = 0 }) => boundaryBits > 0)),
+  )
+  return {
+    title: `Bits per byte against their cost, the same windows${charged ? ", boundary positions charged" : ""}`,
+    cost: "sequences through the network for one window",
+    unit: "bits/byte, exact byte count; bars: 95 % interval over windows",
+    points,
+    references: floors.flatMap(({ id, bitsPerByte }) =>
+      bitsPerByte === null ? [] : [{ name: `${id} ${formatNumber(bitsPerByte, 3)}`, y: bitsPerByte }],
+    ),
+  }
+}
