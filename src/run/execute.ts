@@ -2,12 +2,14 @@
  * Runs an experiment: data, training, evaluations, results. Every part can be interrupted and taken up again:
  * training from the last checkpoint, evaluation from the evidence that is there.
  */
+import { totalmem } from "node:os"
 import { readTokens, type LoadedCorpus } from "../data/corpus.js"
 import { openRotation } from "../data/rotation.js"
 import type { Choice } from "../engine/choose.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import { evaluate } from "../evaluate/evaluate.js"
 import { networkOf } from "../model/network.js"
+import { explainMemory } from "../plan/fit.js"
 import type { Experiment } from "../spec/experiment.js"
 import { evaluationParameters } from "../train/state.js"
 import { train, totalSteps } from "../train/loop.js"
@@ -125,7 +127,10 @@ const trainPhase = async (
 /** Trains and evaluates; what an earlier, interrupted call left is used. */
 export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcome> => {
   const { run, experiment, corpus, executor, choice, display } = options
-  const { step, total, state, stopped } = await trainPhase(options)
+  const { step, total, state, stopped } = await trainPhase(options).catch((error: unknown) => {
+    const { device } = choice.options
+    throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
+  })
   if (stopped) {
     await run.append({ type: "interrupted", step })
     return { finished: false, step, totalSteps: total }

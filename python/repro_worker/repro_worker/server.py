@@ -88,8 +88,10 @@ def _describe(error: Exception) -> Header:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in first:
         wanted = re.search(r"[Tt]ried to allocate ([\d.]+ ?\w+)", first)
         amount = "" if wanted is None else f": {_gibibytes(wanted.group(1))} more were needed"
-        where = "the GPU's memory" if isinstance(error, torch.OutOfMemoryError) else "memory"
-        return {"kind": "memory", "message": f"out of {where}{amount}"}
+        if not isinstance(error, torch.OutOfMemoryError):
+            return {"kind": "memory", "message": f"out of memory{amount}"}
+        _, total = torch.cuda.mem_get_info()
+        return {"kind": "memory", "message": f"out of the GPU's memory{amount}", "gpuBytes": total}
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         return {"kind": "compile", "message": f"a program could not be compiled ({first})"}
     return {"kind": "fault", "message": f"{type(error).__name__}: {first}"}

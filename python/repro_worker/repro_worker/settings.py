@@ -47,11 +47,15 @@ def _compiler() -> str | None:
     )
 
 
+def _version(text: str) -> tuple[int, ...]:
+    """Major and minor number."""
+    return tuple(int(part) for part in text.split("+")[0].split(".")[:2])
+
+
 def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> Settings:
-    """Raises Refusal where the GPU that was asked for is not there."""
-    version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
-    if version < (2, 6):
-        raise Refusal("version", f"PyTorch {torch.__version__} is older than 2.6")
+    """Raises Refusal where PyTorch is too old or the GPU that was asked for is not there."""
+    if _version(torch.__version__) < _version(hello["oldest"]):
+        raise Refusal("version", f"PyTorch {torch.__version__} is older than {hello['oldest']}")
     # The same state gives the same bits again: sums of gradients in a fixed order. Without it Inductor adds
     # atomically, on a CPU too.
     torch.use_deterministic_algorithms(True, warn_only=True)

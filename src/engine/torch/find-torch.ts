@@ -12,6 +12,9 @@ export interface FoundTorch {
   readonly cuda: boolean
 }
 
+/** The oldest PyTorch that the worker accepts: its fused AdamW takes CPU tensors, and deterministic sums. */
+export const OLDEST_TORCH = "2.6"
+
 /** The command that adds what is missing. */
 export const INSTALL_TORCH = "pip install torch==2.13.0"
 

@@ -6,7 +6,8 @@
  */
 import { fileURLToPath } from "node:url"
 import { execa } from "execa"
-import { ExecutorError } from "../errors.js"
+import { ExecutorError, OutOfMemoryError } from "../errors.js"
+import { INSTALL_TORCH, OLDEST_TORCH } from "./find-torch.js"
 import { FrameError, PROTOCOL, readFrames, writeFrame, type Frame, type FrameTensor } from "./frames.js"
 
 /** Long enough to load PyTorch from a slow disk on every rank. */
@@ -47,7 +48,7 @@ const CURES: Readonly<Record<Kind, string>> = {
   gpu: "install a PyTorch built for this machine's driver (https://pytorch.org/get-started/locally), or use --device cpu",
   compile: "set REPRO_TORCH_COMPILE=0 to run without compilation",
   protocol: "install repro again, so that both of its parts have one version",
-  version: "run `pip install torch==2.13.0`",
+  version: `run \`${INSTALL_TORCH}\``,
   fault: "this is a fault of the worker; please report the spec",
 }
 
@@ -98,7 +99,12 @@ export class TorchWorker {
       HANDSHAKE_TIMEOUT_MS,
     )
     try {
-      const { header } = await worker.request({ type: "hello", protocol: PROTOCOL, ...hello })
+      const { header } = await worker.request({
+        type: "hello",
+        protocol: PROTOCOL,
+        oldest: OLDEST_TORCH,
+        ...hello,
+      })
       if (header["type"] !== "ready" || header["protocol"] !== PROTOCOL)
         throw protocolError(
           `the worker speaks protocol ${String(header["protocol"] ?? "unknown")}, this program ${PROTOCOL}`,
@@ -196,15 +202,15 @@ export class TorchWorker {
     const text = (own.length > 0 ? own : this.#lines).slice(-REPORTED_LINES).join("\n")
     const missing = /ModuleNotFoundError: No module named '(torch|repro_worker)\b/.exec(text)?.[1]
     if (missing === "torch")
-      return new ExecutorError("torch", "PyTorch is not installed", `run \`pip install torch==2.13.0\``)
+      return new ExecutorError("torch", "PyTorch is not installed", `run \`${INSTALL_TORCH}\``)
     const memory = /OutOfMemoryError|can't allocate memory|MemoryError/.test(text)
     const last = text === "" ? "it printed nothing" : `its last lines:\n${text}\n`
+    if (memory)
+      return new OutOfMemoryError("torch", `the worker ${how}: it ran out of memory; ${last}`, CURES.memory)
     return new ExecutorError(
       "torch",
-      `the worker ${how}${memory ? ": it ran out of memory" : killed ? ", which is also what the system does when memory runs out" : ""}; ${last}`,
-      memory
-        ? CURES.memory
-        : "the run goes on from its last checkpoint with `repro run SPEC --resume latest`",
+      `the worker ${how}${killed ? ", which is also what the system does when memory runs out" : ""}; ${last}`,
+      "the run goes on from its last checkpoint with `repro run SPEC --resume latest`",
     )
   }
 }
@@ -214,6 +220,9 @@ const protocolError = (problem: string): ExecutorError =>
 
 const reported = (header: Readonly<Record<string, unknown>>): ExecutorError => {
   const kind = (header["kind"] ?? "fault") as Kind
-  const cure = header["cure"] ?? CURES[kind] ?? CURES.fault
-  return new ExecutorError("torch", String(header["message"]), String(cure))
+  const cure = CURES[kind] ?? CURES.fault
+  const message = String(header["message"])
+  if (kind !== "memory") return new ExecutorError("torch", message, cure)
+  const gpuBytes = typeof header["gpuBytes"] === "number" ? header["gpuBytes"] : undefined
+  return new OutOfMemoryError("torch", message, cure, { gpuBytes })
 }

@@ -1,9 +1,14 @@
-import { writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import t from "tap"
 import { GraphBuilder } from "../../../src/engine/builder.js"
-import { findPython, findTorch, pythonCandidates } from "../../../src/engine/torch/find-torch.js"
+import {
+  findPython,
+  findTorch,
+  OLDEST_TORCH,
+  pythonCandidates,
+} from "../../../src/engine/torch/find-torch.js"
 import { makeTorchExecutor, workerCommand } from "../../../src/engine/torch/index.js"
-import { TorchWorker, type WorkerCommand } from "../../../src/engine/torch/worker.js"
+import { TorchWorker, WORKER_FOLDER, type WorkerCommand } from "../../../src/engine/torch/worker.js"
 import { openTorch, testWithTorch } from "./available.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
@@ -104,6 +109,20 @@ testWithTorch("the real worker refuses another protocol", async (t) => {
   await t.rejects(TorchWorker.start(await workerCommand({}, process.env), { ...hello, protocol: 0 }), {
     message: /protocol mismatch: this program speaks 0, the worker 2; install repro again/,
   })
+})
+
+testWithTorch("a PyTorch that is too old is refused with the command that replaces it", async (t) => {
+  // A file of this name is read by every start of Python; here it gives the installed PyTorch another version.
+  const folder = t.testdir({ "sitecustomize.py": "import torch\ntorch.__version__ = '2.5.1+cu121'\n" })
+  const env = { ...process.env, PYTHONPATH: folder }
+  await t.rejects(makeTorchExecutor({ ...options, env }), {
+    name: "ExecutorError",
+    message: "torch: PyTorch 2.5.1+cu121 is older than 2.6; run `pip install torch==2.13.0`",
+  })
+})
+
+void t.test("the oldest PyTorch is the one that the worker's package asks for", async (t) => {
+  t.match(await readFile(`${WORKER_FOLDER}/pyproject.toml`, "utf8"), `"torch>=${OLDEST_TORCH}"`)
 })
 
 testWithTorch("a GPU that is not there is a sentence", async (t) => {

@@ -58,7 +58,7 @@ const steps = async (
   return after
 }
 
-const traced = ({ update: _, ...programs }: TrainPrograms): TrainPrograms => programs
+const traced = ({ loss, step, apply }: TrainPrograms): TrainPrograms => ({ loss, step, apply })
 
 testWithTorch("fused and traced AdamW agree after one step and after three", async (t) => {
   const cases = {
