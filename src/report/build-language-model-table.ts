@@ -23,7 +23,7 @@ export interface LanguageModelTableInput extends RowOptions {
 
 const QUANTITY = "negative-log-likelihood"
 
-const floorRows = (
+export const floorRows = (
   { id, label, bitsPerToken, bitsPerByte, notes = [] }: FloorSummary,
   tokens: number | null,
   bytes: number | null,

@@ -10,11 +10,14 @@ import type { BoundKind } from "../metric/contract-fields.js"
 
 export type { BoundKind } from "../metric/contract-fields.js"
 
-/** result: measured by this run. as published: measured by this run, under a published definition. */
-export type RowGroup = "result" | "as published" | "claim" | "floor"
+/**
+ * result: measured by this run, or the mean over a point's seeds. seed: measured by one run of several. difference:
+ * between two results. as published: measured by this run, under a published definition.
+ */
+export type RowGroup = "result" | "seed" | "difference" | "as published" | "claim" | "floor"
 
 /** In this order in every table. */
-export const GROUPS: readonly RowGroup[] = ["result", "as published", "claim", "floor"]
+export const GROUPS: readonly RowGroup[] = ["result", "seed", "difference", "as published", "claim", "floor"]
 
 export interface Interval {
   readonly low: number
@@ -65,11 +68,13 @@ export interface TableHeader {
   readonly experiment: string
   readonly title: string
   readonly profile: string
-  /** null: a table of claims alone */
+  /** null: a table of claims alone, or of several runs */
   readonly run: string | null
   readonly fingerprint: string | null
   /** Sentences: what the table may be compared with, and what differs from the paper. */
   readonly verdict: readonly string[]
+  /** Headings of groups in place of the usual ones, which speak of one run. */
+  readonly headings?: Readonly<Partial<Record<RowGroup, string>>>
 }
 
 export interface ResultsTable {

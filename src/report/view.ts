@@ -39,6 +39,8 @@ export interface TableView {
 
 const GROUP_NAMES: Readonly<Record<RowGroup, string>> = {
   result: "Measured by this run",
+  seed: "Each seed",
+  difference: "Differences",
   "as published": "Measured by this run, under the published definition",
   claim: "Published claims",
   floor: "Floors on the same text",
@@ -66,7 +68,7 @@ export const viewTable = ({ header, rows }: ResultsTable): TableView => {
   })
   const groups = GROUPS.map((group) => ({
     group,
-    name: GROUP_NAMES[group],
+    name: header.headings?.[group] ?? GROUP_NAMES[group],
     rows: rows.filter((row) => row.group === group).map(view),
   })).filter((group) => group.rows.length > 0)
   const kinds = new Set<BoundKind>(

@@ -43,16 +43,33 @@ export const cellsOf = (sweep: Sweep): readonly SweepCell[] => {
     points = points.flatMap((point) => values.map((value) => [...point, { name, pointer, value }]))
   return points.flatMap((settings, index) =>
     sweep.seeds.map((seed) => ({
-      name: [
-        ...settings.map(
-          ({ name, value }) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-        ),
-        `seed=${seed}`,
-      ].join(","),
+      name: `${pointName({ settings })},seed=${seed}`,
       settings,
       seed,
       runSeed: sweep.streams === "paired" ? seed : seed + 1_000_003 * index,
     })),
+  )
+}
+
+/** For example `heads=4`: the cells that differ in their seed alone are one point. */
+export const pointName = ({ settings }: Pick<SweepCell, "settings">): string =>
+  settings
+    .map(({ name, value }) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join(",")
+
+/** Names of points that differ in one axis by one step, each pair once. */
+export const neighbouringPoints = (sweep: Sweep): readonly (readonly [string, string])[] => {
+  const points = [...new Map(cellsOf(sweep).map((cell) => [pointName(cell), cell.settings]))]
+  const at = (settings: SweepCell["settings"]): readonly number[] =>
+    sweep.grid.map(({ values }, axis) =>
+      values.findIndex((value) => JSON.stringify(value) === JSON.stringify(settings[axis]?.value)),
+    )
+  const places = points.map(([name, settings]) => ({ name, place: at(settings) }))
+  return places.flatMap((a, i) =>
+    places.slice(i + 1).flatMap((b): readonly (readonly [string, string])[] => {
+      const steps = a.place.map((index, axis) => Math.abs(index - b.place[axis]!))
+      return steps.reduce((sum, step) => sum + step, 0) === 1 ? [[a.name, b.name]] : []
+    }),
   )
 }
 

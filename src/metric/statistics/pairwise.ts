@@ -36,6 +36,8 @@ export interface WindowTest {
   readonly low: number
   readonly high: number
   readonly p: number
+  /** Smallest difference between these models on all text that this test finds with probability `power`. */
+  readonly detectable: number
   /** Standard error if the windows were not the same. */
   readonly unpairedStandardError: number
 }
@@ -156,7 +158,7 @@ const averaged = (values: readonly SeedValue[]): readonly Pair[] | undefined => 
     : undefined
 }
 
-const overWindows = (a: Point, b: Point, level: number): WindowTest | undefined => {
+const overWindows = (a: Point, b: Point, level: number, power: number): WindowTest | undefined => {
   const both = common(a, b)
   const [left, right] = [both.map(([x]) => x), both.map(([, y]) => y)]
   const together = averaged([...left, ...right])
@@ -164,7 +166,8 @@ const overWindows = (a: Point, b: Point, level: number): WindowTest | undefined 
   if (together === undefined || x === undefined || y === undefined) return undefined
   const { estimate, standardError, low, high, unpairedStandardError } = pairedComparison(x, y, { level })
   const p = estimate === 0 ? 1 : standardError === 0 ? 0 : studentTail(estimate / standardError, x.length - 1)
-  return { windows: x.length, standardError, low, high, p, unpairedStandardError }
+  const detectable = detectableShift(x.length - 1, { level, power }) * standardError
+  return { windows: x.length, standardError, low, high, p, detectable, unpairedStandardError }
 }
 
 const differenceOf = (a: Point, b: Point, paired: boolean): number => {
@@ -217,7 +220,7 @@ export const comparePoints = (
   )
   const seedsSpeak = seedTests.some((test) => test !== undefined)
   const windowTests = all.map(([a, b], i) =>
-    seedsSpeak && !wanted[i]! ? undefined : overWindows(points[a]!, points[b]!, level),
+    seedsSpeak && !wanted[i]! ? undefined : overWindows(points[a]!, points[b]!, level, power),
   )
   const basis = seedsSpeak ? "seeds" : windowTests.some((test) => test !== undefined) ? "windows" : "nothing"
   const tested = all.flatMap((_, i) => {

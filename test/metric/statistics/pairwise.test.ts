@@ -73,6 +73,9 @@ const value = (seed: number, at: number): SeedValue => ({
   ],
 })
 
+/** Two-sided p of t with two degrees of freedom. */
+const p = (x: number): number => 1 - x / Math.sqrt(x * x + 2)
+
 test("points over three shared seeds: the paired t test by hand", (t) => {
   const points = [
     [value(0, 2.0), value(1, 2.2), value(2, 2.4)],
@@ -106,7 +109,6 @@ test("points over three shared seeds: the paired t test by hand", (t) => {
   )
   near(t, first?.overSeeds?.detectable, detectableShift(2) / 30, 1e-9, "detectable")
   // 0 - 2: -1, -0.9, -1.1: t = -1 / (0.1 / sqrt 3). 1 - 2: -0.9, -0.7, -1.0: t = -(2.6/3) / (deviation / sqrt 3).
-  const p = (x: number): number => 1 - x / Math.sqrt(x * x + 2)
   const ps = [
     p(4),
     p(10 * Math.sqrt(3)),
