@@ -5,8 +5,13 @@ import { access, statfs } from "node:fs/promises"
 import { availableParallelism, cpus, freemem, totalmem } from "node:os"
 import { dirname } from "node:path"
 import { cacheDirectory } from "../../data/sources.js"
+import { ExecutorError } from "../../engine/errors.js"
 import { columns } from "../text.js"
 import type { Outcome } from "../outcome.js"
+
+/** What replaces a build that sees no GPU. */
+const TENSORFLOW_GPU = "pip install 'tensorflow[and-cuda]'"
+const TORCH_GPU = "pip install --force-reinstall torch==2.13.0"
 
 export interface Finding {
   readonly name: string
@@ -64,22 +69,41 @@ const onnxruntime = async (): Promise<Finding> => {
   }
 }
 
-const tensorflow = async (): Promise<Finding> => {
-  const { findLibrary } = await import("../../engine/tensorflow/find-library.js")
+/** The command inside a cure such as "run `pip install x`", or the cure. */
+const commandOf = (cure: string): string => /`([^`]+)`/.exec(cure)?.[1] ?? cure
+
+const sight = (gpu: boolean): string => (gpu ? "sees a GPU" : "sees no GPU")
+
+/** @param there whether this machine has an NVIDIA GPU that the library should see */
+export const tensorflow = async (there: boolean, library?: string): Promise<Finding> => {
+  const { probeTensorflow } = await import("../../engine/tensorflow/index.js")
   const common = { name: "libtensorflow", needed: "the tensorflow executor (fast CPU, GPU)" }
-  const library = await findLibrary()
-  return library.kind === "found"
-    ? { ...common, status: "ok", found: `${library.version ?? "version unknown"}, ${library.path}` }
-    : { ...common, status: "absent", found: library.problem, cure: library.command }
+  try {
+    const { version, path, gpu } = await probeTensorflow(library === undefined ? {} : { library })
+    const found = `${version}, ${path}, ${sight(gpu)}`
+    return { ...common, status: "ok", found, ...(there && !gpu ? { cure: TENSORFLOW_GPU } : {}) }
+  } catch (error) {
+    if (!(error instanceof ExecutorError)) throw error
+    return { ...common, status: "absent", found: error.problem, cure: commandOf(error.cure) }
+  }
 }
 
-const torch = async (): Promise<Finding> => {
-  const code = "import torch; print(torch.__version__, 'cuda' if torch.cuda.is_available() else 'cpu')"
-  const found = await output("python3", ["-c", code])
+/** @param there whether this machine has an NVIDIA GPU that PyTorch should see */
+export const torch = async (there: boolean, env: NodeJS.ProcessEnv = process.env): Promise<Finding> => {
+  const { findPython, findTorch, INSTALL_TORCH, OLDEST_TORCH, pythonCandidates } =
+    await import("../../engine/torch/find-torch.js")
+  const { compareVersions } = await import("../../engine/tensorflow/find-library.js")
   const common = { name: "torch", needed: "the torch executor (GPU, several machines)" }
-  return found === undefined
-    ? { ...common, status: "absent", found: "python3 cannot import torch", cure: "pip install torch==2.13.0" }
-    : { ...common, status: "ok", found }
+  const absent = { ...common, status: "absent", cure: INSTALL_TORCH } as const
+  const python = await findPython(env)
+  if (python === undefined) return { ...absent, found: `no PyTorch in ${pythonCandidates(env).join(" or ")}` }
+  const found = await findTorch(env)
+  if (found === undefined) return { ...absent, found: `the PyTorch of ${python} does not load` }
+  const { version, cuda } = found
+  if (compareVersions(version, OLDEST_TORCH) < 0)
+    return { ...absent, found: `${version} of ${python}, older than ${OLDEST_TORCH}` }
+  const seen = `${version}, ${python}, ${sight(cuda)}`
+  return { ...common, status: "ok", found: seen, ...(there && !cuda ? { cure: TORCH_GPU } : {}) }
 }
 
 const gpu = async (): Promise<Finding> => {
@@ -134,10 +158,14 @@ const cache = async (): Promise<Finding> => {
 
 /** Every finding. Exit code 3 when something that every run needs is missing. */
 export const doctor = async (): Promise<Outcome> => {
+  const card = await gpu()
+  const there = card.status === "ok"
   const findings: readonly Finding[] = [
     node(),
     ...machine(),
-    ...(await Promise.all([onnxruntime(), tensorflow(), torch(), gpu(), xz(), cache()])),
+    ...(await Promise.all([onnxruntime(), tensorflow(there), torch(there)])),
+    card,
+    ...(await Promise.all([xz(), cache()])),
   ]
   const missing = findings.filter(({ status }) => status === "missing")
   const cures = findings.filter(({ cure }) => cure !== undefined)
