@@ -89,6 +89,22 @@ const readTokenizer = async (spec: CorpusSpec, path: string): Promise<SentencePi
   return model
 }
 
+/**
+ * The tokenizer alone, as it lies on disk; the shards are not looked at.
+ * @throws DataError when it is not there or does not fit the spec.
+ */
+export const loadTokenizer = async (
+  spec: CorpusSpec,
+  options: CorpusOptions,
+): Promise<SentencePieceModel> => {
+  const { corpus, tokenizer } = spec
+  const golf =
+    corpus.kind === "parameter-golf" && tokenizer.model === "corpus"
+      ? await findGolf(corpus, options.cacheDir)
+      : undefined
+  return readTokenizer(spec, tokenizerPath(spec, options, golf))
+}
+
 const listFiles = (corpus: Extract<Corpus, { kind: "files" }>, options: CorpusOptions): Files => ({
   train: corpus.train.map((path) => filePath(path, options, "data.corpus.train")),
   validation: corpus.validation.map((path) => filePath(path, options, "data.corpus.validation")),

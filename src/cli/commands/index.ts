@@ -12,6 +12,7 @@ import { prepareCommand } from "./prepare.js"
 import { reportCommand } from "./report.js"
 import { rescoreCommand } from "./rescore.js"
 import { runCommand } from "./run.js"
+import { sampleCommand } from "./sample.js"
 import { submitCommand } from "./submit.js"
 import { tableCommand } from "./table.js"
 import { validateCommand } from "./validate.js"
@@ -23,6 +24,7 @@ export const commands = [
   checkCommand,
   prepareCommand,
   evalCommand,
+  sampleCommand,
   submitCommand,
   auditCommand,
   compareCommand,

@@ -53,7 +53,8 @@ const chosen = ({ experiment }: LoadedSpec, id: string | undefined): Experiment 
   return { ...experiment, evaluations: [one] }
 }
 
-const nameMap = async (path: string | undefined): Promise<NameMap> => {
+/** The name map of a file; an empty one when there is none. */
+export const readNameMap = async (path: string | undefined): Promise<NameMap> => {
   if (path === undefined) return {}
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw fromSystemError(error, path, "reading the name map")
@@ -69,7 +70,7 @@ export const evaluateCheckpoint = async (
   const text = await readSpecText(file)
   const spec = decodeSpec(text, file, input.profile)
   const experiment = chosen(spec, Option.getOrUndefined(input.evaluation))
-  const names = await nameMap(Option.getOrUndefined(input.names))
+  const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
   // The weights come first: a file that does not fit is refused before data are read or a run is made.
   const checkpoint = await readCheckpoint(input.checkpoint)

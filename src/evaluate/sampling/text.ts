@@ -5,8 +5,15 @@ import { decodeTokens } from "../../data/decode.js"
 import type { SentencePieceModel } from "../../data/sentencepiece.js"
 import { SamplingError } from "./settings.js"
 
+/** Normalising drops a text's leading space; within a text, after a word, it is kept. */
+const encodeInside = (encoder: BpeEncoder, text: string): readonly number[] => {
+  const before = encoder.encode("a")
+  const whole = encoder.encode(`a${text}`)
+  return before.every((token, i) => whole[i] === token) ? whole.slice(before.length) : encoder.encode(text)
+}
+
 /**
- * Tokens of a prompt.
+ * Tokens of a prompt, or of a text within a text where it begins with a space.
  *
  * @throws SamplingError when the model cannot spell the text, naming what it cannot
  */
@@ -20,7 +27,7 @@ export const encodePrompt = (model: SentencePieceModel, text: string, what: stri
     throw error
   }
   const unknown = model.pieces.findIndex(({ type }) => type === "unknown")
-  const tokens = encoder.encode(text)
+  const tokens = /^\s/.test(text) ? encodeInside(encoder, text) : encoder.encode(text)
   if (tokens.includes(unknown)) {
     const character = Array.from(text).find((each) => encoder.encode(each).includes(unknown))
     throw new SamplingError(

@@ -150,12 +150,14 @@ void t.test("confidence: the law of candidates and their ranking, enumerated", a
   )
 })
 
+/** Temperature 1/2: squares over their sum. */
+const change = (p: readonly number[]): readonly number[] => {
+  const squares = p.map((q) => q * q)
+  const sum = squares[0]! + squares[1]! + squares[2]!
+  return squares.map((q) => q / sum)
+}
+
 void t.test("temperature and nucleus act on each draw", async (t) => {
-  const change = (p: readonly number[]): readonly number[] => {
-    const squares = p.map((q) => q * q)
-    const sum = squares[0]! + squares[1]! + squares[2]!
-    return squares.map((q) => q / sum)
-  }
   const law = strings.map((x) =>
     x.reduce(
       (p, v, i) =>

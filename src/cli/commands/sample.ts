@@ -1,0 +1,151 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { json } from "../flags.js"
+import { runHandler } from "../outcome.js"
+import { run, runs } from "../run-arguments.js"
+
+const checkpoint = Flag.String("checkpoint").pipe(
+  Flag.withDescription("Instead of a run: weights, as repro eval takes them; needs --spec"),
+  Flag.optional,
+)
+const spec = Flag.String("spec").pipe(
+  Flag.withDescription("Spec file of the checkpoint, or the name of one, such as mdlm_eos"),
+  Flag.optional,
+)
+const profile = Flag.Literals("profile", ["paper", "laptop", "ci"]).pipe(
+  Flag.withAlias("p"),
+  Flag.withDescription("Which configuration of the spec the checkpoint is of"),
+  Flag.withDefault("paper"),
+)
+const names = Flag.String("names").pipe(
+  Flag.withDescription("JSON file from names in the checkpoint to names of the network, as for repro eval"),
+  Flag.optional,
+)
+const count = Flag.Int("count").pipe(Flag.withAlias("n"), Flag.withDescription("Texts"), Flag.withDefault(4))
+const length = Flag.Int("length").pipe(
+  Flag.withDescription(
+    "Tokens of each text, prompt included; as many as the network was trained on when absent. More need a block or left-to-right: the window then slides",
+  ),
+  Flag.optional,
+)
+const sampler = Flag.Literals("sampler", ["ancestral", "confidence", "left-to-right"]).pipe(
+  Flag.withDescription(
+    "ancestral: the reverse chain; confidence: what the model is surest of first; left-to-right: one token at a time, all that a next-token network does",
+  ),
+  Flag.optional,
+)
+const steps = Flag.Int("steps").pipe(
+  Flag.withDescription("Reverse steps of one text; one for each token when absent"),
+  Flag.optional,
+)
+const block = Flag.Int("block").pipe(
+  Flag.withDescription(
+    "Semi-autoregressive: blocks of this many tokens from left to right, each by the sampler; the steps are shared out",
+  ),
+  Flag.optional,
+)
+const temperature = Flag.Finite("temperature").pipe(
+  Flag.withDescription("Log-probabilities are divided by it; 0 takes the most probable token"),
+  Flag.withDefault(1),
+)
+const topP = Flag.Finite("top-p").pipe(
+  Flag.withDescription(
+    "Draw from the fewest most probable tokens whose probabilities reach this sum, after the temperature; 1 keeps all",
+  ),
+  Flag.withDefault(1),
+)
+const seed = Flag.Int("seed").pipe(
+  Flag.withDescription("The same seed gives the same texts"),
+  Flag.withDefault(0),
+)
+const prompt = Flag.String("prompt").pipe(
+  Flag.withDescription("Text that each sample begins with"),
+  Flag.withDefault(""),
+)
+const suffix = Flag.String("suffix").pipe(
+  Flag.withDescription("Text that each sample ends with (infilling); masked networks only"),
+  Flag.withDefault(""),
+)
+const cache = Flag.Literals("cache", ["on", "off"]).pipe(
+  Flag.withDescription(
+    "on: no forward pass for a step of the chain that reveals nothing, which changes no text; off: one at every step",
+  ),
+  Flag.withDefault("on"),
+)
+const watch = Flag.Boolean("watch").pipe(
+  Flag.withDescription("Show each text being unmasked, on a terminal; texts then go one at a time"),
+  Flag.withDefault(false),
+)
+const out = Flag.String("out").pipe(
+  Flag.withDescription("Also write the texts and their tokens to this file, one JSON document a line"),
+  Flag.optional,
+)
+const engine = Flag.Literals("engine", ["auto", "onnxruntime", "tensorflow", "torch", "tfjs"]).pipe(
+  Flag.withDescription("What computes; the same numbers up to rounding"),
+  Flag.optional,
+)
+const precision = Flag.Literals("precision", ["fp32", "bf16", "bf16-params"]).pipe(
+  Flag.withDescription("fp32; bf16 matrix products on fp32 state; or everything in bf16, as PR #1241 did"),
+  Flag.optional,
+)
+const device = Flag.Literals("device", ["cpu", "gpu"]).pipe(
+  Flag.withDescription("Where to compute"),
+  Flag.optional,
+)
+const threads = Flag.Int("threads").pipe(
+  Flag.withDescription("Processor threads; the executor's choice when absent"),
+  Flag.optional,
+)
+
+export const sampleCommand = Command.make(
+  "sample",
+  {
+    run: run.pipe(Argument.optional),
+    checkpoint,
+    spec,
+    profile,
+    names,
+    count,
+    length,
+    sampler,
+    steps,
+    block,
+    temperature,
+    topP,
+    seed,
+    prompt,
+    suffix,
+    cache,
+    watch,
+    out,
+    engine,
+    precision,
+    device,
+    threads,
+    runs,
+    json,
+  },
+  (input) =>
+    runHandler(input, async () => {
+      const { sample } = await import("../handlers/sample.js")
+      return sample(input)
+    }),
+).pipe(
+  Command.withDescription(
+    "Generate texts with the last weights of a run (the moving average where it keeps one). Prints the texts, their unigram entropy, the forward passes they took and tokens per second. MASK and PAD are never drawn, nor the boundary token where a model is given it. Exit codes: 0 finished, 1 failed, 2 invalid use, 3 stopped before the end.",
+  ),
+  Command.withShortDescription("Generate texts with a run's weights"),
+  Command.withExamples([
+    { command: "repro sample latest --watch", description: "See four texts being unmasked" },
+    {
+      command:
+        'repro sample latest --prompt "The people of" --sampler confidence --temperature 0.8 --top-p 0.9',
+      description: "Go on from a prompt, the surest tokens first",
+    },
+    {
+      command: "repro sample latest --length 256 --block 16 --steps 256 --seed 7 --out texts.ndjson",
+      description: "Longer than the training length, block by block",
+    },
+  ]),
+)
