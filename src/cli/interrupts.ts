@@ -6,8 +6,8 @@ export interface Stop {
   readonly release: () => void
 }
 
-/** Ctrl-C: the first stops after the step in progress, the second ends the process. */
-export const watchInterrupts = (display: Display): Stop => {
+/** Ctrl-C: the first stops after the step in progress (and calls `onStop`), the second ends the process. */
+export const watchInterrupts = (display: Display, onStop: () => void = () => undefined): Stop => {
   let requested = false
   const signals = ["SIGINT", "SIGTERM"] as const
   const others = signals.map((signal) => [signal, process.listeners(signal)] as const)
@@ -15,6 +15,7 @@ export const watchInterrupts = (display: Display): Stop => {
     if (requested) process.exit(130)
     requested = true
     display.warn("Stopping after the step in progress; press Ctrl-C again to end at once.")
+    onStop()
   }
   for (const signal of signals) {
     process.removeAllListeners(signal)

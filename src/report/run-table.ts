@@ -15,6 +15,9 @@ import type { ResultsTable } from "./table.js"
 /** Bytes per token that PR #1106 and #1241 divide by (train_mdlm.py lines 401, 427, 430 at commit 5d46f39). */
 const PUBLISHED_BYTES_PER_TOKEN = 4.3
 
+export const publishedConstantOf = ({ id }: Experiment): number | undefined =>
+  id.startsWith("mdlm") ? PUBLISHED_BYTES_PER_TOKEN : undefined
+
 const datasetOf = ({ data }: Experiment): string =>
   data.corpus.kind === "parameter-golf"
     ? data.corpus.dataset
@@ -55,6 +58,8 @@ export const runLadder = async (run: RunReader): Promise<LadderPlot | undefined>
 export interface TableClaims {
   readonly claims: readonly ResolvedClaim[]
   readonly sampleOf?: RatioSampleOf
+  /** Bits per token of a unigram model on the tokens of a claim, where that is known. */
+  readonly unigramOf?: (claim: string) => number | undefined
 }
 
 /** @throws TableError when the run holds no evidence or no floors yet */
@@ -65,6 +70,7 @@ export const runTable = async (
   const { rows, contracts } = claimRows(published.claims, published.sampleOf)
   const experiment = run.manifest.experiment as unknown as Experiment
   const { manifest } = run
+  const constant = publishedConstantOf(experiment)
   return buildLanguageModelTable({
     header: {
       experiment: experiment.id,
@@ -79,6 +85,6 @@ export const runTable = async (
     ratioInterval,
     claims: rows,
     contracts,
-    ...(experiment.id.startsWith("mdlm") ? { publishedConstant: PUBLISHED_BYTES_PER_TOKEN } : {}),
+    ...(constant === undefined ? {} : { publishedConstant: constant }),
   })
 }

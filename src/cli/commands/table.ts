@@ -4,7 +4,7 @@ import { json } from "../flags.js"
 import { runHandler } from "../outcome.js"
 import { run, runs } from "../run-arguments.js"
 
-const format = Flag.Literals("format", ["terminal", "md", "csv", "tex", "html", "json"]).pipe(
+export const format = Flag.Literals("format", ["terminal", "md", "csv", "tex", "html", "json"]).pipe(
   Flag.withAlias("f"),
   Flag.withDescription("terminal, Markdown, CSV, LaTeX (booktabs), one HTML page, or JSON"),
   Flag.withDefault("terminal"),

@@ -50,6 +50,12 @@ export const publishedClaims = async (
       const fact = ledger.facts.find((each) => each.kind === "ratio-sample" && each.claims.includes(claim))
       return fact?.kind === "ratio-sample" ? fact : undefined
     },
+    unigramOf: (claim) => {
+      const fact = ledger.facts.find(
+        (each) => each.kind === "floor" && each.floor === "unigram" && each.claims.includes(claim),
+      )
+      return fact?.kind === "floor" ? fact.bitsPerToken : undefined
+    },
   }
 }
 

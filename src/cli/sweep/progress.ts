@@ -1,0 +1,60 @@
+/** Where a sweep stands: which cell of how many, and how long the rest may take. */
+import type { Display } from "../../run/display.js"
+import { duration } from "../../run/progress.js"
+import type { PlannedCell } from "./cells.js"
+
+/** How a cell ended, or why it did not begin. */
+export interface CellOutcome {
+  readonly name: string
+  readonly fingerprint: string
+  /** elsewhere: another process is at it. pending: the sweep was stopped before it. */
+  readonly state: "finished" | "stopped" | "elsewhere" | "failed" | "pending"
+  /** How the run came to be finished. */
+  readonly how?: "found" | "resumed" | "made"
+  readonly run?: string
+  /** Why it is not finished. */
+  readonly message?: string
+}
+
+export const outcomeOf = (
+  { cell, spec }: PlannedCell,
+  rest: Omit<CellOutcome, "name" | "fingerprint">,
+): CellOutcome => ({ name: cell.name, fingerprint: spec.fingerprint, ...rest })
+
+/** A display whose phases say which cell they are of. */
+export const cellDisplay = (display: Display, prefix: string): Display => ({
+  ...display,
+  phase: (name, total, options) => display.phase(`${prefix} ${name}`, total, options),
+})
+
+export interface Estimate {
+  /** A cell was computed in this many seconds. */
+  readonly took: (cell: PlannedCell, seconds: number) => void
+  /** Seconds that these cells may take together, on this many workers. */
+  readonly left: (cells: readonly PlannedCell[], workers: number) => number
+}
+
+/** Plans estimate the seconds; what the cells of this sweep really took corrects them. */
+export const estimator = (): Estimate => {
+  let [planned, real] = [0, 0]
+  return {
+    took: (cell, seconds) => {
+      planned += cell.seconds
+      real += seconds
+    },
+    left: (cells, workers) => {
+      const sum = cells.reduce((total, { seconds }) => total + seconds, 0)
+      return (sum * (planned > 0 ? real / planned : 1)) / Math.max(1, Math.min(workers, cells.length))
+    },
+  }
+}
+
+/** `Cell 2 of 15, heads=4,seed=1; about 12 min 30 s for the 14 left.` */
+export const cellLine = (
+  index: number,
+  total: number,
+  name: string,
+  cellsLeft: number,
+  seconds: number,
+): string =>
+  `Cell ${index + 1} of ${total}, ${name}; about ${duration(seconds)} for the ${cellsLeft === 1 ? "one" : cellsLeft} left.`

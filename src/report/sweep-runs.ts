@@ -1,0 +1,110 @@
+/** Reads the finished runs of a sweep and makes its table from their evidence. Nothing is measured here. */
+import { rescoreClaim } from "../metric/rescore-claim.js"
+import { parameterCount } from "../plan/parameters.js"
+import type { RunReader } from "../run/directory.js"
+import { readFloors } from "../run/floors.js"
+import type { CellSpec } from "../spec/cell-spec.js"
+import { neighbouringPoints, pointName, type Sweep } from "../spec/sweep.js"
+import { claimRows } from "./claim-rows.js"
+import type { ExperimentDifference } from "./differences.js"
+import { runSummaries, type TableClaims } from "./run-table.js"
+import { buildSweepTable, type SweepComparison, type SweepPoint, type SweepSeed } from "./sweep-table.js"
+import type { ResultsTable, TableRow } from "./table.js"
+
+/** A cell and its finished run, if there is one. */
+export interface SweepCellRun extends CellSpec {
+  readonly run: RunReader | undefined
+}
+
+const readSeed = async (seed: number, run: RunReader): Promise<SweepSeed> => ({
+  seed,
+  run: run.manifest.id,
+  evaluations: await runSummaries(run),
+  floors: (await readFloors(run)) ?? [],
+})
+
+const readPoints = async (cells: readonly SweepCellRun[]): Promise<readonly SweepPoint[]> => {
+  const points = new Map<string, { readonly parameters: number; readonly seeds: SweepSeed[] }>()
+  for (const { cell, spec, run } of cells) {
+    if (run === undefined) continue
+    const name = pointName(cell)
+    const point = points.get(name) ?? { parameters: parameterCount(spec.experiment).total, seeds: [] }
+    points.set(name, point)
+    point.seeds.push(await readSeed(cell.seed, run))
+  }
+  return [...points].map(([name, point]) => ({ name, ...point }))
+}
+
+/** What every cell changes of the published experiment, and changes alike. */
+const sharedDifferences = (cells: readonly SweepCellRun[]): readonly ExperimentDifference[] => {
+  const [first, ...rest] = cells.map(({ spec }) => spec.differences)
+  return (first ?? []).filter((each) =>
+    rest.every((others) => others.some((other) => JSON.stringify(other) === JSON.stringify(each))),
+  )
+}
+
+/** Executors and precisions are no part of an experiment, but a difference between cells may be theirs. */
+const executorRemarks = (cells: readonly SweepCellRun[]): readonly string[] => {
+  const kinds = new Set(
+    cells.flatMap(({ run }) => {
+      if (run === undefined) return []
+      const { name, version, precision } = run.manifest.provenance.executor
+      return [`${name} ${version}, ${precision}`]
+    }),
+  )
+  return kinds.size < 2
+    ? []
+    : [
+        `The cells were computed by different executors (${[...kinds].join("; ")}): they differ by rounding too.`,
+      ]
+}
+
+/** Rows of the claims; those whose bits per token exceed a unigram model's on the same tokens are marked. */
+const markedClaims = (
+  rows: readonly TableRow[],
+  { claims, sampleOf, unigramOf }: TableClaims,
+): readonly TableRow[] => {
+  const above = new Map(
+    claims.flatMap((claim) => {
+      const floor = unigramOf?.(claim.id)
+      const bits = rescoreClaim(claim, sampleOf?.(claim.id))?.derivation.find(
+        ({ unit }) => unit === "bits/token",
+      )?.result
+      return floor === undefined || bits === undefined || bits <= floor
+        ? []
+        : [
+            [
+              claim.id,
+              `${bits.toFixed(2)} bits/token: worse than a unigram model's ${floor} on the same tokens.`,
+            ] as const,
+          ]
+    }),
+  )
+  return rows.map((row) => {
+    const note = above.get(row.id.split("/")[1] ?? "")
+    return note === undefined ? row : { ...row, mark: "untrained", notes: [...row.notes, note] }
+  })
+}
+
+/** @throws TableError when no cell is finished */
+export const sweepTable = async (
+  sweep: Sweep,
+  cells: readonly SweepCellRun[],
+  published: TableClaims = { claims: [] },
+): Promise<{ readonly table: ResultsTable; readonly comparisons: readonly SweepComparison[] }> => {
+  const { rows, contracts } = claimRows(published.claims, published.sampleOf)
+  const { experiment, profile } = cells[0]!.spec
+  return buildSweepTable({
+    experiment: experiment.id,
+    title: experiment.title,
+    profile,
+    streams: sweep.streams,
+    differences: sharedDifferences(cells),
+    points: await readPoints(cells),
+    neighbours: neighbouringPoints(sweep),
+    missing: cells.filter(({ run }) => run === undefined).map(({ cell }) => cell.name),
+    remarks: executorRemarks(cells),
+    claims: markedClaims(rows, published),
+    contracts,
+  })
+}
