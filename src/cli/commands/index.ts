@@ -14,11 +14,13 @@ import { rescoreCommand } from "./rescore.js"
 import { runCommand } from "./run.js"
 import { sampleCommand } from "./sample.js"
 import { submitCommand } from "./submit.js"
+import { sweepCommand } from "./sweep.js"
 import { tableCommand } from "./table.js"
 import { validateCommand } from "./validate.js"
 
 export const commands = [
   runCommand,
+  sweepCommand,
   planCommand,
   validateCommand,
   checkCommand,
