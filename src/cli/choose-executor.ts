@@ -1,15 +1,20 @@
 /** The executor that the command line asks for, else the spec, else what fits this machine. */
+import { availableParallelism, totalmem } from "node:os"
 import * as Option from "effect/Option"
 import {
   chooseEngine,
   findAvailable,
+  needsSearch,
+  NOTHING,
   type Available,
   type Choice,
   type EngineName,
   type EngineRequest,
 } from "../engine/choose.js"
 import type { ExecutorOptions } from "../engine/executor.js"
+import { makePlan } from "../plan/plan.js"
 import type { Execution } from "../spec/experiment.js"
+import type { LoadedSpec } from "../spec/spec-file.js"
 
 /** Flags of every command that computes. */
 export interface EngineFlags {
@@ -32,15 +37,20 @@ const requestOf = (flags: EngineFlags, execution: Execution | undefined): Engine
   }
 }
 
-/** The machine is searched only where the answer matters: it takes a moment. */
+/** Seconds of training that the plan estimates on this machine. */
+export const trainingSeconds = (spec: LoadedSpec): number =>
+  makePlan(spec, { cores: availableParallelism(), memory: totalmem() }).time.training
+
+/**
+ * The machine is searched only where the answer matters: it takes a moment.
+ * @param seconds of training, which make a faster executor worth its start; absent: a short run
+ */
 export const chooseExecutor = async (
   flags: EngineFlags,
   execution: Execution | undefined,
   available: () => Promise<Available> = findAvailable,
+  seconds = 0,
 ): Promise<Choice> => {
   const request = requestOf(flags, execution)
-  const search =
-    (request.engine ?? "auto") === "auto" &&
-    (request.device === "gpu" || (request.precision ?? "fp32") !== "fp32")
-  return chooseEngine(request, search ? await available() : { tensorflow: false, torch: false, gpu: false })
+  return chooseEngine(request, needsSearch(request, seconds) ? await available() : NOTHING, seconds)
 }

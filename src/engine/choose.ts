@@ -2,6 +2,7 @@
 import type { Execution } from "../spec/experiment.js"
 import { ExecutorError } from "./errors.js"
 import type { Executor, ExecutorOptions } from "./executor.js"
+import { INSTALL_TORCH } from "./torch/find-torch.js"
 
 export type EngineName = Executor["name"]
 
@@ -33,39 +34,79 @@ export const findAvailable = async (): Promise<Available> => {
   return { tensorflow: tensorflow.kind === "found", torch: torch !== undefined, gpu: torch?.cuda === true }
 }
 
+/** What can be said of a machine without looking at it. */
+export const NOTHING: Available = { tensorflow: false, torch: false, gpu: false }
+
+/** Training of this length, by the plan's estimate, is worth a search for libraries and a compiler's seconds. */
+export const LONG_SECONDS = 600
+
+/** Whether `auto` needs to know what the machine has. */
+export const needsSearch = (request: EngineRequest, seconds: number): boolean =>
+  (request.engine ?? "auto") === "auto" &&
+  (request.device === "gpu" || (request.precision ?? "fp32") !== "fp32" || seconds >= LONG_SECONDS)
+
+const INSTALL_TENSORFLOW = "pip install tensorflow-cpu"
+
 /**
- * `auto` takes onnxruntime on a CPU: it is there after `npm ci` and reaches PyTorch's speed. On a GPU it takes
- * torch, the only executor that shards a batch over several of them.
+ * The executor for a request. `auto` takes the fastest that is there; it never changes the precision.
+ *
+ * | device | precision   | training  | taken, the first that is there           | why                                    |
+ * |--------|-------------|-----------|------------------------------------------|----------------------------------------|
+ * | gpu    | any         | any       | torch                                    | shards a batch; attention stays fused  |
+ * | cpu    | fp32        | < 10 min  | onnxruntime                              | starts at once, nothing to search for  |
+ * | cpu    | fp32        | >= 10 min | tensorflow, torch compiled, onnxruntime  | 1.1-1.4x and 1.2-1.5x onnxruntime      |
+ * | cpu    | bf16        | any       | tensorflow, torch (compiled if >= 10 min)| onnxruntime has no bf16 products       |
+ * | cpu    | bf16-params | any       | torch                                    | the only one that holds bf16 state     |
+ *
+ * Ratios: fp32 train steps of the small and the paper shape on two cores in bench/RESULTS.md; PyTorch's is that of the
+ * same network written by hand. tensorflow comes before torch, which is 5 % faster there, because it needs no compiler
+ * and no second process.
+ *
+ * @param seconds the plan's estimate of training on this machine
+ * @throws ExecutorError where nothing that is there can do what was asked
  */
-export const chooseEngine = (request: EngineRequest, available: Available): Choice => {
+export const chooseEngine = (request: EngineRequest, available: Available, seconds = 0): Choice => {
   const device = request.device ?? "cpu"
   const precision = request.precision ?? "fp32"
   const options: ExecutorOptions = { precision, device, threads: request.threads ?? 0 }
+  const take = (engine: EngineName, reason: string): Choice => ({ engine, options, reason })
+  const long = seconds >= LONG_SECONDS
+  const torch = (reason: string): Choice =>
+    long ? { ...take("torch", reason), options: { ...options, compile: true } } : take("torch", reason)
   const asked = request.engine ?? "auto"
-  if (asked !== "auto") return { engine: asked, options, reason: `--engine ${asked} was asked for` }
+  if (asked !== "auto") return take(asked, `--engine ${asked} was asked for`)
   if (device === "gpu") {
     if (available.torch && available.gpu)
-      return { engine: "torch", options, reason: "PyTorch sees a GPU and is the fastest executor on one" }
+      return take("torch", "PyTorch sees a GPU and is the fastest executor on one")
     throw new ExecutorError(
       "torch",
-      "a GPU was asked for, but no PyTorch that sees one was found",
-      "install it (pip install torch==2.13.0), or use --device cpu",
+      available.torch
+        ? "a GPU was asked for, but the PyTorch that was found sees none"
+        : "a GPU was asked for, but no PyTorch that sees one was found",
+      `install one that does (${INSTALL_TORCH}), or use --device cpu`,
     )
   }
+  if (precision === "bf16-params") return torch("only torch holds its parameters in bf16")
   if (precision === "bf16") {
     if (available.tensorflow)
-      return { engine: "tensorflow", options, reason: "bf16 on a CPU needs libtensorflow, and it was found" }
-    if (available.torch)
-      return { engine: "torch", options, reason: "bf16 was asked for and PyTorch was found" }
+      return take("tensorflow", "bf16 on a CPU needs libtensorflow or PyTorch, and libtensorflow was found")
+    if (available.torch) return torch("bf16 on a CPU needs libtensorflow or PyTorch, and PyTorch was found")
     throw new ExecutorError(
       "tensorflow",
       "bf16 on a CPU needs libtensorflow or PyTorch, and neither was found",
-      "pip install tensorflow-cpu, or use --precision fp32",
+      `${INSTALL_TENSORFLOW}, or use --precision fp32`,
     )
   }
-  if (precision === "bf16-params")
-    return { engine: "torch", options, reason: "only torch holds its parameters in bf16" }
-  return { engine: "onnxruntime", options, reason: "it comes with repro and needs nothing else" }
+  const minutes = `training takes about ${Math.round(seconds / 60)} min`
+  if (!long) return take("onnxruntime", "it comes with repro and starts at once, which suits a short run")
+  if (available.tensorflow)
+    return take("tensorflow", `${minutes}, and libtensorflow is 1.1 to 1.4 times as fast as onnxruntime`)
+  if (available.torch)
+    return torch(`${minutes}, and compiled PyTorch is 1.2 to 1.5 times as fast as onnxruntime`)
+  return take(
+    "onnxruntime",
+    `neither libtensorflow nor PyTorch was found; ${minutes}, and ${INSTALL_TENSORFLOW} would make it 1.1 to 1.4 times as fast`,
+  )
 }
 
 /** Loads and makes the chosen executor. */

@@ -1,9 +1,10 @@
 import { totalmem, availableParallelism } from "node:os"
 import { checkCorpus } from "../../data/corpus.js"
 import { cacheDirectory } from "../../data/sources.js"
-import { chooseEngine, findAvailable } from "../../engine/choose.js"
+import { chooseEngine, findAvailable, needsSearch, NOTHING } from "../../engine/choose.js"
 import { makePlan } from "../../plan/plan.js"
-import { loadSpec, type Profile } from "../../spec/spec-file.js"
+import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { trainingSeconds } from "../choose-executor.js"
 import { locateSpec } from "../locate.js"
 import type { Outcome } from "../outcome.js"
 import { columns } from "../text.js"
@@ -23,7 +24,7 @@ export const check = async (given: string, profile: Profile): Promise<Outcome> =
   const file = await locateSpec(given)
   const spec = await loadSpec(file, profile)
   const data = await dataPart(spec.experiment.data, `repro prepare ${given} --profile ${profile}`)
-  const parts: readonly Part[] = [data, await executorPart(spec.experiment.execution ?? {}), memoryPart(spec)]
+  const parts: readonly Part[] = [data, await executorPart(spec), memoryPart(spec)]
   const missing = parts.filter(({ ready }) => !ready)
   const rows = parts.map(({ name, ready, found }) => [name, ready ? "ok" : "missing", found])
   const cures = missing.flatMap(({ name, cure }) => (cure === undefined ? [] : [[name, cure]]))
@@ -46,12 +47,12 @@ const dataPart = async (data: Parameters<typeof checkCorpus>[0], cure: string): 
   return { name: "data", ready, found: [...named, ...more].join(" "), cure }
 }
 
-const executorPart = async (request: Parameters<typeof chooseEngine>[0]): Promise<Part> => {
+const executorPart = async (spec: LoadedSpec): Promise<Part> => {
   try {
-    // The embedded executor needs no search of the machine.
-    const simple = request.device !== "gpu" && (request.precision ?? "fp32") === "fp32"
-    const there = simple ? { tensorflow: false, torch: false, gpu: false } : await findAvailable()
-    const { engine, options, reason } = chooseEngine(request, there)
+    const request = spec.experiment.execution ?? {}
+    const seconds = trainingSeconds(spec)
+    const there = needsSearch(request, seconds) ? await findAvailable() : NOTHING
+    const { engine, options, reason } = chooseEngine(request, there, seconds)
     return {
       name: "executor",
       ready: true,

@@ -8,7 +8,7 @@ import { mayColour, openDisplay, type Display } from "../../run/display.js"
 import { readRun } from "../../run/directory.js"
 import { resolveRun } from "../../run/list.js"
 import { decodeSpec, readSpecText, type Profile } from "../../spec/spec-file.js"
-import { chooseExecutor, type EngineFlags } from "../choose-executor.js"
+import { chooseExecutor, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { chooseProfile } from "../choose-profile.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
@@ -47,7 +47,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
   const profile = await findProfile(input, file, resume, display, available)
   const text = await readSpecText(file)
   const spec = decodeSpec(text, file, profile)
-  const choice = await chooseExecutor(input, spec.experiment.execution, available)
+  const choice = await chooseExecutor(input, spec.experiment.execution, available, trainingSeconds(spec))
   const stop = watchInterrupts(display)
   try {
     const ran = await runExperiment({

@@ -20,8 +20,6 @@ import { wireGraph } from "./wire.js"
 import { TorchWorker, WORKER_FOLDER, type WorkerCommand } from "./worker.js"
 
 export interface TorchOptions extends ExecutorOptions {
-  /** Compile programs with Inductor. Default: REPRO_TORCH_COMPILE, else on a GPU only. */
-  readonly compile?: boolean
   /** Processes on this machine, one per GPU. Default: REPRO_TORCH_PROCESSES, else 1. */
   readonly processes?: number
   readonly env?: NodeJS.ProcessEnv
@@ -37,7 +35,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
     precision: options.precision,
     device: options.device,
     threads: options.threads,
-    compile: options.compile ?? compileDefault(env, options.device),
+    compile: compiles(env, options),
   })
   const { torch, device, world, compile } = worker.ready
   let ids = 0
@@ -50,9 +48,10 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   }
 }
 
-const compileDefault = (env: NodeJS.ProcessEnv, device: ExecutorOptions["device"]): boolean => {
-  const asked = env["REPRO_TORCH_COMPILE"] ?? ""
-  return asked === "" ? device === "gpu" : asked !== "0"
+/** REPRO_TORCH_COMPILE, else what was asked for, else on a GPU only. */
+const compiles = (env: NodeJS.ProcessEnv, { compile, device }: TorchOptions): boolean => {
+  const said = env["REPRO_TORCH_COMPILE"] ?? ""
+  return said === "" ? (compile ?? device === "gpu") : said !== "0"
 }
 
 /**
