@@ -31,6 +31,7 @@ export const describeSettings = (
   const { sampler, count, length, steps, block, temperature, topP, seed } = settings
   const how = block === undefined ? sampler : `semi-autoregressive, blocks of ${block}, ${sampler}`
   const texts = `${count} text${count === 1 ? "" : "s"}`
+  if (tokens === 0 && !finished) return [about, "Stopped before the first text was complete."]
   return [
     about,
     `${how}; ${steps} steps; temperature ${temperature}; top-p ${topP}; seed ${seed}`,

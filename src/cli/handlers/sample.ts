@@ -243,12 +243,15 @@ export const sample = async (
       forwards: forwardsOf(texts),
       seconds,
       tokensPerSecond: tokens / seconds,
-      unigramEntropy: {
-        natsPerToken: entropy.perText,
-        bitsPerToken: entropy.perText / Math.LN2,
-        pooledNatsPerToken: entropy.pooled,
-        pooledBitsPerToken: entropy.pooled / Math.LN2,
-      },
+      unigramEntropy:
+        tokens === 0
+          ? null
+          : {
+              natsPerToken: entropy.perText,
+              bitsPerToken: entropy.perText / Math.LN2,
+              pooledNatsPerToken: entropy.pooled,
+              pooledBitsPerToken: entropy.pooled / Math.LN2,
+            },
     }
     const samples = texts.map((each) => ({
       index: each.index,
