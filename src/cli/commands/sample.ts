@@ -1,6 +1,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { engineFlags } from "../engine-flags.js"
 import { json } from "../flags.js"
 import { runHandler } from "../outcome.js"
 import { run, runs } from "../run-arguments.js"
@@ -81,23 +82,6 @@ const out = Flag.String("out").pipe(
   Flag.withDescription("Also write the texts and their tokens to this file, one JSON document a line"),
   Flag.optional,
 )
-const engine = Flag.Literals("engine", ["auto", "onnxruntime", "tensorflow", "torch", "tfjs"]).pipe(
-  Flag.withDescription("What computes; the same numbers up to rounding"),
-  Flag.optional,
-)
-const precision = Flag.Literals("precision", ["fp32", "bf16", "bf16-params"]).pipe(
-  Flag.withDescription("fp32; bf16 matrix products on fp32 state; or everything in bf16, as PR #1241 did"),
-  Flag.optional,
-)
-const device = Flag.Literals("device", ["cpu", "gpu"]).pipe(
-  Flag.withDescription("Where to compute"),
-  Flag.optional,
-)
-const threads = Flag.Int("threads").pipe(
-  Flag.withDescription("Processor threads; the executor's choice when absent"),
-  Flag.optional,
-)
-
 export const sampleCommand = Command.make(
   "sample",
   {
@@ -119,10 +103,7 @@ export const sampleCommand = Command.make(
     cache,
     watch,
     out,
-    engine,
-    precision,
-    device,
-    threads,
+    ...engineFlags,
     runs,
     json,
   },
