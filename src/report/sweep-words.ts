@@ -24,8 +24,7 @@ export const isTold = ({ holm }: PairTest, { level }: PointComparison): boolean 
 export const pairNotes = (pair: PairTest, comparison: PointComparison, unit: string): readonly string[] => {
   const { overSeeds, overWindows, holm } = pair
   const { family, power, basis } = comparison
-  const corrected =
-    holm === undefined ? "" : `; Holm over ${family} pair${family === 1 ? "" : "s"}: ${showP(holm)}`
+  const corrected = holm === undefined || family === 1 ? "" : `; Holm over ${family} pairs: ${showP(holm)}`
   const notes: string[] = []
   if (overSeeds !== undefined) {
     const { kind, seeds, t, freedom, p, detectable } = overSeeds
@@ -54,11 +53,12 @@ export const pairNotes = (pair: PairTest, comparison: PointComparison, unit: str
 /** `heads=2 below heads=8, heads=16`; which pairs stand after the correction. */
 const toldPairs = (comparison: PointComparison, names: readonly string[]): string => {
   const told = comparison.pairs.filter((pair) => isTold(pair, comparison))
-  if (told.length === 0) return `no pair shown differs after Holm's correction for ${comparison.family} pairs`
+  const corrected = comparison.family > 1 ? ` after Holm's correction for ${comparison.family} pairs` : ""
+  if (told.length === 0) return `no pair shown differs${corrected}`
   const below = told.map(({ a, b, difference }) =>
     difference < 0 ? `${names[a]} below ${names[b]}` : `${names[b]} below ${names[a]}`,
   )
-  return `after Holm's correction for ${comparison.family} pair${comparison.family === 1 ? "" : "s"} ${join(below)}`
+  return `${join(below)}${corrected}`
 }
 
 /** One sentence: whether the differences exceed noise, and what difference could have been detected. */

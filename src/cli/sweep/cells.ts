@@ -40,7 +40,7 @@ export const chooseCells = (
       if (found.length > 0) return found
       const near = nearest(wanted, names)
       throw new UsageError(
-        `no cell of ${file} is called "${wanted}"${near === undefined ? "" : `; did you mean ${near}?`} Cells: ${names.join("; ")}`,
+        `no cell of ${file} is called "${wanted}"${near === undefined ? "." : `; did you mean ${near}?`} Its cells: ${names.join("; ")}.`,
       )
     }),
   )
