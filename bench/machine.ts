@@ -46,16 +46,27 @@ export const gpuName = (): string | undefined =>
     "import torch; print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else '')",
   ]) || undefined
 
-/** Dense bf16 FLOP/s with fp32 accumulation, from the makers' data sheets. */
-const BF16_PEAK: readonly (readonly [name: RegExp, flops: number])[] = [
-  [/H200|H100(?!.*PCIe)/, 989e12],
-  [/H100/, 756e12],
-  [/A100/, 312e12],
-  [/A10G/, 70e12],
-  [/L40S/, 362e12],
+export interface Peak {
+  /** Dense bf16 FLOP/s with fp32 accumulation. */
+  readonly flops: number
+  readonly source: string
+}
+
+/** From the maker's data sheets, where figures "with sparsity" are twice the dense ones. */
+const BF16_PEAK: readonly (readonly [name: RegExp, flops: number, source: string])[] = [
+  [/H200/, 989e12, "NVIDIA H200 data sheet: 1979 TFLOP/s with sparsity"],
+  [/H100(?!.*PCIe)/, 989e12, "NVIDIA H100 SXM data sheet: 1979 TFLOP/s with sparsity"],
+  [/H100/, 756e12, "NVIDIA H100 PCIe data sheet: 1513 TFLOP/s with sparsity"],
+  [/A100/, 312e12, "NVIDIA A100 data sheet: 312 TFLOP/s"],
+  [/A10G/, 70e12, "NVIDIA A10G data sheet: 70 TFLOP/s"],
+  [/L40S/, 362e12, "NVIDIA L40S data sheet: 733 TFLOP/s with sparsity, 362 without"],
 ]
 
-export const bf16Peak = (gpu: string): number | undefined => BF16_PEAK.find(([name]) => name.test(gpu))?.[1]
+/** The peak of a GPU by PyTorch's name for it; undefined for one that is not listed. */
+export const bf16Peak = (gpu: string): Peak | undefined => {
+  const found = BF16_PEAK.find(([name]) => name.test(gpu))
+  return found === undefined ? undefined : { flops: found[1], source: found[2] }
+}
 
 const proc = (path: string): string => {
   try {

@@ -10,6 +10,8 @@ import type { Shape } from "./shapes.js"
 export interface Side {
   readonly id: string
   readonly ours?: { readonly engine: EngineName; readonly precision: "fp32" | "bf16" }
+  /** false: its answers are compared, its speed is not measured. */
+  readonly timed?: false
   /** A mode of the PyTorch reference. */
   readonly mode?: "eager" | "eager-bf16" | "compile" | "compile-bf16" | "published"
 }
@@ -248,7 +250,8 @@ export const measure = async (
     const timed: Awaited<ReturnType<typeof timeGroup>>[] = []
     for (const [index, sides] of groups.entries()) {
       const group = new Group(failed)
-      timed.push(await timeGroup(group, index, sides, job, plan, say).finally(() => group.close()))
+      const raced = sides.filter((side) => side.timed !== false)
+      timed.push(await timeGroup(group, index, raced, job, plan, say).finally(() => group.close()))
     }
     return {
       shape,

@@ -1,5 +1,5 @@
 /** RESULTS.md from what was measured. A figure that was not measured says so. */
-import type { Versions } from "./machine.js"
+import { bf16Peak, type Versions } from "./machine.js"
 import type { Measured, Timing } from "./measure.js"
 import type { Other } from "./other.js"
 import {
@@ -137,6 +137,11 @@ const shapeSection = (m: Measured, gpu: string | undefined): string => {
   ].join("\n\n")
 }
 
+const peakOf = (gpu: string): string => {
+  const peak = bf16Peak(gpu)
+  return peak === undefined ? "unknown" : `${peak.flops / 1e12} TFLOP/s (${peak.source})`
+}
+
 const about = (r: Results): string =>
   table(
     ["", ""],
@@ -144,7 +149,12 @@ const about = (r: Results): string =>
       ["command", `\`${r.command}\``],
       ["date", r.date],
       ["hardware", r.hardware],
-      ...(r.gpu === undefined ? [] : [["GPU", r.gpu]]),
+      ...(r.gpu === undefined
+        ? []
+        : [
+            ["GPU", r.gpu],
+            ["its dense bf16 peak", peakOf(r.gpu)],
+          ]),
       ["load before the start", r.load.toFixed(1)],
       ["Node, onnxruntime-node", `${r.versions.node}, ${r.versions.onnxruntime ?? "not installed"}`],
       ["PyTorch", r.versions.torch ?? "not installed"],
@@ -171,6 +181,9 @@ const METHOD = [
   "Every contender is a process of its own with all cores; blocks of steps take turns, A B C A B C. Times are medians with quartiles, memory is the largest resident set. A ratio is the median over rounds of (their time / our time), with the lowest and the highest round; above 1, the row is faster than the column; it is left out where the two did not take turns (the paper shape is measured in two groups, so that memory suffices). Loading, tracing and compiling are not timed on any side.",
 ]
 
+const GPU_METHOD =
+  "At the published batch the contenders share the GPU and take turns; at twice, four times, ... that batch each has it to itself, until ours runs out of memory. Utilisation is the FLOPs of the published network's products, head at every position, by the peak; ours computes about 1 % fewer, because it leaves out the head at visible positions."
+
 /** @param why the text of NOTES.md: what explains a missed target */
 export const resultsMarkdown = (
   cpu: Results | undefined,
@@ -195,6 +208,6 @@ export const resultsMarkdown = (
       ? [
           "Not measured: no GPU was at hand. Where one is, `npm run bench -- --gpu` measures the published step (eager, bf16 parameters) against the `torch` executor.",
         ]
-      : [about(gpu), ...gpu.measured.map((m) => shapeSection(m, gpu.gpu))]),
+      : [about(gpu), GPU_METHOD, ...gpu.measured.map((m) => shapeSection(m, gpu.gpu))]),
   ].join("\n\n")}\n`
 }

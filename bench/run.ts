@@ -4,11 +4,11 @@
  * --profiles   also the ci and laptop profiles end to end
  * --gpu        the published step against the torch executor on a GPU; writes results-gpu.json instead
  * --quick      a few steps of the small shape: a smoke test, nothing is written
- * --shape S    one shape only, nothing is written
+ * --shape S    one CPU shape only, nothing is written
  * --only A,B   contenders whose names contain A or B, nothing is written
  * --render     RESULTS.md again, from the stored results and NOTES.md
  *
- * Ends with 1 when an fp32 executor and PyTorch disagree.
+ * Ends with 1 when an fp32 executor and PyTorch disagree, or one of them could not be compared.
  */
 import { readFile } from "node:fs/promises"
 import { availableParallelism, loadavg } from "node:os"
@@ -16,12 +16,13 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as prettier from "prettier"
 import { writeFileAtomic } from "../src/data/atomic.js"
+import { GPU_SIDES, searchBatches } from "./gpu.js"
 import { gpuName, hardware, versions } from "./machine.js"
 import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
 import { measureOther } from "./other.js"
 import { FORMAT, resultsMarkdown, type Results } from "./results.js"
-import { CPU_SHAPES, GPU_SHAPES } from "./shapes.js"
-import { agrees, PUBLISHED } from "./targets.js"
+import { CPU_SHAPES, PUBLISHED_BATCH } from "./shapes.js"
+import { disagreements, PUBLISHED } from "./targets.js"
 
 const { values: flags } = parseArgs({
   options: {
@@ -50,12 +51,6 @@ const MORE_SIDES: readonly Side[] = [
   { id: "torch eager bf16", mode: "eager-bf16" },
   { id: PUBLISHED, mode: "published" },
 ]
-const GPU_SIDES: readonly Side[] = [
-  { id: "torch executor bf16", ours: { engine: "torch", precision: "bf16" } },
-  { id: PUBLISHED, mode: "published" },
-  { id: "torch compile bf16", mode: "compile-bf16" },
-]
-
 const CPU_FILE = "results.json"
 const GPU_FILE = "results-gpu.json"
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
@@ -112,7 +107,7 @@ const bf16 = (side: Side): boolean => side.id.endsWith("bf16")
 
 /** The paper shape takes gigabytes a contender, so it is measured in two groups. */
 const groupsOf = (index: number, all: readonly Side[]): readonly (readonly Side[])[] => {
-  if (flags.gpu || index === 0) return [all]
+  if (index === 0) return [all]
   return [all.filter((side) => !bf16(side)), all.filter(bf16)].filter((group) => group.length > 0)
 }
 
@@ -121,16 +116,26 @@ const names = flags.only?.split(",")
 const sides = (flags.gpu ? GPU_SIDES : [...CPU_SIDES, ...(names === undefined ? [] : MORE_SIDES)]).filter(
   (side) =>
     names?.some((name) => side.id.includes(name)) ??
-    (!flags.quick || side.ours?.precision === "fp32" || side === REFERENCE),
+    (!flags.quick || flags.gpu || side.ours?.precision === "fp32" || side === REFERENCE),
 )
 if (!partial) await stored(flags.gpu ? CPU_FILE : GPU_FILE) // fails now rather than after the measurement
 const load = loadavg()[0]!
 if (load > BUSY) say(`the machine is busy (load ${load.toFixed(1)}): the figures will not be reproducible`)
-const measured: Measured[] = []
-for (const [index, shape] of (flags.gpu ? GPU_SHAPES : CPU_SHAPES).entries()) {
-  if (flags.shape === undefined ? flags.quick && index > 0 : flags.shape !== shape.name) continue
-  measured.push(await measure(shape, groupsOf(index, sides), planOf(index), say))
+const measureCpu = async (): Promise<readonly Measured[]> => {
+  const all: Measured[] = []
+  for (const [index, shape] of CPU_SHAPES.entries()) {
+    if (flags.shape === undefined ? flags.quick && index > 0 : flags.shape !== shape.name) continue
+    all.push(await measure(shape, groupsOf(index, sides), planOf(index), say))
+  }
+  return all
 }
+const measureGpu = (): Promise<readonly Measured[]> =>
+  searchBatches(
+    sides,
+    (shape, groups, first) => measure(shape, groups, planOf(first ? 0 : 1), say),
+    flags.quick ? PUBLISHED_BATCH : undefined,
+  )
+const measured = await (flags.gpu ? measureGpu() : measureCpu())
 if (!flags.gpu) say("start-up, byte table, profiles")
 const results: Results = {
   format: FORMAT,
@@ -156,10 +161,9 @@ else {
   process.stdout.write(await renderStored())
 }
 
-const apart = measured.flatMap(({ shape, parity }) =>
-  parity
-    .filter((p) => p.id.endsWith("fp32") && !agrees(p))
-    .map((p) => `${shape.name}: ${p.id} and ${REFERENCE.id} disagree`),
+const apart = disagreements(
+  measured,
+  sides.filter(({ ours }) => ours?.precision === "fp32").map(({ id }) => id),
 )
 for (const line of apart) say(line)
 process.exit(apart.length === 0 ? 0 : 1)

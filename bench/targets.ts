@@ -4,7 +4,7 @@ import type { Measured, Timing } from "./measure.js"
 import { quantile } from "./measure.js"
 import type { Parity } from "./parity.js"
 import type { Other } from "./other.js"
-import { GPU_SHAPES, trainFlops } from "./shapes.js"
+import { gpuShape, PUBLISHED_BATCH, trainFlops } from "./shapes.js"
 
 /** One line of the table of targets; `met` is undefined where nothing was measured. */
 export interface Verdict {
@@ -104,6 +104,23 @@ export const agrees = (p: Parity): boolean =>
   p.worstGradient < GRADIENT_TOLERANCE &&
   (p.elboDifference ?? 0) < LOSS_TOLERANCE
 
+/**
+ * What an fp32 executor and PyTorch disagree on, in sentences, and the executors that could not be compared.
+ * @param compared ids of the fp32 executors that should agree at every shape with a comparison
+ */
+export const disagreements = (
+  measured: readonly Measured[],
+  compared: readonly string[],
+): readonly string[] =>
+  measured.flatMap(({ shape, parity, failures }) =>
+    compared.flatMap((id) => {
+      const found = parity.find((p) => p.id === id)
+      if (found !== undefined) return agrees(found) ? [] : [`${shape.name}: ${id} and ${EAGER} disagree`]
+      const why = failures.find((failure) => failure.id === id || failure.id === EAGER)
+      return why === undefined ? [] : [`${shape.name}: ${id} was not compared: ${why.id}: ${why.why}`]
+    }),
+  )
+
 const parityVerdicts = (measured: readonly Measured[]): readonly Verdict[] =>
   measured.flatMap((m) =>
     m.parity
@@ -164,14 +181,14 @@ export const cpuVerdicts = (measured: readonly Measured[], other: readonly Other
 /** Share of the GPU's dense bf16 peak that the model's FLOPs make up; undefined for an unknown GPU. */
 export const utilisation = (m: Measured, t: Timing, gpu: string): number | undefined => {
   const peak = bf16Peak(gpu)
-  return peak === undefined ? undefined : (tokensPerSecond(m, t) * trainFlops(m.shape)) / peak
+  return peak === undefined ? undefined : (tokensPerSecond(m, t) * trainFlops(m.shape)) / peak.flops
 }
 
-const OURS_GPU = "torch executor bf16"
+export const OURS_GPU = "torch executor bf16"
 export const PUBLISHED = "torch published step"
 
 export const gpuVerdicts = (measured: readonly Measured[], gpu: string | undefined): readonly Verdict[] => {
-  const published = measured.find((m) => m.shape.name === GPU_SHAPES[0]!.name)
+  const published = measured.find((m) => m.shape.name === gpuShape(PUBLISHED_BATCH).name)
   const base = find(published?.steps, PUBLISHED)
   const mine = measured
     .flatMap((m) => m.steps.filter(({ id }) => id === OURS_GPU).map((timing) => ({ m, timing })))
