@@ -1,5 +1,6 @@
 /** Rows of the results table that come from one evaluation. */
 import { contractDigest } from "../metric/contract-digest.js"
+import { enumerativeWindowBits } from "../metric/boundary.js"
 import type { BoundKind } from "../metric/contract-fields.js"
 import {
   contractOf,
@@ -181,7 +182,10 @@ export const evaluationRows = (
         interval: null,
         denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
         estimator: "enumerative code of the positions in each window",
-        notes: missing,
+        notes: [
+          ...missing,
+          `One code over all windows would take ${(enumerativeWindowBits(tokens, summary.boundaryTokens) / bytes).toFixed(4)}.`,
+        ],
         mark: null,
       },
       {

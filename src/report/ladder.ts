@@ -77,10 +77,14 @@ export const ladderPoints = ({ evaluations, series }: LadderInput): readonly Lad
     if (level === undefined) return []
     const boundKind = boundKindOf(summary)
     const sign = boundSign(boundKind)
+    const name = estimatorName(summary.evaluation)
     const fewer = perWindow.length < reference.perWindow.length ? ` (${perWindow.length} windows)` : ""
     return [
       {
-        label: `${estimatorName(summary.evaluation)}${fewer} ${sign === "" ? "" : `${sign} `}${formatNumber(level.value, 3)}`,
+        label:
+          series === undefined
+            ? `${name}${fewer} ${sign === "" ? "" : `${sign} `}${formatNumber(level.value, 3)}`
+            : `${name}${fewer}`,
         cost: forwards / perWindow.length,
         ...level,
         boundKind,

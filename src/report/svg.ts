@@ -283,7 +283,7 @@ export interface LadderPoint {
   readonly low?: number
   readonly high?: number
   readonly boundKind: BoundKind
-  /** Points of one series share a colour, such as those of one model; one series when absent. */
+  /** Points of one series share a colour, such as those of one model; one series when absent. Equal labels of several series share a number. */
   readonly series?: string
 }
 
@@ -303,7 +303,7 @@ const sideBySide = (wanted: readonly number[]): readonly number[] => {
   const placed = [...wanted]
   for (let first = 0; first < wanted.length;) {
     let last = first
-    while (last + 1 < wanted.length && wanted[last + 1]! - wanted[last]! < ASIDE * 0.75) last++
+    while (last + 1 < wanted.length && wanted[last + 1]! - wanted[first]! < ASIDE * 0.75) last++
     const middle = (wanted[first]! + wanted[last]!) / 2
     for (let i = first; i <= last; i++) placed[i] = middle + (i - (first + last) / 2) * ASIDE
     first = last + 1
@@ -335,6 +335,8 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
   const series = [...new Set(points.map((point) => point.series ?? ""))]
   const colourOf = (point: LadderPoint): string =>
     PALETTE[series.indexOf(point.series ?? "") % PALETTE.length]!
+  const labels = [...new Set(sorted.map(({ label }) => label))]
+  const numberOf = ({ label }: LadderPoint): number => labels.indexOf(label) + 1
   const costs = points.map((point) => point.cost)
   const values = [
     ...points.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]),
@@ -358,7 +360,7 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
             }),
           ]),
       mark(x, y, boundKind, colour, "y"),
-      text(x, Math.min(yScale.at(high ?? value), y - 4) - 5, String(index + 1), {
+      text(x, Math.min(yScale.at(high ?? value), y - 4) - 5, String(numberOf(point)), {
         "text-anchor": "middle",
         "font-size": 11,
         fill: colour,
@@ -374,17 +376,33 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
     text(box.right + 10, ends[index]! + 4, clip(name, labelWidth), { fill: MUTED }),
   ])
   const keyTop = box.bottom + 70
-  const perColumn = Math.ceil(sorted.length / 2)
+  const perColumn = Math.ceil(labels.length / 2)
   const column = (width - 32) / 2
-  const key = sorted.flatMap((point, index) => {
+  const several = series.length > 1
+  const key = labels.flatMap((label, index) => {
     const left = 16 + Math.floor(index / perColumn) * column
     const y = keyTop + (index % perColumn) * 18
-    const name = point.series === undefined ? point.label : `${point.series}: ${point.label}`
     return [
-      text(left + 18, y, String(index + 1), { "text-anchor": "end", "font-size": 12, fill: colourOf(point) }),
-      text(left + 26, y, clip(name, column), { "font-size": 12 }),
+      text(left + 18, y, String(index + 1), {
+        "text-anchor": "end",
+        "font-size": 12,
+        fill: several ? INK : PALETTE[0],
+      }),
+      text(left + 26, y, clip(label, column), { "font-size": 12 }),
     ]
   })
+  let right = 16
+  const names = several
+    ? series.flatMap((name, index) => {
+        const at = right
+        right += 18 + widthOf(name, 12) + 24
+        const colour = PALETTE[index % PALETTE.length]!
+        return [
+          element("rect", { x: at, y: 36, width: 10, height: 10, fill: colour }),
+          text(at + 16, 45, name, { "font-size": 12, fill: colour }),
+        ]
+      })
+    : []
   const afterKey = keyTop + perColumn * 18 + 12
   const outside =
     beyond.length === 0
@@ -403,6 +421,7 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
     ...axes(xScale, yScale, box, { x: cost, y: unit }),
     ...floors,
     ...marks,
+    ...names,
     ...key,
     ...outside,
     ...kindLegend(kinds, 16, bottom + 6),

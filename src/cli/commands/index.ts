@@ -7,6 +7,7 @@ import { doctorCommand } from "./doctor.js"
 import { evalCommand } from "./eval.js"
 import { inferCommand } from "./infer.js"
 import { listCommand } from "./list.js"
+import { matchedCommand } from "./matched.js"
 import { planCommand } from "./plan.js"
 import { prepareCommand } from "./prepare.js"
 import { reportCommand } from "./report.js"
@@ -27,6 +28,7 @@ export const commands = [
   prepareCommand,
   evalCommand,
   sampleCommand,
+  matchedCommand,
   submitCommand,
   auditCommand,
   compareCommand,

@@ -1,0 +1,75 @@
+/** Reads finished runs for a matched comparison. */
+import type { RunReader } from "../run/directory.js"
+import type { StoredEvent } from "../run/events.js"
+import { readFloors } from "../run/floors.js"
+import type { Experiment } from "../spec/experiment.js"
+import { ladderOf } from "./ladder.js"
+import { headlines, modelsOf, type MatchedRun } from "./matched.js"
+import { publishedConstantOf, runSummaries } from "./run-table.js"
+import type { LadderPlot } from "./svg.js"
+import { TableError } from "./table.js"
+
+/** What of the stored plan is needed. */
+interface StoredPlan {
+  readonly parameters: { readonly total: number }
+  readonly training: { readonly steps: number; readonly positions: number }
+}
+
+/**
+ * Seconds spent in training, from the events: from each start or resumption to the last step after it. Null without
+ * steps.
+ */
+export const trainingSeconds = (events: readonly StoredEvent[]): number | null => {
+  let [total, from, to]: [number | null, number | undefined, number | undefined] = [
+    null,
+    undefined,
+    undefined,
+  ]
+  const close = (): void => {
+    if (from !== undefined && to !== undefined) total = (total ?? 0) + (to - from) / 1000
+    from = to = undefined
+  }
+  for (const { type, time } of events) {
+    if (type === "started" || type === "resumed") {
+      close()
+      from = Date.parse(time)
+    } else if (type === "step") to = Date.parse(time)
+  }
+  close()
+  return total
+}
+
+/** @throws TableError when evidence or floors are missing */
+export const readMatchedRun = async (run: RunReader): Promise<MatchedRun> => {
+  const { manifest } = run
+  const experiment = manifest.experiment as unknown as Experiment
+  const plan = manifest.plan as unknown as StoredPlan
+  const floors = await readFloors(run)
+  const evaluations = await runSummaries(run)
+  if (floors === undefined || evaluations.length === 0)
+    throw new TableError(
+      `${run.directory}: the run has no evidence to compare; finish it with "repro run --resume".`,
+    )
+  const publishedConstant = publishedConstantOf(experiment)
+  const { executor } = manifest.provenance
+  return {
+    run: manifest.id,
+    profile: manifest.profile,
+    experiment,
+    evaluations,
+    floors,
+    parameters: plan.parameters.total,
+    steps: plan.training.steps,
+    positions: plan.training.positions,
+    trainingSeconds: trainingSeconds(await run.events()),
+    executor: `${executor.name} ${executor.precision}`,
+    ...(publishedConstant === undefined ? {} : { publishedConstant }),
+  }
+}
+
+/** Every model's headline evaluations in one picture: the first seed of each. */
+export const matchedLadder = (runs: readonly MatchedRun[]): LadderPlot | undefined =>
+  ladderOf(
+    modelsOf(runs).map(({ id, seeds }) => ({ evaluations: headlines(seeds[0]!.evaluations), series: id })),
+    runs[0]?.floors ?? [],
+  )
