@@ -86,7 +86,7 @@ const markedClaims = (
   })
 }
 
-/** @throws TableError when no cell is finished */
+/** The table over the cells that are finished; the verdict names the others. `cells` holds one at least. */
 export const sweepTable = async (
   sweep: Sweep,
   cells: readonly SweepCellRun[],

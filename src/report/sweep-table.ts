@@ -250,7 +250,7 @@ const trainedSentence = (points: readonly SweepPoint[], untrained: ReadonlySet<s
   return `Untrained: ${[...untrained].join(", ")} ${untrained.size === 1 ? "is" : "are"} worse than the unigram floor${level}; a comparison between untrained models says little about trained ones.`
 }
 
-/** @throws TableError without any finished cell, or when a law of reporting is broken */
+/** @throws TableError when a law of reporting is broken */
 export const buildSweepTable = (
   input: SweepTableInput,
 ): { readonly table: ResultsTable; readonly comparisons: readonly SweepComparison[] } => {
