@@ -18,8 +18,8 @@ export const OLDEST_TORCH = "2.6"
 /** The command that adds what is missing. */
 export const INSTALL_TORCH = "pip install torch==2.13.0"
 
-/** Looking for a package takes a moment; loading PyTorch for the first time can take many seconds. */
-const LOOK_TIMEOUT_MS = 10_000
+/** Looking for a package takes a moment, on a busy machine more; loading PyTorch for the first time can take many seconds. */
+const LOOK_TIMEOUT_MS = 30_000
 const IMPORT_TIMEOUT_MS = 60_000
 
 const windows = process.platform === "win32"

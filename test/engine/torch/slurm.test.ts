@@ -109,7 +109,8 @@ void t.test("a failed run fails the job, which is not queued again", async (t) =
 void t.test("on two nodes the second meets the first under the same address", async (t) => {
   const { folder, calls } = await stubs(
     t,
-    `NOTE\necho "$REPRO_TORCH_PROCESSES $REPRO_TORCHRUN" >> ${t.testdirName}/calls\nsleep 0.5`,
+    // The second node's start runs beside the first: the run goes on until it was noted.
+    `NOTE\necho "$REPRO_TORCH_PROCESSES $REPRO_TORCHRUN" >> ${t.testdirName}/calls\nuntil grep -q python3 ${t.testdirName}/calls; do sleep 0.05; done`,
   )
   t.equal((await start(folder, twoNodes)).exitCode, 0)
   const all = await calls()

@@ -17,14 +17,12 @@ const rounded = (data: ArrayLike<number>): boolean =>
   Array.from(new Uint32Array(Float32Array.from(data).buffer)).every((bits) => (bits & 0xffff) === 0)
 
 testWithTorch("three steps equal the eager oracle: losses, norms and every tensor", async (t) => {
+  const torch = await openTorch(t)
   for (const [name, experiment] of [
     ["Muon and AdamW", threeSteps()],
     ["AdamW, accumulation 1", threeSteps({ training: { optimizer: adamw, accumulation: 1 } })],
   ] as const) {
-    const [expected, ours] = [
-      await run(await oracle(), experiment),
-      await run(await openTorch(t), experiment),
-    ]
+    const [expected, ours] = [await run(await oracle(), experiment), await run(torch, experiment)]
     expected.losses.forEach((loss, i) => {
       // fp32 sums in another order; 1e-5 of the loss, 1e-4 of a gradient's norm.
       t.ok(relative(ours.losses[i]!, loss) < 1e-5, `${name}: loss of step ${i + 1}`)
