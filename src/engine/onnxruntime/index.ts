@@ -23,6 +23,8 @@ import { encodeOnnx, type OnnxInitializer, type OnnxModel } from "./onnx.js"
 
 /** One layer's attention probabilities up to this size are kept for the backward pass. */
 const KEEP_ATTENTION_BYTES = 64 * 2 ** 20
+/** One block of attention scores; smaller ones cost more in calls than they save in memory traffic. */
+const ATTENTION_BLOCK_BYTES = 16 * 2 ** 20
 /** Protobuf messages end at 2 GiB; larger parameter sets are fed instead of embedded. */
 const EMBED_PARAMETER_BYTES = 1.5 * 2 ** 30
 
@@ -35,6 +37,7 @@ const allocate = (dtype: DType, size: number): HostArray =>
 
 export interface OnnxruntimeOptions extends ExecutorOptions {
   readonly keepAttentionBytes?: number
+  readonly attentionBlockBytes?: number
 }
 
 /** @throws ExecutorError when the package is missing or the options ask for what its CPU kernels lack */
@@ -47,7 +50,10 @@ export const makeOnnxruntimeExecutor = async (options: OnnxruntimeOptions): Prom
     )
   }
   const ort = await load()
-  const lowering: LowerOptions = { keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES }
+  const lowering: LowerOptions = {
+    keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES,
+    attentionBlockBytes: options.attentionBlockBytes ?? ATTENTION_BLOCK_BYTES,
+  }
   const open = (model: OnnxModel): Promise<InferenceSession> => openSession(ort, model, options)
   return {
     name: "onnxruntime",
@@ -83,6 +89,9 @@ const openSession = async (
       graphOptimizationLevel: "all",
       executionMode: "sequential",
       enableMemPattern: false,
+      ...(process.env["ORT_PROF"]
+        ? { enableProfiling: true, profileFilePrefix: process.env["ORT_PROF"] }
+        : {}),
       logSeverityLevel: 3,
       ...(options.threads > 0 ? { intraOpNumThreads: options.threads } : {}),
       extra: { session: { set_denormal_as_zero: "1" } },

@@ -1,27 +1,30 @@
-/** Attention and its gradient as blocked matrix products over [B,H,T,D]. */
+/**
+ * Attention and its gradient in blocks: some heads, and of one head some queries, so that a block's scores stay in
+ * the cache and only a few blocks exist at a time. What a forward node leaves is used by its gradient.
+ */
+import { blocksOf, sizesOf, type AttentionSizes, type Block } from "../attention-blocks.js"
 import { sizeOf, type Node, type Value } from "../ir.js"
 import type { Lowering } from "./lower.js"
 
 type Attention = Extract<Node, { op: "attention" | "attentionGrad" }>
 
-/** What a forward node leaves for its gradient: operands per head, probabilities, output. */
-interface Kept {
-  readonly q: string
-  readonly k: string
-  readonly v: string
-  readonly probabilities: string
-  readonly output: string | undefined
+/** Operands per head: queries as [group][part], keys and values as [group]; each [heads, tokens, D] of one block. */
+interface Operands {
+  readonly q: readonly (readonly string[])[]
+  readonly k: readonly string[]
+  readonly v: readonly string[]
 }
 
-const keyOf = (inputs: readonly Value[], attrs: Attention["attrs"]): string =>
-  `attention|${inputs
-    .slice(0, 3)
-    .map((v) => `${v.node}.${v.output}`)
-    .join()}|${attrs.scale}|${attrs.causal}`
+/** What a forward node leaves for its gradient, per block: output, and probabilities where they are kept. */
+interface Kept {
+  readonly outputs: readonly string[]
+  readonly probabilities: readonly string[] | undefined
+}
+
+const keyOf = (node: Attention): string =>
+  `${node.inputs.slice(0, 3).map((v: Value) => `${v.node}.${v.output}`).join()}|${node.attrs.scale}|${node.attrs.causal}` // prettier-ignore
 
 const PER_HEAD = [0, 2, 1, 3] as const
-
-const perHead = (l: Lowering, x: string): string => l.add("Transpose", [x], { perm: PER_HEAD })
 
 const product = (
   l: Lowering,
@@ -30,39 +33,94 @@ const product = (
   flags: { transA?: number; transB?: number; alpha?: number } = {},
 ): string => l.add("FusedMatMul", [a, b], { transA: 0, transB: 0, alpha: 1, ...flags }, "com.microsoft")
 
-const probabilitiesOf = (
-  l: Lowering,
-  q: string,
-  k: string,
-  attrs: Attention["attrs"],
-  length: number,
-): string => {
-  let scores = product(l, q, k, { transB: 1, alpha: attrs.scale })
-  if (attrs.causal) scores = l.add("Add", [scores, causalMask(l, length)])
-  return l.add("Softmax", [scores], { axis: -1 })
+const split = (l: Lowering, x: string, axis: number, parts: number): readonly string[] =>
+  parts === 1 ? [x] : l.addMany("Split", [x], parts, { axis, num_outputs: parts })
+
+const join = (l: Lowering, parts: readonly string[], axis: number): string =>
+  parts.length === 1 ? parts[0]! : l.add("Concat", parts, { axis })
+
+/** [B,T,H,D] as stacks [heads, T, D], one for each group of heads. */
+const groupsOf = (l: Lowering, x: string, sizes: AttentionSizes, length: number): readonly string[] => {
+  const stack = l.reshape(l.add("Transpose", [x], { perm: PER_HEAD }), [sizes.heads, length, sizes.width])
+  return split(l, stack, 0, sizes.heads / sizes.blockHeads)
 }
 
-/** [T,T] with a large negative number above the diagonal; exp of it is exactly zero in float32. */
-const causalMask = (l: Lowering, length: number): string =>
-  l.once(`causal|${length}`, () => {
-    const full = l.add("Expand", [l.scalar(-1e30), l.ints([length, length])])
-    return l.add("Trilu", [full, l.scalar(1, "i64")], { upper: 1 })
+const queryBlocks = (l: Lowering, x: string, sizes: AttentionSizes): readonly (readonly string[])[] =>
+  groupsOf(l, x, sizes, sizes.queries).map((g) => split(l, g, 1, sizes.queries / sizes.blockQueries))
+
+const operandsOf = (
+  l: Lowering,
+  node: Attention,
+  sizes: AttentionSizes,
+  [q, k, v]: readonly string[],
+): Operands =>
+  l.once(`operands|${keyOf(node)}`, () => ({
+    q: queryBlocks(l, q!, sizes),
+    k: groupsOf(l, k!, sizes, sizes.keys),
+    v: groupsOf(l, v!, sizes, sizes.keys),
+  }))
+
+/** Groups of heads back to [B,T,H,D]. */
+const joinGroups = (l: Lowering, groups: readonly string[], shape: readonly number[]): string => {
+  const [batch, length, heads, width] = shape as [number, number, number, number]
+  const stack = l.reshape(join(l, groups, 0), [batch, heads, length, width])
+  return l.add("Transpose", [stack], { perm: PER_HEAD })
+}
+
+/** Blocks' results back to [B,T,H,D]. */
+const joinQueries = (
+  l: Lowering,
+  blocks: readonly string[],
+  sizes: AttentionSizes,
+  shape: readonly number[],
+): string => {
+  const parts = sizes.queries / sizes.blockQueries
+  const groups = Array.from({ length: blocks.length / parts }, (_, g) => join(l, blocks.slice(g * parts, (g + 1) * parts), 1)) // prettier-ignore
+  return joinGroups(l, groups, shape)
+}
+
+/** [queries, keys] of one block: 0 where the query sees the key, a large negative number where it does not. */
+const causalMask = (l: Lowering, { first }: Block, { blockQueries, keys }: AttentionSizes): string =>
+  l.once(`causal|${first}|${blockQueries}|${keys}`, () => {
+    // exp of it is exactly zero in float32
+    const full = l.add("Expand", [l.scalar(-1e30), l.ints([blockQueries, keys])])
+    return l.add("Trilu", [full, l.scalar(first + 1, "i64")], { upper: 1 })
   })
+
+const probabilitiesOf = (
+  l: Lowering,
+  node: Attention,
+  sizes: AttentionSizes,
+  block: Block,
+  { q, k }: Operands,
+): string => {
+  const scores = product(l, q[block.group]![block.part]!, k[block.group]!, { transB: 1, alpha: node.attrs.scale }) // prettier-ignore
+  const seen = node.attrs.causal ? l.add("Add", [scores, causalMask(l, block, sizes)]) : scores
+  return l.add("Softmax", [seen], { axis: -1 })
+}
+
+/** [heads of a block, keys, 1] of one value. */
+const column = (l: Lowering, { blockHeads, keys }: AttentionSizes, value: number): string =>
+  l.once(`column|${blockHeads}|${keys}|${value}`, () =>
+    l.add("Expand", [l.scalar(value), l.ints([blockHeads, keys, 1])]),
+  )
+
+const sizesFor = (l: Lowering, node: Attention): AttentionSizes =>
+  sizesOf(l.type(node.inputs[0]!).shape, l.type(node.inputs[1]!).shape, l.options.attentionBlockBytes)
 
 export const attentionRule = (
   l: Lowering,
   node: Extract<Node, { op: "attention" }>,
   inputs: readonly string[],
 ): string => {
-  const [q, k, v] = inputs.map((x) => perHead(l, x)) as [string, string, string]
-  const [batch, length, heads] = l.type(node.inputs[0]!).shape as [number, number, number]
-  const keys = l.type(node.inputs[1]!).shape[1]!
-  const probabilities = probabilitiesOf(l, q, k, node.attrs, length)
-  const output = product(l, probabilities, v)
-  if (4 * sizeOf([batch, heads, length, keys]) <= l.options.keepAttentionBytes) {
-    l.once<Kept>(keyOf(node.inputs, node.attrs), () => ({ q, k, v, probabilities, output }))
-  }
-  return perHead(l, output)
+  const sizes = sizesFor(l, node)
+  const parts = operandsOf(l, node, sizes, inputs)
+  const blocks = blocksOf(sizes)
+  const probabilities = blocks.map((block) => probabilitiesOf(l, node, sizes, block, parts))
+  const outputs = probabilities.map((p, i) => product(l, p, parts.v[blocks[i]!.group]!))
+  const keep = 4 * sizeOf([sizes.heads, sizes.queries, sizes.keys]) <= l.options.keepAttentionBytes
+  l.once<Kept>(`kept|${keyOf(node)}`, () => ({ outputs, probabilities: keep ? probabilities : undefined }))
+  return joinQueries(l, outputs, sizes, node.outputs[0]!.shape)
 }
 
 export const attentionGradRule = (
@@ -70,29 +128,35 @@ export const attentionGradRule = (
   node: Extract<Node, { op: "attentionGrad" }>,
   inputs: readonly string[],
 ): readonly string[] => {
-  const [q0, k0, v0, dy0] = inputs as readonly [string, string, string, string]
-  const dy = perHead(l, dy0)
-  const { q, k, v, probabilities, output } =
-    l.recall<Kept>(keyOf(node.inputs, node.attrs)) ?? recompute(l, node, [q0, k0, v0])
-  const dv = product(l, probabilities, dy, { transA: 1 })
-  const dp = product(l, dy, v, { transB: 1 })
-  // rowsum(dP * P) = rowsum(dy * y): a pass over [T,D] instead of [T,T].
-  const delta =
-    output === undefined
-      ? l.add("ReduceSum", [l.add("Mul", [dp, probabilities]), l.ints([3])], { keepdims: 1 })
-      : l.add("ReduceSum", [l.add("Mul", [dy, output]), l.ints([3])], { keepdims: 1 })
-  const ds = l.add("Mul", [l.add("Sub", [dp, delta]), probabilities])
-  const dq = product(l, ds, k, { alpha: node.attrs.scale })
-  const dk = product(l, ds, q, { transA: 1, alpha: node.attrs.scale })
-  return [perHead(l, dq), perHead(l, dk), perHead(l, dv)]
-}
-
-const recompute = (
-  l: Lowering,
-  node: Extract<Node, { op: "attentionGrad" }>,
-  inputs: readonly [string, string, string],
-): Kept => {
-  const [q, k, v] = inputs.map((x) => perHead(l, x)) as [string, string, string]
-  const length = l.type(node.inputs[0]!).shape[1]!
-  return { q, k, v, probabilities: probabilitiesOf(l, q, k, node.attrs, length), output: undefined }
+  const sizes = sizesFor(l, node)
+  const parts = operandsOf(l, node, sizes, inputs)
+  const kept = l.recall<Kept>(`kept|${keyOf(node)}`)
+  const dys = queryBlocks(l, inputs[3]!, sizes)
+  const { scale } = node.attrs
+  const groups = sizes.heads / sizes.blockHeads
+  const withOnes = parts.v.map((v) => l.add("Concat", [v, column(l, sizes, 1)], { axis: 2 }))
+  const dq: string[] = []
+  const dk = Array.from({ length: groups }, (): string[] => [])
+  const dv = Array.from({ length: groups }, (): string[] => [])
+  blocksOf(sizes).forEach((block, i) => {
+    const { group, part } = block
+    const dy = dys[group]![part]!
+    const p = kept?.probabilities?.[i] ?? probabilitiesOf(l, node, sizes, block, parts)
+    dv[group]!.push(product(l, p, dy, { transA: 1 }))
+    // dS = P (dP - rowsum(dP P)), and rowsum(dP P) = rowsum(dy y). As a further column of dy against ones in v it
+    // is subtracted by the product itself: neither needs a pass over [T,S].
+    const y = kept?.outputs[i] ?? product(l, p, parts.v[group]!)
+    const delta = l.add("ReduceSum", [l.add("Mul", [dy, y]), l.ints([2])], { keepdims: 1 })
+    const dyMinus = l.add("Concat", [dy, l.add("Neg", [delta])], { axis: 2 })
+    const ds = l.add("Mul", [product(l, dyMinus, withOnes[group]!, { transB: 1 }), p])
+    dq.push(product(l, ds, parts.k[group]!, { alpha: scale }))
+    dk[group]!.push(product(l, ds, parts.q[group]![part]!, { transA: 1, alpha: scale }))
+  })
+  const sums = (x: readonly (readonly string[])[]): string =>
+    joinGroups(
+      l,
+      x.map((g) => (g.length === 1 ? g[0]! : l.add("Sum", g))),
+      node.outputs[1]!.shape,
+    )
+  return [joinQueries(l, dq, sizes, node.outputs[0]!.shape), sums(dk), sums(dv)]
 }

@@ -2,29 +2,12 @@
  * Attention and its gradient in blocks: some heads, and of one head some queries, so that a block's scores stay in
  * the cache and only a few blocks exist at a time. What a forward node leaves is used by its gradient.
  */
+import { blocksOf, sizesOf, type AttentionSizes, type Block } from "../attention-blocks.js"
 import { sizeOf, type Node, type Value } from "../ir.js"
 import { operand, rawBatchMatMul } from "./lower-linear.js"
 import type { Lowering, Ref, Rules } from "./lowering.js"
 
 type AttentionNode = Extract<Node, { op: "attention" | "attentionGrad" }>
-
-/** Sizes of one attention: B * H heads, T queries, S keys, width D. */
-interface Sizes {
-  readonly heads: number
-  readonly queries: number
-  readonly keys: number
-  readonly width: number
-  /** Heads and queries of one block; they divide the whole. */
-  readonly blockHeads: number
-  readonly blockQueries: number
-}
-
-/** One block: heads of group `group`, queries from `first` on. */
-interface Block {
-  readonly group: number
-  readonly part: number
-  readonly first: number
-}
 
 /** What the gradient can use, per block: output, and probabilities where they are kept. */
 interface Kept {
@@ -45,37 +28,11 @@ const INDEX = { type: "int32" } as const
 const keyOf = (node: AttentionNode): string =>
   `attention|${node.inputs.slice(0, 3).map((v: Value) => `${v.node}.${v.output}`).join()}|${node.attrs.scale}|${node.attrs.causal}` // prettier-ignore
 
-const largestDivisor = (n: number, limit: number): number => {
-  for (let d = Math.min(n, Math.max(1, Math.floor(limit))); d > 1; d--) if (n % d === 0) return d
-  return 1
-}
-
-const sizesOf = (l: Lowering, node: AttentionNode): Sizes => {
-  const [batch, queries, perBatch, width] = l.type(node.inputs[0]!).shape as [number, number, number, number]
-  const keys = l.type(node.inputs[1]!).shape[1]!
-  const heads = batch * perBatch
-  const limit = l.options.attentionBlockBytes / 4
-  return {
-    heads,
-    queries,
-    keys,
-    width,
-    blockHeads: largestDivisor(heads, limit / (queries * keys)),
-    blockQueries: largestDivisor(queries, limit / keys),
-  }
-}
-
-const blocksOf = ({ heads, queries, blockHeads, blockQueries }: Sizes): readonly Block[] => {
-  const parts = queries / blockQueries
-  return Array.from({ length: (heads / blockHeads) * parts }, (_, i) => ({
-    group: Math.floor(i / parts),
-    part: i % parts,
-    first: (i % parts) * blockQueries,
-  }))
-}
+const sizesFor = (l: Lowering, node: AttentionNode): AttentionSizes =>
+  sizesOf(l.type(node.inputs[0]!).shape, l.type(node.inputs[1]!).shape, l.options.attentionBlockBytes)
 
 /** [B,T,H,D] as stacks [heads, T, D], one for each group of heads. */
-const groupsOf = (l: Lowering, x: Ref, sizes: Sizes, length: number): readonly Ref[] => {
+const groupsOf = (l: Lowering, x: Ref, sizes: AttentionSizes, length: number): readonly Ref[] => {
   const stack = l.reshape(l.transpose(operand(l, x), PER_HEAD), [sizes.heads, length, sizes.width])
   return split(l, stack, 0, sizes.heads / sizes.blockHeads)
 }
@@ -97,7 +54,7 @@ const concat = (l: Lowering, parts: readonly Ref[], axis: number): Ref =>
     : l.op("ConcatV2", [...parts, l.scalar(axis, "i32")], { N: { int: parts.length }, Tidx: INDEX })
 
 /** Query-like operands [group][part], each [heads, queries, D] of one block. */
-const queryBlocks = (l: Lowering, x: Ref, sizes: Sizes): readonly (readonly Ref[])[] =>
+const queryBlocks = (l: Lowering, x: Ref, sizes: AttentionSizes): readonly (readonly Ref[])[] =>
   groupsOf(l, x, sizes, sizes.queries).map((g) => split(l, g, 1, sizes.queries / sizes.blockQueries))
 
 interface Operands {
@@ -106,7 +63,12 @@ interface Operands {
   readonly v: readonly Ref[]
 }
 
-const operandsOf = (l: Lowering, node: AttentionNode, sizes: Sizes, [q, k, v]: readonly Ref[]): Operands =>
+const operandsOf = (
+  l: Lowering,
+  node: AttentionNode,
+  sizes: AttentionSizes,
+  [q, k, v]: readonly Ref[],
+): Operands =>
   l.once(`operands|${keyOf(node)}`, () => ({
     q: queryBlocks(l, node.attrs.scale === 1 ? q! : l.op("Mul", [q!, l.scalar(node.attrs.scale)]), sizes),
     k: groupsOf(l, k!, sizes, sizes.keys),
@@ -114,7 +76,12 @@ const operandsOf = (l: Lowering, node: AttentionNode, sizes: Sizes, [q, k, v]: r
   }))
 
 /** Blocks' results back to [B,T,H,D]. */
-const joinQueries = (l: Lowering, blocks: readonly Ref[], sizes: Sizes, shape: readonly number[]): Ref => {
+const joinQueries = (
+  l: Lowering,
+  blocks: readonly Ref[],
+  sizes: AttentionSizes,
+  shape: readonly number[],
+): Ref => {
   const parts = sizes.queries / sizes.blockQueries
   const groups = Array.from({ length: blocks.length / parts }, (_, g) => concat(l, blocks.slice(g * parts, (g + 1) * parts), 1)) // prettier-ignore
   return joinGroups(l, groups, shape)
@@ -127,7 +94,7 @@ const joinGroups = (l: Lowering, groups: readonly Ref[], shape: readonly number[
 }
 
 /** [queries, keys] of one block: 0 where the query sees the key, a large negative number where it does not. */
-const causalMask = (l: Lowering, { first }: Block, { blockQueries, keys }: Sizes): Ref =>
+const causalMask = (l: Lowering, { first }: Block, { blockQueries, keys }: AttentionSizes): Ref =>
   l.once(`causal|${first}|${blockQueries}|${keys}`, () => {
     const range = (from: number, to: number): Ref =>
       l.add(
@@ -144,7 +111,7 @@ const causalMask = (l: Lowering, { first }: Block, { blockQueries, keys }: Sizes
 const probabilitiesOf = (
   l: Lowering,
   node: AttentionNode,
-  sizes: Sizes,
+  sizes: AttentionSizes,
   block: Block,
   { q, k }: Operands,
   after: readonly Ref[],
@@ -158,7 +125,7 @@ const sumLast = (l: Lowering, x: Ref): Ref =>
 
 export const ATTENTION_RULES: Rules<"attention" | "attentionGrad"> = {
   attention: (l, node, inputs) => {
-    const sizes = sizesOf(l, node)
+    const sizes = sizesFor(l, node)
     const parts = operandsOf(l, node, sizes, inputs)
     const keep = l.spend(
       "attention",
@@ -178,7 +145,7 @@ export const ATTENTION_RULES: Rules<"attention" | "attentionGrad"> = {
   },
 
   attentionGrad: (l, node, inputs) => {
-    const sizes = sizesOf(l, node)
+    const sizes = sizesFor(l, node)
     const parts = operandsOf(l, node, sizes, inputs)
     const kept = l.recall<Kept>(keyOf(node))
     const dys = queryBlocks(l, inputs[3]!, sizes)

@@ -8,6 +8,14 @@ void test("every operation equals the eager oracle, on one and on two threads", 
   }
 })
 
+void test("attention in blocks of one head and one query, its probabilities kept or recomputed", async (t) => {
+  // 5 keys of 4 bytes: blocks of 20 bytes hold one query.
+  for (const keepAttentionBytes of [0, 2 ** 20]) {
+    const options = { precision: "fp32", device: "cpu", threads: 1, attentionBlockBytes: 20 } as const
+    await checkOperations(t, await makeOnnxruntimeExecutor({ ...options, keepAttentionBytes }))
+  }
+})
+
 void test("bf16 is refused with a cure", async (t) => {
   await t.rejects(makeOnnxruntimeExecutor({ precision: "bf16", device: "cpu", threads: 1 }), {
     name: "ExecutorError",
