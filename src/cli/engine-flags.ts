@@ -11,7 +11,9 @@ export const profileOrBest = Flag.Literals("profile", ["paper", "laptop", "ci"])
 )
 
 const engine = Flag.Literals("engine", ["auto", "onnxruntime", "tensorflow", "torch", "tfjs"]).pipe(
-  Flag.withDescription("What computes; the same numbers up to rounding"),
+  Flag.withDescription(
+    "What computes, the same numbers up to rounding; auto (the default): the fastest that this machine has for the plan",
+  ),
   Flag.optional,
 )
 
