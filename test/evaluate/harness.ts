@@ -2,7 +2,12 @@
 import { encodeSafetensors } from "../../src/data/safetensors.js"
 import type { Executor, HostTensors } from "../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
+import { makeCausalScorer, measureAutoregressive } from "../../src/evaluate/autoregressive.js"
 import { evaluate } from "../../src/evaluate/evaluate.js"
+import { measureOrder, type OrderEvidence } from "../../src/evaluate/orders.js"
+import type { Scorer } from "../../src/evaluate/scorer.js"
+import type { StreamEvidence } from "../../src/evaluate/sliding.js"
+import type { ScoredWindows } from "../../src/evaluate/windows.js"
 import { networkOf } from "../../src/model/network.js"
 import { summarise } from "../../src/report/summaries.js"
 import type { EvaluationSummary } from "../../src/report/language-model.js"
@@ -117,4 +122,58 @@ export const measure = async (
     tensors,
     bytes: encodeSafetensors(tensors, metadata),
   }
+}
+
+const one = (tokens: Int32Array): ScoredWindows => ({
+  tokens,
+  count: 1,
+  length: tokens.length,
+  starts: Int32Array.of(0),
+  available: 1,
+})
+
+/**
+ * Two codes of windows that begin with a boundary token by one causal network: left to right as of a masked model, the
+ * boundary token free, and next-token scoring of the rest.
+ */
+export const bothCodes = async (
+  experiment: Experiment,
+  parameters: HostTensors,
+  windows: readonly Int32Array[],
+): Promise<readonly { readonly chain: OrderEvidence; readonly next: StreamEvidence }[]> => {
+  const { tokenizer } = experiment.data
+  shared ??= makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads: 1 })
+  const scorer = await makeCausalScorer(await shared, networkOf(experiment), parameters, {
+    length: LENGTH - 1,
+  })
+  /** Token c of a row from its prefix alone: what stands at c and after it, MASK, is never an input that counts. */
+  const prefixes: Scorer = {
+    score: async (rows) =>
+      (
+        await scorer.score(
+          rows.map(({ inputIds, columns, targets }) => ({
+            inputIds: inputIds.slice(0, LENGTH - 1),
+            targets: new Int32Array(LENGTH - 1).fill(targets[0]!, columns[0]! - 1, columns[0]!),
+          })),
+        )
+      ).map((nats, i) => nats.slice(rows[i]!.columns[0]! - 1, rows[i]!.columns[0]!)),
+    forwards: scorer.forwards,
+    dispose: scorer.dispose,
+  }
+  const codes: { chain: OrderEvidence; next: StreamEvidence }[] = []
+  for (const row of windows) {
+    if (row[0] !== tokenizer.boundaryId || row.lastIndexOf(tokenizer.boundaryId) !== 0)
+      throw new Error("each window begins with its only boundary token")
+    codes.push({
+      chain: await measureOrder(prefixes, one(row), {
+        schedule: { kind: "log-linear", eps: 1e-3 },
+        rule: { ...tokenizer, boundary: "free" },
+        order: "left-to-right",
+        seed: 0,
+      }),
+      next: await measureAutoregressive(scorer, one(row.slice(1)), row[0]!, { tail: "C" }),
+    })
+  }
+  await scorer.dispose()
+  return codes
 }

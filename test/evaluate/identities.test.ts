@@ -1,13 +1,7 @@
 /** Identities between evaluators on networks, from spec to summary. */
 import { test } from "tap"
-import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
-import { makeCausalScorer, measureAutoregressive } from "../../src/evaluate/autoregressive.js"
-import { measureOrder } from "../../src/evaluate/orders.js"
-import type { Scorer } from "../../src/evaluate/scorer.js"
-import type { ScoredWindows } from "../../src/evaluate/windows.js"
-import { networkOf } from "../../src/model/network.js"
 import { LENGTH } from "../train/tiny.js"
-import { causal, masked, measure, sharp, SPLIT, uniform, WINDOWS, type Kind } from "./harness.js"
+import { bothCodes, causal, masked, measure, sharp, SPLIT, uniform, WINDOWS, type Kind } from "./harness.js"
 
 const TOKENS = WINDOWS * LENGTH
 
@@ -252,14 +246,6 @@ void test("next-token targets: chunked, sliding, document chunks", async (t) => 
   )
 })
 
-const one = (tokens: Int32Array): ScoredWindows => ({
-  tokens,
-  count: 1,
-  length: tokens.length,
-  starts: Int32Array.of(0),
-  available: 1,
-})
-
 void test("a next-token evaluation sees the tokens before its target and no other", async (t) => {
   const experiment = causal()
   const parameters = sharp(experiment)
@@ -290,38 +276,9 @@ void test("a next-token evaluation sees the tokens before its target and no othe
 
 void test("left to right of a causal network is its autoregressive code", async (t) => {
   const experiment = causal()
-  const { tokenizer } = experiment.data
   // Windows that begin with a boundary token: free, so that both codes charge the fifteen tokens after it.
   const windows = [0, 46, 92, 138].map((start) => Int32Array.from(SPLIT.subarray(start, start + LENGTH)))
-  t.ok(windows.every((row) => row[0] === tokenizer.boundaryId && row.lastIndexOf(tokenizer.boundaryId) === 0))
-  const scorer = await makeCausalScorer(
-    await makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads: 1 }),
-    networkOf(experiment),
-    sharp(experiment),
-    { length: LENGTH - 1 },
-  )
-  /** Token c of a row from its prefix alone: what stands at c and after it, MASK, is never an input that counts. */
-  const prefixes: Scorer = {
-    score: async (rows) =>
-      (
-        await scorer.score(
-          rows.map(({ inputIds, columns, targets }) => ({
-            inputIds: inputIds.slice(0, LENGTH - 1),
-            targets: new Int32Array(LENGTH - 1).fill(targets[0]!, columns[0]! - 1, columns[0]!),
-          })),
-        )
-      ).map((nats, i) => nats.slice(rows[i]!.columns[0]! - 1, rows[i]!.columns[0]!)),
-    forwards: scorer.forwards,
-    dispose: scorer.dispose,
-  }
-  for (const row of windows) {
-    const chain = await measureOrder(prefixes, one(row), {
-      schedule: { kind: "log-linear", eps: 1e-3 },
-      rule: { ...tokenizer, boundary: "free" },
-      order: "left-to-right",
-      seed: 0,
-    })
-    const next = await measureAutoregressive(scorer, one(row.slice(1)), row[0]!, { tail: "C" })
+  for (const { chain, next } of await bothCodes(experiment, sharp(experiment), windows)) {
     t.equal(chain.forwards, LENGTH - 1, "one pass a token")
     t.equal(next.forwards, 1, "one pass in all")
     chain.nats.slice(1).forEach((value, i) => {
@@ -329,7 +286,6 @@ void test("left to right of a causal network is its autoregressive code", async 
       if (!close(value, next.nats[i]!, 1e-5)) t.fail(`token ${i + 1}: ${value} and ${next.nats[i]}`)
     })
   }
-  await scorer.dispose()
 })
 
 void test("PAD never counts in a masked evaluation", async (t) => {
