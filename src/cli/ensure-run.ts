@@ -31,15 +31,15 @@ export type EnsuredRun =
 
 /**
  * Held from looking for a run until the run's own lock is held, so that two processes, also on machines that share
- * the folder, never make two runs of one experiment. Undefined: another process holds it.
+ * the folder, never make two runs of one experiment. A sentence when another process holds it.
  */
-const claim = async (runs: string, fingerprint: string): Promise<Lock | undefined> => {
+const claim = async (runs: string, fingerprint: string): Promise<Lock | string> => {
   const folder = join(runs, ".claims", fingerprint.replace(/^.*:/, ""))
   try {
     await mkdir(folder, { recursive: true })
     return await acquireLock(folder, () => new Date())
   } catch (error) {
-    if (error instanceof RunError && error.reason === "locked") return undefined
+    if (error instanceof RunError && error.reason === "locked") return error.message
     throw runErrorFrom(error, folder, "claiming an experiment")
   }
 }
@@ -62,7 +62,7 @@ export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   const before = await settled(await look())
   if (before !== undefined) return before
   const claimed = await claim(job.runs, fingerprint)
-  if (claimed === undefined) return { state: "elsewhere", reason: "another process is preparing its run" }
+  if (typeof claimed === "string") return { state: "elsewhere", reason: claimed }
   let found: ExperimentState
   let opened
   try {

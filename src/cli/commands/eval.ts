@@ -1,5 +1,6 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { engineFlags, outputRuns as runs } from "../engine-flags.js"
 import { json } from "../flags.js"
 import { runHandler } from "../outcome.js"
 
@@ -26,30 +27,9 @@ const names = Flag.String("names").pipe(
   ),
   Flag.optional,
 )
-const engine = Flag.Literals("engine", ["auto", "onnxruntime", "tensorflow", "torch", "tfjs"]).pipe(
-  Flag.withDescription("What computes; the same numbers up to rounding"),
-  Flag.optional,
-)
-const precision = Flag.Literals("precision", ["fp32", "bf16", "bf16-params"]).pipe(
-  Flag.withDescription("fp32; bf16 matrix products on fp32 state; or everything in bf16, as PR #1241 did"),
-  Flag.optional,
-)
-const device = Flag.Literals("device", ["cpu", "gpu"]).pipe(
-  Flag.withDescription("Where to compute"),
-  Flag.optional,
-)
-const threads = Flag.Int("threads").pipe(
-  Flag.withDescription("Processor threads; the executor's choice when absent"),
-  Flag.optional,
-)
-const runs = Flag.String("runs").pipe(
-  Flag.withDescription("Folder of run directories"),
-  Flag.withDefault("runs"),
-)
-
 export const evalCommand = Command.make(
   "eval",
-  { checkpoint, spec, profile, evaluation, names, engine, precision, device, threads, runs, json },
+  { checkpoint, spec, profile, evaluation, names, ...engineFlags, runs, json },
   (input) =>
     runHandler(input, async () => {
       const { evaluateCheckpoint } = await import("../handlers/eval.js")

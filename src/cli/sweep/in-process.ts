@@ -53,12 +53,14 @@ export const sweepInProcess = async (job: SweepJob): Promise<readonly CellOutcom
       continue
     }
     const left = cells.slice(index).filter(({ state }) => state.state !== "finished")
-    display.log(cellLine(index, cells.length, cell.cell.name, left.length, estimate.left(left, 1)))
+    const alone = cells.length === 1 // a worker's cell, or one that was asked for
+    if (!alone)
+      display.log(cellLine(index, cells.length, cell.cell.name, left.length, estimate.left(left, 1)))
     const started = performance.now()
     const outcome = await runCell(
       cell,
       job,
-      cellDisplay(display, `[${index + 1}/${cells.length} ${cell.cell.name}]`),
+      alone ? display : cellDisplay(display, `[${index + 1}/${cells.length} ${cell.cell.name}]`),
     )
     if (outcome.state === "finished" && outcome.how === "made")
       estimate.took(cell, (performance.now() - started) / 1000)

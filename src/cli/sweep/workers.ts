@@ -20,6 +20,9 @@ export interface WorkerJob extends SweepJob {
   readonly onStart: (stopAll: () => void) => void
 }
 
+/** Lines of a worker that are not passed on: what it says about a sweep of its one cell. */
+const UNSAID = /^\s*$|^(Table again|Go on with): |cells are not finished|^Cell .*: (stopped|failed|elsewhere)/
+
 /** This program, from its sources or built. */
 const program = (): readonly string[] => {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
@@ -96,7 +99,7 @@ export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOut
     child.stderr.on("data", (chunk: Buffer) => {
       const lines = (last + chunk.toString()).split("\n")
       last = lines.pop() ?? ""
-      for (const line of lines) if (line.trim() !== "") display.log(`[${name}] ${line}`)
+      for (const line of lines) if (!UNSAID.test(line)) display.log(`[${name}] ${line}`)
     })
     if (stopping()) child.kill("SIGINT")
     const { stdout, stderr, exitCode, signal } = await child
