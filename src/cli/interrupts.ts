@@ -17,16 +17,17 @@ export const watchInterrupts = (display: Display, onStop: () => void = () => und
     display.warn("Stopping after the step in progress; press Ctrl-C again to end at once.")
     onStop()
   }
-  for (const signal of signals) {
-    process.removeAllListeners(signal)
+  // Never without a listener: Node would drop a signal that has arrived and is not handled yet.
+  for (const [signal, listeners] of others) {
     process.on(signal, onSignal)
+    for (const listener of listeners) process.removeListener(signal, listener)
   }
   return {
     requested: () => requested,
     release: () => {
       for (const [signal, listeners] of others) {
-        process.removeListener(signal, onSignal)
         for (const listener of listeners) process.on(signal, listener)
+        process.removeListener(signal, onSignal)
       }
     },
   }

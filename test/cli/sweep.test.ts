@@ -175,6 +175,10 @@ void test("Ctrl-C stops the workers after their step; the sweep says how to go o
     sweep.cells.some(({ state }) => state === "stopped"),
     stopped.stderr,
   )
+  t.notOk(
+    sweep.cells.some(({ state }) => state === "finished" || state === "failed"),
+    "each worker heard of it",
+  )
   t.same(
     sweep.cells.slice(2).map(({ state }) => state),
     ["pending", "pending"],
