@@ -7,6 +7,7 @@
  * --shape S    one CPU shape only, nothing is written
  * --only A,B   contenders whose names contain A or B, nothing is written
  * --render     RESULTS.md again, from the stored results and NOTES.md
+ * --coverage   whether intervals cover, by simulation; writes COVERAGE.md alone
  *
  * Ends with 1 when an fp32 executor and PyTorch disagree, or one of them could not be compared.
  */
@@ -32,6 +33,7 @@ const { values: flags } = parseArgs({
     shape: { type: "string" },
     only: { type: "string" },
     render: { type: "boolean", default: false },
+    coverage: { type: "boolean", default: false },
   },
 })
 
@@ -72,6 +74,15 @@ const renderStored = async (): Promise<string> => {
 }
 if (flags.render) {
   await renderStored()
+  process.exit(0)
+}
+
+if (flags.coverage) {
+  const { coverage, coverageMarkdown } = await import("./coverage.js")
+  const style = await prettier.resolveConfig(path("COVERAGE.md"))
+  const text = await prettier.format(coverageMarkdown(await coverage()), { ...style, parser: "markdown" })
+  await writeFileAtomic(path("COVERAGE.md"), text)
+  process.stdout.write(text)
   process.exit(0)
 }
 

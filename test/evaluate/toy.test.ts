@@ -1,59 +1,18 @@
 /** Evaluators on a model that can be enumerated: values to printed digits, probabilities that sum to one. */
 import { test } from "tap"
-import type { MaskRule } from "../../src/diffusion/corrupt.js"
 import { measureAutoregressive, type CausalScorer } from "../../src/evaluate/autoregressive.js"
 import { measureBlocks } from "../../src/evaluate/blocks.js"
 import { measureConfidence, type Predictor } from "../../src/evaluate/confidence.js"
 import { measureDiscreteElbo } from "../../src/evaluate/discrete-elbo.js"
 import { measureOrder, measurePaths, type FixedOrder } from "../../src/evaluate/orders.js"
-import type { Scorer, ScoreRow } from "../../src/evaluate/scorer.js"
 import { measureSliding } from "../../src/evaluate/sliding.js"
 import type { ScoredWindows } from "../../src/evaluate/windows.js"
 import { anyOrder } from "../../src/metric/any-order.js"
 import { discreteElbo } from "../../src/metric/elbo.js"
 import { importanceBound, mixtureNats } from "../../src/metric/importance.js"
 import { total } from "../../src/evaluate/masking.js"
-import {
-  alongOrder,
-  CAUSAL_TOY,
-  crossEntropy,
-  LENGTH,
-  permutations,
-  strings,
-  TOY,
-  X,
-  type Toy,
-} from "../metric/toy.js"
-
-const MASK = 2
-const rule: MaskRule = { maskId: MASK, padId: 3, boundaryId: 4, boundary: "maskable" }
-const schedule = { kind: "log-linear", eps: 1e-3 } as const
-const options = { schedule, rule }
-
-const visibleSet = (inputIds: ArrayLike<number>): number =>
-  Array.from(inputIds).reduce((set, id, i) => (id === MASK ? set : set | (1 << i)), 0)
-
-/** The toy behind the interface of a network; keeps the rows it was given. */
-const toyScorer = (toy: Toy = TOY): Scorer & { readonly rows: ScoreRow[] } => {
-  const rows: ScoreRow[] = []
-  return {
-    rows,
-    score: (given) => {
-      rows.push(...given)
-      return Promise.resolve(
-        given.map(({ inputIds, columns, targets }) =>
-          Float32Array.from(columns, (column, j) => {
-            const x = Array.from(inputIds)
-            x[column] = targets[j]!
-            return crossEntropy(toy, x, column, visibleSet(inputIds))
-          }),
-        ),
-      )
-    },
-    forwards: () => rows.length,
-    dispose: () => Promise.resolve(),
-  }
-}
+import { alongOrder, CAUSAL_TOY, crossEntropy, LENGTH, permutations, strings, TOY, X } from "../metric/toy.js"
+import { MASK, options, toyScorer, visibleSet } from "./toy-scorer.js"
 
 const toyPredictor = (): Predictor => {
   let forwards = 0
