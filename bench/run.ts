@@ -7,6 +7,7 @@
  * --shape S    one CPU shape only, nothing is written
  * --only A,B   contenders whose names contain A or B, nothing is written
  * --render     RESULTS.md again, from the stored results and NOTES.md
+ * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
  * --coverage   whether intervals cover, by simulation; writes COVERAGE.md alone
  *
  * Ends with 1 when an fp32 executor and PyTorch disagree, or one of them could not be compared.
@@ -34,6 +35,7 @@ const { values: flags } = parseArgs({
     only: { type: "string" },
     render: { type: "boolean", default: false },
     coverage: { type: "boolean", default: false },
+    "left-to-right": { type: "boolean", default: false },
   },
 })
 
@@ -77,12 +79,30 @@ if (flags.render) {
   process.exit(0)
 }
 
+/** A page of its own, formatted, written and shown. */
+const page = async (name: string, markdown: string): Promise<never> => {
+  const style = await prettier.resolveConfig(path(name))
+  const text = await prettier.format(markdown, { ...style, parser: "markdown" })
+  await writeFileAtomic(path(name), text)
+  process.stdout.write(text)
+  process.exit(0)
+}
 if (flags.coverage) {
   const { coverage, coverageMarkdown } = await import("./coverage.js")
-  const style = await prettier.resolveConfig(path("COVERAGE.md"))
-  const text = await prettier.format(coverageMarkdown(await coverage()), { ...style, parser: "markdown" })
-  await writeFileAtomic(path("COVERAGE.md"), text)
-  process.stdout.write(text)
+  await page("COVERAGE.md", coverageMarkdown(await coverage()))
+}
+if (flags["left-to-right"]) {
+  const { exactMarkdown, measureExact } = await import("./left-to-right.js")
+  const before = loadavg()[0]!
+  const rows = await measureExact({ say, rounds: flags.quick ? 1 : 5 })
+  const about = {
+    date: new Date().toISOString().slice(0, 10),
+    hardware: hardware(),
+    engine: "onnxruntime",
+    load: before,
+  }
+  if (flags.quick) process.stdout.write(exactMarkdown(rows, about))
+  else await page("LEFT_TO_RIGHT.md", exactMarkdown(rows, about))
   process.exit(0)
 }
 
