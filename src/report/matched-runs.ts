@@ -62,6 +62,7 @@ export const readMatchedRun = async (run: RunReader): Promise<MatchedRun> => {
     steps: plan.training.steps,
     positions: plan.training.positions,
     trainingSeconds: trainingSeconds(await run.events()),
+    differences: manifest.differences,
     executor: `${executor.name} ${executor.precision}`,
     ...(publishedConstant === undefined ? {} : { publishedConstant }),
   }

@@ -7,6 +7,7 @@ import { canonicalJson } from "../spec/canonical.js"
 import type { Experiment } from "../spec/experiment.js"
 import { identityOf } from "../spec/fingerprint.js"
 import { floorRows, isUntrained } from "./build-language-model-table.js"
+import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
 import { evaluationRows } from "./evaluation-rows.js"
 import { isPrefix } from "./ladder.js"
 import type { EvaluationSummary, FloorSummary, RatioInterval } from "./language-model.js"
@@ -29,6 +30,8 @@ export interface MatchedRun {
   readonly trainingSeconds: number | null
   /** Name and precision. */
   readonly executor: string
+  /** Where the experiment is not the published one. */
+  readonly differences: readonly ExperimentDifference[]
   /** Bytes per token of the published definition; absent where the paper used the exact table. */
   readonly publishedConstant?: number
 }
@@ -286,7 +289,19 @@ export const matched = (runs: readonly MatchedRun[], { ratioInterval }: MatchedO
         profile: first?.profile ?? "",
         run: null,
         fingerprint: null,
-        verdict: [...models.map(({ id, title }) => `${id}: ${title}.`), ...conditionSentences(conditions)],
+        verdict: [
+          ...models.map(({ id, title }) => `${id}: ${title}.`),
+          ...conditionSentences(conditions),
+          ...new Set(
+            runs.map(({ profile, differences }) =>
+              comparabilitySentence(
+                profile,
+                // Which windows are scored is said in every row; the seed, among what is equal.
+                differences.filter(({ pointer }) => !/^\/(evaluations|training\/seed)/.test(pointer)),
+              ),
+            ),
+          ),
+        ],
       },
       [
         ...models.flatMap((model) => modelRows(model, ratioInterval, contracts)),

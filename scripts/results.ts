@@ -1,0 +1,219 @@
+/**
+ * `docs/results/`: pages of measured results, rendered from stored evidence alone.
+ *
+ *   npm run results                             every page again; the tests compare
+ *   npm run results -- --store NAME --kind matched --title T --command C [--keep a,b] RUN...
+ *                                               copies runs (no checkpoints) and adds a page, or replaces it
+ *   npm run results -- --remove NAME            takes a page away, and runs that no other page names
+ *
+ * Kinds: run (one run), matched (models of one budget), sweep (--spec FILE --profile P; cells are found by fingerprint).
+ * --keep stores the evidence of these evaluations alone. A stored run is read like any other:
+ * `repro table docs/results/evidence/RUN`.
+ */
+import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises"
+import { basename, join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { parseArgs } from "node:util"
+import { writeFileAtomic } from "../src/data/atomic.js"
+import { publishedClaims, recomputeTable } from "../src/cli/handlers/run-results.js"
+import { matched, type MatchedRun } from "../src/report/matched.js"
+import { matchedLadder, readMatchedRun } from "../src/report/matched-runs.js"
+import { renderMatched } from "../src/report/matched-text.js"
+import { renderMarkdown } from "../src/report/render/markdown.js"
+import { ratioInterval, runLadder } from "../src/report/run-table.js"
+import { sweepTable } from "../src/report/sweep-runs.js"
+import { ladderPlot, type LadderPlot } from "../src/report/svg.js"
+import { readRun, type RunReader } from "../src/run/directory.js"
+import { cellSpecs } from "../src/spec/cell-spec.js"
+import { decodeSpec, type Profile } from "../src/spec/spec-file.js"
+
+export const resultsFolder = fileURLToPath(new URL("../docs/results", import.meta.url))
+
+export interface Page {
+  /** Of its files: NAME.md, NAME.svg. */
+  readonly name: string
+  readonly kind: "run" | "matched" | "sweep"
+  readonly title: string
+  /** What was typed to measure it. */
+  readonly command: string
+  /** Ids of runs under evidence/, in the order of the models. */
+  readonly runs: readonly string[]
+  /** A sweep's profile; its spec is NAME.spec.json. */
+  readonly profile?: Profile
+}
+
+const PAGES = "pages.json"
+
+export const readPages = async (folder = resultsFolder): Promise<readonly Page[]> => {
+  const text = await readFile(join(folder, PAGES), "utf8").catch(() => undefined)
+  return text === undefined ? [] : (JSON.parse(text) as { readonly pages: readonly Page[] }).pages
+}
+
+interface Body {
+  readonly markdown: string
+  readonly plot?: LadderPlot | undefined
+}
+
+const sweepBody = async (page: Page, runs: readonly RunReader[], folder: string): Promise<Body> => {
+  const file = join(folder, `${page.name}.spec.json`)
+  const text = await readFile(file, "utf8")
+  const profile = page.profile ?? "paper"
+  const cells = cellSpecs(text, file, profile).map((cell) => ({
+    ...cell,
+    run: runs.find(({ manifest }) => manifest.fingerprint === cell.spec.fingerprint),
+  }))
+  const { sweep } = decodeSpec(text, file, profile)
+  if (sweep === undefined || runs[0] === undefined)
+    throw new Error(`${page.name}: this is no finished sweep.`)
+  const { table } = await sweepTable(sweep, cells, await publishedClaims(runs[0]))
+  return { markdown: renderMarkdown(table) }
+}
+
+const bodyOf = async (page: Page, folder: string): Promise<Body> => {
+  const runs = await Promise.all(page.runs.map((id) => readRun(join(folder, "evidence", id))))
+  switch (page.kind) {
+    case "run":
+      return { markdown: renderMarkdown(await recomputeTable(runs[0]!)), plot: await runLadder(runs[0]!) }
+    case "sweep":
+      return sweepBody(page, runs, folder)
+    case "matched": {
+      const read: MatchedRun[] = []
+      for (const run of runs) read.push(await readMatchedRun(run))
+      const result = matched(read, { ratioInterval })
+      return {
+        markdown: renderMatched(result, "md", { width: 120, colour: false }),
+        plot: matchedLadder(read),
+      }
+    }
+  }
+}
+
+const machineOf = async (page: Page, folder: string): Promise<string> => {
+  const machines = new Set<string>()
+  for (const id of page.runs) {
+    const { provenance, started } = (await readRun(join(folder, "evidence", id))).manifest
+    const { executor, cpu } = provenance
+    machines.add(
+      `${started.slice(0, 10)}, ${executor.name} ${executor.version} (${executor.precision}, ${executor.device}) on ${cpu.model}, ${cpu.cores} cores`,
+    )
+  }
+  return [...machines].join("; ")
+}
+
+const again = ({ name, kind, runs }: Page): string => {
+  const folder = "docs/results/evidence"
+  const table =
+    kind === "run"
+      ? `repro table ${folder}/${runs[0]!} --format md`
+      : kind === "matched"
+        ? "npm run results"
+        : `npm run results # ${name}`
+  return ["```sh", table, "```"].join("\n")
+}
+
+/** Every file that the pages and their evidence make, by name. */
+export const renderPages = async (folder = resultsFolder): Promise<ReadonlyMap<string, string>> => {
+  const pages = await readPages(folder)
+  const files = new Map<string, string>()
+  for (const page of pages) {
+    const { markdown, plot } = await bodyOf(page, folder)
+    if (plot !== undefined) files.set(`${page.name}.svg`, ladderPlot(plot))
+    files.set(
+      `${page.name}.md`,
+      [
+        `<!-- Written by scripts/results.ts from docs/results/evidence; not to be edited. -->\n`,
+        `# ${page.title}\n`,
+        `Measured with:\n\n\`\`\`sh\n${page.command}\n\`\`\`\n`,
+        `${await machineOf(page, folder)}.\n`,
+        `Every number below is computed from the evidence stored beside this page (${page.runs.map((id) => `[${id}](evidence/${id})`).join(", ")}); again, without training:\n\n${again(page)}\n`,
+        ...(plot === undefined ? [] : [`![${plot.title}](${page.name}.svg)\n`]),
+        markdown,
+      ].join("\n"),
+    )
+  }
+  const list = pages.map(({ name, title, command }) => `- [${title}](${name}.md): \`${command}\``)
+  files.set(
+    "README.md",
+    `<!-- Written by scripts/results.ts; not to be edited. -->\n\n# Results\n\nMeasured by the commands that each page names; \`npm run results\` renders every page again from the stored evidence, and the tests check that nothing changes.\n\n${list.length === 0 ? "No results are stored yet." : list.join("\n")}\n`,
+  )
+  return files
+}
+
+const write = async (): Promise<void> => {
+  for (const [name, text] of await renderPages()) await writeFileAtomic(join(resultsFolder, name), text)
+}
+
+const savePages = (pages: readonly Page[]): Promise<void> =>
+  writeFileAtomic(join(resultsFolder, PAGES), `${JSON.stringify({ pages }, null, 2)}\n`)
+
+/** Removes evidence that no page names. */
+const sweepEvidence = async (pages: readonly Page[]): Promise<void> => {
+  const named = new Set(pages.flatMap(({ runs }) => runs))
+  for (const id of await readdir(join(resultsFolder, "evidence")).catch(() => []))
+    if (!named.has(id)) await rm(join(resultsFolder, "evidence", id), { recursive: true })
+}
+
+/** A run without its checkpoints and its lock. */
+const storeRun = async (folder: string, keep: ReadonlySet<string> | undefined): Promise<string> => {
+  const run = await readRun(folder)
+  const to = join(resultsFolder, "evidence", run.manifest.id)
+  await rm(to, { recursive: true, force: true })
+  await mkdir(join(to, "evidence"), { recursive: true })
+  for (const file of ["manifest.json", "events.ndjson", "results.json"])
+    await cp(join(folder, file), join(to, file))
+  for (const id of await run.evidence())
+    if (keep === undefined || keep.has(id) || id === "floors")
+      await cp(join(folder, "evidence", `${id}.safetensors`), join(to, "evidence", `${id}.safetensors`))
+  return run.manifest.id
+}
+
+const main = async (): Promise<void> => {
+  const { values: flags, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      store: { type: "string" },
+      remove: { type: "string" },
+      kind: { type: "string", default: "matched" },
+      title: { type: "string" },
+      command: { type: "string" },
+      keep: { type: "string" },
+      spec: { type: "string" },
+      profile: { type: "string" },
+    },
+  })
+  const pages = await readPages()
+  if (flags.remove !== undefined) {
+    const left = pages.filter(({ name }) => name !== flags.remove)
+    await savePages(left)
+    await sweepEvidence(left)
+    for (const end of [".md", ".svg", ".spec.json"])
+      await rm(join(resultsFolder, flags.remove + end), { force: true })
+  } else if (flags.store !== undefined) {
+    const { store: name, title, command } = flags
+    const kind = flags.kind as Page["kind"]
+    if (title === undefined || command === undefined || positionals.length === 0)
+      throw new Error("--store needs --title, --command and the folders of the runs")
+    const keep = flags.keep === undefined ? undefined : new Set(flags.keep.split(","))
+    const runs: string[] = []
+    for (const folder of positionals) runs.push(await storeRun(folder, keep))
+    if (kind === "sweep") {
+      if (flags.spec === undefined) throw new Error("a sweep needs --spec and --profile")
+      await cp(flags.spec, join(resultsFolder, `${basename(name)}.spec.json`))
+    }
+    const page: Page = {
+      name,
+      kind,
+      title,
+      command,
+      runs,
+      ...(flags.profile === undefined ? {} : { profile: flags.profile as Profile }),
+    }
+    const at = pages.findIndex((each) => each.name === name)
+    const all = at < 0 ? [...pages, page] : pages.with(at, page)
+    await savePages(all)
+    await sweepEvidence(all)
+  }
+  await write()
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main()
