@@ -69,6 +69,18 @@ export const isUntrained = (
   return unigram !== undefined && unigram !== null && bits / tokens > unigram
 }
 
+/** One sentence about every evaluation that is worse than the unigram floor. */
+const untrainedSentence = (untrained: readonly EvaluationSummary[], unigram: number): readonly string[] => {
+  if (untrained.length === 0) return []
+  const levels = untrained.map(({ bits, tokens }) => bits / tokens).sort((a, b) => a - b)
+  const [least, most] = [levels[0]!, levels.at(-1)!]
+  const names = untrained.map(({ evaluationId }) => evaluationId).join(", ")
+  const worse = `worse than the unigram floor's ${unigram.toFixed(3)}`
+  return untrained.length === 1
+    ? [`Untrained: evaluation ${names} gives ${least.toFixed(3)} bits/token, ${worse}.`]
+    : [`Untrained: evaluations ${names} give ${least.toFixed(3)} to ${most.toFixed(3)} bits/token, ${worse}.`]
+}
+
 /** @throws TableError when a floor is missing or another law of reporting is broken. */
 export const buildLanguageModelTable = (input: LanguageModelTableInput): ResultsTable => {
   const contracts: Record<string, unknown> = { ...input.contracts }
@@ -77,10 +89,7 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   const unigram = input.floors.find(({ id }) => id === "unigram")?.bitsPerToken
   const verdict = [
     comparabilitySentence(input.header.profile, input.differences),
-    ...untrained.map(
-      ({ evaluationId, bits, tokens }) =>
-        `Untrained: evaluation ${evaluationId} gives ${(bits / tokens).toFixed(3)} bits/token, worse than the unigram floor's ${(unigram ?? Number.NaN).toFixed(3)}.`,
-    ),
+    ...untrainedSentence(untrained, unigram ?? Number.NaN),
   ]
   const rows = input.evaluations.flatMap((summary) =>
     evaluationRows(summary, input, untrained.includes(summary), contracts),
