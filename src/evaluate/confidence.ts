@@ -102,15 +102,20 @@ const split = (
   })
 }
 
-/** Index of the row whose largest entry is largest; the first of equals. */
-const mostConfident = (logProbs: Float32Array, rows: number, vocabSize: number): number => {
-  let [best, at] = [Number.NEGATIVE_INFINITY, 0]
+/** The row whose largest entry is largest, the first of equals, and its lead over the best of the other rows. */
+const mostConfident = (
+  logProbs: Float32Array,
+  rows: number,
+  vocabSize: number,
+): { readonly row: number; readonly margin: number } => {
+  let [best, second, at] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
   for (let r = 0; r < rows; r++) {
-    for (let v = r * vocabSize; v < (r + 1) * vocabSize; v++) {
-      if (logProbs[v]! > best) [best, at] = [logProbs[v]!, r]
-    }
+    let top = Number.NEGATIVE_INFINITY
+    for (let v = r * vocabSize; v < (r + 1) * vocabSize; v++) top = Math.max(top, logProbs[v]!)
+    if (top > best) [second, best, at] = [best, top, r]
+    else second = Math.max(second, top)
   }
-  return at
+  return { row: at, margin: best - second }
 }
 
 export const measureConfidence = async (
@@ -123,6 +128,7 @@ export const measureConfidence = async (
   const positions = maskableOf(windows, rule)
   const rank = new Int32Array(count * length).fill(-1)
   const nats = new Float64Array(count * length)
+  const margin = new Float64Array(count * length)
   const before = predictor.forwards()
   for (let first = 0; first < count; first += batch) {
     const group = positions.slice(first, first + batch).map((columns, i) => {
@@ -142,10 +148,11 @@ export const measureConfidence = async (
         })),
       )
       open.forEach(({ w, tokens, inputIds, masked }, i) => {
-        const chosen = mostConfident(predicted[i]!, masked.length, vocabSize)
+        const { row: chosen, margin: lead } = mostConfident(predicted[i]!, masked.length, vocabSize)
         const column = masked[chosen]!
         const token = tokens[column]!
         rank[w * length + column] = step
+        margin[w * length + column] = lead
         nats[w * length + column] = -predicted[i]![chosen * vocabSize + token]!
         inputIds[column] = token
         masked.splice(chosen, 1)
@@ -153,5 +160,5 @@ export const measureConfidence = async (
       onProgress?.(predictor.forwards() - before)
     }
   }
-  return { windows, rank, nats, forwards: predictor.forwards() - before }
+  return { windows, rank, nats, margin, forwards: predictor.forwards() - before }
 }

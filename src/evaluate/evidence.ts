@@ -96,12 +96,15 @@ export const blockTensors = (evidence: BlockEvidence, previous: Int32Array): Rec
 
 /** The tensors of a chain-rule measurement. */
 export const orderTensors = (
-  { windows, rank, nats }: OrderEvidence,
+  { windows, rank, nats, margin }: OrderEvidence,
   previous: Int32Array,
 ): Record<string, StoredTensor> => ({
   ...windowTensors(windows, previous),
   rank: { dtype: "I32", shape: [windows.count, windows.length], data: rank },
   nats: { dtype: "F64", shape: [windows.count, windows.length], data: nats },
+  ...(margin === undefined
+    ? {}
+    : { margin: { dtype: "F64", shape: [windows.count, windows.length], data: margin } as const }),
 })
 
 /** The tensors of an importance-weighted measurement. */

@@ -1,6 +1,8 @@
 /** Two runs beside each other: identical, equal within rounding, or different, and where. */
 import type { SafetensorsFile, TensorData } from "../data/safetensors.js"
 import { differencesOf } from "../spec/merge-patch.js"
+import { agreementOf, relativeOf, type Agreement, type ValueDiff } from "./agreement.js"
+import { diffChosenOrders } from "./diff-orders.js"
 import type { ResultsTable } from "./table.js"
 
 /** One side of the comparison. */
@@ -22,19 +24,8 @@ export const ROUNDING_TOLERANCE: Readonly<Record<string, number>> = {
   "bf16-params": 1e-2,
 }
 
-export type Agreement = "identical" | "within-rounding" | "differs"
-
-export interface ValueDiff {
-  /** Row of the table, or `evidence/<evaluation>/<tensor>`. */
-  readonly where: string
-  readonly agreement: Agreement
-  /** Values of a row, sums of a tensor; null when that side lacks it. */
-  readonly a: number | null
-  readonly b: number | null
-  /** |a - b| / max(|a|, |b|); null when one side lacks it. */
-  readonly relative: number | null
-  readonly note?: string
-}
+/** Two orders of one window have different code lengths; how far their means may be apart. */
+const REORDERED_TOLERANCE = 1e-2
 
 export interface RunsDiff {
   readonly format: "repro-diff-runs"
@@ -53,12 +44,6 @@ export interface RunsDiff {
   /** Everything that was compared. */
   readonly values: readonly ValueDiff[]
 }
-
-const relativeOf = (a: number, b: number): number =>
-  Object.is(a, b) || a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b))
-
-const agreementOf = (relative: number, same: boolean, tolerance: number): Agreement =>
-  same ? "identical" : relative <= tolerance ? "within-rounding" : "differs"
 
 const sum = (data: TensorData): number => {
   let total = 0
@@ -118,7 +103,13 @@ const diffTensor = (
   return { where, agreement: agreementOf(relative, false, tolerance), a: left, b: right, relative }
 }
 
-const diffTables = (a: ResultsTable, b: ResultsTable, tolerance: number): readonly ValueDiff[] => {
+/** @param reordered evaluations whose orders part at ties: their code lengths are those of two orders */
+const diffTables = (
+  a: ResultsTable,
+  b: ResultsTable,
+  tolerance: number,
+  reordered: ReadonlySet<string>,
+): readonly ValueDiff[] => {
   const ids = [
     ...new Set([...a.rows, ...b.rows].filter(({ group }) => group !== "claim").map(({ id }) => id)),
   ]
@@ -141,13 +132,15 @@ const diffTables = (a: ResultsTable, b: ResultsTable, tolerance: number): readon
       return { where: id, agreement, a: x, b: y, relative: null, ...contracts }
     }
     const relative = relativeOf(x, y)
+    const tied = reordered.has(id.split("/")[0]!)
     return {
       where: id,
-      agreement: agreementOf(relative, x === y, tolerance),
+      agreement: agreementOf(relative, x === y, tied ? REORDERED_TOLERANCE : tolerance),
       a: x,
       b: y,
       relative,
       ...contracts,
+      ...(tied && relative > tolerance ? { note: "two orders that part at ties" } : {}),
     }
   })
 }
@@ -173,20 +166,27 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
         b: after,
       }))
   const evaluations = [...new Set([...a.evidence.keys(), ...b.evidence.keys()])].sort()
+  const evidence = evaluations.map((evaluation): readonly ValueDiff[] => {
+    const [left, right] = [a.evidence.get(evaluation)?.tensors, b.evidence.get(evaluation)?.tensors]
+    const names = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])].sort()
+    const ordered =
+      left === undefined || right === undefined ? undefined : diffChosenOrders(left, right, tolerance)
+    return names.map((name) => {
+      const where = `evidence/${evaluation}/${name}`
+      const found = ordered?.get(name)
+      return found === undefined
+        ? diffTensor(where, left?.get(name)?.data, right?.get(name)?.data, tolerance)
+        : { where, ...found }
+    })
+  })
+  const reordered = new Set(
+    evaluations.filter((_, i) => evidence[i]!.some(({ where, agreement, note }) => where.endsWith("/rank") && agreement === "within-rounding" && note !== undefined)), // prettier-ignore
+  )
   const values = [
-    ...(a.table === undefined || b.table === undefined ? [] : diffTables(a.table, b.table, tolerance)),
-    ...evaluations.flatMap((evaluation) => {
-      const [left, right] = [a.evidence.get(evaluation)?.tensors, b.evidence.get(evaluation)?.tensors]
-      const names = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])].sort()
-      return names.map((name) =>
-        diffTensor(
-          `evidence/${evaluation}/${name}`,
-          left?.get(name)?.data,
-          right?.get(name)?.data,
-          tolerance,
-        ),
-      )
-    }),
+    ...(a.table === undefined || b.table === undefined
+      ? []
+      : diffTables(a.table, b.table, tolerance, reordered)),
+    ...evidence.flat(),
   ]
   const unfinished = [a, b].filter(({ table }) => table === undefined).map(({ id }) => id)
   const verdict = unfinished.length > 0 ? "incomplete" : worst(values)

@@ -205,7 +205,7 @@ void test("every exact code sums to one over all strings", async (t) => {
 
 void test("a receiver can follow the confidence order", async (t) => {
   for (const x of strings()) {
-    const { rank } = await measureConfidence(toyPredictor(), windowsOf([x]), options)
+    const { rank, margin } = await measureConfidence(toyPredictor(), windowsOf([x]), options)
     // The sender transmits values in the order of revelation; the receiver knows the predictor alone.
     const sent = [0, 1, 2].map((step) => x[rank.indexOf(step)]!)
     const received = [MASK, MASK, MASK]
@@ -215,7 +215,14 @@ void test("a receiver can follow the confidence order", async (t) => {
         { inputIds: Int32Array.from(received), sigma: 0, columns },
       ])
       const best = columns.map((_, i) => Math.max(logProbs![2 * i]!, logProbs![2 * i + 1]!))
-      received[columns[best.indexOf(Math.max(...best))]!] = value
+      const chosen = columns[best.indexOf(Math.max(...best))]!
+      const others = best.filter((_, i) => columns[i] !== chosen)
+      const lead = Math.max(...best) - Math.max(...others)
+      t.ok(
+        margin![chosen] === lead || near(margin![chosen]!, lead),
+        "the lead over the others, infinite at last",
+      )
+      received[chosen] = value
     }
     t.same(received, x)
     const order = [0, 1, 2].map((step) => rank.indexOf(step))
