@@ -13,6 +13,7 @@ import {
 } from "../engine/choose.js"
 import type { ExecutorOptions } from "../engine/executor.js"
 import { makePlan } from "../plan/plan.js"
+import type { ExecutorProvenance } from "../run/provenance.js"
 import type { Execution } from "../spec/experiment.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
 
@@ -36,6 +37,12 @@ const requestOf = (flags: EngineFlags, execution: Execution | undefined): Engine
     ...(threads === undefined ? {} : { threads }),
   }
 }
+
+/** A resumed run ends bit-identical on the executor that began it, so that one is asked for where none was. */
+export const resumedFlags = <F extends EngineFlags>(flags: F, begunWith: ExecutorProvenance): F =>
+  Option.isSome(flags.engine) && flags.engine.value !== "auto"
+    ? flags
+    : { ...flags, engine: Option.some(begunWith.name as EngineName) }
 
 /** Seconds of training that the plan estimates on this machine. */
 export const trainingSeconds = (spec: LoadedSpec): number =>

@@ -110,6 +110,11 @@ export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperime
   try {
     const run = await openOrCreate(job, executor.version)
     for (const notice of run.notices) display.warn(notice)
+    const { executor: begunWith } = run.manifest.provenance
+    if (begunWith.name !== choice.engine || begunWith.precision !== choice.options.precision)
+      display.warn(
+        `This run was begun with ${begunWith.name}, ${begunWith.precision}; from here on its numbers differ from an uninterrupted run's by rounding. Give --engine ${begunWith.name} --precision ${begunWith.precision} for the same bits.`,
+      )
     display.log(`Run ${run.manifest.id} in ${run.directory}.`)
     return { run, corpus, executor }
   } catch (error) {

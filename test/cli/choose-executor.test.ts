@@ -1,6 +1,11 @@
 import * as Option from "effect/Option"
 import { test } from "tap"
-import { chooseExecutor, trainingSeconds, type EngineFlags } from "../../src/cli/choose-executor.js"
+import {
+  chooseExecutor,
+  resumedFlags,
+  trainingSeconds,
+  type EngineFlags,
+} from "../../src/cli/choose-executor.js"
 import { locateSpec } from "../../src/cli/locate.js"
 import { loadSpec } from "../../src/spec/spec-file.js"
 
@@ -35,4 +40,13 @@ test("a run of seconds starts without a search; one of hours looks for faster li
   const asked = flags({ engine: Option.some("onnxruntime") })
   t.equal((await chooseExecutor(asked, onCpu, available, seconds)).engine, "onnxruntime")
   t.equal(searches, 1, "an executor that was asked for needs no search")
+})
+
+test("a resumed run goes on with the executor that began it, unless another is asked for", (t) => {
+  const begun = { name: "torch", version: "", precision: "fp32", device: "cpu", threads: 0 }
+  t.same(resumedFlags(flags(), begun).engine, Option.some("torch"))
+  t.same(resumedFlags(flags({ engine: Option.some("auto") }), begun).engine, Option.some("torch"))
+  const asked = flags({ engine: Option.some("tensorflow") })
+  t.same(resumedFlags(asked, begun).engine, Option.some("tensorflow"))
+  t.end()
 })

@@ -7,8 +7,9 @@ import { renderTable } from "../../report/render/index.js"
 import { mayColour, openDisplay, type Display } from "../../run/display.js"
 import { readRun } from "../../run/directory.js"
 import { resolveRun } from "../../run/list.js"
+import type { RunManifest } from "../../run/manifest.js"
 import { decodeSpec, readSpecText, type Profile } from "../../spec/spec-file.js"
-import { chooseExecutor, trainingSeconds, type EngineFlags } from "../choose-executor.js"
+import { chooseExecutor, resumedFlags, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { chooseProfile } from "../choose-profile.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
@@ -28,12 +29,12 @@ export interface RunInput extends EngineFlags {
 const findProfile = async (
   input: Pick<RunInput, "profile">,
   file: string,
-  resume: string | undefined,
+  resumed: RunManifest | undefined,
   display: Display,
   available: () => Promise<Available>,
 ): Promise<Profile> => {
   if (Option.isSome(input.profile)) return input.profile.value
-  if (resume !== undefined) return (await readRun(resume)).manifest.profile as Profile
+  if (resumed !== undefined) return resumed.profile as Profile
   const { profile, reason } = await chooseProfile(file, cacheDirectory(), available)
   display.log(`Profile ${profile}: ${reason}.`)
   return profile
@@ -44,10 +45,12 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
   let found: Promise<Available> | undefined
   const available = (): Promise<Available> => (found ??= findAvailable())
   const resume = Option.isNone(input.resume) ? undefined : await resolveRun(input.runs, input.resume.value)
-  const profile = await findProfile(input, file, resume, display, available)
+  const resumed = resume === undefined ? undefined : (await readRun(resume)).manifest
+  const profile = await findProfile(input, file, resumed, display, available)
   const text = await readSpecText(file)
   const spec = decodeSpec(text, file, profile)
-  const choice = await chooseExecutor(input, spec.experiment.execution, available, trainingSeconds(spec))
+  const flags = resumed === undefined ? input : resumedFlags(input, resumed.provenance.executor)
+  const choice = await chooseExecutor(flags, spec.experiment.execution, available, trainingSeconds(spec))
   const stop = watchInterrupts(display)
   try {
     const ran = await runExperiment({

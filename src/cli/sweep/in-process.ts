@@ -1,6 +1,7 @@
 /** The cells of a sweep one after another in this process. */
 import type { Display } from "../../run/display.js"
-import { chooseExecutor, type EngineFlags } from "../choose-executor.js"
+import { findAvailable } from "../../engine/choose.js"
+import { chooseExecutor, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { ensureRun } from "../ensure-run.js"
 import type { PlannedCell } from "./cells.js"
 import { cellDisplay, cellLine, estimator, outcomeOf, type CellOutcome } from "./progress.js"
@@ -20,7 +21,8 @@ const runCell = async (
 ): Promise<CellOutcome> => {
   const { spec, text } = cell
   try {
-    const choice = await chooseExecutor(engine, spec.experiment.execution)
+    const seconds = trainingSeconds(spec)
+    const choice = await chooseExecutor(engine, spec.experiment.execution, findAvailable, seconds)
     const ensured = await ensureRun({ spec, text, choice, runs, display, stopping })
     if (ensured.state === "elsewhere") return outcomeOf(cell, { state: "elsewhere", message: ensured.reason })
     const run = ensured.run.manifest.id
