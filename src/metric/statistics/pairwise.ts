@@ -66,7 +66,11 @@ export interface PointComparison {
   readonly lowest: number
   /** Absent unless two points at least have two seeds in common. */
   readonly variance?: VarianceAnalysis
-  /** Smallest true difference between two points found with probability `power`, one pair and corrected for all. */
+  /**
+   * Smallest true difference between two points that the test of one pair finds with probability `power`: tested alone,
+   * and as the first of Holm's procedure over all pairs. The noise is the pooled residual, the degrees of freedom are
+   * those of the pair's own test, which are fewer than the residual's.
+   */
   readonly detectable?: { readonly single: number; readonly corrected: number }
   readonly level: number
   readonly power: number
@@ -248,7 +252,7 @@ export const comparePoints = (
     variance === undefined
       ? undefined
       : (alpha: number): number =>
-          detectableShift(variance.analysis.residual, { level: 1 - alpha, power }) *
+          detectableShift((paired ? 1 : 2) * (variance.seeds - 1), { level: 1 - alpha, power }) *
           variance.analysis.residualDeviation *
           Math.sqrt(2 / variance.seeds)
   return {

@@ -2,7 +2,7 @@ import { test, type Test } from "tap"
 import { fisherTail, studentCdf, studentTail } from "../../../src/metric/statistics/distributions.js"
 import { holm } from "../../../src/metric/statistics/holm.js"
 import { comparePoints, type SeedValue } from "../../../src/metric/statistics/pairwise.js"
-import { detectableShift } from "../../../src/metric/statistics/power.js"
+import { detectableShift, testPower } from "../../../src/metric/statistics/power.js"
 import { analysisOfVariance } from "../../../src/metric/statistics/variance.js"
 
 const near = (t: Test, found: number | undefined, expected: number, tolerance: number, what: string) =>
@@ -121,14 +121,11 @@ test("points over three shared seeds: the paired t test by hand", (t) => {
   near(t, first?.overWindows?.standardError, 0, 1e-12, "every window agrees")
   t.ok(first!.overWindows!.unpairedStandardError > 0.01, "apart, the windows do not")
   t.equal(result.variance?.residual, 4)
-  near(
-    t,
-    result.detectable?.single,
-    detectableShift(4) * result.variance!.residualDeviation * Math.sqrt(2 / 3),
-    1e-12,
-    "detectable from the pooled residual",
-  )
-  t.ok(result.detectable!.corrected > result.detectable!.single)
+  // Three seeds test a pair with two degrees of freedom, however many points make the noise known better.
+  const noise = result.variance!.residualDeviation * Math.sqrt(2 / 3)
+  near(t, testPower(result.detectable!.single / noise, 2), 0.8, 1e-9, "power of one pair's test")
+  const corrected = testPower(result.detectable!.corrected / noise, 2, 1 - 0.05 / 3)
+  near(t, corrected, 0.8, 1e-9, "at a third of the level")
   t.end()
 })
 
