@@ -312,7 +312,8 @@ const distanceFinding = (masked: MatchedModel, causal: MatchedModel): Finding | 
   return makeFinding(
     `distance/${masked.id}/${causal.id}`,
     "Distance to the causal network",
-    `${masked.id} and ${causal.id} have one network up to attention mask and noise level.`,
+    // As the published next-token scores have it; a few bits a window, which short windows feel.
+    `${masked.id} and ${causal.id} have one network up to attention mask and noise level; the causal one is also given the token before each window.`,
     compareAll(masked, causal, "slice", [
       [elbo, chunked],
       [order("left-to-right"), chunked],

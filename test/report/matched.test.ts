@@ -154,6 +154,8 @@ test("findings are differences of the same windows, each about the settings that
       "sliding NLL, stride 16 against autoregressive NLL, stride 16",
     ],
   )
+  // A window's first target has the token before it as input in next-token scoring; a masked network sees none.
+  t.match(distance.sentence, /the causal one is also given the token before each window/)
   t.match(weight.sentence, /one training seed, so they do not cover another/)
 })
 
