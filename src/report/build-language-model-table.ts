@@ -7,6 +7,7 @@
  */
 import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
 import { evaluationRows, type RowOptions } from "./evaluation-rows.js"
+import { isPrefix } from "./ladder.js"
 import type { EvaluationSummary, FloorSummary } from "./language-model.js"
 import { makeTable, type ResultsTable, type TableHeader, type TableRow } from "./table.js"
 
@@ -60,19 +61,38 @@ export const floorRows = (
   return bitsPerToken === null ? [perByte] : [perByte, perToken]
 }
 
+type Sums = Pick<EvaluationSummary, "bits" | "tokens" | "perWindow">
+
+/**
+ * Bits/token on the windows of `reference`, the first evaluation, which are those of the floors. An evaluation of the
+ * first of them alone, which may be easier or harder text, is carried over by its ratio to the reference there.
+ */
+const levelOf = (summary: Sums, reference: Sums): number => {
+  const windows = summary.perWindow.length
+  if (windows >= reference.perWindow.length || !isPrefix(summary, reference))
+    return summary.bits / summary.tokens
+  const there = reference.perWindow.slice(0, windows).reduce((sum, { bits }) => sum + bits, 0)
+  return ((summary.bits / there) * reference.bits) / reference.tokens
+}
+
 /** Worse than the unigram floor, in bits/token on the same tokens. */
 export const isUntrained = (
-  { bits, tokens }: Pick<EvaluationSummary, "bits" | "tokens">,
+  summary: Sums,
   floors: readonly FloorSummary[],
+  reference: Sums | undefined = summary,
 ): boolean => {
   const unigram = floors.find(({ id }) => id === "unigram")?.bitsPerToken
-  return unigram !== undefined && unigram !== null && bits / tokens > unigram
+  return unigram !== undefined && unigram !== null && levelOf(summary, reference) > unigram
 }
 
 /** One sentence about every evaluation that is worse than the unigram floor. */
-const untrainedSentence = (untrained: readonly EvaluationSummary[], unigram: number): readonly string[] => {
+const untrainedSentence = (
+  untrained: readonly EvaluationSummary[],
+  unigram: number,
+  reference: EvaluationSummary | undefined,
+): readonly string[] => {
   if (untrained.length === 0) return []
-  const levels = untrained.map(({ bits, tokens }) => bits / tokens).sort((a, b) => a - b)
+  const levels = untrained.map((summary) => levelOf(summary, reference ?? summary)).sort((a, b) => a - b)
   const [least, most] = [levels[0]!, levels.at(-1)!]
   const names = untrained.map(({ evaluationId }) => evaluationId).join(", ")
   const worse = `worse than the unigram floor's ${unigram.toFixed(3)}`
@@ -84,12 +104,12 @@ const untrainedSentence = (untrained: readonly EvaluationSummary[], unigram: num
 /** @throws TableError when a floor is missing or another law of reporting is broken. */
 export const buildLanguageModelTable = (input: LanguageModelTableInput): ResultsTable => {
   const contracts: Record<string, unknown> = { ...input.contracts }
-  const untrained = input.evaluations.filter((summary) => isUntrained(summary, input.floors))
   const [first] = input.evaluations
+  const untrained = input.evaluations.filter((summary) => isUntrained(summary, input.floors, first))
   const unigram = input.floors.find(({ id }) => id === "unigram")?.bitsPerToken
   const verdict = [
     comparabilitySentence(input.header.profile, input.differences),
-    ...untrainedSentence(untrained, unigram ?? Number.NaN),
+    ...untrainedSentence(untrained, unigram ?? Number.NaN, first),
   ]
   const rows = input.evaluations.flatMap((summary) =>
     evaluationRows(summary, input, untrained.includes(summary), contracts),

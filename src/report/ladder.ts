@@ -51,8 +51,10 @@ const levelOn = (summary: EvaluationSummary, reference: EvaluationSummary): Leve
   return { value, low: value * (1 - relative), high: value * (1 + relative) }
 }
 
+type Windows = Pick<EvaluationSummary, "perWindow">
+
 /** Whether the windows of `summary` are the first ones of `reference`'s: equal tokens and bytes, one by one. */
-export const isPrefix = (summary: EvaluationSummary, reference: EvaluationSummary): boolean =>
+export const isPrefix = (summary: Windows, reference: Windows): boolean =>
   summary.perWindow.length <= reference.perWindow.length &&
   summary.perWindow.every(
     ({ bytes, tokens }, w) =>

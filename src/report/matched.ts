@@ -212,7 +212,7 @@ const modelRows = (
             ? {}
             : { publishedConstant: run.publishedConstant }),
         },
-        isUntrained(summary, run.floors),
+        isUntrained(summary, run.floors, run.evaluations[0]),
         contracts,
       ).filter((row) => SHOWN.test(row.id)),
     )

@@ -274,7 +274,7 @@ export const buildSweepTable = (
           const summary = seed.evaluations.find(({ evaluationId }) => evaluationId === evaluation)
           return summary === undefined
             ? []
-            : [{ point, seed, summary, untrained: isUntrained(summary, seed.floors) }]
+            : [{ point, seed, summary, untrained: isUntrained(summary, seed.floors, seed.evaluations[0]) }]
         }),
       )
       .filter((members) => members.length > 0)

@@ -130,9 +130,34 @@ test("a uniform model has 10 bits for each token that may be masked, and is untr
   t.match(row.notes, [/^10\.0000 bits per maskable token \(1023174 of 1024000\)/])
   t.equal(row.mark, "untrained")
   t.match(table.header.verdict, [/published one/, /Untrained: evaluation elbo gives 9\.992 bits\/token/])
-  t.equal(isUntrained({ bits: 8.66 * 10, tokens: 10 }, floors), true)
-  t.equal(isUntrained({ bits: 8.64 * 10, tokens: 10 }, floors), false)
+  t.equal(isUntrained({ bits: 8.66 * 10, tokens: 10, perWindow: [] }, floors), true)
+  t.equal(isUntrained({ bits: 8.64 * 10, tokens: 10, perWindow: [] }, floors), false)
   t.equal(buildLanguageModelTable(input).rows[0]?.mark, null)
+  t.end()
+})
+
+test("an evaluation of the first windows is judged against the floor of all of them", (t) => {
+  // Ten tokens a window; the first of four windows is easier by `ease` bits a token than the mean of all.
+  const windowsOf = (level: number, ease: number, count: number): EvaluationSummary => {
+    const perWindow = Array.from({ length: count }, (_, w) => ({
+      bits: 10 * (level - (w === 0 ? ease : -ease / 3)),
+      bytes: 24,
+      tokens: 10,
+    }))
+    const bits = perWindow.reduce((sum, window) => sum + window.bits, 0)
+    return { ...published, perWindow, bits, tokens: 10 * count }
+  }
+  // The floor is 8.65. The same model on the first window alone has 8 or 9 bits/token: easy or hard text, no more.
+  const [worse, better] = [windowsOf(9, 1, 4), windowsOf(8, -1, 4)]
+  t.equal(isUntrained(windowsOf(9, 1, 1), floors, worse), true, "8 bits/token of easy text")
+  t.equal(isUntrained(windowsOf(8, -1, 1), floors, better), false, "9 bits/token of hard text")
+  t.equal(isUntrained(worse, floors, worse), true)
+  // A twentieth cheaper than the reference there: 0.95 x 9 = 8.55 on all windows.
+  const cheaper = windowsOf(9, 1, 1)
+  t.equal(isUntrained({ ...cheaper, bits: 0.95 * cheaper.bits }, floors, worse), false)
+  const first = { ...windowsOf(9, 1, 1), evaluationId: "first" }
+  const { header } = buildLanguageModelTable({ ...input, evaluations: [worse, first] })
+  t.match(header.verdict[1], /evaluations elbo, first give 9\.000 to 9\.000 bits\/token/)
   t.end()
 })
 
