@@ -179,7 +179,9 @@ export const showComparison = ({
   readonly values: readonly [string, string]
 } => {
   const decimals = decimalsFor("bits/byte", { low, high, level, method: "" })
-  const shown = (value: number): string => formatNumber(value, decimals)
+  // What the interval's decimals show as zero is zero: an exponent would claim digits that the interval denies.
+  const shown = (value: number): string =>
+    formatNumber(Math.abs(value) < 0.5 * 10 ** -decimals ? 0 : value, decimals)
   const signed = (value: number): string => (value > 0 ? `+${shown(value)}` : shown(value))
   return {
     difference: signed(difference),
@@ -202,7 +204,7 @@ const TOLD = { more: "", fewer: "", neither: ", which may be none" } as const
 
 const methodOf = ({ level, method, seeds }: Comparison): string =>
   seeds > 1
-    ? `${formatLevel(level)} intervals, ${method} that share data, times and masks.`
+    ? `${formatLevel(level)} intervals, ${method} that share data, times and masks; the windows are the same, so they do not cover other text.`
     : `${formatLevel(level)} intervals, ${method.replace(/ \d+ windows$/, " windows")} with common random numbers; one training seed, so they do not cover another.`
 
 const makeFinding = (

@@ -193,7 +193,10 @@ const overSeeds = (row: TableRow, values: readonly number[]): TableRow => {
     ...row,
     value: mean,
     interval,
-    notes: [`Seeds: ${values.map((value) => value.toFixed(4)).join(", ")}.`, ...row.notes],
+    notes: [
+      `Seeds: ${values.map((value) => value.toFixed(4)).join(", ")}; Student's interval over them, which does not cover other windows.`,
+      ...row.notes,
+    ],
   }
 }
 

@@ -136,17 +136,18 @@ test("a uniform model has 10 bits for each token that may be masked, and is untr
   t.end()
 })
 
+/** Ten tokens a window; the first of four windows is easier by `ease` bits a token than the mean of all. */
+const windowsOf = (level: number, ease: number, count: number): EvaluationSummary => {
+  const perWindow = Array.from({ length: count }, (_, w) => ({
+    bits: 10 * (level - (w === 0 ? ease : -ease / 3)),
+    bytes: 24,
+    tokens: 10,
+  }))
+  const bits = perWindow.reduce((sum, window) => sum + window.bits, 0)
+  return { ...published, perWindow, bits, tokens: 10 * count }
+}
+
 test("an evaluation of the first windows is judged against the floor of all of them", (t) => {
-  // Ten tokens a window; the first of four windows is easier by `ease` bits a token than the mean of all.
-  const windowsOf = (level: number, ease: number, count: number): EvaluationSummary => {
-    const perWindow = Array.from({ length: count }, (_, w) => ({
-      bits: 10 * (level - (w === 0 ? ease : -ease / 3)),
-      bytes: 24,
-      tokens: 10,
-    }))
-    const bits = perWindow.reduce((sum, window) => sum + window.bits, 0)
-    return { ...published, perWindow, bits, tokens: 10 * count }
-  }
   // The floor is 8.65. The same model on the first window alone has 8 or 9 bits/token: easy or hard text, no more.
   const [worse, better] = [windowsOf(9, 1, 4), windowsOf(8, -1, 4)]
   t.equal(isUntrained(windowsOf(9, 1, 1), floors, worse), true, "8 bits/token of easy text")

@@ -1,6 +1,7 @@
 import { test } from "tap"
 import { enumerativeWindowBits } from "../../src/metric/boundary.js"
 import { matched, type MatchedRun } from "../../src/report/matched.js"
+import { showComparison } from "../../src/report/matched-findings.js"
 import { trainingSeconds } from "../../src/report/matched-runs.js"
 import { renderMatched } from "../../src/report/matched-text.js"
 import { TABLE_FORMATS } from "../../src/report/render/index.js"
@@ -159,6 +160,13 @@ test("findings are differences of the same windows, each about the settings that
   t.match(weight.sentence, /one training seed, so they do not cover another/)
 })
 
+test("a difference shows no digit that its interval denies", async (t) => {
+  const { findings } = matched(await four(), options)
+  const [first] = findings[0]!.comparisons
+  const shown = showComparison({ ...first!, difference: 6.88e-5, low: -0.0131, high: 0.0132 })
+  t.match(shown, { difference: "+0.000", interval: "[-0.013, +0.013]" })
+})
+
 test("an evaluation on fewer windows is compared on those alone", async (t) => {
   const { findings } = matched(await four(), options)
   const order = findings.find(({ id }) => id === "order/mdlm_nelbo")!
@@ -198,7 +206,8 @@ test("with several seeds the interval is Student-t over seeds, and rows give the
       }, 0),
     ),
   )
-  t.match(row, { interval: { method: /Student-t/ }, notes: [/^Seeds: /] })
+  t.match(row, { interval: { method: /Student-t/ }, notes: [/^Seeds: .*does not cover other windows/] })
+  t.match(findings[0]!.sentence, /they do not cover other text/)
 })
 
 test("what does not agree is named, and nothing is paired across other data or windows", async (t) => {
