@@ -314,8 +314,8 @@ const distanceFinding = (masked: MatchedModel, causal: MatchedModel): Finding | 
   return makeFinding(
     `distance/${masked.id}/${causal.id}`,
     "Distance to the causal network",
-    // As the published next-token scores have it; a few bits a window, which short windows feel.
-    `${masked.id} and ${causal.id} have one network up to attention mask and noise level; the causal one is also given the token before each window.`,
+    // As published next-token scores have it; at the first positions of short windows this is felt, either way.
+    `${masked.id} and ${causal.id} have one network up to attention mask and noise level. The causal one's first input in a scored window is the token before it, where training had a boundary token; the masked one sees nothing of it.`,
     compareAll(masked, causal, "slice", [
       [elbo, chunked],
       [order("left-to-right"), chunked],

@@ -155,8 +155,8 @@ test("findings are differences of the same windows, each about the settings that
       "sliding NLL, stride 16 against autoregressive NLL, stride 16",
     ],
   )
-  // A window's first target has the token before it as input in next-token scoring; a masked network sees none.
-  t.match(distance.sentence, /the causal one is also given the token before each window/)
+  // In next-token scoring a window's first input is the token before it; in training (feeds.ts), a boundary token.
+  t.match(distance.sentence, /first input in a scored window is the token before it, where training had/)
   t.match(weight.sentence, /one training seed, so they do not cover another/)
 })
 
