@@ -151,11 +151,18 @@ const attend = (
 }
 
 /**
- * The activations before the head, normalised: [rows * length, width].
+ * The activations before the head, normalised, at the positions that `select` takes from [rows * length, width].
+ *
+ * Nothing looks at another position after the last attention, so the last MLP runs at those positions alone.
  *
  * feeds: inputIds i32 [rows, length]; sigma f32 [rows] where the model is conditioned.
  */
-export const mdlmHidden = (parameters: Tensors, feeds: Tensors, model: MdlmModel): tf.Tensor => {
+export const mdlmHidden = (
+  parameters: Tensors,
+  feeds: Tensors,
+  model: MdlmModel,
+  select: (x: tf.Tensor) => tf.Tensor,
+): tf.Tensor => {
   const ids = get(feeds, "inputIds")
   const [rows, length] = ids.shape as [number, number]
   const { headWidth } = sizesOf(model)
@@ -192,12 +199,13 @@ export const mdlmHidden = (parameters: Tensors, feeds: Tensors, model: MdlmModel
         x,
         attend(modulate(x, scaleA!, shiftA!, rows), parameters, `${at}.attn`, model, rows, tables),
       )
-      x = tf.add(x, mlp(modulate(x, scaleM!, shiftM!, rows), at))
+      const h = modulate(x, scaleM!, shiftM!, rows)
+      x = i === model.layers - 1 ? tf.add(select(x), mlp(select(h), at)) : tf.add(x, mlp(h, at))
     }
   }
   if (model.modulation !== "gated") return rmsNorm(x)
   const [shift, scale] = vectors("final.proj", 2)
-  return modulate(x, scale!, shift!, rows)
+  return select(modulate(x, scale!, shift!, rows))
 }
 
 /** Logits [k, classes] of activations [k, width]: the first `classes` rows of the head table. */

@@ -66,12 +66,11 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
   const conditioned = model.kind === "mdlm" && model.conditioning.kind === "sigma"
 
   const logits = (parameters: Tensors, feeds: Tensors): tf.Tensor => {
-    const hidden =
-      model.kind === "mdlm" ? mdlmHidden(parameters, feeds, model) : gptHidden(parameters, feeds, model)
-    const at = scored === "all" ? hidden : gatherRows(hidden, get(feeds, "positions"), feeds["slots"])
+    const select = (x: tf.Tensor): tf.Tensor =>
+      scored === "all" ? x : gatherRows(x, get(feeds, "positions"), feeds["slots"])
     return model.kind === "mdlm"
-      ? mdlmLogits(parameters, at, vocabSize)
-      : gptLogits(parameters, at, vocabSize, model)
+      ? mdlmLogits(parameters, mdlmHidden(parameters, feeds, model, select), vocabSize)
+      : gptLogits(parameters, select(gptHidden(parameters, feeds, model)), vocabSize, model)
   }
   const nats = (parameters: Tensors, feeds: Tensors): tf.Tensor =>
     tf.crossEntropy(logits(parameters, feeds), get(feeds, "targets"))

@@ -298,7 +298,7 @@ export interface LadderPlot {
 /** Horizontal distance of marks that would cover each other. */
 const ASIDE = 17
 
-/** Horizontal positions: marks of nearly one cost stand side by side around it, in the order of their values. */
+/** Horizontal positions: marks of nearly one cost stand side by side around it, in the order of their costs. */
 const sideBySide = (wanted: readonly number[]): readonly number[] => {
   const placed = [...wanted]
   for (let first = 0; first < wanted.length;) {
@@ -344,7 +344,20 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
   ]
   const xScale = logScale(least(costs), most(costs), box.left + 40, box.right - 40)
   const yScale = linearScale(least(values), most(values), box.bottom, box.top, 6)
-  const xs = sideBySide(sorted.map((point) => xScale.at(point.cost)))
+  const costAt = sorted.map((point) => xScale.at(point.cost))
+  const xs = sideBySide(costAt)
+  // A mark that had to stand aside is led back to its cost.
+  const leaders = sorted.flatMap(({ value, low }, index) =>
+    Math.abs(xs[index]! - costAt[index]!) < 1
+      ? []
+      : [
+          line(xs[index]!, yScale.at(low ?? value), costAt[index]!, box.bottom, {
+            stroke: MUTED,
+            "stroke-width": 0.6,
+            "stroke-opacity": 0.5,
+          }),
+        ],
+  )
   const marks = sorted.flatMap((point, index) => {
     const { value, low, high, boundKind } = point
     const colour = colourOf(point)
@@ -420,6 +433,7 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
   return frame(width, bottom + 24, title, [
     ...axes(xScale, yScale, box, { x: cost, y: unit }),
     ...floors,
+    ...leaders,
     ...marks,
     ...names,
     ...key,
