@@ -183,7 +183,7 @@ const MASK_CASES: readonly Case[] = [
 ]
 
 const bootstrapCase = (n: number, band: readonly [number, number], repeats: number): Case => ({
-  name: `ratio of sums, bootstrap over ${n} windows`,
+  name: `ratio of sums, ${n < 8 ? "Student-t" : "bootstrap"} over ${n} windows`,
   of: "log-normal difficulty, bytes that vary with it",
   level: LEVEL,
   truth: WINDOW_TRUTH,
@@ -216,12 +216,33 @@ const wilsonCase = (p: number, n: number, band: readonly [number, number]): Case
   },
 })
 
+/** Over all proportions; at a single one the steps of the count move the coverage around the level. */
+const wilsonAverage = (n: number, band: readonly [number, number]): Case => ({
+  name: `every proportion of ${n}, Wilson`,
+  of: "independent successes, the proportion itself uniform",
+  level: LEVEL,
+  truth: 0,
+  band,
+  repeats: 10_000,
+  draw: ({ uniform }) => {
+    const p = uniform()
+    let successes = 0
+    for (let i = 0; i < n; i++) if (uniform() < p) successes++
+    const { low, high } = wilsonInterval(successes, n)
+    return { low: low - p, high: high - p }
+  },
+})
+
 export const CASES: readonly Case[] = [
-  bootstrapCase(32, [0.91, 0.955], 2000),
-  bootstrapCase(128, [0.93, 0.96], 1000),
+  bootstrapCase(4, [0.92, 0.97], 4000),
+  bootstrapCase(8, [0.92, 0.965], 4000),
+  bootstrapCase(16, [0.93, 0.965], 4000),
+  bootstrapCase(32, [0.935, 0.965], 4000),
+  bootstrapCase(128, [0.935, 0.965], 1000),
   bootstrapCase(500, [0.935, 0.965], 500),
-  pairedCase(32, [0.91, 0.955], 1000),
-  pairedCase(128, [0.93, 0.96], 500),
+  pairedCase(8, [0.92, 0.97], 1000),
+  pairedCase(32, [0.93, 0.97], 1000),
+  pairedCase(128, [0.93, 0.965], 500),
   {
     name: "mean over 3 seeds, Student-t",
     of: "normal values",
@@ -246,6 +267,8 @@ export const CASES: readonly Case[] = [
       )!
     },
   },
+  wilsonAverage(20, [0.94, 0.965]),
+  wilsonAverage(164, [0.94, 0.96]),
   wilsonCase(0.05, 20, [0.9, 0.99]),
   wilsonCase(0.3, 100, [0.93, 0.965]),
   // GSM8K's test set has 1319 problems.
@@ -304,5 +327,5 @@ ${rows
   )
   .join("\n")}
 
-What follows: a percentile bootstrap over few windows is a little too short, because it divides by n where the variance needs n - 1 and cannot reach beyond the windows it has; with 128 windows and more it covers as stated. The stratified any-order draws have less noise than their stated standard error, which is computed as if they were independent. Wilson's interval moves around its level with the steps of a small count.
+What follows: the bootstrap covers as stated, give or take a point; below eight windows, where no resample reaches beyond what was seen, Student's interval stands in its place. The stratified any-order draws have less noise than their stated standard error, which is computed as if they were independent. Over all proportions Wilson's interval covers as stated; at a single one the steps of a small count move it up or down, which exact arithmetic confirms.
 `

@@ -4,6 +4,7 @@
  *   npm run results                             every page again; the tests compare
  *   npm run results -- --store NAME --kind matched --title T --command C [--keep a,b] RUN...
  *                                               copies runs (no checkpoints) and adds a page, or replaces it
+ *   npm run results -- --recompute              results.json of every stored run again, after an estimator changed
  *   npm run results -- --remove NAME            takes a page away, and runs that no other page names
  *
  * Kinds: run (one run), matched (models of one budget), sweep (--spec FILE --profile P; cells are found by fingerprint).
@@ -20,7 +21,7 @@ import { matched, type MatchedRun } from "../src/report/matched.js"
 import { matchedLadder, readMatchedRun } from "../src/report/matched-runs.js"
 import { renderMatched } from "../src/report/matched-text.js"
 import { renderMarkdown } from "../src/report/render/markdown.js"
-import { ratioInterval, runLadder } from "../src/report/run-table.js"
+import { ratioInterval, runLadder, runTable } from "../src/report/run-table.js"
 import { sweepTable } from "../src/report/sweep-runs.js"
 import { ladderPlot, type LadderPlot } from "../src/report/svg.js"
 import { readRun, type RunReader } from "../src/run/directory.js"
@@ -159,12 +160,20 @@ const storeRun = async (folder: string, keep: ReadonlySet<string> | undefined): 
   const to = join(resultsFolder, "evidence", run.manifest.id)
   await rm(to, { recursive: true, force: true })
   await mkdir(join(to, "evidence"), { recursive: true })
-  for (const file of ["manifest.json", "events.ndjson", "results.json"])
-    await cp(join(folder, file), join(to, file))
+  for (const file of ["manifest.json", "events.ndjson"]) await cp(join(folder, file), join(to, file))
   for (const id of await run.evidence())
     if (keep === undefined || keep.has(id) || id === "floors")
       await cp(join(folder, "evidence", `${id}.safetensors`), join(to, "evidence", `${id}.safetensors`))
+  await writeTable(run.manifest.id)
   return run.manifest.id
+}
+
+/** results.json of a stored run, from its evidence. */
+const writeTable = async (id: string): Promise<void> => {
+  const folder = join(resultsFolder, "evidence", id)
+  const run = await readRun(folder)
+  const table = await runTable(run, await publishedClaims(run))
+  await writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(table, null, 2)}\n`)
 }
 
 const main = async (): Promise<void> => {
@@ -173,6 +182,7 @@ const main = async (): Promise<void> => {
     options: {
       store: { type: "string" },
       remove: { type: "string" },
+      recompute: { type: "boolean", default: false },
       kind: { type: "string", default: "matched" },
       title: { type: "string" },
       command: { type: "string" },
@@ -188,6 +198,8 @@ const main = async (): Promise<void> => {
     await sweepEvidence(left)
     for (const end of [".md", ".svg", ".spec.json"])
       await rm(join(resultsFolder, flags.remove + end), { force: true })
+  } else if (flags.recompute) {
+    for (const id of new Set(pages.flatMap(({ runs }) => runs))) await writeTable(id)
   } else if (flags.store !== undefined) {
     const { store: name, title, command } = flags
     const kind = flags.kind as Page["kind"]
