@@ -95,3 +95,29 @@ export const diffChosenOrders = (
     ],
   ])
 }
+
+/**
+ * The same of two networks whose weights differ: each chooses its own order, so only the totals are comparable.
+ * undefined where the evidence has no leads, or other positions were scored.
+ */
+export const diffOwnOrders = (
+  a: ReadonlyMap<string, StoredTensor>,
+  b: ReadonlyMap<string, StoredTensor>,
+): ReadonlyMap<string, Found> | undefined => {
+  const [rankA, rankB] = [numbers(a, "rank"), numbers(b, "rank")]
+  const [leadA, leadB] = [numbers(a, "margin"), numbers(b, "margin")]
+  if (!rankA || !rankB || !leadA || !leadB || rankA.length !== rankB.length) return undefined
+  if (rankA.some((rank, i) => rank < 0 !== rankB[i]! < 0)) return undefined
+  const same = rankA.every((rank, i) => rank === rankB[i])
+  const found = (x: Float64Array, y: Float64Array): Found => ({
+    agreement: same ? "identical" : "within-rounding",
+    a: finiteSum(x),
+    b: finiteSum(y),
+    relative: 0,
+    ...(same ? {} : { note: "each network chose its own order" }),
+  })
+  return new Map([
+    ["rank", found(rankA, rankB)],
+    ["margin", { ...found(leadA, leadB), agreement: "within-rounding" }],
+  ])
+}

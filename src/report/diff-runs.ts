@@ -2,7 +2,8 @@
 import type { SafetensorsFile, TensorData } from "../data/safetensors.js"
 import { differencesOf } from "../spec/merge-patch.js"
 import { agreementOf, relativeOf, type Agreement, type ValueDiff } from "./agreement.js"
-import { diffChosenOrders } from "./diff-orders.js"
+import { diffChosenOrders, diffOwnOrders } from "./diff-orders.js"
+import { AMPLIFIED, diffTraining, type Losses, type TrainingDiff } from "./diff-training.js"
 import type { ResultsTable } from "./table.js"
 
 /** One side of the comparison. */
@@ -14,6 +15,8 @@ export interface RunSide {
   /** undefined: the run has no results yet. */
   readonly table: ResultsTable | undefined
   readonly evidence: ReadonlyMap<string, SafetensorsFile>
+  /** Training losses by step; absent: none were recorded. */
+  readonly losses?: Losses
 }
 
 /** Relative difference that rounding alone may cause, by the lower precision of the two runs. */
@@ -35,6 +38,8 @@ export interface RunsDiff {
   readonly verdict: Agreement | "incomplete"
   readonly sentence: string
   readonly tolerance: number
+  /** null: nothing was trained, or nothing recorded. */
+  readonly training: TrainingDiff | null
   readonly sameExperiment: boolean
   readonly experimentDifferences: readonly {
     readonly pointer: string
@@ -135,7 +140,7 @@ const diffTables = (
     const tied = reordered.has(id.split("/")[0]!)
     return {
       where: id,
-      agreement: agreementOf(relative, x === y, tied ? REORDERED_TOLERANCE : tolerance),
+      agreement: agreementOf(relative, x === y, tied ? Math.max(REORDERED_TOLERANCE, tolerance) : tolerance),
       a: x,
       b: y,
       relative,
@@ -158,6 +163,11 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
     ...[a, b].map(({ precision }) => ROUNDING_TOLERANCE[precision] ?? ROUNDING_TOLERANCE["fp32"]!),
   )
   const sameExperiment = a.fingerprint === b.fingerprint
+  const training = diffTraining(a.losses ?? new Map(), b.losses ?? new Map(), tolerance)
+  const amplified = sameExperiment && training?.amplified === true
+  const allowed = amplified
+    ? { rows: AMPLIFIED.rows, measurements: AMPLIFIED.measurements }
+    : { rows: tolerance, measurements: tolerance }
   const experimentDifferences = sameExperiment
     ? []
     : differencesOf(a.experiment, b.experiment).map(({ pointer, before, after }) => ({
@@ -170,12 +180,16 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
     const [left, right] = [a.evidence.get(evaluation)?.tensors, b.evidence.get(evaluation)?.tensors]
     const names = [...new Set([...(left?.keys() ?? []), ...(right?.keys() ?? [])])].sort()
     const ordered =
-      left === undefined || right === undefined ? undefined : diffChosenOrders(left, right, tolerance)
+      left === undefined || right === undefined
+        ? undefined
+        : amplified
+          ? diffOwnOrders(left, right)
+          : diffChosenOrders(left, right, tolerance)
     return names.map((name) => {
       const where = `evidence/${evaluation}/${name}`
       const found = ordered?.get(name)
       return found === undefined
-        ? diffTensor(where, left?.get(name)?.data, right?.get(name)?.data, tolerance)
+        ? diffTensor(where, left?.get(name)?.data, right?.get(name)?.data, allowed.measurements)
         : { where, ...found }
     })
   })
@@ -185,20 +199,26 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
   const values = [
     ...(a.table === undefined || b.table === undefined
       ? []
-      : diffTables(a.table, b.table, tolerance, reordered)),
+      : diffTables(a.table, b.table, allowed.rows, reordered)),
     ...evidence.flat(),
   ]
   const unfinished = [a, b].filter(({ table }) => table === undefined).map(({ id }) => id)
   const verdict = unfinished.length > 0 ? "incomplete" : worst(values)
   const differing = values.filter(({ agreement }) => agreement === "differs")
   const largest = Math.max(0, ...values.flatMap(({ relative }) => relative ?? []))
+  const largestRow = Math.max(
+    0,
+    ...values.flatMap(({ where, relative }) => (where.startsWith("evidence/") ? [] : (relative ?? []))),
+  )
   const experiments = sameExperiment
     ? ""
     : " The experiments are different: their fingerprints are not equal."
   const sentence = {
     identical: `Identical: all ${values.length} values and evidence tensors are equal bit by bit.`,
-    "within-rounding": `Within rounding: all ${values.length} values and evidence tensors agree to ${tolerance} relative; the largest difference is ${largest.toExponential(1)}.`,
-    differs: `Different: ${differing.length} of ${values.length} values and evidence tensors differ by more than ${tolerance} relative.`,
+    "within-rounding": amplified
+      ? `Within rounding, which training amplified: the losses agree to ${training.early.toExponential(1)} relative up to step ${training.earlySteps} and part at about step ${training.partedAt}; ids, masks and counts are equal; all rows agree to ${AMPLIFIED.rows} relative (largest difference ${largestRow.toExponential(1)}) and single measurements to ${AMPLIFIED.measurements}.`
+      : `Within rounding: all ${values.length} values and evidence tensors agree to ${tolerance} relative; the largest difference is ${largest.toExponential(1)}.`,
+    differs: `Different: ${differing.length} of ${values.length} values and evidence tensors differ by more than ${amplified ? `rounding that training amplified explains (${AMPLIFIED.rows} for rows)` : `${tolerance} relative`}.`,
     incomplete: `Incomplete: ${unfinished.join(" and ")} has no results; finish it with "repro run --resume".`,
   }[verdict]
   return {
@@ -209,6 +229,7 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
     verdict,
     sentence: sentence + experiments,
     tolerance,
+    training: training ?? null,
     sameExperiment,
     experimentDifferences,
     values,

@@ -35,7 +35,10 @@ export interface ExecuteOutcome {
   readonly totalSteps: number
 }
 
-/** Steps between two recorded events. */
+/** Every step up to this one is recorded: the first steps tell rounding from a fault. */
+const RECORDED_FIRST = 64
+
+/** Steps between two later recorded events. */
 const eventEvery = (total: number): number => Math.max(1, Math.round(total / 200))
 
 /** Mean over the last steps, so that a person sees a trend and not one batch. */
@@ -98,7 +101,7 @@ const trainPhase = async (
           tokensPerSecond,
           detail: `group ${group + 1}/${rotation.groups}`,
         })
-        if (step === 1 || step % record === 0 || step === total) {
+        if (step <= RECORDED_FIRST || step % record === 0 || step === total) {
           await run.append({
             type: "step",
             step,

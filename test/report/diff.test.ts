@@ -129,6 +129,26 @@ test("two runs: identical, within rounding, different", (t) => {
   t.end()
 })
 
+test("a training that amplified rounding is allowed its stated tolerance, ids are not", (t) => {
+  const losses = (at: number) => new Map([1, 16, 32, 64, 400].map((step) => [step, step === 400 ? at : 20]))
+  const end = (bits: number, tokens: StoredTensor): RunSide => ({
+    ...side("b", bits, { nats: f64(1, 2.2, 3), tokens }),
+    losses: losses(20.1),
+  })
+  const from = { ...base, losses: losses(20) }
+  const twin = diffRuns(from, end(4 * TOKENS * 1.005, i32(5, 6)))
+  t.equal(twin.verdict, "within-rounding")
+  t.match(
+    twin.sentence,
+    /^Within rounding, which training amplified: .* up to step 64 and part at about step 400/,
+  )
+  t.equal(diffRuns(from, end(4 * TOKENS * 1.03, i32(5, 6))).verdict, "differs", "3 % is more than 2 %")
+  t.equal(diffRuns(from, end(4 * TOKENS * 1.005, i32(5, 7))).verdict, "differs", "other ids")
+  const other = { ...end(4 * TOKENS * 1.005, i32(5, 6)), fingerprint: "repro-fp1:01" }
+  t.equal(diffRuns(from, other).verdict, "differs", "another experiment is not excused")
+  t.end()
+})
+
 const verdict = (tensors: Readonly<Record<string, StoredTensor>>) =>
   diffRuns(base, side("b", 4 * TOKENS, tensors)).verdict
 

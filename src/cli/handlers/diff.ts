@@ -34,6 +34,7 @@ export const diffWithClaims = async (
 const sideOf = async (run: RunReader): Promise<RunSide> => {
   const { id, fingerprint, experiment, provenance } = run.manifest
   const ids = await run.evidence()
+  const events = await run.events()
   return {
     id,
     fingerprint,
@@ -42,6 +43,11 @@ const sideOf = async (run: RunReader): Promise<RunSide> => {
     table: await resultsOf(run),
     evidence: new Map(
       await Promise.all(ids.map(async (each) => [each, await run.readEvidence(each)] as const)),
+    ),
+    losses: new Map(
+      events.flatMap((event) =>
+        event.type === "step" && event.loss !== null ? [[event.step, event.loss] as const] : [],
+      ),
     ),
   }
 }
