@@ -42,6 +42,33 @@ const rank = ({ pointer }: ExperimentDifference): number => {
   return at < 0 ? FIRST.length + pointer.split("/").length : at
 }
 
+interface Evaluation {
+  readonly id?: string
+  readonly steps?: unknown
+  readonly windows?: { readonly length?: unknown; readonly count?: unknown }
+}
+
+/** Lists of evaluations that differ in length are one difference; by id, a reader sees what changed. */
+const expandEvaluations = (difference: ExperimentDifference): readonly ExperimentDifference[] => {
+  const { pointer, paper, profile } = difference
+  if (pointer !== "/evaluations" || !Array.isArray(paper) || !Array.isArray(profile)) return [difference]
+  const [before, after] = [paper as readonly Evaluation[], profile as readonly Evaluation[]]
+  const found = new Map<string, ExperimentDifference>()
+  const add = (at: string, was: unknown, is: unknown): void => {
+    const each = { pointer: `/evaluations/0/${at}`, paper: was, profile: is }
+    if (was !== is) found.set(JSON.stringify(each), each)
+  }
+  for (const one of before) {
+    const other = after.find(({ id }) => id === one.id)
+    if (other === undefined) continue
+    add("steps", one.steps, other.steps)
+    add("windows/length", one.windows?.length, other.windows?.length)
+    add("windows/count", one.windows?.count, other.windows?.count)
+  }
+  add("estimators", before.length, after.length)
+  return found.size === 0 ? [difference] : [...found.values()]
+}
+
 /** By part of the experiment, what a reader asks first in front; equal ranks keep their order. */
 export const groupDifferences = (
   differences: readonly ExperimentDifference[],
@@ -49,7 +76,9 @@ export const groupDifferences = (
   const subjectOf = ({ pointer }: ExperimentDifference): string =>
     SUBJECTS.find(([prefix]) => prefix === "" || pointer === prefix || pointer.startsWith(`${prefix}/`))![1]
   return SUBJECTS.flatMap(([, subject]) => {
-    const members = differences.filter((difference) => subjectOf(difference) === subject)
+    const members = differences
+      .filter((difference) => subjectOf(difference) === subject)
+      .flatMap(expandEvaluations)
     return members.length === 0
       ? []
       : [

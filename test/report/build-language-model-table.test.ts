@@ -204,5 +204,14 @@ test("what differs from the published experiment is named, the most telling firs
     "Not a reproduction of the published numbers: profile laptop differs from the published experiment in data (corpus kind parameter-golf → speeches, model corpus → embedded); network (width 512 → 128, layers 11 → 4, mlpRatio 4 → 2); training (stepsPerGroup 6000 → 200, emaDecay none → 0.999).",
   )
   t.match(comparabilitySentence("paper", []), /is the published one/)
+  const evaluation = (id: string, length: number, count: number) => ({ id, windows: { length, count } })
+  const lists = (profile: unknown) => [
+    { pointer: "/evaluations", paper: [evaluation("elbo", 2048, 500)], profile },
+  ]
+  t.match(
+    comparabilitySentence("laptop", lists([evaluation("elbo", 64, 128), evaluation("more", 64, 128)])),
+    /in evaluation \(length 2048 → 64, windows count 500 → 128, estimators 1 → 2\)\.$/,
+  )
+  t.match(comparabilitySentence("laptop", lists([])), /in evaluation \(estimators 1 → 0\)\.$/)
   t.end()
 })
