@@ -181,6 +181,8 @@ test("nothing about boundaries where they are ordinary tokens or absent", (t) =>
   t.end()
 })
 
+const evaluation = (id: string, length: number, count: number) => ({ id, windows: { length, count } })
+
 test("what differs from the published experiment is named, the most telling first", (t) => {
   const differences = [
     { pointer: "/data/tokenizer/model", paper: "corpus", profile: "embedded" },
@@ -204,7 +206,6 @@ test("what differs from the published experiment is named, the most telling firs
     "Not a reproduction of the published numbers: profile laptop differs from the published experiment in data (corpus kind parameter-golf → speeches, model corpus → embedded); network (width 512 → 128, layers 11 → 4, mlpRatio 4 → 2); training (stepsPerGroup 6000 → 200, emaDecay none → 0.999).",
   )
   t.match(comparabilitySentence("paper", []), /is the published one/)
-  const evaluation = (id: string, length: number, count: number) => ({ id, windows: { length, count } })
   const lists = (profile: unknown) => [
     { pointer: "/evaluations", paper: [evaluation("elbo", 2048, 500)], profile },
   ]

@@ -129,8 +129,10 @@ test("two runs: identical, within rounding, different", (t) => {
   t.end()
 })
 
+const losses = (at: number): ReadonlyMap<number, number> =>
+  new Map([1, 16, 32, 64, 400].map((step) => [step, step === 400 ? at : 20]))
+
 test("a training that amplified rounding is allowed its stated tolerance, ids are not", (t) => {
-  const losses = (at: number) => new Map([1, 16, 32, 64, 400].map((step) => [step, step === 400 ? at : 20]))
   const end = (bits: number, tokens: StoredTensor): RunSide => ({
     ...side("b", bits, { nats: f64(1, 2.2, 3), tokens }),
     losses: losses(20.1),

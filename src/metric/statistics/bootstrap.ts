@@ -58,10 +58,10 @@ const FEWEST_RESAMPLED = 8
  * and bytes of a window stay together (Efron and Tibshirani 1993, chapter 13). Plain percentiles are too narrow for
  * few windows, because resampling divides by n where the variance needs n - 1 and takes the normal law for Student's;
  * percentiles at Phi(-sqrt(n / (n - 1)) t) and the standard error times sqrt(n / (n - 1)) undo both (Hesterberg 2015,
- * "What Teachers Should Know About the Bootstrap", section 3.3). bench/COVERAGE.md holds what that covers.
+ * "What Teachers Should Know About the Bootstrap"). bench/COVERAGE.md holds what that covers.
  *
  * With fewer than eight windows: the ratio plus and minus t standard errors of its linearisation (Cochran 1977,
- * section 6.3), sqrt(n / (n - 1) * sum (a - r b)^2) / sum b.
+ * chapter 6), sqrt(n / (n - 1) * sum (a - r b)^2) / sum b.
  *
  * @throws RangeError with fewer than two pairs
  */
