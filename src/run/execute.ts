@@ -8,7 +8,7 @@ import { openRotation } from "../data/rotation.js"
 import type { Choice } from "../engine/choose.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import { evaluate } from "../evaluate/evaluate.js"
-import { networkOf } from "../model/network.js"
+import { networkOf, type Network } from "../model/network.js"
 import { explainMemory } from "../plan/fit.js"
 import type { Experiment } from "../spec/experiment.js"
 import { evaluationParameters } from "../train/state.js"
@@ -127,6 +127,41 @@ const trainPhase = async (
   }
 }
 
+/** What every evaluation of a run shares. */
+export interface EvaluationContext extends Pick<
+  ExecuteOptions,
+  "run" | "experiment" | "corpus" | "executor" | "choice" | "display"
+> {
+  readonly network: Network
+  readonly parameters: HostTensors
+  /** Tokens of the validation split. */
+  readonly split: Awaited<ReturnType<typeof readTokens>>
+  /** Optimiser steps behind the parameters; null where the checkpoint does not say. */
+  readonly step: number | null
+}
+
+/** Measures one evaluation and writes its evidence. */
+export const measureEvaluation = async (
+  evaluation: Experiment["evaluations"][number],
+  { run, experiment, corpus, executor, choice, display, network, parameters, split, step }: EvaluationContext,
+): Promise<void> => {
+  const { tensors, metadata } = await evaluate({
+    evaluation,
+    experiment,
+    network,
+    parameters,
+    executor,
+    precision: choice.options.precision,
+    split,
+    corpus,
+    step,
+    onStart: (sequences) => display.phase(`evaluating ${evaluation.id}`, sequences, { unit: "sequence" }),
+    onProgress: (sequences) => display.update({ done: sequences }),
+  })
+  display.end()
+  await run.writeEvidence(evaluation.id, tensors, metadata)
+}
+
 /** Trains and evaluates; what an earlier, interrupted call left is used. */
 export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcome> => {
   const { run, experiment, corpus, executor, choice, display } = options
@@ -144,21 +179,18 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
   const done = await run.evidence()
   for (const evaluation of experiment.evaluations) {
     if (done.includes(evaluation.id)) continue
-    const { tensors, metadata } = await evaluate({
-      evaluation,
+    await measureEvaluation(evaluation, {
+      run,
       experiment,
+      corpus,
+      executor,
+      choice,
+      display,
       network,
       parameters,
-      executor,
-      precision: choice.options.precision,
       split,
-      corpus,
       step,
-      onStart: (sequences) => display.phase(`evaluating ${evaluation.id}`, sequences, { unit: "sequence" }),
-      onProgress: (sequences) => display.update({ done: sequences }),
     })
-    display.end()
-    await run.writeEvidence(evaluation.id, tensors, metadata)
     if (options.stopping()) return { finished: false, step, totalSteps: total }
   }
   return { finished: true, step, totalSteps: total }

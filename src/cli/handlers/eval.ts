@@ -8,7 +8,6 @@ import { fileDigest } from "../../data/digest.js"
 import { fromSystemError } from "../../data/errors.js"
 import { cacheDirectory } from "../../data/sources.js"
 import { openExecutor } from "../../engine/choose.js"
-import { evaluate } from "../../evaluate/evaluate.js"
 import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../../evaluate/weights.js"
 import { networkOf } from "../../model/network.js"
 import { makePlan } from "../../plan/plan.js"
@@ -17,6 +16,7 @@ import { runTable } from "../../report/run-table.js"
 import { createRun } from "../../run/directory.js"
 import { mayColour, openDisplay, type Display } from "../../run/display.js"
 import type { Json } from "../../run/events.js"
+import { measureEvaluation } from "../../run/execute.js"
 import { measureFloors } from "../../run/floors.js"
 import { collectProvenance } from "../../run/provenance.js"
 import type { Experiment } from "../../spec/experiment.js"
@@ -127,23 +127,19 @@ export const evaluateCheckpoint = async (
               json: { run: run.manifest.id, finished: false },
               exitCode: 3,
             }
-          const name = `evaluating ${evaluation.id}`
-          display.phase(name, undefined, { unit: "sequence" })
-          const { tensors, metadata } = await evaluate({
-            evaluation,
+          display.phase(`evaluating ${evaluation.id}`, undefined, { unit: "sequence" })
+          await measureEvaluation(evaluation, {
+            run,
             experiment,
+            corpus,
+            executor,
+            choice,
+            display,
             network,
             parameters,
-            executor,
-            precision: choice.options.precision,
             split,
-            corpus,
             step: checkpoint.step,
-            onStart: (sequences) => display.phase(name, sequences, { unit: "sequence" }),
-            onProgress: (sequences) => display.update({ done: sequences }),
           })
-          display.end()
-          await run.writeEvidence(evaluation.id, tensors, metadata)
         }
         await measureFloors({ run, experiment, corpus, display })
         const table = await runTable(run, await publishedClaims(run))

@@ -51,16 +51,6 @@ export class Lowering {
     this.#names.set(`${value.node}.${value.output}`, name)
   }
 
-  /** Gives a value another name everywhere. */
-  rename(from: string, to: string): void {
-    const other = (name: string): string => (name === from ? to : name)
-    this.nodes.forEach((node, i) => {
-      if (node.inputs.includes(from) || node.outputs.includes(from))
-        this.nodes[i] = { ...node, inputs: node.inputs.map(other), outputs: node.outputs.map(other) }
-    })
-    for (const [key, name] of this.#names) if (name === from) this.#names.set(key, to)
-  }
-
   /** What an earlier rule left under a key, such as a forward node for its gradient. */
   recall<T>(key: string): T | undefined {
     return this.#memo.get(key) as T | undefined
@@ -367,17 +357,6 @@ const ONE_HOT_SEGMENTS = 4096
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
-/** Calls a node's result by an output's name, without a copy; an input, a constant or a second name needs one. */
-const nameOutput = (l: Lowering, value: string, target: string): string => {
-  const made = l.nodes.some(({ outputs }) => outputs.includes(value))
-  if (!made || value.startsWith("out/")) {
-    l.nodes.push({ op: "Identity", domain: "", inputs: [value], outputs: [target], attributes: [] })
-    return target
-  }
-  l.rename(value, target)
-  return target
-}
-
 /** Lowers a whole graph. Inputs are named `in/<name>` and outputs `out/<name>`. */
 export const lowerToOnnx = (graph: Graph, options: LowerOptions): OnnxModel => {
   const l = new Lowering(graph, options)
@@ -393,13 +372,22 @@ export const lowerToOnnx = (graph: Graph, options: LowerOptions): OnnxModel => {
     const names = typeof result === "string" ? [result] : result
     names.forEach((name, output) => l.bind({ node: node.id, output }, name))
   }
+  // A node's result takes the output's name and is not copied; an input, a constant or a second name needs a copy.
+  const made = new Set(l.nodes.flatMap((node) => node.outputs))
+  const renamed = new Map<string, string>()
   const outputs = graph.outputs.map(({ name, value }) => {
     const { dtype, shape } = l.type(value)
-    return { name: nameOutput(l, l.name(value), `out/${name}`), element: dtype, shape }
+    const [source, target] = [l.name(value), `out/${name}`]
+    if (made.has(source) && !renamed.has(source)) renamed.set(source, target)
+    else l.nodes.push({ op: "Identity", domain: "", inputs: [source], outputs: [target], attributes: [] })
+    return { name: target, element: dtype, shape }
   })
+  const named = (names: readonly string[]): readonly string[] =>
+    names.map((name) => renamed.get(name) ?? name)
+  const nodes = l.nodes.map((node) => ({ ...node, inputs: named(node.inputs), outputs: named(node.outputs) }))
   const inputs = graph.inputs.map(({ name, value }) => {
     const { dtype, shape } = l.type(value)
     return { name: `in/${name}`, element: dtype, shape }
   })
-  return { name: graph.name, nodes: l.nodes, inputs, outputs, initializers: l.initializers }
+  return { name: graph.name, nodes, inputs, outputs, initializers: l.initializers }
 }
