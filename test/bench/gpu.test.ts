@@ -9,7 +9,7 @@ import { disagreements, gpuVerdicts, OURS_GPU, PUBLISHED, utilisation } from "..
 import { testWithTorch } from "../engine/torch/available.js"
 
 // The dry run starts PyTorch six times.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 const H200 = "NVIDIA H200"
 

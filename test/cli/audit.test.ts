@@ -24,14 +24,9 @@ const withFolder = async <A>(run: (folder: string) => Promise<A>): Promise<A> =>
 t.test(
   "audit: for every claim the printed value, contract, verdict, re-scored value and findings",
   async (test) => {
-    const started = process.cpuUsage()
     const { json, text, exitCode } = await audit({ spec })
-    // Processor time, so that a busy machine does not decide; the benchmark measures the clock.
-    const used = process.cpuUsage(started)
-    const seconds = (used.user + used.system) / 1e6
     const result = json as Audit
     test.equal(exitCode ?? 0, 0)
-    test.ok(seconds < 2, `${seconds.toFixed(3)} s of processor time, without a network`)
     test.ok(result.claims.length >= 2)
     for (const claim of result.claims) {
       test.ok(claim.printed.length > 0 && claim.contractId.startsWith("c1:"))

@@ -4,7 +4,7 @@ import t from "tap"
 import { tensorflow, torch } from "../../src/cli/handlers/doctor.js"
 
 // PyTorch and TensorFlow take seconds to load on a busy machine.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 /** An interpreter that has PyTorch and answers `version` and whether it sees a GPU. */
 const python = async (folder: string, answer: string): Promise<NodeJS.ProcessEnv> => {

@@ -106,7 +106,7 @@ for (const [engine, there] of Object.entries(installed) as [EngineName, boolean]
   const skip = !there && `skipped: ${engine} executor not installed`
   test(
     `${engine}: running out of memory is recognised in its own words`,
-    { skip, timeout: 170_000 },
+    { skip, timeout: 540_000 },
     async (t) => {
       const options = { precision: "fp32", device: "cpu", threads: 1 } as const
       const executor = await openExecutor({ engine, reason: "", options })

@@ -124,7 +124,7 @@ const measure = async (page: string, width: number): Promise<{ width: number; ou
         "--dump-dom",
         `file://${file}`,
       ],
-      { timeout: 60_000, maxBuffer: 1 << 24 },
+      { timeout: 540_000, maxBuffer: 1 << 24 },
     )
     const found = /data-measured="([^"]*)"/.exec(stdout)?.[1]
     if (found === undefined) throw new Error("the page was not measured")
@@ -139,7 +139,7 @@ const measure = async (page: string, width: number): Promise<{ width: number; ou
 
 t.test(
   "layout in a browser at phone and desktop width",
-  CHROMIUM === undefined ? { skip: "chromium is not installed: layout not measured" } : { timeout: 120_000 },
+  CHROMIUM === undefined ? { skip: "chromium is not installed: layout not measured" } : { timeout: 540_000 },
   async (test) => {
     for (const width of [390, 1280]) {
       const measured = await measure(html, width)

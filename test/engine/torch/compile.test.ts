@@ -6,7 +6,7 @@ import { openTorch, testWithTorch } from "./available.js"
 import { adamw, relative, run } from "./run-tiny.js"
 
 // Inductor calls a C++ compiler for every program.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 testWithTorch("compiled by Inductor, a step equals the eager one", async (t) => {
   const experiment = tinyExperiment({

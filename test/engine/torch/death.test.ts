@@ -8,7 +8,7 @@ import { TorchWorker } from "../../../src/engine/torch/worker.js"
 import { testWithTorch } from "./available.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 const hello = { precision: "fp32", device: "cpu", threads: 1, compile: false } as const
 

@@ -7,7 +7,7 @@ import { numbers } from "../op-cases.js"
 import { openTorch, testWithTorch } from "./available.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 const SIZE = 6
 

@@ -12,7 +12,7 @@ import { TorchWorker, WORKER_FOLDER, type WorkerCommand } from "../../../src/eng
 import { openTorch, testWithTorch } from "./available.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 const options = { precision: "fp32", device: "cpu", threads: 1, compile: false } as const
 const hello = { ...options }

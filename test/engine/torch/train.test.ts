@@ -6,7 +6,7 @@ import { openTorch, testWithTorch } from "./available.js"
 import { adamw, relative, run } from "./run-tiny.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 const oracle = () => makeTfjsExecutor({ precision: "fp32", device: "cpu", threads: 1 })
 const threeSteps = (over: Parameters<typeof tinyExperiment>[0] = {}) =>

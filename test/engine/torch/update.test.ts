@@ -12,7 +12,7 @@ import { openTorch, testWithTorch } from "./available.js"
 import { adamw, relative } from "./run-tiny.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
-t.setTimeout(170_000)
+t.setTimeout(540_000)
 
 const ROWS = 4
 const CAPACITY = 32
