@@ -64,12 +64,29 @@ const dense = (
   ...(bias ? [{ name: `${name}.bias`, shape: [out], init, group: "rest" } as const] : []),
 ]
 
-/** x times a gate [rows, width] held over each sequence. */
-const gate = (x: tf.Tensor, by: tf.Tensor, rows: number): tf.Tensor => {
-  const [total, width] = x.shape as [number, number]
-  const y = tf.mul(tf.reshape(x, [rows, total / rows, width]), tf.reshape(by, [by.shape[0]!, 1, width]))
-  return tf.reshape(y, [total, width])
+/** Which positions of [rows, length] a matrix of activations holds. */
+interface Positions {
+  readonly rows: number
+  /** i32 [k]: the row of each position, where the positions are listed; without it all of them are there, in order. */
+  readonly row?: tf.Tensor | undefined
 }
+
+/** f(x, v...) with vectors v [rows, width], or [1, width], held over the positions of their row. x: [n, width]. */
+const perRow = (
+  x: tf.Tensor,
+  vectors: readonly tf.Tensor[],
+  { rows, row }: Positions,
+  f: (x: tf.Tensor, ...held: readonly tf.Tensor[]) => tf.Tensor,
+): tf.Tensor => {
+  const [total, width] = x.shape as [number, number]
+  if (row !== undefined) return f(x, ...vectors.map((v) => (v.shape[0] === 1 ? v : tf.gather(v, row))))
+  const held = vectors.map((v) => tf.reshape(v, [v.shape[0]!, 1, width]))
+  return tf.reshape(f(tf.reshape(x, [rows, total / rows, width]), ...held), [total, width])
+}
+
+/** x times a gate [rows, width]. */
+const gate = (x: tf.Tensor, by: tf.Tensor, at: Positions): tf.Tensor =>
+  perRow(x, [by], at, (y, g) => tf.mul(y, g!))
 
 /** Every parameter in the order of the published state dict. */
 export const mdlmParameters = (model: MdlmModel): readonly ParameterSpec[] => {
@@ -120,14 +137,11 @@ const conditionOf = (parameters: Tensors, model: MdlmModel, sigma: tf.Tensor | u
   return silu(linear(inner, parameters, "sigma_map.mlp.2"))
 }
 
-/** rmsNorm(x) * (1 + scale) + shift, with scale and shift [rows, width] held over each sequence of x [rows * length, width]. */
-const modulate = (x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, rows: number): tf.Tensor => {
-  const [total, width] = x.shape as [number, number]
-  const held = (v: tf.Tensor): tf.Tensor => tf.reshape(v, [v.shape[0]!, 1, width])
-  const normed = tf.reshape(rmsNorm(x), [rows, total / rows, width])
-  return tf.reshape(tf.add(tf.mul(normed, held(tf.add(scale, 1))), held(shift)), [total, width])
-}
+/** rmsNorm(x) * (1 + scale) + shift, with scale and shift [rows, width]. */
+const modulate = (x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, at: Positions): tf.Tensor =>
+  perRow(rmsNorm(x), [tf.add(scale, 1), shift], at, (y, a, b) => tf.add(tf.mul(y, a!), b!))
 
+/** Attention over h [rows * length, width], before the output projection. */
 const attend = (
   h: tf.Tensor,
   parameters: Tensors,
@@ -147,13 +161,21 @@ const attend = (
     scale: 1 / Math.sqrt(headWidth),
     causal: model.attention === "causal",
   })
-  return linear(tf.reshape(y, [total, width]), parameters, `${at}.c_proj`)
+  return tf.reshape(y, [total, width])
+}
+
+/** The positions whose activations are asked for: all of [rows, length], or those listed. */
+export interface Scored {
+  /** Their rows of a matrix [rows * length, width]. */
+  readonly select: (x: tf.Tensor) => tf.Tensor
+  /** i32 [k]: positions in [0, rows * length), where they are listed. */
+  readonly positions?: tf.Tensor | undefined
 }
 
 /**
- * The activations before the head, normalised, at the positions that `select` takes from [rows * length, width].
+ * The activations before the head, normalised, at the positions asked for.
  *
- * Nothing looks at another position after the last attention, so the last MLP runs at those positions alone.
+ * Nothing looks at another position after the last attention: what follows it runs at those positions alone.
  *
  * feeds: inputIds i32 [rows, length]; sigma f32 [rows] where the model is conditioned.
  */
@@ -161,7 +183,7 @@ export const mdlmHidden = (
   parameters: Tensors,
   feeds: Tensors,
   model: MdlmModel,
-  select: (x: tf.Tensor) => tf.Tensor,
+  { select, positions }: Scored,
 ): tf.Tensor => {
   const ids = get(feeds, "inputIds")
   const [rows, length] = ids.shape as [number, number]
@@ -176,36 +198,36 @@ export const mdlmHidden = (
     linear(reluSquared(linear(h, parameters, `${at}.mlp_fc`)), parameters, `${at}.mlp_proj`)
   const vectors = (name: string, count: number): readonly tf.Tensor[] =>
     tf.split(linear(c, parameters, name), count, 1)
+  const everywhere: Positions = { rows }
+  const scored: Positions = {
+    rows,
+    row: positions && tf.floorDiv(positions, tf.scalar(length, "int32")),
+  }
 
   let x = tf.gather(get(parameters, "wte.weight"), tf.reshape(ids, [rows * length]))
   for (let i = 0; i < model.layers; i++) {
-    const at = `blocks.${i}`
+    const name = `blocks.${i}`
+    const last = i === model.layers - 1
+    const at = last ? scored : everywhere
+    const here = (y: tf.Tensor): tf.Tensor => (last ? select(y) : y)
+    const attention = (scale: tf.Tensor, shift: tf.Tensor): tf.Tensor => {
+      const y = attend(modulate(x, scale, shift, everywhere), parameters, `${name}.attn`, model, rows, tables)
+      return linear(here(y), parameters, `${name}.attn.c_proj`)
+    }
     if (model.modulation === "gated") {
-      const [shiftA, scaleA, gateA, shiftM, scaleM, gateM] = vectors(`${at}.adaln.proj`, 6)
-      const attended = attend(
-        modulate(x, scaleA!, shiftA!, rows),
-        parameters,
-        `${at}.attn`,
-        model,
-        rows,
-        tables,
-      )
-      x = tf.add(x, gate(attended, gateA!, rows))
-      x = tf.add(x, gate(mlp(modulate(x, scaleM!, shiftM!, rows), at), gateM!, rows))
+      const [shiftA, scaleA, gateA, shiftM, scaleM, gateM] = vectors(`${name}.adaln.proj`, 6)
+      x = tf.add(here(x), gate(attention(scaleA!, shiftA!), gateA!, at))
+      x = tf.add(x, gate(mlp(modulate(x, scaleM!, shiftM!, at), name), gateM!, at))
     } else {
-      const [scaleA, shiftA] = vectors(`${at}.adaln_attn.proj`, 2)
-      const [scaleM, shiftM] = vectors(`${at}.adaln_mlp.proj`, 2)
-      x = tf.add(
-        x,
-        attend(modulate(x, scaleA!, shiftA!, rows), parameters, `${at}.attn`, model, rows, tables),
-      )
-      const h = modulate(x, scaleM!, shiftM!, rows)
-      x = i === model.layers - 1 ? tf.add(select(x), mlp(select(h), at)) : tf.add(x, mlp(h, at))
+      const [scaleA, shiftA] = vectors(`${name}.adaln_attn.proj`, 2)
+      const [scaleM, shiftM] = vectors(`${name}.adaln_mlp.proj`, 2)
+      x = tf.add(here(x), attention(scaleA!, shiftA!))
+      x = tf.add(x, mlp(modulate(x, scaleM!, shiftM!, at), name))
     }
   }
   if (model.modulation !== "gated") return rmsNorm(x)
   const [shift, scale] = vectors("final.proj", 2)
-  return select(modulate(x, scale!, shift!, rows))
+  return modulate(x, scale!, shift!, scored)
 }
 
 /** Logits [k, classes] of activations [k, width]: the first `classes` rows of the head table. */

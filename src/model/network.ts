@@ -66,10 +66,11 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
   const conditioned = model.kind === "mdlm" && model.conditioning.kind === "sigma"
 
   const logits = (parameters: Tensors, feeds: Tensors): tf.Tensor => {
+    const positions = scored === "all" ? undefined : get(feeds, "positions")
     const select = (x: tf.Tensor): tf.Tensor =>
-      scored === "all" ? x : gatherRows(x, get(feeds, "positions"), feeds["slots"])
+      positions === undefined ? x : gatherRows(x, positions, feeds["slots"])
     return model.kind === "mdlm"
-      ? mdlmLogits(parameters, mdlmHidden(parameters, feeds, model, select), vocabSize)
+      ? mdlmLogits(parameters, mdlmHidden(parameters, feeds, model, { select, positions }), vocabSize)
       : gptLogits(parameters, select(gptHidden(parameters, feeds, model)), vocabSize, model)
   }
   const nats = (parameters: Tensors, feeds: Tensors): tf.Tensor =>

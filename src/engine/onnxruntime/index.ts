@@ -89,9 +89,6 @@ const openSession = async (
       graphOptimizationLevel: "all",
       executionMode: "sequential",
       enableMemPattern: false,
-      ...(process.env["ORT_PROF"]
-        ? { enableProfiling: true, profileFilePrefix: process.env["ORT_PROF"] }
-        : {}),
       logSeverityLevel: 3,
       ...(options.threads > 0 ? { intraOpNumThreads: options.threads } : {}),
       extra: { session: { set_denormal_as_zero: "1" } },

@@ -11,6 +11,7 @@ import type {
   TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
+import { bf16Products } from "./bf16-products.js"
 import { openApi, type TensorflowApi } from "./c-api.js"
 import { compareVersions, findLibrary } from "./find-library.js"
 import { TensorflowSession, type CompiledGraph, type Handle } from "./session.js"
@@ -32,6 +33,8 @@ export interface TensorflowOptions extends ExecutorOptions {
   /** Attention probabilities up to this many bytes in all are kept for gradients; 0: all are recomputed. */
   readonly keepAttentionBytes?: number
   readonly attentionBlockBytes?: number
+  /** Under bf16: the type that products of rounded operands are computed in; by default the machine's faster one. */
+  readonly bf16Products?: "bf16" | "fp32"
 }
 
 /**
@@ -50,6 +53,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
   const { api, source } = await open(options)
   const session = TensorflowSession.open(api, {
     precision,
+    bf16Products: options.bf16Products ?? bf16Products(options.device),
     device: options.device,
     threads: options.threads,
     xla: options.xla === true,
@@ -79,6 +83,7 @@ export const probeTensorflow = async (
   try {
     TensorflowSession.open(api, {
       precision: "fp32",
+      bf16Products: "bf16",
       device: "gpu",
       threads: 1,
       xla: false,

@@ -1,4 +1,7 @@
-/** Matrix products. Under bf16 their operands are rounded to bf16, the sums are fp32 and the result is rounded to bf16. */
+/**
+ * Matrix products. Under bf16 their operands are rounded to bf16 and the sums are fp32; the library's own bf16 product
+ * rounds its result as well.
+ */
 import { sizeOf } from "../ir.js"
 import type { Lowering, Ref, Rules } from "./lowering.js"
 

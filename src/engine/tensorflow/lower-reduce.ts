@@ -8,7 +8,10 @@ type ScanOp = Extract<Op, "softmax" | "logSoftmax" | "segmentSum" | "cumsum" | "
 
 const INDEX = { type: "int32" } as const
 
-/** Segment sums with at most this many segments are a product with a one-hot matrix. */
+/**
+ * On a GPU, whose segment sums add in no fixed order, those with at most this many segments are a product with a
+ * one-hot matrix. On a CPU each thread owns some segments and adds their rows in order.
+ */
 const ONE_HOT_SEGMENTS = 4096
 
 const reduce =
@@ -49,7 +52,7 @@ export const REDUCE_RULES: Rules<ReduceOp | ScanOp> = {
   logSoftmax: (l, _, [x]) => l.op("LogSoftmax", [x!]),
   segmentSum: (l, node, [x, ids]) => {
     const { segments } = node.attrs
-    if (segments > ONE_HOT_SEGMENTS || x!.type !== "float") {
+    if (l.options.device === "cpu" || segments > ONE_HOT_SEGMENTS || x!.type !== "float") {
       const attrs = { T: { type: x!.type }, Tindices: INDEX, Tnumsegments: INDEX }
       return l.add("UnsortedSegmentSum", [x!, ids!, l.scalar(segments, "i32")], attrs)
     }

@@ -12,6 +12,9 @@ export interface Ref {
 export interface LowerOptions {
   /** bf16: operands of matrix products are rounded to bf16; everything else stays fp32. */
   readonly precision: "fp32" | "bf16"
+  /** Under bf16: whether the library multiplies the rounded operands as bf16, or, where that is slower, as fp32. */
+  readonly bf16Products: "bf16" | "fp32"
+  readonly device: "cpu" | "gpu"
   /** Attention probabilities up to this many bytes in all are kept for gradients; the others are recomputed. */
   readonly keepAttentionBytes: number
   /** Size of one block of attention scores. */
@@ -179,7 +182,7 @@ export class Lowering {
     return result
   }
 
-  /** The value rounded to bf16, rounded once wherever it is used. */
+  /** The value rounded to bf16, rounded once wherever it is used; as fp32 where products are. */
   narrow(x: Ref): Ref {
     if (x.type !== "float") return x
     const known = this.#narrow.get(x.name)
@@ -189,9 +192,18 @@ export class Lowering {
     const result =
       moved !== undefined && sources!.every((s) => s !== undefined)
         ? moved.move(sources as readonly Ref[])
-        : this.cast(x, "bfloat16")
+        : this.#round(x)
     this.#narrow.set(x.name, result)
     return result
+  }
+
+  /** Rounded to nearest, ties to even, in the type that products are computed in. */
+  #round(x: Ref): Ref {
+    const rounded = this.cast(x, "bfloat16")
+    if (this.options.bf16Products === "bf16") return rounded
+    const wide = this.cast(rounded, "float")
+    this.#narrow.set(wide.name, wide)
+    return wide
   }
 
   /** The bf16 form of a value where it exists already or follows from existing ones. */

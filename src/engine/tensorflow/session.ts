@@ -12,7 +12,6 @@ import type { LowerOptions } from "./lowering.js"
 export type Handle = Pointer
 
 export interface SessionOptions extends LowerOptions {
-  readonly device: "cpu" | "gpu"
   /** 0: one per core */
   readonly threads: number
   readonly xla: boolean

@@ -170,13 +170,54 @@ testWithLibrary("bf16: a product of long rows accumulates in fp32", async (t) =>
   const graph = g.build("accumulate", { product })
   const a = new Float32Array(length).fill(2 ** -12)
   a[0] = 1
+  // derived: the exact sum is 2 - 2^-12; the library's bf16 product rounds it to bf16, which gives 2.
+  for (const [bf16Products, sum] of [
+    ["bf16", 2],
+    ["fp32", 2 - 2 ** -12],
+  ] as const) {
+    const y = await evaluate(
+      graph,
+      {
+        a: { shape: [1, length], data: a },
+        b: { shape: [length, 1], data: new Float32Array(length).fill(1) },
+      },
+      { precision: "bf16", bf16Products },
+    )
+    t.equal(y["product"]!.data[0], sum, bf16Products)
+  }
+})
+
+/** Nearest bf16, ties to even. */
+const toBf16 = (x: number): number => {
+  const bits = new Uint32Array(Float32Array.of(x).buffer)
+  bits[0] = (bits[0]! + 0x7fff + ((bits[0]! >>> 16) & 1)) & 0xffff0000
+  return new Float32Array(bits.buffer)[0]!
+}
+
+testWithLibrary("bf16 with fp32 products: exactly the products of the rounded operands", async (t) => {
+  const [m, k, n] = [16, 64, 8]
+  const g = new PlainGraph()
+  const product = g.op("matMul", [g.input("a", [m, k]), g.input("b", [k, n])], {
+    transposeA: false,
+    transposeB: false,
+  })
+  const [a, b] = [numbers(m * k), numbers(k * n, 1)]
   const y = await evaluate(
-    graph,
-    { a: { shape: [1, length], data: a }, b: { shape: [length, 1], data: new Float32Array(length).fill(1) } },
-    { precision: "bf16" },
+    g.build("rounded", { product }),
+    { a: { shape: [m, k], data: a }, b: { shape: [k, n], data: b } },
+    { precision: "bf16", bf16Products: "fp32" },
   )
-  // The exact sum is 2 - 2^-12; the result is rounded to bf16 once: 2.
-  t.equal(y["product"]!.data[0], 2)
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      const terms = Array.from({ length: k }, (_, x) => toBf16(a[i * k + x]!) * toBf16(b[x * n + j]!))
+      const sum = terms.reduce((p, q) => p + q, 0)
+      const size = terms.reduce((p, q) => p + Math.abs(q), 0)
+      // fp32 sums of 64 exact products: 64 roundings of 2^-24 relative at most.
+      const error = Math.abs(y["product"]!.data[i * n + j]! - sum)
+      if (error > 64 * 2 ** -24 * size) t.fail(`[${i},${j}] differs by ${error}`)
+    }
+  }
+  t.pass(`${m * n} sums`)
 })
 
 testWithLibrary("bf16: error of a product against fp32 stays within its bound", async (t) => {
@@ -191,7 +232,7 @@ testWithLibrary("bf16: error of a product against fp32 stays within its bound", 
   const y = await evaluate(
     graph,
     { a: { shape: [m, k], data: a }, b: { shape: [k, n], data: b } },
-    { precision: "bf16" },
+    { precision: "bf16", bf16Products: "bf16" },
   )
   // |error| <= 2^-8 sum |a||b| from the operands (2^-9 each) + 2^-9 |result| from the result, to first order.
   let worst = 0

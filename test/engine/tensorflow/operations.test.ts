@@ -29,7 +29,8 @@ testWithLibrary("bf16 rounds the operands of matrix products alone", async (t) =
   // bf16 holds 8 significant bits: relative rounding 2^-9 of each operand and of the result, 3 * 2^-9 = 0.6 % of
   // the largest term; the cases' sums have at most 5 terms, and attention chains three products.
   const bound: Readonly<Record<string, number>> = { matMul: 0.02, attention: 0.02, attentionGrad: 0.04 }
-  await check(t as never, { precision: "bf16" }, (op) => bound[op] ?? 1e-5)
+  for (const bf16Products of ["bf16", "fp32"] as const)
+    await check(t as never, { precision: "bf16", bf16Products }, (op) => bound[op] ?? 1e-5)
 })
 
 void t.test("an operation without a lowering fails by name", (t) => {
@@ -39,7 +40,13 @@ void t.test("an operation without a lowering fails by name", (t) => {
     inputs: [],
     outputs: [],
   } as unknown as Graph
-  const options = { precision: "fp32", keepAttentionBytes: 0, attentionBlockBytes: 0 } as const
+  const options = {
+    precision: "fp32",
+    bf16Products: "bf16",
+    device: "cpu",
+    keepAttentionBytes: 0,
+    attentionBlockBytes: 0,
+  } as const
   t.throws(() => lowerGraph(graph, options), /graph g uses the operation conv2d, which has no lowering/)
   t.end()
 })
