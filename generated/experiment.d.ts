@@ -696,6 +696,10 @@ export interface Experiment {
      */
     threads?: number
     /**
+     * on: TensorFlow compiles whole programs with XLA; off when absent.
+     */
+    xla?: "on" | "off"
+    /**
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number
@@ -1231,6 +1235,10 @@ export interface Overlay {
      */
     threads?: number | null
     /**
+     * on: TensorFlow compiles whole programs with XLA; off when absent.
+     */
+    xla?: ("on" | "off") | null
+    /**
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
@@ -1737,6 +1745,10 @@ export interface Overlay1 {
      * CPU threads; the executor's own choice when absent.
      */
     threads?: number | null
+    /**
+     * on: TensorFlow compiles whole programs with XLA; off when absent.
+     */
+    xla?: ("on" | "off") | null
     /**
      * Sequences in one evaluation forward pass.
      */

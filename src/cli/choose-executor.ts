@@ -23,6 +23,7 @@ export interface EngineFlags {
   readonly precision: Option.Option<ExecutorOptions["precision"]>
   readonly device: Option.Option<ExecutorOptions["device"]>
   readonly threads: Option.Option<number>
+  readonly xla: Option.Option<"on" | "off">
 }
 
 const requestOf = (flags: EngineFlags, execution: Execution | undefined): EngineRequest => {
@@ -30,11 +31,13 @@ const requestOf = (flags: EngineFlags, execution: Execution | undefined): Engine
   const precision = Option.getOrUndefined(flags.precision) ?? execution?.precision
   const device = Option.getOrUndefined(flags.device) ?? execution?.device
   const threads = Option.getOrUndefined(flags.threads) ?? execution?.threads
+  const xla = Option.getOrUndefined(flags.xla) ?? execution?.xla
   return {
     ...(engine === undefined ? {} : { engine }),
     ...(precision === undefined ? {} : { precision }),
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
+    ...(xla === undefined ? {} : { xla }),
   }
 }
 

@@ -32,8 +32,13 @@ const threads = Flag.Int("threads").pipe(
   Flag.optional,
 )
 
+const xla = Flag.Literals("xla", ["on", "off"]).pipe(
+  Flag.withDescription("on: TensorFlow compiles whole programs with XLA, which can pay on a GPU"),
+  Flag.optional,
+)
+
 /** What computes, and how. */
-export const engineFlags = { engine, precision, device, threads }
+export const engineFlags = { engine, precision, device, threads, xla }
 
 export const outputRuns = Flag.String("runs").pipe(
   Flag.withDescription("Folder of run directories"),

@@ -14,7 +14,7 @@ export interface Choice {
 }
 
 /** What a user asked for; absent fields are left to the spec, then to the machine. */
-export type EngineRequest = Pick<Execution, "engine" | "precision" | "device" | "threads">
+export type EngineRequest = Pick<Execution, "engine" | "precision" | "device" | "threads" | "xla">
 
 /** Executors that can take their place on this machine. */
 export interface Available {
@@ -43,6 +43,7 @@ export const LONG_SECONDS = 600
 /** Whether `auto` needs to know what the machine has. */
 export const needsSearch = (request: EngineRequest, seconds: number): boolean =>
   (request.engine ?? "auto") === "auto" &&
+  request.xla !== "on" &&
   (request.device === "gpu" || (request.precision ?? "fp32") !== "fp32" || seconds >= LONG_SECONDS)
 
 const INSTALL_TENSORFLOW = "pip install tensorflow-cpu"
@@ -68,13 +69,26 @@ const INSTALL_TENSORFLOW = "pip install tensorflow-cpu"
 export const chooseEngine = (request: EngineRequest, available: Available, seconds = 0): Choice => {
   const device = request.device ?? "cpu"
   const precision = request.precision ?? "fp32"
-  const options: ExecutorOptions = { precision, device, threads: request.threads ?? 0 }
+  const xla = request.xla === "on"
+  const options: ExecutorOptions = {
+    precision,
+    device,
+    threads: request.threads ?? 0,
+    ...(xla ? { xla } : {}),
+  }
   const take = (engine: EngineName, reason: string): Choice => ({ engine, options, reason })
   const long = seconds >= LONG_SECONDS
   const torch = (reason: string): Choice =>
     long ? { ...take("torch", reason), options: { ...options, compile: true } } : take("torch", reason)
   const asked = request.engine ?? "auto"
+  if (xla && asked !== "auto" && asked !== "tensorflow")
+    throw new ExecutorError(
+      asked,
+      "XLA was asked for, and only tensorflow compiles with it",
+      "use --engine tensorflow, or leave --xla away",
+    )
   if (asked !== "auto") return take(asked, `--engine ${asked} was asked for`)
+  if (xla) return take("tensorflow", "--xla on was asked for, which only it has")
   if (device === "gpu") {
     if (available.torch && available.gpu)
       return take("torch", "PyTorch sees a GPU and is the fastest executor on one")

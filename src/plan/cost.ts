@@ -81,17 +81,16 @@ export interface MemoryEstimate {
 /** Node, the executor's library and its graph, as measured for small networks. */
 const PROGRAM_BYTES = 350 * 2 ** 20
 
-/** Attention probabilities of one layer up to this size are kept for the backward pass. */
-const KEPT_SQUARES_BYTES = 64 * 2 ** 20
+/** Attention probabilities kept for the backward pass, in all layers together. */
+const KEPT_SQUARES_BYTES = 768 * 2 ** 20
 
 /**
  * Bytes of a training run in fp32 on the CPU.
  *
- * Activations: three copies of attention squares (scores, probabilities, their gradient), 14 vectors of the width and 4
- * of the MLP's hidden width for each layer and position, three of the logits. Squares are those of every layer where one
- * layer's are small, else of one layer: executors then compute them a second time. Calibrated on bench/RESULTS.md
- * (onnxruntime 1.30): 0.77 GB estimated against 0.66 measured for 4 layers of width 256, and 2.5 against 3.1 for the
- * #1241 network at micro-batch 1.
+ * Activations: three copies of one layer's attention squares (scores, probabilities, their gradient), the probabilities
+ * of the layers that keep them (the others compute them a second time), 14 vectors of the width and 4 of the MLP's hidden
+ * width for each layer and position, three of the logits. Calibrated on onnxruntime 1.30: 0.74 GB estimated against 0.66
+ * measured for 4 layers of width 256, and 3.3 against 3.8 for the #1241 network at micro-batch 1.
  */
 export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const { model, data, training } = experiment
@@ -101,9 +100,11 @@ export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const { length, shardsInMemory } = data.batching
   const rows = model.kind === "mdlm" ? model.tableRows : (model.tableRows ?? data.tokenizer.vocabSize)
   const squares = model.heads * length
-  const kept = 4 * training.microBatch * length * squares <= KEPT_SQUARES_BYTES ? model.layers : 1
+  const kept = Math.floor(KEPT_SQUARES_BYTES / (4 * training.microBatch * length * squares))
   const perPosition =
-    kept * 3 * squares + model.layers * (14 * model.width + 4 * model.width * model.mlpRatio) + 3 * rows
+    (3 + Math.min(kept, model.layers)) * squares +
+    model.layers * (14 * model.width + 4 * model.width * model.mlpRatio) +
+    3 * rows
   const shards = data.corpus.kind === "parameter-golf" ? shardsInMemory * SHARD_TOKENS * 2 : 0
   const parts = {
     parameters: 4 * parameters,

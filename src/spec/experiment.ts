@@ -30,6 +30,9 @@ export const Execution = Schema.Struct({
   threads: Schema.optionalKey(Count).annotate({
     description: "CPU threads; the executor's own choice when absent.",
   }),
+  xla: Schema.optionalKey(Schema.Literals(["on", "off"])).annotate({
+    description: "on: TensorFlow compiles whole programs with XLA; off when absent.",
+  }),
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),

@@ -14,6 +14,7 @@ const flags = (over: Partial<EngineFlags> = {}): EngineFlags => ({
   precision: Option.none(),
   device: Option.none(),
   threads: Option.none(),
+  xla: Option.none(),
   ...over,
 })
 

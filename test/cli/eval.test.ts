@@ -96,6 +96,7 @@ void test("a checkpoint from elsewhere is scored without training", async (t) =>
     precision: Option.none(),
     device: Option.none(),
     threads: Option.none(),
+    xla: Option.none(),
     runs,
     json: true,
   }

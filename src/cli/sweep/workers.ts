@@ -42,6 +42,7 @@ const engineArguments = (engine: EngineFlags, cell: PlannedCell, workers: number
     ...flag("engine", engine.engine),
     ...flag("precision", engine.precision),
     ...flag("device", engine.device),
+    ...flag("xla", engine.xla),
     "--threads",
     String(threads),
   ]

@@ -118,7 +118,8 @@ export const attentionRule = (
   const blocks = blocksOf(sizes)
   const probabilities = blocks.map((block) => probabilitiesOf(l, node, sizes, block, parts))
   const outputs = probabilities.map((p, i) => product(l, p, parts.v[blocks[i]!.group]!))
-  const keep = 4 * sizeOf([sizes.heads, sizes.queries, sizes.keys]) <= l.options.keepAttentionBytes
+  const bytes = 4 * sizeOf([sizes.heads, sizes.queries, sizes.keys])
+  const keep = l.spend("attention", bytes, l.options.keepAttentionBytes)
   l.once<Kept>(`kept|${keyOf(node)}`, () => ({ outputs, probabilities: keep ? probabilities : undefined }))
   return joinQueries(l, outputs, sizes, node.outputs[0]!.shape)
 }

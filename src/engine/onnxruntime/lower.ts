@@ -11,10 +11,7 @@ import {
 import type { Attribute, ElementName, OnnxInitializer, OnnxModel, OnnxNode } from "./onnx.js"
 
 export interface LowerOptions {
-  /**
-   * Attention probabilities are recomputed in the backward pass instead of kept, when one layer's would take
-   * more than this many bytes.
-   */
+  /** Attention probabilities up to this many bytes in all are kept for gradients; the others are recomputed. */
   readonly keepAttentionBytes: number
   /** Attention scores are computed in blocks of at most this many bytes. */
   readonly attentionBlockBytes: number
@@ -63,6 +60,14 @@ export class Lowering {
     const made = make()
     this.#memo.set(key, made)
     return made
+  }
+
+  /** Whether `amount` more fits into a budget, and if so spends it. */
+  spend(budget: string, amount: number, limit: number): boolean {
+    const spent = (this.recall<number>(`budget|${budget}`) ?? 0) + amount
+    if (spent > limit) return false
+    this.#memo.set(`budget|${budget}`, spent)
+    return true
   }
 
   fresh(): string {

@@ -36,7 +36,7 @@ export interface FindLibraryOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-const PYTHON_TIMEOUT_MS = 5000
+const PYTHON_TIMEOUT_MS = 20_000
 
 const LIBRARY_NAMES: Readonly<Partial<Record<NodeJS.Platform, readonly RegExp[]>>> = {
   linux: [/^libtensorflow_cc\.so\.2$/, /^libtensorflow\.so\.2$/, /^libtensorflow(_cc)?\.so(\.[\d.]+)?$/],
@@ -124,7 +124,7 @@ const fromNpm = (name: string): TensorflowLibrary | undefined => {
 
 const fromPython = (folder: string): TensorflowLibrary | undefined => {
   const path = libraryIn(folder)
-  return path === undefined ? undefined : describe(path, `Python package in ${folder}`)
+  return path === undefined ? undefined : describe(path, "Python package")
 }
 
 /** The folders `site-packages/tensorflow` of the active environment and of the interpreters on the path. */

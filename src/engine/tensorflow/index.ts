@@ -51,9 +51,10 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
     )
   }
   const { api, source } = await open(options)
+  const products = options.bf16Products ?? bf16Products(options.device)
   const session = TensorflowSession.open(api, {
     precision,
-    bf16Products: options.bf16Products ?? bf16Products(options.device),
+    bf16Products: products,
     device: options.device,
     threads: options.threads,
     xla: options.xla === true,
@@ -63,7 +64,11 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
   const calls = new Calls()
   return {
     name: "tensorflow",
-    version: `${api.version} (${source})`,
+    version: [
+      `${api.version} (${source})`,
+      ...(precision === "bf16" ? [`${products} products of bf16 operands`] : []),
+      ...(options.xla === true ? ["XLA"] : []),
+    ].join(", "),
     trainer: (programs, initial) => calls.run(() => makeTrainer(session, programs, initial)),
     evaluator: (graph, parameters) => calls.run(() => makeEvaluator(session, graph, parameters)),
     dispose: () => calls.close(() => session.dispose()),

@@ -42,7 +42,7 @@ void t.test("a virtual environment's library, its version and its build", async 
   const env = { VIRTUAL_ENV: join(root, "a"), CONDA_PREFIX: join(root, "b"), PATH: "" }
   const found = await findLibraries({ env })
   const at = (path: string) => found.find((f) => f.path === path)
-  t.match(at(cpu), { kind: "found", version: "2.20.1", gpu: false, source: /^Python package in / })
+  t.match(at(cpu), { kind: "found", version: "2.20.1", gpu: false, source: "Python package" })
   t.match(at(gpu), { kind: "found", version: "2.18.0", gpu: true })
   t.match(await findLibrary({ env, gpu: true }), { path: gpu }, "a GPU build where a GPU is asked for")
   const best = await findLibrary({ env })
@@ -113,4 +113,16 @@ testWithLibrary("a GPU that is not there", async (t) => {
     message: /sees no GPU; use --device cpu/,
   })
   t.match(await probeTensorflow(), { version: /^2\./, gpu: false })
+})
+
+testWithLibrary("what provenance says of the executor names no folder of this machine", async (t) => {
+  const executor = await makeTensorflowExecutor({
+    ...options,
+    precision: "bf16",
+    bf16Products: "fp32",
+    xla: true,
+  })
+  t.match(executor.version, /^2\.\d+\.\d+ \([\w .@/-]+\), fp32 products of bf16 operands, XLA$/)
+  t.notMatch(executor.version, /site-packages|\/(root|home|usr)/)
+  await executor.dispose()
 })
