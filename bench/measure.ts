@@ -5,6 +5,7 @@ import { startOurs, startReference, type Contender } from "./contender.js"
 import { makeJob, type Job } from "./job.js"
 import { gpuBytes, peakBytes } from "./machine.js"
 import { compare, goldenOf, type Parity } from "./parity.js"
+import { measureProducts, type ProductsAlone } from "./products.js"
 import type { Shape } from "./shapes.js"
 
 export interface Side {
@@ -47,6 +48,8 @@ export interface Measured {
   readonly steps: readonly Timing[]
   readonly elbo: readonly Timing[]
   readonly elboSteps: number
+  /** The step's matrix products by themselves; absent on a GPU. */
+  readonly products?: ProductsAlone
   readonly failures: readonly Failure[]
 }
 
@@ -253,6 +256,13 @@ export const measure = async (
       const raced = sides.filter((side) => side.timed !== false)
       timed.push(await timeGroup(group, index, raced, job, plan, say).finally(() => group.close()))
     }
+    if (plan.device === "cpu") say("matrix products alone")
+    const products =
+      plan.device === "cpu"
+        ? await measureProducts(shape, job.capacity, plan.threads).catch((error: unknown) =>
+            failed({ id: "matrix products alone" }, error),
+          )
+        : undefined
     return {
       shape,
       masked: job.masked,
@@ -261,6 +271,7 @@ export const measure = async (
       steps: timed.flatMap(({ steps }) => steps),
       elbo: timed.flatMap(({ elbo }) => elbo),
       elboSteps: plan.elboSteps,
+      ...(products === undefined ? {} : { products }),
       failures,
     }
   } finally {

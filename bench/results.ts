@@ -119,6 +119,11 @@ const shapeSection = (m: Measured, gpu: string | undefined): string => {
         ...ratios(m.steps, t, stepBases),
       ]),
     ),
+    ...(m.products === undefined
+      ? []
+      : [
+          `The step's matrix products alone, without repeating any, each by PyTorch in fp32 with its operands in place: ${(1000 * m.products.seconds).toFixed(0)} ms for ${(m.products.flops / 1e9).toFixed(1)} GFLOP (${(m.products.flops / 1e9 / m.products.seconds).toFixed(0)} GFLOP/s).`,
+        ]),
     ...(m.elbo.length === 0
       ? []
       : [

@@ -11,6 +11,7 @@ and so AdamW's moments in bf16, under autocast, eager: what the published script
 
 import json
 import math
+import statistics
 import struct
 import sys
 import time
@@ -196,6 +197,27 @@ class Bench:
             self.sync()
             seconds.append(time.perf_counter() - start)
         return {"seconds": seconds, "loss": loss.item()}
+
+    def products(self, products, threads, repetitions=9):
+        """Median seconds of each matrix product by itself, fp32, its result written in place."""
+        torch.set_num_threads(threads)
+        seconds = []
+        for p in products:
+            a = torch.randn(p["batch"], p["m"], p["k"])
+            b = torch.randn(p["batch"], p["k"], p["n"])
+            a = a.mT.contiguous().mT if p["transposeA"] else a
+            b = b.mT.contiguous().mT if p["transposeB"] else b
+            out = torch.empty(p["batch"], p["m"], p["n"])
+            multiply = torch.bmm
+            if p["batch"] == 1:
+                a, b, out, multiply = a[0], b[0], out[0], torch.mm
+            times = []
+            for _ in range(repetitions + 2):
+                start = time.perf_counter()
+                multiply(a, b, out=out)
+                times.append(time.perf_counter() - start)
+            seconds.append(statistics.median(times[2:]))
+        return {"seconds": seconds}
 
     @torch.no_grad()
     def elbo(self, windows, steps, uniforms=None, eps=1e-3):
