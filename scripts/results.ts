@@ -93,9 +93,15 @@ const machineOf = async (page: Page, folder: string): Promise<string> => {
   const machines = new Set<string>()
   for (const id of page.runs) {
     const { provenance, started } = (await readRun(join(folder, "evidence", id))).manifest
-    const { executor, cpu } = provenance
+    const { executor, cpu, spec } = provenance
+    const threads =
+      executor.threads === 0 ? "" : `, ${executor.threads} thread${executor.threads === 1 ? "" : "s"}`
+    const commit =
+      spec.commit === null
+        ? ""
+        : `, commit ${spec.commit.slice(0, 7)}${spec.modified === true ? " with changes" : ""}`
     machines.add(
-      `${started.slice(0, 10)}, ${executor.name} ${executor.version} (${executor.precision}, ${executor.device}) on ${cpu.model}, ${cpu.cores} cores`,
+      `${started.slice(0, 10)}, ${executor.name} ${executor.version} (${executor.precision}, ${executor.device}${threads}) on ${cpu.model}, ${cpu.cores} cores${commit}`,
     )
   }
   return [...machines].join("; ")
@@ -125,7 +131,7 @@ export const renderPages = async (folder = resultsFolder): Promise<ReadonlyMap<s
         `<!-- Written by scripts/results.ts from docs/results/evidence; not to be edited. -->\n`,
         `# ${page.title}\n`,
         `Measured with:\n\n\`\`\`sh\n${page.command}\n\`\`\`\n`,
-        `${await machineOf(page, folder)}.\n`,
+        `${await machineOf(page, folder)}. Another processor, number of threads or version rounds differently, and training amplifies it: figures then differ by about 0.5 %.\n`,
         `Every number below is computed from the evidence stored beside this page (${page.runs.map((id) => `[${id}](evidence/${id})`).join(", ")}); again, without training:\n\n${again(page)}\n`,
         ...(plot === undefined ? [] : [`![${plot.title}](${page.name}.svg)\n`]),
         markdown,

@@ -6,6 +6,7 @@
  * that both scored, the ratio estimator of survey sampling: the text's own difficulty cancels.
  */
 import { bootstrapRatio, type BootstrapResult } from "../metric/statistics/bootstrap.js"
+import { studentInterval } from "../metric/statistics/intervals.js"
 import { contractOf } from "../metric/contract-builders.js"
 import { estimatorName } from "./evaluation-rows.js"
 import type { EvaluationSummary, FloorSummary, WindowSums } from "./language-model.js"
@@ -64,12 +65,34 @@ export const isPrefix = (summary: Windows, reference: Windows): boolean =>
 export interface LadderInput {
   /** In the order of the spec; the first is the reference. */
   readonly evaluations: readonly EvaluationSummary[]
+  /** The same evaluations of the model's other seeds: points are then means over seeds. */
+  readonly otherSeeds?: readonly (readonly EvaluationSummary[])[]
   /** Name of the model, where several share one picture. */
   readonly series?: string
 }
 
+/** Means over seeds with Student's interval; a point that some seed lacks stays that of the first. */
+const meanPoints = (seeds: readonly (readonly LadderPoint[])[]): readonly LadderPoint[] =>
+  seeds[0]!.map((point) => {
+    const same = seeds.flatMap((points) => points.find(({ label }) => label === point.label) ?? [])
+    const over = same.length === seeds.length ? studentInterval(same.map(({ value }) => value)) : undefined
+    return over === undefined ? point : { ...point, value: over.mean, low: over.low, high: over.high }
+  })
+
 /** One point an evaluation; those whose cost is unknown or whose windows are others are left out. */
-export const ladderPoints = ({ evaluations, series }: LadderInput): readonly LadderPoint[] => {
+export const ladderPoints = (input: LadderInput): readonly LadderPoint[] => {
+  const { otherSeeds = [], series } = input
+  const own = seedPoints(input)
+  if (otherSeeds.length === 0) return own
+  return meanPoints([
+    own,
+    ...otherSeeds.map((evaluations) =>
+      seedPoints({ evaluations, ...(series === undefined ? {} : { series }) }),
+    ),
+  ])
+}
+
+const seedPoints = ({ evaluations, series }: LadderInput): readonly LadderPoint[] => {
   const [reference] = evaluations
   if (reference === undefined) return []
   return evaluations.flatMap((summary): readonly LadderPoint[] => {
@@ -106,10 +129,12 @@ export const ladderOf = (
   const charged = models.some(({ evaluations }) =>
     evaluations.some(({ perWindow }) => perWindow.some(({ boundaryBits = 0 }) => boundaryBits > 0)),
   )
+  const seeds = 1 + Math.max(...models.map(({ otherSeeds = [] }) => otherSeeds.length))
+  const bars = seeds === 1 ? "95 % interval over windows" : `mean and 95 % interval over ${seeds} seeds`
   return {
     title: `Bits per byte against their cost, the same windows${charged ? ", boundary positions charged" : ""}`,
     cost: "sequences through the network for one window",
-    unit: "bits/byte, exact byte count; bars: 95 % interval over windows",
+    unit: `bits/byte, exact byte count; ${seeds === 1 ? "bars: " : ""}${bars}`,
     points,
     references: floors.flatMap(({ id, bitsPerByte }) =>
       bitsPerByte === null ? [] : [{ name: `${id} ${formatNumber(bitsPerByte, 3)}`, y: bitsPerByte }],

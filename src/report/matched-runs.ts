@@ -68,9 +68,13 @@ export const readMatchedRun = async (run: RunReader): Promise<MatchedRun> => {
   }
 }
 
-/** Every model's headline evaluations in one picture: the first seed of each. */
+/** Every model's headline evaluations in one picture, means over its seeds. */
 export const matchedLadder = (runs: readonly MatchedRun[]): LadderPlot | undefined =>
   ladderOf(
-    modelsOf(runs).map(({ id, seeds }) => ({ evaluations: headlines(seeds[0]!.evaluations), series: id })),
+    modelsOf(runs).map(({ id, seeds: [first, ...others] }) => ({
+      evaluations: headlines(first!.evaluations),
+      otherSeeds: others.map(({ evaluations }) => headlines(evaluations)),
+      series: id,
+    })),
     runs[0]?.floors ?? [],
   )

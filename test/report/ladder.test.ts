@@ -66,6 +66,25 @@ test("boundary positions are charged; other windows have no place in the picture
   t.end()
 })
 
+test("over seeds a rung is their mean with Student's interval", (t) => {
+  const seed = (factor: number): EvaluationSummary => ({
+    ...reference,
+    perWindow: reference.perWindow.map((each) => ({ ...each, bits: factor * each.bits })),
+  })
+  const [point] = ladderPoints({
+    evaluations: [seed(1)],
+    otherSeeds: [[seed(1.1)], [seed(1.2)]],
+    series: "model",
+  })
+  // derived: 1.9 bits/byte x (1, 1.1, 1.2): mean 2.09, sd 0.19, t_2(0.975) = 4.302653 (tables), half width 0.47199
+  t.ok(near(point!.value, 2.09, 1e-12))
+  t.ok(near(point!.high! - point!.value, (4.302653 * 0.19) / Math.sqrt(3), 1e-6))
+  t.ok(near(point!.value - point!.low!, point!.high! - point!.value, 1e-12))
+  const several = ladderOf([{ evaluations: [seed(1), seed(1)], otherSeeds: [[seed(1.2), seed(1.2)]] }], [])
+  t.match(several?.unit, /mean and 95 % interval over 2 seeds/)
+  t.end()
+})
+
 test("one measurement of K orders gives the bounds of every smaller power of two, each above the next", async (t) => {
   const experiment = masked("maskable")
   const { tensors, bytes } = await measure(
