@@ -11,6 +11,8 @@ export type PrepareEvent =
     }
   | { readonly kind: "downloaded"; readonly path: string; readonly bytes: number; readonly sha256: string }
   | { readonly kind: "retry"; readonly url: string; readonly reason: string; readonly waitMs: number }
+  /** npm itself fetches what the plain request could not get. */
+  | { readonly kind: "asking-npm"; readonly name: string; readonly version: string }
   | { readonly kind: "reused"; readonly path: string }
   | { readonly kind: "written"; readonly path: string; readonly tokens: number }
 

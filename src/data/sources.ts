@@ -60,12 +60,19 @@ export const npmRegistry = async (name: string): Promise<string> => {
 
 export type FetchOptions = Omit<DownloadRequest, "url" | "path">
 
-/** Let npm itself fetch the tarball: it knows proxies and logins that a plain request does not. */
+/** Seconds that npm waits for the registry to answer; a tarball that comes slowly is not cut. */
+const NPM_TIMEOUT = 15
+
+/**
+ * Let npm itself fetch the tarball: it knows proxies and logins that a plain request does not. It tries once: by
+ * default it would try three times, with up to a minute of silence between.
+ */
 const packWithNpm = async (
   source: Source & { kind: "npm" },
   path: string,
-  sha256?: string,
+  { sha256, onEvent, signal }: FetchOptions,
 ): Promise<boolean> => {
+  onEvent?.({ kind: "asking-npm", name: source.name, version: source.version })
   const folder = await mkdtemp(join(dirname(path), "npm-pack-"))
   try {
     const { stdout, exitCode } = await execa(
@@ -75,11 +82,20 @@ const packWithNpm = async (
         `${source.name}@${source.version}`,
         "--silent",
         "--ignore-scripts",
+        "--no-update-notifier",
+        "--fetch-retries=0",
+        `--fetch-timeout=${NPM_TIMEOUT * 1000}`,
         "--pack-destination",
         folder,
       ],
-      { reject: false, cwd: folder, timeout: 300_000 },
+      {
+        reject: false,
+        cwd: folder,
+        timeout: 300_000,
+        ...(signal === undefined ? {} : { cancelSignal: signal }),
+      },
     )
+    signal?.throwIfAborted()
     const file = stdout.trim().split("\n").at(-1)
     if (exitCode !== 0 || file === undefined || file === "") return false
     const packed = join(folder, file)
@@ -110,7 +126,7 @@ export const fetchNpmTarball = async (
       error instanceof DataError &&
       (error.reason === "offline" || error.reason === "refused" || error.reason === "not-found")
     if (!retry || options.registry !== undefined) throw error
-    if (!(await packWithNpm(source, path, options.sha256))) throw error
+    if (!(await packWithNpm(source, path, rest))) throw error
   }
 }
 

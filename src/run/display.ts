@@ -2,7 +2,7 @@
  * What a person sees while a run works. One interface, three forms: a bar on a terminal, plain lines in a pipe,
  * a recorder in tests. Everything goes to stderr; stdout is for data.
  */
-import { bar, duration, plainLine, type ProgressState } from "./progress.js"
+import { bar, duration, plainLine, quantity, type ProgressState } from "./progress.js"
 
 /** News of the current phase; fields that stay absent keep their last value. */
 export interface Progress {
@@ -29,7 +29,7 @@ export interface Display {
 export interface PhaseOptions {
   /** Units already done when the phase starts (a resumed run); not counted into the rate. */
   readonly from?: number
-  /** What is counted; "step" when absent. */
+  /** What is counted; "step" when absent; "byte" is shown in MB. */
   readonly unit?: string
 }
 
@@ -95,7 +95,7 @@ const tracker = (now: () => number): Tracker => {
 
 const summary = ({ name, done, from, unit, elapsed, loss }: ProgressState): string => {
   const count = done - from
-  const what = count > 0 ? `: ${count} ${unit}${count === 1 ? "" : "s"}` : ""
+  const what = count > 0 ? `: ${quantity(count, unit)}` : ""
   return `${name}${what} in ${duration(elapsed)}${loss === undefined ? "" : `, loss ${loss.toFixed(4)}`}`
 }
 
@@ -177,7 +177,7 @@ export const plainDisplay = ({ stream, now = monotonic }: DisplayOptions): Displ
       track.start(name, total, options)
       written = now()
       const { from = 0, unit = "step" } = options ?? {}
-      const count = total === undefined ? "" : `: ${total - from} ${unit}${total - from === 1 ? "" : "s"}`
+      const count = total === undefined ? "" : `: ${quantity(total - from, unit)}`
       stream.write(`${name}${count}\n`)
     },
     update: (progress) => {

@@ -40,14 +40,27 @@ export const rate = (value: number): string => {
   return value < 999_500 ? `${(value / 1e3).toPrecision(3)}k` : `${(value / 1e6).toPrecision(3)}M`
 }
 
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
+
+/** `1 step`, `12 steps`; bytes as `7.2 MB`. */
+export const quantity = (count: number, unit: string): string =>
+  unit === "byte" ? `${megabytes(count)} MB` : `${count} ${unit}${count === 1 ? "" : "s"}`
+
+/** `50/200`, or what is done alone; bytes as `1.3/7.2 MB`. */
+const countOf = ({ done, total, unit }: ProgressState): string => {
+  const [write, suffix] = unit === "byte" ? [megabytes, " MB"] : [String, ""]
+  if (total === undefined) return write(done) + suffix
+  const all = write(total)
+  return `${write(done).padStart(all.length)}/${all}${suffix}`
+}
+
 /** At most `width` characters of a line. */
 export const clip = (line: string, width: number): string =>
   line.length <= width ? line : width < 2 ? line.slice(0, width) : `${line.slice(0, width - 1)}…`
 
 const fields = (state: ProgressState): { readonly count: string; readonly rest: readonly string[] } => {
-  const { done, total, loss, tokensPerSecond, detail } = state
+  const { loss, tokensPerSecond, detail } = state
   const left = remaining(state)
-  const count = total === undefined ? String(done) : `${String(done).padStart(String(total).length)}/${total}`
   // In order of importance: what does not fit is dropped from the end.
   const rest = [
     left === undefined ? undefined : `ETA ${duration(left)}`,
@@ -55,7 +68,7 @@ const fields = (state: ProgressState): { readonly count: string; readonly rest: 
     tokensPerSecond === undefined ? undefined : `${rate(tokensPerSecond)} tokens/s`,
     detail,
   ].filter((field) => field !== undefined)
-  return { count, rest }
+  return { count: countOf(state), rest }
 }
 
 /** One progress line in a pipe. */
