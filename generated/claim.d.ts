@@ -752,6 +752,10 @@ export interface Claims {
         precision?: ("fp64" | "fp32" | "bf16" | "fp16" | "fp8" | "int8" | "int6") | "not stated"
         seeds?: number[] | "not stated"
       }
+      /**
+       * Values of the experiment, by JSON pointer, that this number alone belongs to, such as those of one cell of a sweep; every run of the experiment when absent.
+       */
+      settings?: {}
       hardware: string | "not stated"
       notes?: string[]
     },
@@ -1143,6 +1147,10 @@ export interface Claims {
         precision?: ("fp64" | "fp32" | "bf16" | "fp16" | "fp8" | "int8" | "int6") | "not stated"
         seeds?: number[] | "not stated"
       }
+      /**
+       * Values of the experiment, by JSON pointer, that this number alone belongs to, such as those of one cell of a sweep; every run of the experiment when absent.
+       */
+      settings?: {}
       hardware: string | "not stated"
       notes?: string[]
     }[]

@@ -79,7 +79,7 @@ const bodyOf = async (page: Page, folder: string): Promise<Body> => {
       return sweepBody(page, runs, folder)
     case "matched": {
       const read: MatchedRun[] = []
-      for (const run of runs) read.push(await readMatchedRun(run))
+      for (const run of runs) read.push(await readMatchedRun(run, (await publishedClaims(run)).claims))
       const result = matched(read, { ratioInterval })
       return {
         markdown: renderMatched(result, "md", { width: 120, colour: false }),

@@ -3,9 +3,11 @@ import type { RunReader } from "../run/directory.js"
 import type { StoredEvent } from "../run/events.js"
 import { readFloors } from "../run/floors.js"
 import type { Experiment } from "../spec/experiment.js"
+import type { ResolvedClaim } from "../spec/claim.js"
+import { publishedConstantOf } from "./claim-marks.js"
 import { ladderOf } from "./ladder.js"
 import { headlines, modelsOf, type MatchedRun } from "./matched.js"
-import { publishedConstantOf, runSummaries } from "./run-table.js"
+import { runSummaries } from "./run-table.js"
 import type { LadderPlot } from "./svg.js"
 import { TableError } from "./table.js"
 
@@ -39,8 +41,14 @@ export const trainingSeconds = (events: readonly StoredEvent[]): number | null =
   return total
 }
 
-/** @throws TableError when evidence or floors are missing */
-export const readMatchedRun = async (run: RunReader): Promise<MatchedRun> => {
+/**
+ * @param claims those of the run's experiment; what they divide by is its published definition.
+ * @throws TableError when evidence or floors are missing
+ */
+export const readMatchedRun = async (
+  run: RunReader,
+  claims: readonly ResolvedClaim[],
+): Promise<MatchedRun> => {
   const { manifest } = run
   const experiment = manifest.experiment as unknown as Experiment
   const plan = manifest.plan as unknown as StoredPlan
@@ -50,7 +58,7 @@ export const readMatchedRun = async (run: RunReader): Promise<MatchedRun> => {
     throw new TableError(
       `${run.directory}: the run has no evidence to compare; finish it with "repro run --resume".`,
     )
-  const publishedConstant = publishedConstantOf(experiment)
+  const publishedConstant = publishedConstantOf(claims)
   const { executor } = manifest.provenance
   return {
     run: manifest.id,

@@ -3,20 +3,13 @@ import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import type { RunReader } from "../run/directory.js"
 import { readFloors } from "../run/floors.js"
 import type { Experiment } from "../spec/experiment.js"
-import type { ResolvedClaim } from "../spec/claim.js"
 import { buildLanguageModelTable } from "./build-language-model-table.js"
-import { claimRows, type RatioSampleOf } from "./claim-rows.js"
+import { claimsAbout, markedClaimRows, publishedConstantOf, type TableClaims } from "./claim-marks.js"
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
 import { summariseAll } from "./summaries.js"
 import { ladderOf } from "./ladder.js"
 import type { LadderPlot } from "./svg.js"
 import type { ResultsTable } from "./table.js"
-
-/** Bytes per token that PR #1106 and #1241 divide by (train_mdlm.py lines 401, 427, 430 at commit 5d46f39). */
-const PUBLISHED_BYTES_PER_TOKEN = 4.3
-
-export const publishedConstantOf = ({ id }: Experiment): number | undefined =>
-  id.startsWith("mdlm") ? PUBLISHED_BYTES_PER_TOKEN : undefined
 
 const datasetOf = ({ data }: Experiment): string =>
   data.corpus.kind === "parameter-golf"
@@ -54,23 +47,19 @@ export const runLadder = async (run: RunReader): Promise<LadderPlot | undefined>
   return floors === undefined ? undefined : ladderOf([{ evaluations: await runSummaries(run) }], floors)
 }
 
-/** Published numbers to set beside a run's own. */
-export interface TableClaims {
-  readonly claims: readonly ResolvedClaim[]
-  readonly sampleOf?: RatioSampleOf
-  /** Bits per token of a unigram model on the tokens of a claim, where that is known. */
-  readonly unigramOf?: (claim: string) => number | undefined
-}
-
-/** @throws TableError when the run holds no evidence or no floors yet */
+/**
+ * The table of a run, with the published claims that are about it and the constant that its claims divide by.
+ * @throws TableError when the run holds no evidence or no floors yet
+ */
 export const runTable = async (
   run: RunReader,
   published: TableClaims = { claims: [] },
 ): Promise<ResultsTable> => {
-  const { rows, contracts } = claimRows(published.claims, published.sampleOf)
   const experiment = run.manifest.experiment as unknown as Experiment
+  const claims = claimsAbout(published.claims, experiment)
+  const { rows, contracts } = markedClaimRows({ ...published, claims })
   const { manifest } = run
-  const constant = publishedConstantOf(experiment)
+  const constant = publishedConstantOf(published.claims)
   return buildLanguageModelTable({
     header: {
       experiment: experiment.id,

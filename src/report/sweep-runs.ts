@@ -1,15 +1,14 @@
 /** Reads the finished runs of a sweep and makes its table from their evidence. Nothing is measured here. */
-import { rescoreClaim } from "../metric/rescore-claim.js"
 import { parameterCount } from "../plan/parameters.js"
 import type { RunReader } from "../run/directory.js"
 import { readFloors } from "../run/floors.js"
 import type { CellSpec } from "../spec/cell-spec.js"
 import { neighbouringPoints, pointName, type Sweep } from "../spec/sweep.js"
-import { claimRows } from "./claim-rows.js"
+import { markedClaimRows, type TableClaims } from "./claim-marks.js"
 import type { ExperimentDifference } from "./differences.js"
-import { runSummaries, type TableClaims } from "./run-table.js"
+import { runSummaries } from "./run-table.js"
 import { buildSweepTable, type SweepComparison, type SweepPoint, type SweepSeed } from "./sweep-table.js"
-import type { ResultsTable, TableRow } from "./table.js"
+import type { ResultsTable } from "./table.js"
 
 /** A cell and its finished run, if there is one. */
 export interface SweepCellRun extends CellSpec {
@@ -59,40 +58,13 @@ const executorRemarks = (cells: readonly SweepCellRun[]): readonly string[] => {
       ]
 }
 
-/** Rows of the claims; those whose bits per token exceed a unigram model's on the same tokens are marked. */
-const markedClaims = (
-  rows: readonly TableRow[],
-  { claims, sampleOf, unigramOf }: TableClaims,
-): readonly TableRow[] => {
-  const above = new Map(
-    claims.flatMap((claim) => {
-      const floor = unigramOf?.(claim.id)
-      const bits = rescoreClaim(claim, sampleOf?.(claim.id))?.derivation.find(
-        ({ unit }) => unit === "bits/token",
-      )?.result
-      return floor === undefined || bits === undefined || bits <= floor
-        ? []
-        : [
-            [
-              claim.id,
-              `${bits.toFixed(2)} bits/token: worse than a unigram model's ${floor} on the same tokens.`,
-            ] as const,
-          ]
-    }),
-  )
-  return rows.map((row) => {
-    const note = above.get(row.id.split("/")[1] ?? "")
-    return note === undefined ? row : { ...row, mark: "untrained", notes: [...row.notes, note] }
-  })
-}
-
 /** The table over the cells that are finished; the verdict names the others. `cells` holds one at least. */
 export const sweepTable = async (
   sweep: Sweep,
   cells: readonly SweepCellRun[],
   published: TableClaims = { claims: [] },
 ): Promise<{ readonly table: ResultsTable; readonly comparisons: readonly SweepComparison[] }> => {
-  const { rows, contracts } = claimRows(published.claims, published.sampleOf)
+  const { rows, contracts } = markedClaimRows(published)
   const { experiment, profile } = cells[0]!.spec
   return buildSweepTable({
     experiment: experiment.id,
@@ -104,7 +76,7 @@ export const sweepTable = async (
     neighbours: neighbouringPoints(sweep),
     missing: cells.filter(({ run }) => run === undefined).map(({ cell }) => cell.name),
     remarks: executorRemarks(cells),
-    claims: markedClaims(rows, published),
+    claims: rows,
     contracts,
   })
 }

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { Contract, semanticFields } from "../metric/contract.js"
 import { stated } from "../metric/contract-fields.js"
 import { Fact, Mark, Place } from "../metric/findings-facts.js"
-import { Identifier, NonNegative } from "./common.js"
+import { Identifier, JsonPointer, NonNegative } from "./common.js"
 
 export { Fact, Mark, Place } from "../metric/findings-facts.js"
 
@@ -40,6 +40,10 @@ export const Claim = Schema.Struct({
       ) as { readonly [K in keyof typeof semanticFields]: Schema.optionalKey<(typeof semanticFields)[K]> },
     ),
   ).annotate({ description: "Contract fields in which this claim differs from the named contract." }),
+  settings: Schema.optionalKey(Schema.Record(JsonPointer, Schema.Json)).annotate({
+    description:
+      "Values of the experiment, by JSON pointer, that this number alone belongs to, such as those of one cell of a sweep; every run of the experiment when absent.",
+  }),
   hardware: stated(Schema.String),
   notes: Schema.optionalKey(Schema.Array(Schema.String)),
 })

@@ -11,15 +11,27 @@ export const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
 export const NonNegative = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 /** A number in [0, 1]. */
 export const Proportion = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
-/** A string of a form that an editor can check too. */
-export const formed = (pattern: RegExp, expected: string) =>
+/**
+ * A string of a form that an editor can check too. Where `prefix` alone is lacking, the text with it is the nearest
+ * valid one.
+ */
+export const formed = (pattern: RegExp, expected: string, about: { readonly prefix?: string } = {}) =>
   Schema.String.check(
-    Schema.isPattern(pattern, { expected, toJsonSchema: () => [{ pattern: pattern.source }, true] }),
+    Schema.isPattern(pattern, {
+      ...about,
+      expected,
+      toJsonSchema: () => [{ pattern: pattern.source }, true],
+    }),
   )
 /** A name usable in a file name and in a command line. */
 export const Identifier = formed(
   /^[a-z0-9][a-z0-9._-]*$/,
   "a name of lower-case letters, digits, '.', '_' and '-'",
+)
+/** Of RFC 6901; the root is not one. */
+export const JsonPointer = formed(
+  /^(\/([^~/]|~[01])+)+$/,
+  "a JSON pointer into the experiment, for example /model/heads",
 )
 /** A SHA-256 digest in lower-case hexadecimal. */
 export const Sha256 = formed(/^[0-9a-f]{64}$/, "a SHA-256 digest of 64 lower-case hexadecimal digits")

@@ -1,14 +1,13 @@
 /** Sweeps: one experiment at every point of a grid, for several seeds. */
 import * as Schema from "effect/Schema"
-import { formed, Identifier, Natural } from "./common.js"
+import { Identifier, JsonPointer, Natural } from "./common.js"
 import { keysOf, valueAt } from "./pointer.js"
 
 const Axis = Schema.Struct({
   name: Identifier.annotate({ description: "Short name, used in cell names and as a column heading." }),
-  pointer: formed(
-    /^(\/([^~/]|~[01])+)+$/,
-    "a JSON pointer into the experiment, for example /model/heads",
-  ).annotate({ description: "JSON pointer of the value that varies, for example /model/heads." }),
+  pointer: JsonPointer.annotate({
+    description: "JSON pointer of the value that varies, for example /model/heads.",
+  }),
   values: Schema.NonEmptyArray(Schema.Json).annotate({ description: "The values that it takes." }),
 }).annotate({ description: "One dimension of the grid." })
 

@@ -21,7 +21,7 @@ import { ensureRun, experimentState } from "../ensure-run.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec, shortPath } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
-import { outputWidth } from "./run-results.js"
+import { outputWidth, publishedClaims } from "./run-results.js"
 
 const DEFAULT_SPECS = ["ar_matched", "mdlm_eos", "mdlm_eos_nelbo", "mdlm_nelbo"]
 
@@ -153,7 +153,7 @@ export const matchedComparison = async (
   const found = await finishedRuns(await jobsOf(files, profile, seeds), input, display)
   if ("text" in found) return found
   const runs: MatchedRun[] = []
-  for (const run of found) runs.push(await readMatchedRun(run))
+  for (const run of found) runs.push(await readMatchedRun(run, (await publishedClaims(run)).claims))
   const result = matched(runs, { ratioInterval })
   const written = Option.isSome(input.out) ? await write(input.out.value, result, runs) : []
   const text = renderMatched(result, input.format, {

@@ -1,6 +1,7 @@
 /** What the commands that read a run share. */
 import { join } from "node:path"
-import { runTable, type TableClaims } from "../../report/run-table.js"
+import type { TableClaims } from "../../report/claim-marks.js"
+import { runTable } from "../../report/run-table.js"
 import { claimsOf, readLedger } from "../../spec/claim-ledger.js"
 import { packageRoot } from "../locate.js"
 import { readRun, type RunReader } from "../../run/directory.js"
