@@ -35,8 +35,10 @@ const positiveNumber = (name: string, printed: string): number => {
   return value
 }
 
-/** @throws RangeError for figures that are not positive numbers */
+/** @throws RangeError for figures that are not positive numbers, or tokens that are no count */
 export const inferRatio = ({ loss, bpb, lossUnit = "nats/token", tokens }: InferInput): Inferred => {
+  if (tokens !== undefined && !(Number.isSafeInteger(tokens) && tokens > 0))
+    throw new RangeError(`tokens must be a whole number above 0, found ${tokens}`)
   const [a, b] = [positiveNumber("loss", loss), positiveNumber("bits per byte", bpb)]
   const [da, db] = [roundingHalfWidth(loss), roundingHalfWidth(bpb)]
   const perBit = lossUnit === "nats/token" ? 1 / Math.LN2 : 1
@@ -66,12 +68,16 @@ const TAIL = { targets: 64, bytes: 143 } as const
 
 const scored = KNOWN_SLICES.find(({ tokens }) => tokens === 62_021_632)
 
-export const KNOWN_RATIOS: readonly KnownRatio[] = [
-  ...KNOWN_SLICES.map(({ name, tokens, bytes }: KnownSlice) => ({
-    name,
-    tokens,
-    bytesPerToken: bytes / tokens,
-  })),
+const ratioOf = ({ name, tokens, bytes }: KnownSlice): KnownRatio => ({
+  name,
+  tokens,
+  bytesPerToken: bytes / tokens,
+})
+
+/** The ratio of the whole present split first: what a ratio is held against where nothing else is known. */
+export const KNOWN_RATIOS: readonly [KnownRatio, ...KnownRatio[]] = [
+  ratioOf(KNOWN_SLICES[0]),
+  ...KNOWN_SLICES.slice(1).map(ratioOf),
   ...(scored === undefined
     ? []
     : [1024, 2048].map((length) => ({
@@ -87,18 +93,42 @@ export const KNOWN_RATIOS: readonly KnownRatio[] = [
       }))),
 ]
 
+/**
+ * Bytes per token of single windows of 2048 tokens: the standard deviation over the 30 validation windows whose text
+ * the author of parameter-golf PR #1241 stored.
+ */
+const WINDOW = { tokens: 2048, standardDeviation: 0.182 } as const
+
+/** A slice of the split lies this many standard deviations from the split's ratio at most; farther is another count. */
+const SIGMAS = 7
+
+/** UTF-8 bytes of the validation text (published manifest), which no tokenizer changes. */
+const TEXT_BYTES = 151_080_645
+/** The longest window whose incomplete last one an evaluator is known to drop. */
+const LONGEST_WINDOW = 32_768
+
+/** The ratios that a slice of this many tokens may have; one window's where the tokens are not known. */
+const plausible = (ratio: number, tokens: number): Interval => {
+  const half = SIGMAS * WINDOW.standardDeviation * Math.sqrt(WINDOW.tokens / tokens)
+  return { lo: ratio - half, hi: ratio + half }
+}
+
 export interface RatioVerdict {
   /**
    * agrees: a known ratio of these tokens (or, where the tokens are not given, of any slice) lies within rounding.
-   * differs: the tokens are known and no ratio of theirs does. unknown: no slice has these tokens.
+   * differs: no slice of these tokens can have the ratio: the known totals of the tokens exclude it, or it lies more
+   * than seven standard deviations from the split's. unknown: a slice may have it, and none with these tokens is
+   * known. coarse: the printed digits leave both possible.
    */
-  readonly verdict: "agrees" | "differs" | "unknown"
+  readonly verdict: "agrees" | "differs" | "unknown" | "coarse"
   /** The known ratios within rounding. */
   readonly matches: readonly KnownRatio[]
-  /** The known ratio the inferred one is nearest to, among those with these tokens where there are any. */
-  readonly nearest: KnownRatio
-  /** inferred / nearest: bits per byte are printed too low by this factor. */
+  /** What the ratio is held against: the known ratio of these tokens, otherwise the whole present split's. */
+  readonly reference: KnownRatio
+  /** inferred / reference: bits per byte are printed too low by this factor. */
   readonly factor: number
+  /** The ratios that a slice of these tokens may have. */
+  readonly plausible: Interval
   /** A number of at most two decimals within rounding, where it is precise enough to tell: a constant, perhaps. */
   readonly constant?: number
 }
@@ -112,25 +142,46 @@ const constantIn = ({ lo, hi }: Interval): number | undefined => {
   return undefined
 }
 
-/** Whether an inferred ratio is one that the exact byte table gives. */
+/** The validation text under another tokenizer: other tokens, the same bytes, up to an incomplete last window. */
+const sameText = ({ lo, hi }: Interval, tokens: number): KnownRatio | undefined =>
+  hi * tokens >= TEXT_BYTES - LONGEST_WINDOW * hi && lo * tokens <= TEXT_BYTES + 50_000
+    ? {
+        name: "the bytes of the validation text, under another tokenizer",
+        tokens,
+        bytesPerToken: TEXT_BYTES / tokens,
+      }
+    : undefined
+
+/**
+ * Whether an inferred ratio is one that the exact byte table of SP-1024 gives.
+ *
+ * @param known the ratio of the whole present split first
+ */
 export const judgeRatio = (
   inferred: Inferred,
   tokens?: number,
-  known: readonly KnownRatio[] = KNOWN_RATIOS,
+  known: readonly [KnownRatio, ...KnownRatio[]] = KNOWN_RATIOS,
 ): RatioVerdict => {
-  const { lo, hi } = inferred.interval
+  const { bytesPerToken, interval } = inferred
+  const within = ({ bytesPerToken: ratio }: KnownRatio): boolean =>
+    ratio >= interval.lo && ratio <= interval.hi
   const same = tokens === undefined ? known : known.filter((ratio) => ratio.tokens === tokens)
-  const matches = same.filter((ratio) => ratio.bytesPerToken >= lo && ratio.bytesPerToken <= hi)
-  const distance = (ratio: KnownRatio): number =>
-    Math.abs(Math.log(inferred.bytesPerToken / ratio.bytesPerToken))
-  const candidates = same.length > 0 ? same : known
-  const nearest = candidates.reduce((a, b) => (distance(b) < distance(a) ? b : a))
-  const constant = matches.length > 0 ? undefined : constantIn(inferred.interval)
+  const other = tokens === undefined || same.length > 0 ? undefined : sameText(interval, tokens)
+  const any = plausible(known[0].bytesPerToken, WINDOW.tokens)
+  const band = tokens === undefined ? any : plausible(known[0].bytesPerToken, tokens)
+  const outside = interval.hi < band.lo || interval.lo > band.hi
+  const coarse = !outside && (interval.lo < any.lo || interval.hi > any.hi)
+  const matches = coarse ? [] : other === undefined ? same.filter(within) : [other]
+  const exact = tokens !== undefined && same.length > 0
+  const verdict = coarse ? "coarse" : matches.length > 0 ? "agrees" : outside || exact ? "differs" : "unknown"
+  const reference = matches[0] ?? (exact ? same[0] : undefined) ?? known[0]
+  const constant = verdict === "differs" || verdict === "unknown" ? constantIn(interval) : undefined
   return {
-    verdict: matches.length > 0 ? "agrees" : same.length > 0 ? "differs" : "unknown",
+    verdict,
     matches,
-    nearest,
-    factor: inferred.bytesPerToken / nearest.bytesPerToken,
+    reference,
+    factor: bytesPerToken / reference.bytesPerToken,
+    plausible: band,
     ...(constant === undefined ? {} : { constant }),
   }
 }

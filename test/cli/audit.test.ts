@@ -110,6 +110,20 @@ t.test("infer: bytes per token behind printed figures", async (test) => {
   const constant = await infer({ loss: "2.95102879", bpb: "0.99010108" })
   test.equal(constant.exitCode, 3)
   test.match(constant.text, /4\.300000.*differs/s)
+  // parameter-golf PR #1241 as printed; derived: 4.3 / 2.4359302
+  for (const tokens of [undefined, 1_024_000]) {
+    const published = await infer({ loss: "2.95102883", bpb: "0.990101", tokens })
+    test.equal(published.exitCode, 3)
+    test.match(published.text, /1\.76524 times 2\.435930 \(the whole validation file\)/)
+  }
+  const coarse = await infer({ loss: "2", bpb: "1" })
+  test.match(coarse.text, /too coarse to tell/)
+  test.notMatch(coarse.text, /agrees/)
+  for (const tokens of [-5, 0])
+    await test.rejects(infer({ loss: "2.1", bpb: "1.2", tokens }), {
+      name: "UsageError",
+      message: /whole number above 0/,
+    })
   await test.rejects(infer({}), { name: "UsageError" })
   await test.rejects(infer({ loss: "x", bpb: "1" }), { name: "UsageError", message: /positive number/ })
   await withFolder(async (folder) => {

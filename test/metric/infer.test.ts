@@ -35,7 +35,12 @@ void test("the same text under other tokenizers", (t) => {
     t.ok(Math.abs(inferred!.value - bytes) < 2, `${name}: ${inferred!.value}`)
     t.ok(inferred!.interval.lo - 1 <= bytes && bytes <= inferred!.interval.hi + 1, name)
   }
-  t.equal(judgeRatio(inferRatio({ loss: "2.80405024", bpb: "1.08553523" }), 40_540_160).verdict, "unknown")
+  t.match(judgeRatio(inferRatio({ loss: "2.80405024", bpb: "1.08553523" }), 40_540_160), {
+    verdict: "agrees",
+    matches: [{ name: /another tokenizer/ }],
+  })
+  // By hand: 40 540 160 tokens at 4.3 bytes are 174.3 million bytes, not the text's 151.1.
+  t.equal(judgeRatio(inferRatio({ loss: "3.23549", bpb: "1.08553523" }), 40_540_160).verdict, "differs")
   t.end()
 })
 
@@ -90,5 +95,35 @@ void test("the interval is what rounding hid", (t) => {
     () => inferRatio({ loss: "1", bpb: "0.0" }),
     /bits per byte must be a positive number, found "0.0"/,
   )
+  t.end()
+})
+
+void test("held against the present split, not against whichever export lies nearest", (t) => {
+  // parameter-golf PR #1241: 4.3 bytes per token over the first 500 windows of 2048 tokens; derived: 4.3 / 2.4359302.
+  const inferred = inferRatio({ loss: "2.95102883", bpb: "0.990101" })
+  for (const tokens of [undefined, 1_024_000]) {
+    const judged = judgeRatio(inferred, tokens)
+    t.match(judged, { verdict: "differs", constant: 4.3, reference: { tokens: 62_021_846 } }, String(tokens))
+    t.equal(judged.factor.toFixed(5), "1.76524")
+    t.equal(judged.reference.bytesPerToken.toFixed(6), "2.435930")
+  }
+  // By hand: 7 * 0.182 / sqrt(500) = 0.05697 on either side.
+  const { plausible } = judgeRatio(inferred, 1_024_000)
+  t.ok(Math.abs(plausible.hi - 2.4359302 - 0.05697) < 1e-4, String(plausible.hi))
+  const near = inferRatio({ loss: "1.6900000", bpb: "1.00000000" })
+  // 1.69 / ln 2 = 2.43815: an unlisted slice may have it at 500 windows, the scored split cannot.
+  t.equal(judgeRatio(near, 1_024_000).verdict, "unknown")
+  t.equal(judgeRatio(near, SCORED).verdict, "differs")
+  t.end()
+})
+
+void test("figures too coarse to tell, and counts that are none", (t) => {
+  // By hand: 2 +- 0.5 nats over 1 +- 0.5 bits per byte leave 1.44 to 7.21 bytes per token.
+  const inferred = inferRatio({ loss: "2", bpb: "1" })
+  t.ok(Math.abs(inferred.interval.lo - 1.4427) < 1e-4 && Math.abs(inferred.interval.hi - 7.2135) < 1e-4)
+  for (const tokens of [undefined, 1_024_000, SCORED])
+    t.match(judgeRatio(inferred, tokens), { verdict: "coarse", matches: [] })
+  for (const tokens of [-5, 0, 1.5, Number.NaN])
+    t.throws(() => inferRatio({ loss: "2.1", bpb: "1.2", tokens }), /tokens must be a whole number above 0/)
   t.end()
 })

@@ -116,11 +116,15 @@ const rowOf = (name: string, row: LogRow, tokens: number | undefined): Row => {
   }
 }
 
-const showVerdict = ({ verdict, matches, nearest, factor, constant }: RatioVerdict): string => {
+const showVerdict = ({ verdict, matches, reference, factor, constant, plausible }: RatioVerdict): string => {
   if (verdict === "agrees") return `agrees: ${matches.map(({ name }) => name).join(" | ")}`
+  if (verdict === "coarse")
+    return "too coarse to tell: the printed digits leave right and wrong denominators possible; give more digits"
   const round = constant === undefined ? "" : `; it is the constant ${constant} within rounding`
-  const times = `${factor.toFixed(5)} times ${nearest.bytesPerToken.toFixed(6)} (${nearest.name})`
-  return verdict === "differs" ? `differs: ${times}${round}` : `no known slice: ${times}${round}`
+  const times = `${factor.toFixed(5)} times ${reference.bytesPerToken.toFixed(6)} (${reference.name})`
+  if (verdict === "unknown") return `no known slice: ${times}${round}`
+  const range = `${plausible.lo.toFixed(4)} to ${plausible.hi.toFixed(4)}`
+  return `differs: ${times}; slices of these tokens have ${range}${round}`
 }
 
 const rowsOf = async (
@@ -150,7 +154,11 @@ const rowsOf = async (
 
 /** Recovers the bytes per token behind printed figures; exit code 3 when they disagree with the known totals. */
 export const infer = async (options: InferOptions): Promise<Outcome> => {
-  const { loss, bpb, path } = options
+  const { loss, bpb, path, tokens } = options
+  if (tokens !== undefined && !(Number.isSafeInteger(tokens) && tokens > 0))
+    throw new UsageError(
+      `--tokens ${tokens}: the number of scored tokens is a whole number above 0. Leave the flag out where it is not known.`,
+    )
   if (path !== undefined && (loss !== undefined || bpb !== undefined))
     throw new UsageError("Give a file or folder, or --loss and --bpb, not both.")
   if (path === undefined && (loss === undefined || bpb === undefined))
