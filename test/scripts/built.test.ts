@@ -1,0 +1,48 @@
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { test } from "tap"
+import { isBuilt } from "../../scripts/built.js"
+
+const RECIPE = ["tsconfig.json", "tsconfig.build.json", "package.json", "package-lock.json"]
+
+test("dist is current only while every output is as new as its source and the recipe", async (t) => {
+  const root = await mkdtemp(join(tmpdir(), "built-"))
+  t.teardown(() => rm(root, { recursive: true }))
+  const put = async (name: string, seconds: number): Promise<void> => {
+    await mkdir(dirname(join(root, name)), { recursive: true })
+    await writeFile(join(root, name), "")
+    await utimes(join(root, name), seconds, seconds)
+  }
+  for (const name of RECIPE) await put(name, 1000)
+  await put("src/a.ts", 1000)
+  await put("src/cli/bin.ts", 1000)
+  t.equal(await isBuilt(root), false, "a fresh clone")
+  await put("dist/a.js", 1010)
+  t.equal(await isBuilt(root), false, "a build that was broken off")
+  await put("dist/cli/bin.js", 1010)
+  t.equal(await isBuilt(root), true)
+  await put("src/cli/bin.ts", 1020)
+  t.equal(await isBuilt(root), false, "an edited source")
+  await put("dist/cli/bin.js", 1030)
+  t.equal(await isBuilt(root), true)
+  await put("src/new.ts", 900)
+  t.equal(await isBuilt(root), false, "a source without output, old as it may be")
+  await put("dist/new.js", 1030)
+  for (const name of RECIPE) {
+    await put(name, 2000)
+    t.equal(await isBuilt(root), false, name)
+    await put(name, 1000)
+  }
+  t.equal(await isBuilt(root), true)
+  await rm(join(root, "dist"), { recursive: true })
+  t.equal(await isBuilt(root), false, "no dist")
+})
+
+test("npm prepares by asking first, and a build with errors writes nothing that would look current", async (t) => {
+  const { scripts } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
+    readonly scripts: Readonly<Record<string, string>>
+  }
+  t.equal(scripts["prepare"], "tsx scripts/built.ts || npm run build")
+  t.match(scripts["build"], /^tsc -p tsconfig\.build\.json --noEmitOnError && /)
+})
