@@ -30,8 +30,9 @@ export interface AnyOrderBits {
   readonly bits: number
   readonly perWindowBits: Float64Array
   /**
-   * Variance of `bits` over mask draws alone, bits squared, as if the draws were independent (an overestimate for
-   * stratified sizes); undefined with fewer than two draws.
+   * Variance of `bits` over mask draws alone, bits squared; undefined with fewer than two draws. Sizes are stratified:
+   * from the differences of successive draws, the estimator v2 of systematic sampling (Wolter 2007, Introduction to
+   * Variance Estimation, section 8.2), for which the trend over sizes is no noise.
    */
   readonly monteCarloVariance: number | undefined
 }
@@ -63,7 +64,7 @@ export const anyOrder = (input: AnyOrderInput): AnyOrderBits => {
   for (let w = 0; w < windows; w++) {
     const length = maskable[w]!
     if (length === 0) continue
-    let [sum, squares] = [0, 0]
+    let [sum, squares, previous] = [0, 0, 0]
     for (let j = 0; j < draws; j++) {
       const k = masked[w * draws + j]!
       if (!(k >= 1 && k <= length))
@@ -72,12 +73,13 @@ export const anyOrder = (input: AnyOrderInput): AnyOrderBits => {
         )
       const estimate = (length * nats[w * draws + j]!) / k / Math.LN2
       sum += estimate
-      squares += estimate * estimate
+      if (j > 0) squares += (estimate - previous) ** 2
+      previous = estimate
     }
     const mean = sum / draws
     perWindowBits[w] = mean
     bits += mean
-    if (draws > 1) variance += Math.max(0, squares - draws * mean * mean) / (draws - 1) / draws
+    if (draws > 1) variance += squares / 2 / (draws - 1) / draws
   }
   return { bits, perWindowBits, monteCarloVariance: draws > 1 ? variance : undefined }
 }
