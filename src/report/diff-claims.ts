@@ -4,12 +4,12 @@
  * Two questions are kept apart. Comparability: do the definitions of the two numbers agree? Reproduction: is the run
  * the published experiment, and do the numbers agree?
  */
-import { compareContracts, type Verdict } from "../metric/compare.js"
+import type { Verdict } from "../metric/compare.js"
 import { reproductionVerdict, type ReproductionVerdict } from "../metric/statistics/reproduction.js"
-import type { Contract } from "../metric/contract.js"
 import type { ResolvedClaim } from "../spec/claim.js"
 import { roundingHalfWidth } from "../metric/rescore-claim.js"
 import { citation, exactReading, type RatioSampleOf } from "./claim-rows.js"
+import { measuredUnder, type Candidate } from "./diff-definitions.js"
 import { comparabilitySentence, describeGroups, type ExperimentDifference } from "./differences.js"
 import type { BoundKind, ResultsTable, TableRow } from "./table.js"
 
@@ -35,24 +35,42 @@ export interface Pairing {
   readonly derivation: string
 }
 
+/** An axis that stands in the way of a comparison, with the reason. */
+export interface Obstacle {
+  readonly axis: string
+  readonly relation: string
+  readonly reason: string
+}
+
+/** What the run measured instead, for a claim whose definition it did not measure; no verdict follows from it. */
+export interface Nearest {
+  readonly row: string
+  readonly label: string
+  readonly unit: string
+  readonly run: number
+  readonly boundKind: BoundKind
+  /** Why it is not the claim's definition: the estimator, and the kind of bound where that differs. */
+  readonly obstacles: readonly Obstacle[]
+}
+
 export interface ClaimDiff {
   readonly claim: string
   readonly title: string
   readonly printed: string
   readonly citation: string
-  /** Under the claim's own definition; null when the run measured nothing under it. */
+  /**
+   * Under the claim's own definition: its unit, denominator, quantity, kind of bound and family of estimators; null
+   * when the run measured nothing under it.
+   */
   readonly own: Pairing | null
+  /** Null when there is `own`, or nothing of the claim's unit, denominator and quantity. */
+  readonly nearest: Nearest | null
   /** Under the exact byte table; null when no arithmetic leads there or the run lacks it. */
   readonly exact: Pairing | null
-  readonly comparability: {
-    readonly verdict: Verdict
-    /** Axes that stand in the way, with the reason. */
-    readonly obstacles: readonly {
-      readonly axis: string
-      readonly relation: string
-      readonly reason: string
-    }[]
-  } | null
+  /** The claim under the exact byte table, whether or not the run has its like; null when no arithmetic leads there. */
+  readonly exactPublished: number | null
+  /** Of `own`; null without it. */
+  readonly comparability: { readonly verdict: Verdict; readonly obstacles: readonly Obstacle[] } | null
   /** Separate from comparability; one run has no spread, so it is never more than underpowered. */
   readonly reproduction: ReproductionVerdict
   readonly sentence: string
@@ -68,6 +86,8 @@ export interface ClaimsDiff {
   readonly experimentSentence: string
   readonly differences: readonly ExperimentDifference[]
   readonly claims: readonly ClaimDiff[]
+  /** Claims of the experiment that are about other settings than the run's, such as other cells of a sweep. */
+  readonly elsewhere: readonly string[]
   /** The run is the published experiment and agrees with every claim within the printed digits and its interval. */
   readonly agrees: boolean
 }
@@ -76,13 +96,15 @@ const halfWidthOf = ({ interval }: TableRow): number =>
   interval === null ? 0 : (interval.high - interval.low) / 2
 
 const pair = (
-  row: TableRow | undefined,
+  candidate: Candidate | undefined,
   published: number,
   publishedHalfWidth: number,
   derivation: string,
 ): Pairing | null => {
-  if (row === undefined || row.value === null) return null
-  const difference = row.value - published
+  const value = candidate?.row.value ?? null
+  if (candidate === undefined || value === null) return null
+  const { row } = candidate
+  const difference = value - published
   const runHalfWidth = halfWidthOf(row)
   return {
     row: row.id,
@@ -90,7 +112,7 @@ const pair = (
     unit: row.unit,
     published,
     publishedHalfWidth,
-    run: row.value,
+    run: value,
     boundKind: row.boundKind,
     runHalfWidth,
     difference,
@@ -100,49 +122,19 @@ const pair = (
   }
 }
 
-/** Axes on which the estimate itself, not the circumstances, is compared; they choose the run's row for a claim. */
-const DEFINING = [
-  "quantity",
-  "unit",
-  "denominator",
-  "bound",
-  "event",
-  "estimator",
-  "window",
-  "reduction",
-] as const
-const COST: Readonly<Record<string, number>> = {
-  same: 0,
-  noted: 0,
-  open: 0,
-  ordered: 1,
-  convertible: 2,
-  unknown: 2,
-  different: 4,
+const obstaclesOf = ({ comparison }: Candidate): readonly Obstacle[] =>
+  comparison.axes
+    .filter(({ relation }) => !["same", "noted", "open"].includes(relation))
+    .map(({ axis, relation, reason }) => ({ axis, relation, reason }))
+
+const nearestOf = (candidate: Candidate | undefined): Nearest | null => {
+  if (candidate === undefined || candidate.row.value === null) return null
+  const { id, label, unit, value, boundKind } = candidate.row
+  const obstacles = candidate.comparison.axes
+    .filter(({ axis, relation }) => axis === "estimator" || (axis === "bound" && relation !== "same"))
+    .map(({ axis, relation, reason }) => ({ axis, relation, reason }))
+  return { row: id, label, unit, run: value, boundKind, obstacles }
 }
-
-interface Candidate {
-  readonly row: TableRow
-  readonly contract: Contract
-  readonly cost: number
-}
-
-/** The run's rows with the claim's unit and denominator, the nearest definition first. */
-const candidates = (claim: Contract, table: ResultsTable): readonly Candidate[] =>
-  table.rows
-    .filter(({ group, value }) => (group === "result" || group === "as published") && value !== null)
-    .flatMap((row): readonly Candidate[] => {
-      const contract =
-        row.contractId === null ? undefined : (table.contracts[row.contractId] as Contract | undefined)
-      if (contract === undefined) return []
-      const { axes } = compareContracts(claim, contract)
-      const relation = (name: string): string => axes.find(({ axis }) => axis === name)?.relation ?? "unknown"
-      if (["quantity", "unit", "denominator"].some((axis) => relation(axis) !== "same")) return []
-      return [{ row, contract, cost: DEFINING.reduce((sum, axis) => sum + (COST[relation(axis)] ?? 4), 0) }]
-    })
-    .sort((a, b) => a.cost - b.cost)
-
-const evaluationOf = ({ id }: TableRow): string => id.slice(0, id.lastIndexOf("/"))
 
 const diffClaim = (
   claim: ResolvedClaim,
@@ -150,24 +142,14 @@ const diffClaim = (
   differences: readonly ExperimentDifference[],
   sampleOf: RatioSampleOf,
 ): ClaimDiff => {
-  const [best] = candidates(claim.contract, table)
+  const found = measuredUnder(claim.contract, table)
   const half = claim.halfWidth ?? roundingHalfWidth(claim.printed)
-  const own = pair(best?.row, claim.value, half, "as printed")
+  const own = pair(found.own, claim.value, half, "as printed")
   const reading = exactReading(claim, sampleOf(claim.id))
-  const exactRows = table.rows.filter(
-    ({ id, value }) => id.endsWith("/bits-per-byte") && !id.startsWith("floor/") && value !== null,
-  )
-  const exactRow =
-    exactRows.find((row) => best !== undefined && evaluationOf(row) === evaluationOf(best.row)) ??
-    exactRows[0]
   const exact =
     reading === undefined
       ? null
-      : pair(exactRow, reading.value, (reading.high - reading.low) / 2, reading.derivation)
-  const comparison = best === undefined ? undefined : compareContracts(claim.contract, best.contract)
-  const obstacles = (comparison?.axes ?? [])
-    .filter(({ relation }) => !["same", "noted", "open"].includes(relation))
-    .map(({ axis, relation, reason }) => ({ axis, relation, reason }))
+      : pair(found.exact, reading.value, (reading.high - reading.low) / 2, reading.derivation)
   const attempted = differences.length === 0 && own !== null
   const { verdict } = reproductionVerdict({
     published: { value: claim.value, halfWidth: half },
@@ -186,19 +168,30 @@ const diffClaim = (
     printed: claim.printed,
     citation: citation(claim),
     own,
+    nearest: nearestOf(found.nearest),
     exact,
-    comparability: comparison === undefined ? null : { verdict: comparison.verdict, obstacles },
+    exactPublished: reading?.value ?? null,
+    comparability:
+      found.own === undefined
+        ? null
+        : { verdict: found.own.comparison.verdict, obstacles: obstaclesOf(found.own) },
     reproduction: verdict,
     sentence,
   }
 }
 
-/** Every claim beside the run's table. */
+/**
+ * Every claim beside the run's table.
+ * @param claims those about the run; `elsewhere` names the experiment's others
+ */
 export const diffClaims = (
   table: ResultsTable,
   claims: readonly ResolvedClaim[],
   differences: readonly ExperimentDifference[],
-  sampleOf: RatioSampleOf = () => undefined,
+  {
+    sampleOf = () => undefined,
+    elsewhere = [],
+  }: { readonly sampleOf?: RatioSampleOf | undefined; readonly elsewhere?: readonly string[] } = {},
 ): ClaimsDiff => {
   const each = claims.map((claim) => diffClaim(claim, table, differences, sampleOf))
   return {
@@ -210,6 +203,7 @@ export const diffClaims = (
     experimentSentence: comparabilitySentence(table.header.profile, differences),
     differences,
     claims: each,
+    elsewhere,
     agrees: differences.length === 0 && each.length > 0 && each.every(({ own }) => own?.agrees === true),
   }
 }

@@ -1,10 +1,10 @@
 /** The text of a comparison, for people. */
-import type { ClaimDiff, ClaimsDiff, Pairing } from "./diff-claims.js"
+import type { ClaimDiff, ClaimsDiff, Nearest, Pairing } from "./diff-claims.js"
 import { describeDifference } from "./differences.js"
 import type { RunsDiff } from "./diff-runs.js"
 import { formatNumber } from "./numbers.js"
 import { wrap } from "./render/terminal.js"
-import { boundSign } from "./table.js"
+import { boundSign, type BoundKind } from "./table.js"
 
 export { diffClaims, type ClaimDiff, type ClaimsDiff, type Pairing } from "./diff-claims.js"
 export { diffRuns, type RunsDiff, type RunSide } from "./diff-runs.js"
@@ -21,45 +21,66 @@ const field = (name: string, content: string, width: number): readonly string[] 
     (line, index) => `  ${(index === 0 ? name : "").padEnd(NAME_WIDTH)}${line}`,
   )
 
-const pairing = ({ published, run, boundKind, relative, unit, label }: Pairing): string => {
+const signed = (boundKind: BoundKind, value: number, unit: string): string => {
   const sign = boundSign(boundKind)
-  return `published ${formatNumber(published, 4)}, this run ${sign === "" ? "" : `${sign} `}${formatNumber(run, 4)} ${unit} (${percent(relative)}; ${label})`
+  return `${sign === "" ? "" : `${sign} `}${formatNumber(value, 4)} ${unit}`
 }
 
-const claimText = (
-  { claim, title, printed, citation, own, exact, comparability, sentence }: ClaimDiff,
-  width: number,
-) => [
+const pairing = ({ published, run, boundKind, relative, unit, label }: Pairing): string =>
+  `published ${formatNumber(published, 4)}, this run ${signed(boundKind, run, unit)} (${percent(relative)}; ${label})`
+
+const unmeasured = (nearest: Nearest | null): string =>
+  nearest === null
+    ? "not measured under its definition, nor near it"
+    : `not measured under its definition; nearest: ${nearest.label} ${signed(nearest.boundKind, nearest.run, nearest.unit)}`
+
+const exactText = ({ exact, exactPublished }: ClaimDiff): string => {
+  if (exact !== null) return pairing(exact)
+  return exactPublished === null
+    ? "no arithmetic leads there from what the source states"
+    : `published ${formatNumber(exactPublished, 4)}; this run has nothing of its kind of bound and estimator`
+}
+
+const comparable = ({ comparability, nearest }: ClaimDiff): string => {
+  if (comparability !== null)
+    return [
+      comparability.verdict,
+      ...comparability.obstacles.map(({ axis, relation, reason }) => `${axis} ${relation} (${reason})`),
+    ].join("; ")
+  return nearest === null
+    ? "nothing to compare"
+    : `no verdict; the nearest differs in ${nearest.obstacles.map(({ axis, reason }) => `${axis} (${reason})`).join("; ")}`
+}
+
+const claimText = (claim: ClaimDiff, width: number) => [
   "",
-  ...wrap(`${title} (${claim}): ${printed}`, width),
-  ...field("source", citation, width),
-  ...field("own definition", own === null ? "the run has no number under it" : pairing(own), width),
-  ...field(
-    "exact bytes",
-    exact === null ? "no arithmetic leads there from what the source states" : pairing(exact),
-    width,
-  ),
-  ...(exact === null || exact.derivation === "as printed" ? [] : field("", exact.derivation, width)),
-  ...field(
-    "comparable",
-    comparability === null
-      ? "nothing to compare"
-      : [
-          comparability.verdict,
-          ...comparability.obstacles.map(({ axis, relation, reason }) => `${axis} ${relation} (${reason})`),
-        ].join("; "),
-    width,
-  ),
-  ...field("reproduction", sentence, width),
+  ...wrap(`${claim.title} (${claim.claim}): ${claim.printed}`, width),
+  ...field("source", claim.citation, width),
+  ...field("own definition", claim.own === null ? unmeasured(claim.nearest) : pairing(claim.own), width),
+  ...field("exact bytes", exactText(claim), width),
+  ...(claim.exact === null || claim.exact.derivation === "as printed"
+    ? []
+    : field("", claim.exact.derivation, width)),
+  ...field("comparable", comparable(claim), width),
+  ...field("reproduction", claim.sentence, width),
 ]
+
+/** What is said in place of claims, and of those left out. */
+const claimsNote = ({ claims, elsewhere }: ClaimsDiff): readonly string[] => {
+  if (elsewhere.length > 0)
+    return [
+      `${claims.length === 0 ? "No claim of the experiment is about this run's settings" : "Left out, as they are about other settings than this run's"}: ${elsewhere.join(", ")}.`,
+    ]
+  return claims.length === 0 ? ["The experiment names no published claims."] : []
+}
 
 /** A run beside its claims. */
 export const claimsDiffText = (diff: ClaimsDiff, width: number): string =>
   [
     ...wrap(`${diff.experiment}, profile ${diff.profile}, run ${diff.run ?? "none"}`, width),
     ...wrap(diff.experimentSentence, width),
-    ...(diff.claims.length === 0 ? ["", "The experiment names no published claims."] : []),
     ...diff.claims.flatMap((claim) => claimText(claim, width)),
+    ...claimsNote(diff).flatMap((note) => ["", ...wrap(note, width)]),
   ].join("\n")
 
 const show = (value: number | null): string => (value === null ? "none" : String(value))

@@ -1,33 +1,26 @@
-import { join } from "node:path"
+import { claimsAbout } from "../../report/claim-marks.js"
 import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../../report/diff.js"
 import type { RunReader } from "../../run/directory.js"
-import { claimsOf, readLedger } from "../../spec/claim-ledger.js"
-import { packageRoot } from "../locate.js"
 import type { Outcome } from "../outcome.js"
-import { findRun, outputWidth, requireResults, resultsOf } from "./run-results.js"
+import { findRun, outputWidth, publishedClaims, recomputeTable, resultsOf } from "./run-results.js"
 
 /** A run beside the published claims of its experiment. Exit code 3 unless it agrees with every one. */
 export const diffWithClaims = async (
   root: string,
   name: string,
-  claims: string | undefined,
+  folder: string | undefined,
 ): Promise<Outcome> => {
   const run = await findRun(root, name)
-  const table = await requireResults(run)
+  const table = await recomputeTable(run)
   const { experiment, differences } = run.manifest
-  const ids = (experiment as { readonly claims?: readonly string[] }).claims ?? []
-  const ledger = await readLedger(claims ?? join(packageRoot, "specs", "claims"))
-  const resolved = claimsOf(ledger, ids, join(run.directory, "manifest.json"), "/experiment/claims")
-  const sample = (claim: string) =>
-    ledger.facts.find((fact) => fact.kind === "ratio-sample" && fact.claims.includes(claim))
-  const diff = diffClaims(table, resolved, differences, (claim) => {
-    const fact = sample(claim)
-    return fact?.kind === "ratio-sample" ? fact : undefined
-  })
+  const { claims: all, sampleOf } = await publishedClaims(run, folder)
+  const about = claimsAbout(all, experiment)
+  const elsewhere = all.filter((claim) => !about.includes(claim)).map(({ id }) => id)
+  const diff = diffClaims(table, about, differences, { sampleOf, elsewhere })
   return {
     text: claimsDiffText(diff, outputWidth()),
     json: diff,
-    exitCode: diff.agrees || ids.length === 0 ? 0 : 3,
+    exitCode: diff.agrees || all.length === 0 ? 0 : 3,
   }
 }
 
