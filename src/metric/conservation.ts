@@ -21,35 +21,36 @@ const rawBytes = ({ piece, type }: TablePiece): Uint8Array | undefined => {
   return byte === undefined ? new TextEncoder().encode(piece) : Uint8Array.of(Number.parseInt(byte, 16))
 }
 
-/** Stands for a boundary among bytes. */
-const END = -1
-
-const spaceAt = (bytes: ArrayLike<number>, at: number): boolean =>
-  SPACE_BYTES.every((byte, i) => bytes[at + i] === byte)
-
 /**
  * Text of tokens: pieces joined, byte pieces as their byte, then every U+2581 a space, also one that byte pieces
- * spell. Boundaries are no text. A leading space stays.
+ * spell. Boundaries are no text, and bytes on their two sides spell nothing together. A leading space stays.
+ *
+ * @throws RangeError naming the position of an id outside the pieces
  */
 export const detokenise = (pieces: readonly TablePiece[], tokens: ArrayLike<number>): Uint8Array => {
   const table = pieces.map(rawBytes)
-  const raw: number[] = []
+  let size = 0
   for (let i = 0; i < tokens.length; i++) {
     if (tokens[i]! >= pieces.length)
       throw new RangeError(
         `detokenise: token ${tokens[i]} at position ${i} is outside the ${pieces.length} pieces`,
       )
-    // A boundary ends a text: bytes on its two sides spell nothing together.
-    for (const byte of table[tokens[i]!] ?? [END]) raw.push(byte)
+    size += table[tokens[i]!]?.length ?? 0
   }
-  const text: number[] = []
-  for (let at = 0; at < raw.length; at++) {
-    if (raw[at] === END) continue
-    const space = raw[at] === SPACE_BYTES[0] && spaceAt(raw, at)
-    text.push(space ? 0x20 : raw[at]!)
-    if (space) at += SPACE_BYTES.length - 1
+  const text = new Uint8Array(size)
+  let [end, opened] = [0, 0]
+  for (let i = 0; i < tokens.length; i++) {
+    const raw = table[tokens[i]!]
+    if (raw === undefined) opened = end
+    for (const byte of raw ?? []) {
+      text[end++] = byte
+      if (byte !== SPACE_BYTES[2] || end - opened < 3) continue
+      if (text[end - 2] !== SPACE_BYTES[1] || text[end - 3] !== SPACE_BYTES[0]) continue
+      end -= 3
+      text[end++] = 0x20
+    }
   }
-  return Uint8Array.from(text)
+  return text.subarray(0, end)
 }
 
 export const CONSERVATION_TERMS = {
@@ -117,6 +118,40 @@ export interface Conservation {
   readonly byType: readonly TypeBytes[]
   /** The pieces with the largest surplus of either sign, at most ten. */
   readonly largest: readonly PieceSurplus[]
+}
+
+/** Terms by which the canonical table differs from the text by its own definition; they make no surplus. */
+const DEFINED: ReadonlySet<ConservationTermName> = new Set(["leading-space-after-boundary"])
+
+/**
+ * The report of a slice against an independent decoding of its tokens, and whether it conserves: every byte of
+ * difference is a space that the table leaves out after a boundary, as it is defined to.
+ */
+export const checkConservation = (
+  input: Omit<ConservationInput, "textBytes">,
+): { readonly report: Conservation; readonly conserved: boolean } => {
+  const report = conservation({ ...input, textBytes: detokenise(input.pieces, input.tokens).length })
+  return { report, conserved: report.terms.every(({ name }) => DEFINED.has(name)) }
+}
+
+const signed = (n: number): string => (n > 0 ? `+${n}` : String(n))
+
+/** The terms and the surplus by piece type of a report, in one sentence. */
+export const describeConservation = ({
+  terms,
+  byType,
+  tableBytes,
+  textBytes,
+  tokens,
+}: Conservation): string => {
+  const boundaries = byType.filter(({ type }) => type === "control").reduce((n, row) => n + row.tokens, 0)
+  const named = terms.map(({ name, count, bytes }) => `${name} ${signed(bytes)} (${count} times)`)
+  const types = byType.flatMap(({ type, surplus }) => (surplus === 0 ? [] : [`${type} ${signed(surplus)}`]))
+  return [
+    `${tokens} tokens hold ${tableBytes} bytes by the table and ${textBytes} by their text`,
+    `terms: ${[...named, `boundary tokens 0 (${boundaries} times)`].join(", ")}`,
+    `surplus by piece type: ${types.length === 0 ? "none" : types.join(", ")}`,
+  ].join("; ")
 }
 
 /** What a row of the canonical table would hold. */

@@ -9,6 +9,7 @@ import { buildByteTable, countBytes } from "../metric/byte-table.js"
 import { bigramFloor, trigramFloor, unigramFloor, uniformFloor } from "../metric/floors.js"
 import type { FloorSummary } from "../report/language-model.js"
 import type { Experiment } from "../spec/experiment.js"
+import { ConservationError } from "./conservation.js"
 import type { Run, RunReader } from "./directory.js"
 import type { Display } from "./display.js"
 
@@ -46,11 +47,6 @@ const xzBytes = async (text: Uint8Array): Promise<number | string> => {
       ? "xz was not found on this machine; install xz-utils and run `repro table` again."
       : `xz failed: ${(error as Error).message}`
   }
-}
-
-/** A byte table that disagrees with the text it should measure. */
-export class ConservationError extends Error {
-  override readonly name = "ConservationError"
 }
 
 /** The slice of the validation split that an evaluation on raw windows scores. */

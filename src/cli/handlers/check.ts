@@ -1,19 +1,25 @@
 import { totalmem, availableParallelism } from "node:os"
-import { checkCorpus } from "../../data/corpus.js"
+import { checkCorpus, loadCorpus, readTokens } from "../../data/corpus.js"
+import { readSentencePiece } from "../../data/sentencepiece.js"
+import { inspectShard } from "../../data/shards.js"
 import { cacheDirectory } from "../../data/sources.js"
 import { chooseEngine, findAvailable, needsSearch, NOTHING } from "../../engine/choose.js"
+import { buildByteTable } from "../../metric/byte-table.js"
+import { checkConservation, describeConservation, type Conservation } from "../../metric/conservation.js"
 import { makePlan } from "../../plan/plan.js"
+import { requireConservation, scoredSlice } from "../../run/conservation.js"
 import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { trainingSeconds } from "../choose-executor.js"
 import { locateSpec } from "../locate.js"
-import type { Outcome } from "../outcome.js"
+import { UsageError, type Outcome } from "../outcome.js"
 import { columns } from "../text.js"
 
 interface Part {
-  readonly name: "data" | "executor" | "memory"
+  readonly name: "data" | "bytes" | "executor" | "memory"
   readonly ready: boolean
   readonly found: string
   readonly cure?: string
+  readonly conservation?: Conservation
 }
 
 /** At most this many missing files are named; a data set may lack a hundred. */
@@ -24,9 +30,14 @@ export const check = async (given: string, profile: Profile): Promise<Outcome> =
   const file = await locateSpec(given)
   const spec = await loadSpec(file, profile)
   const data = await dataPart(spec.experiment.data, `repro prepare ${given} --profile ${profile}`)
-  const parts: readonly Part[] = [data, await executorPart(spec), memoryPart(spec)]
+  const bytes = data.ready ? [await bytesPart(spec)] : []
+  const parts: readonly Part[] = [data, ...bytes, await executorPart(spec), memoryPart(spec)]
   const missing = parts.filter(({ ready }) => !ready)
-  const rows = parts.map(({ name, ready, found }) => [name, ready ? "ok" : "missing", found])
+  const rows = parts.map(({ name, ready, found }) => [
+    name,
+    ready ? "ok" : name === "bytes" ? "wrong" : "missing",
+    found,
+  ])
   const cures = missing.flatMap(({ name, cure }) => (cure === undefined ? [] : [[name, cure]]))
   return {
     text: [
@@ -45,6 +56,72 @@ const dataPart = async (data: Parameters<typeof checkCorpus>[0], cure: string): 
   const named = missing.slice(0, NAMED).map(({ problem }) => problem)
   const more = missing.length > NAMED ? [`and ${missing.length - NAMED} more`] : []
   return { name: "data", ready, found: [...named, ...more].join(" "), cure }
+}
+
+/** The byte table over the scored slice of the validation split against the slice's own text. */
+const bytesPart = async ({ experiment }: LoadedSpec): Promise<Part> => {
+  try {
+    const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })
+    const slice = scoredSlice(await readTokens(corpus.validation), experiment)
+    const report = requireConservation(corpus.tokenizer.pieces, slice, corpus.tokenizerPath)
+    return { name: "bytes", ready: true, found: describeConservation(report), conservation: report }
+  } catch (error) {
+    return { name: "bytes", ready: false, found: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+const percent = (ratio: number): string => `${(100 * (ratio - 1)).toFixed(2)} %`
+
+const rows = (head: string, lines: readonly (readonly string[])[]): readonly string[] =>
+  lines.length === 0 ? [] : ["", head, columns(lines, "  ")]
+
+/** Whether the byte table of a tokenizer conserves the text of a shard; exit code 3 when it does not. */
+export const checkBytes = async (tokenizer: string, shard: string): Promise<Outcome> => {
+  const { pieces } = await readSentencePiece(tokenizer)
+  const { tokens: there, promised } = await inspectShard(shard, { truncated: true })
+  if (there === 0) throw new UsageError(`${shard}: it holds no tokens, so there is nothing to check.`)
+  const tokens = await readTokens([shard], { truncated: true })
+  const high = tokens.findIndex((token) => token >= pieces.length)
+  if (high >= 0)
+    throw new UsageError(
+      `${shard}: token ${tokens[high]} at position ${high} is outside the ${pieces.length} pieces of ${tokenizer}. Give the tokenizer that made the shard.`,
+    )
+  const { report, conserved } = checkConservation({ pieces, table: buildByteTable(pieces), tokens })
+  return {
+    text: [
+      conserved
+        ? `The byte table conserves the text: ${report.tableBytes} bytes counted, ${report.textBytes} bytes of text.`
+        : `The byte table does not conserve the text: ${report.tableBytes} bytes counted, ${report.textBytes} bytes of text. Bits per byte over it are wrong by the factor ${report.inflation.toFixed(5)} (denominator ${percent(report.inflation)}).`,
+      ...rows("Terms (bytes the table adds to the text)", [
+        ...report.terms.map(({ name, count, bytes }) => [name, `${count} times`, String(bytes)]),
+        [
+          "boundary tokens",
+          `${report.byType.find(({ type }) => type === "control")?.tokens ?? 0} times`,
+          "0",
+        ],
+      ]),
+      ...rows("Surplus by piece type", [
+        ["TYPE", "TOKENS", "TABLE", "TEXT", "SURPLUS"],
+        ...report.byType.map((row) =>
+          [row.type, row.tokens, row.tableBytes, row.textBytes, row.surplus].map(String),
+        ),
+      ]),
+      ...rows(
+        "Pieces with the largest surplus",
+        report.largest.map(({ id, piece, type, count, surplus }) => [
+          String(id),
+          JSON.stringify(piece),
+          type,
+          `${count} times`,
+          String(surplus),
+        ]),
+      ),
+    ].join("\n"),
+    json: { tokenizer, shard, conserved, ...report },
+    notes:
+      there < promised ? [`${shard} promises ${promised} tokens and holds ${there}; those are checked.`] : [],
+    exitCode: conserved ? 0 : 3,
+  }
 }
 
 const executorPart = async (spec: LoadedSpec): Promise<Part> => {
