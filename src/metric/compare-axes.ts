@@ -1,21 +1,27 @@
 /** One rule per axis of a contract: how two values of one field stand to each other, and why. */
 import { NOT_STATED, type Contract } from "./contract.js"
 import type { Denominator, Estimator } from "./contract-fields.js"
+import {
+  convertible,
+  different,
+  digits,
+  equal,
+  noted,
+  ordered,
+  same,
+  silentSide,
+  unknown,
+  type Circumstances,
+  type Outcome,
+} from "./compare-outcomes.js"
+import { acrossTokenizers, coverage, specials, windows } from "./compare-scope.js"
+import { isCode, isExactCode } from "./estimator-kinds.js"
 import { conversionSteps } from "./units.js"
 
-/**
- * same: no difference. noted: a difference that leaves the definition alone (a seed, a precision). open: the definition
- * compared against does not fix this field. convertible: arithmetic leads from one to the other. ordered: both are code
- * lengths, and only an order follows. different: no arithmetic leads across. unknown: a source does not say.
- */
-export type AxisRelation = "same" | "noted" | "open" | "convertible" | "ordered" | "different" | "unknown"
+export type { AxisRelation } from "./compare-outcomes.js"
 
-export interface AxisVerdict {
+export interface AxisVerdict extends Outcome {
   readonly axis: Axis
-  readonly relation: AxisRelation
-  readonly reason: string
-  /** The arithmetic, where there is any. */
-  readonly conversion?: string
 }
 
 export const AXES = [
@@ -39,34 +45,7 @@ export const AXES = [
 ] as const
 export type Axis = (typeof AXES)[number]
 
-type Outcome = Omit<AxisVerdict, "axis">
 type Stated<A> = Exclude<A, typeof NOT_STATED>
-
-const same = (reason: string): Outcome => ({ relation: "same", reason })
-const noted = (reason: string): Outcome => ({ relation: "noted", reason })
-const different = (reason: string): Outcome => ({ relation: "different", reason })
-const ordered = (reason: string): Outcome => ({ relation: "ordered", reason })
-const unknown = (reason: string): Outcome => ({ relation: "unknown", reason })
-const convertible = (reason: string, conversion: string): Outcome => ({
-  relation: "convertible",
-  reason,
-  conversion,
-})
-
-const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
-const digits = (x: number, n = 7): string => String(Number(x.toPrecision(n)))
-
-/** Estimators whose value is the length of a code that both sides can run. */
-const CODES = new Set<Estimator["kind"]>([
-  "discrete-elbo",
-  "continuous-elbo",
-  "any-order",
-  "chain-rule",
-  "block-elbo",
-  "importance-weighted",
-  "autoregressive",
-])
-const EXACT_CODES = new Set<Estimator["kind"]>(["chain-rule", "autoregressive"])
 
 const estimators = (a: Estimator, b: Estimator): Outcome => {
   if (equal(a, b)) return same(`both: ${a.kind}`)
@@ -78,7 +57,7 @@ const estimators = (a: Estimator, b: Estimator): Outcome => {
       .map((key) => `${key} ${String(a[key as keyof typeof a])} against ${String(b[key as keyof typeof b])}`)
       .join(", ")
     if (a.kind === "chain-rule") return ordered(`${words}: code lengths of two factorisations`)
-    if (CODES.has(a.kind)) {
+    if (isCode(a.kind)) {
       const meaning = differing.filter((key) => key !== "draws")
       return meaning.length === 0
         ? noted(`${words}: more draws lower the noise, not the expectation`)
@@ -89,9 +68,9 @@ const estimators = (a: Estimator, b: Estimator): Outcome => {
     )
     return defining.length > 0 ? different(words) : noted(`${words}: settings of the run`)
   }
-  if (!CODES.has(a.kind) || !CODES.has(b.kind))
+  if (!isCode(a.kind) || !isCode(b.kind))
     return different(`${a.kind} and ${b.kind}: at least one of them is no code length`)
-  if (EXACT_CODES.has(a.kind) && EXACT_CODES.has(b.kind))
+  if (isExactCode(a.kind) && isExactCode(b.kind))
     return same(`${a.kind} and ${b.kind}: both are exact code lengths`)
   return ordered(`${a.kind} and ${b.kind}: code lengths of different tightness`)
 }
@@ -140,17 +119,29 @@ const denominators = (a: Denominator, b: Denominator): Outcome => {
     return convertible(kinds, "the two byte counts differ by named terms: leading spaces after a boundary")
   if (pair.has("tokens") && (pair.has("byte-table") || pair.has("constant"))) {
     const ratio = statedBytesPerToken(a.kind === "tokens" ? b : a)
-    return ratio === undefined
-      ? unknown("the bytes per token between the two denominators are not stated")
-      : convertible(kinds, `bits/byte = bits/token / ${digits(ratio)}`)
+    if (ratio === undefined) return unknown("the bytes per token between the two denominators are not stated")
+    return convertible(
+      kinds,
+      a.kind === "tokens"
+        ? `bits/byte = bits/token / ${digits(ratio)}`
+        : `bits/token = bits/byte * ${digits(ratio)}`,
+    )
   }
   return different(kinds)
 }
 
+const otherTokenizers = (a: Contract, b: Contract): boolean =>
+  a.tokenizer !== NOT_STATED &&
+  b.tokenizer !== NOT_STATED &&
+  a.tokenizer.id !== NOT_STATED &&
+  b.tokenizer.id !== NOT_STATED &&
+  a.tokenizer.id !== b.tokenizer.id
+
 const BYTE_UNITS = new Set(["bits/byte"])
+const SELECTED_ON_REPORT = "best-on-report-split"
 const CHARGEABLE = new Set(["boundary-positions", "document-lengths"])
 
-type Rules = { readonly [K in Axis]: (a: Contract, b: Contract, definition: boolean) => Outcome }
+type Rules = { readonly [K in Axis]: (a: Contract, b: Contract, circumstances: Circumstances) => Outcome }
 
 /** A rule over one stated field: not stated is unknown, or open where a definition leaves it so. */
 const field =
@@ -159,12 +150,11 @@ const field =
     rule: (a: Stated<Contract[K]>, b: Stated<Contract[K]>) => Outcome,
     silent: (reason: string) => Outcome = unknown,
   ) =>
-  (a: Contract, b: Contract, definition: boolean): Outcome => {
+  (a: Contract, b: Contract, { definition }: Circumstances): Outcome => {
     if (b[key] === NOT_STATED && definition)
       return { relation: "open", reason: "the definition leaves this open" }
-    if (a[key] === NOT_STATED && b[key] === NOT_STATED) return silent("neither source states it")
-    if (a[key] === NOT_STATED) return silent("the first source does not state it")
-    if (b[key] === NOT_STATED) return silent("the second source does not state it")
+    if (a[key] === NOT_STATED || b[key] === NOT_STATED)
+      return silent(silentSide(a[key] === NOT_STATED, b[key] === NOT_STATED))
     return rule(a[key] as Stated<Contract[K]>, b[key] as Stated<Contract[K]>)
   }
 
@@ -193,59 +183,36 @@ export const AXIS_RULES: Rules = {
     const pair = new Set([a, b])
     return pair.has("every-target") && pair.has("maskable-targets")
       ? convertible(
-          "one of them leaves out targets that are never masked",
-          "add the cost of transmitting the free positions",
+          `the ${a === "maskable-targets" ? "first" : "second"} leaves out targets that are never masked`,
+          `add the cost of transmitting the free positions${a === "maskable-targets" ? "" : " to the second"}`,
         )
       : different(`${a} and ${b}`)
   }),
   estimator: field("estimator", estimators),
-  denominator: field("denominator", denominators),
-  window: field(
-    "window",
-    (a, b) => {
-      const differing = (["length", "stride", "alignment"] as const).filter(
-        (key) => a[key] !== NOT_STATED && b[key] !== NOT_STATED && a[key] !== b[key],
-      )
-      if (differing.length > 0)
-        return ordered(
-          `${differing.map((key) => `${key} ${a[key]} against ${b[key]}`).join(", ")}: other context for the same text`,
-        )
-      if (a.tail !== b.tail && a.tail !== NOT_STATED && b.tail !== NOT_STATED)
-        return noted(`tail rule ${a.tail} against ${b.tail}: about 1e-5 relative`)
-      return same("the same windows as far as stated")
-    },
-    noted,
-  ),
-  specials: field(
-    "specials",
-    (a, b) => {
-      const names = ["bos", "eos", "pad", "mask"] as const
-      const differing = names.filter((name) => !equal(a[name], b[name]))
-      if (differing.length === 0) return same("the same treatment")
-      const charged = (name: (typeof names)[number], contract: typeof a) => {
-        const inclusion = contract[name]
-        return inclusion === NOT_STATED ? NOT_STATED : inclusion.numerator
-      }
-      const free = differing.filter(
-        (name) =>
-          [charged(name, a), charged(name, b)].includes("free") && charged(name, a) !== charged(name, b),
-      )
-      return free.length > 0
-        ? convertible(
-            `${free.join(", ")} free in one of them`,
-            "add the cost of transmitting the free positions",
-          )
-        : noted(`${differing.join(", ")} treated differently or not stated`)
-    },
-    noted,
-  ),
+  denominator: (a, b, circumstances) => {
+    const outcome = field("denominator", denominators)(a, b, circumstances)
+    return outcome.relation === "convertible" && otherTokenizers(a, b)
+      ? unknown(`${outcome.reason}; the bytes per token of one tokenizer say nothing of another's`)
+      : outcome
+  },
+  window: windows,
+  specials,
   sideInformation: field("sideInformation", (a, b) => {
     const differing = [...a.filter((item) => !b.includes(item)), ...b.filter((item) => !a.includes(item))]
     if (differing.length === 0)
       return same(a.length === 0 ? "nothing is given free" : `both: ${a.join(", ")}`)
     const words = differing.join(", ")
-    if (differing.every((item) => CHARGEABLE.has(item)))
-      return convertible(`${words} given free in one of them`, "add the cost of transmitting it")
+    if (differing.every((item) => CHARGEABLE.has(item))) {
+      const cost = "add the cost of transmitting it"
+      return convertible(
+        `${words} given free in one of them`,
+        differing.every((item) => a.includes(item))
+          ? cost
+          : differing.every((item) => b.includes(item))
+            ? `${cost} to the second`
+            : `${cost} to the one that has it free`,
+      )
+    }
     if (differing.every((item) => CHARGEABLE.has(item) || item === "test-time-training"))
       return ordered(`${words}: an adaptive code against a fixed one`)
     return different(`${words} in one of them only`)
@@ -263,39 +230,28 @@ export const AXIS_RULES: Rules = {
       )
     return same(`${a.dataset}, ${a.split}`)
   }),
-  coverage: field("data", (a, b) => {
-    if (a.coverage === NOT_STATED || b.coverage === NOT_STATED) return unknown("the coverage is not stated")
-    if (Math.abs(a.coverage - b.coverage) < 1e-3)
-      return a.slice === b.slice || a.slice === NOT_STATED || b.slice === NOT_STATED || a.coverage > 0.999
-        ? same(`coverage ${digits(100 * a.coverage, 4)} %`)
-        : noted(`equal coverage; slices "${a.slice}" and "${b.slice}"`)
-    return convertible(
-      `coverage ${digits(100 * a.coverage, 3)} % against ${digits(100 * b.coverage, 3)} %`,
-      "treat the smaller slice as a sample and add its sampling error",
-    )
-  }),
-  tokenizer: (a, b, definition) => {
+  coverage: (a, b, circumstances) => field("data", (x, y) => coverage(a, b, x, y))(a, b, circumstances),
+  tokenizer: (a, b, circumstances) => {
     const perByte = [a.unit, b.unit].every((unit) => unit !== NOT_STATED && BYTE_UNITS.has(unit))
     const graded = [a.quantity, b.quantity].every(
       (quantity) => quantity === "accuracy" || quantity === "pass-rate",
     )
+    const other = (words: string): Outcome => (graded ? noted(words) : acrossTokenizers(a, b, words))
     return field(
       "tokenizer",
       (x, y) => {
         if (x.id === NOT_STATED || y.id === NOT_STATED)
-          return perByte || graded ? noted("a tokenizer is not stated") : unknown("a tokenizer is not stated")
+          return perByte || graded ? other("a tokenizer is not stated") : unknown("a tokenizer is not stated")
         if (x.id !== y.id) {
           const words = `${x.id} and ${y.id}`
-          return perByte || graded
-            ? noted(`${words}: bytes and items do not depend on the tokenizer`)
-            : different(`${words}: a token is another amount of text`)
+          return perByte || graded ? other(words) : different(`${words}: a token is another amount of text`)
         }
         if (x.digest !== NOT_STATED && y.digest !== NOT_STATED && x.digest !== y.digest)
           return different(`two models under the name ${x.id}`)
         return same(x.id)
       },
-      perByte || graded ? noted : unknown,
-    )(a, b, definition)
+      perByte || graded ? other : unknown,
+    )(a, b, circumstances)
   },
   reduction: field("reduction", (a, b) => {
     if (a === b) return same(`both: ${a}`)
@@ -305,7 +261,17 @@ export const AXIS_RULES: Rules = {
       : different(`${a} and ${b}`)
   }),
   grader: field("grader", (a, b) => (a === b ? same(a) : different(`"${a}" and "${b}"`))),
-  selection: field("selection", (a, b) => (a === b ? same(a) : noted(`${a} against ${b}`)), noted),
+  selection: field(
+    "selection",
+    (a, b) => {
+      if (a === b) return same(a)
+      const words = `${a} against ${b}`
+      return a === SELECTED_ON_REPORT || b === SELECTED_ON_REPORT
+        ? ordered(`${words}: the best of several on the reported text flatters by an unknown amount`)
+        : noted(words)
+    },
+    noted,
+  ),
   precision: field("precision", (a, b) => (a === b ? same(a) : noted(`${a} against ${b}`)), noted),
   seeds: field(
     "seeds",

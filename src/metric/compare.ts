@@ -15,7 +15,7 @@ export interface Comparison {
   readonly verdict: Verdict
   /** One entry per axis, in the order of the contract. */
   readonly axes: readonly AxisVerdict[]
-  /** The conversions that lead from the first to the second, in order, without repetition. */
+  /** The conversions that lead from the first to the second, in order, without repetition; none where nothing leads. */
   readonly conversions: readonly string[]
 }
 
@@ -31,14 +31,20 @@ const SEVERITY: readonly (readonly [AxisRelation, Verdict])[] = [
  * Compares two contracts axis by axis.
  *
  * @param options.definition the second contract is a definition: its "not stated" fields fix nothing.
+ * @param options.sameSource both numbers stand in one table or file: what it leaves out, it leaves out of both alike.
  */
 export const compareContracts = (
   a: Contract,
   b: Contract,
-  options: { readonly definition?: boolean } = {},
+  options: { readonly definition?: boolean; readonly sameSource?: boolean } = {},
 ): Comparison => {
-  const axes = AXES.map((axis) => ({ axis, ...AXIS_RULES[axis](a, b, options.definition ?? false) }))
+  const circumstances = { definition: options.definition ?? false, sameSource: options.sameSource ?? false }
+  const axes = AXES.map((axis) => ({ axis, ...AXIS_RULES[axis](a, b, circumstances) }))
   const found = SEVERITY.find(([relation]) => axes.some((axis) => axis.relation === relation))
-  const conversions = axes.flatMap((axis) => (axis.conversion === undefined ? [] : [axis.conversion]))
-  return { verdict: found?.[1] ?? "identical", axes, conversions: [...new Set(conversions)] }
+  const verdict = found?.[1] ?? "identical"
+  const conversions =
+    verdict === "incomparable"
+      ? []
+      : axes.flatMap((axis) => (axis.conversion === undefined ? [] : [axis.conversion]))
+  return { verdict, axes, conversions: [...new Set(conversions)] }
 }

@@ -142,3 +142,16 @@ t.test("infer: bytes per token behind printed figures", async (test) => {
     await test.rejects(infer({ path: join(folder, "absent") }), { message: /no such file/ })
   })
 })
+
+t.test("compare: rounding is shown, a claim equals itself, one table is one source", async (test) => {
+  const self = await compare("pr820-t128", "pr820-t128")
+  // 1.59 as printed: half a unit of the last digit on either side
+  test.match(self.text, "≤ 1.5900 bits/byte (1.585 to 1.595 as printed)")
+  test.match(self.json, { verdict: "identical", order: { relation: "equal" } })
+  test.match((await compare("log-byte260", "log-byte260")).json, { verdict: "identical" })
+  test.match((await compare("log-byte260", "log-bytes")).json, { verdict: "unknown" })
+  test.match((await compare("mdlm-owt", "ar-owt")).json, { verdict: "ordered-only" })
+  test.match((await compare("mdlm-owt", "mdlm-lm1b")).json, { verdict: "incomparable", conversions: [] })
+  test.match((await rescore("pr820-t128")).text, "(1.585 to 1.595 as printed)")
+  test.notMatch((await rescore("ar-baseline-2026-03-17")).text, / to .* as printed/)
+})

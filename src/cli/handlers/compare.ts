@@ -5,9 +5,9 @@ import { migrateContract, ContractVersionError } from "../../metric/contract-mig
 import { DEFINITIONS, type DefinitionId } from "../../metric/contract-registry.js"
 import { Contract } from "../../metric/contract.js"
 import { rescoreClaim } from "../../metric/rescore-claim.js"
-import { compareMarked } from "../../metric/bound.js"
+import { compareMarked, type MarkedOrder } from "../../metric/bound.js"
 import { ratioSampleFor } from "../../report/packet/audit.js"
-import { showRescored, VERDICT_WORDS } from "../../report/packet/words.js"
+import { VERDICT_WORDS } from "../../report/packet/words.js"
 import { claimsOf, type Ledger } from "../../spec/claim-ledger.js"
 import type { ResolvedClaim } from "../../spec/claim.js"
 import { decodeValue, readJson } from "../../spec/decode.js"
@@ -15,6 +15,7 @@ import { SpecError } from "../../spec/spec-error.js"
 import type { ExitCode, Outcome } from "../outcome.js"
 import { columns } from "../text.js"
 import { openLedger } from "./ledger.js"
+import { showNumber } from "./rescore.js"
 
 interface Side {
   readonly name: string
@@ -54,6 +55,15 @@ const sideOf = async (name: string, ledger: Ledger): Promise<Side> => {
   return { name, kind: "claim", contract: found!.contract }
 }
 
+/** Whether two sides stand in one table or file of one source, or are one and the same. */
+const oneSource = (a: Side, b: Side): boolean => {
+  if (a.name === b.name) return true
+  if (a.claim === undefined || b.claim === undefined || a.claim.file !== b.claim.file) return false
+  const [x, y] = [a.claim.place, b.claim.place]
+  const keys = ["document", "file", "table", "figure"] as const
+  return keys.some((key) => x[key] !== undefined) && keys.every((key) => x[key] === y[key])
+}
+
 const EXIT: { readonly [K in Verdict]: ExitCode } = {
   identical: 0,
   convertible: 0,
@@ -70,16 +80,24 @@ export const compare = async (
 ): Promise<Outcome> => {
   const ledger = await openLedger(options.claims)
   const [a, b] = [await sideOf(first, ledger), await sideOf(second, ledger)]
-  const comparison = compareContracts(a.contract, b.contract, { definition: b.kind === "definition" })
+  const comparison = compareContracts(a.contract, b.contract, {
+    definition: b.kind === "definition",
+    sameSource: oneSource(a, b),
+  })
   const rescored = [a, b].map((side) =>
     side.claim === undefined ? undefined : rescoreClaim(side.claim, ratioSampleFor(ledger, side.name)),
   )
   const [x, y] = rescored.map((each) => each?.number)
-  const order = x === undefined || y === undefined || x.unit !== y.unit ? undefined : compareMarked(x, y)
+  const order: MarkedOrder | undefined =
+    x === undefined || y === undefined || x.unit !== y.unit
+      ? undefined
+      : a.name === b.name
+        ? { relation: "equal", reason: "one and the same number" }
+        : compareMarked(x, y)
   const describe = (side: Side, index: number): string => {
     const number = rescored[index]
     const printed = side.claim === undefined ? "" : `: ${side.claim.printed} ${side.contract.unit}`
-    return `${side.name} (${side.kind})${printed}${number?.number === undefined ? "" : `, under its definition ${showRescored(number)}`}`
+    return `${side.name} (${side.kind})${printed}${number?.number === undefined ? "" : `, under its definition ${showNumber(number)}`}`
   }
   return {
     text: [

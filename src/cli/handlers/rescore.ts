@@ -1,11 +1,22 @@
 import { contractDigest } from "../../metric/contract-digest.js"
-import { rescoreClaim } from "../../metric/rescore-claim.js"
+import { rescoreClaim, type Rescored } from "../../metric/rescore-claim.js"
 import { ratioSampleFor } from "../../report/packet/audit.js"
-import { showRescored } from "../../report/packet/words.js"
+import { showPoint, showRescored, showValue } from "../../report/packet/words.js"
 import { sourceLine } from "../../metric/findings-common.js"
 import { claimsOf } from "../../spec/claim-ledger.js"
 import type { Outcome } from "../outcome.js"
 import { openLedger } from "./ledger.js"
+
+/** The number with its interval; where nothing changed, with what the rounding of the printed digits leaves open. */
+export const showNumber = (rescored: Rescored): string => {
+  const { number, status } = rescored
+  if (number === undefined || status !== "unchanged") return showRescored(rescored)
+  const { lo, hi } = number.interval
+  const narrow = showValue(lo, number.unit) === showValue(hi, number.unit)
+  return narrow
+    ? showPoint(rescored)
+    : `${showPoint(rescored)} (${Number(lo.toPrecision(6))} to ${Number(hi.toPrecision(6))} as printed)`
+}
 
 /** A claim under the definition its quantity has; exit code 3 when no arithmetic leads there. */
 export const rescore = async (
@@ -21,7 +32,7 @@ export const rescore = async (
     `source: ${source}`,
     result === undefined
       ? "No definition fits this quantity."
-      : `under the definition "${result.definition}": ${showRescored(result)}`,
+      : `under the definition "${result.definition}": ${showNumber(result)}`,
     ...(result?.derivation ?? []).map(
       ({ formula, result: value, unit }) => `  ${formula} = ${Number(value.toPrecision(8))} ${unit}`,
     ),
