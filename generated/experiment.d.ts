@@ -286,7 +286,7 @@ export interface Experiment {
       /**
        * SentencePiece model: 'corpus' (published beside the shards), 'embedded', or a file: path.
        */
-      model: string
+      model: ("corpus" | "embedded") | string
       /**
        * Digest of the model file, checked when given.
        */
@@ -484,7 +484,7 @@ export interface Experiment {
            */
           kind: "log-linear"
           /**
-           * alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1.
+           * alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1. Above 0 for a network that is told the noise level, which is infinite there.
            */
           eps: number
         }
@@ -901,7 +901,7 @@ export interface Overlay {
       /**
        * SentencePiece model: 'corpus' (published beside the shards), 'embedded', or a file: path.
        */
-      model?: string | null
+      model?: (("corpus" | "embedded") | string) | null
       /**
        * Digest of the model file, checked when given.
        */
@@ -1052,7 +1052,7 @@ export interface Overlay {
        */
       kind?: "log-linear" | null
       /**
-       * alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1.
+       * alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1. Above 0 for a network that is told the noise level, which is infinite there.
        */
       eps?: number | null
     } | null
@@ -1412,7 +1412,7 @@ export interface Overlay1 {
       /**
        * SentencePiece model: 'corpus' (published beside the shards), 'embedded', or a file: path.
        */
-      model?: string | null
+      model?: (("corpus" | "embedded") | string) | null
       /**
        * Digest of the model file, checked when given.
        */
@@ -1563,7 +1563,7 @@ export interface Overlay1 {
        */
       kind?: "log-linear" | null
       /**
-       * alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1.
+       * alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1. Above 0 for a network that is told the noise level, which is infinite there.
        */
       eps?: number | null
     } | null

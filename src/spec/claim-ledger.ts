@@ -2,6 +2,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { ContractVersionError, migrateContract } from "../metric/contract-migrations.js"
+import { unknownClaim } from "./claim-id.js"
 import { ClaimsFile, resolveClaims, type Fact, type ResolvedClaim } from "./claim.js"
 import { decodeValue, readJson } from "./decode.js"
 import { nearest } from "./nearest.js"
@@ -120,13 +121,7 @@ export const claimsOf = (
   const found = ids.flatMap((id, index) => {
     const claim = ledger.claims.get(id)
     if (claim !== undefined) return [claim]
-    const near = nearest(id, [...ledger.claims.keys()])
-    problems.push({
-      pointer: pointer === "" ? "" : child(pointer, index),
-      expected: "the id of a claim in the ledger",
-      found: JSON.stringify(id),
-      ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
-    })
+    problems.push(unknownClaim(pointer === "" ? "" : child(pointer, index), id, ledger.claims.keys()))
     return []
   })
   if (problems.length > 0) throw new SpecError(file, problems)

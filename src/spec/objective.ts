@@ -5,7 +5,8 @@ import { Proportion } from "./common.js"
 export const NoiseSchedule = Schema.Struct({
   kind: Schema.Literal("log-linear"),
   eps: Proportion.annotate({
-    description: "alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1.",
+    description:
+      "alpha(t) = 1 - (1 - eps) t: the share of tokens still visible at t = 1. Above 0 for a network that is told the noise level, which is infinite there.",
   }),
 }).annotate({ description: "Noise schedule of the absorbing process." })
 export type NoiseSchedule = typeof NoiseSchedule.Type

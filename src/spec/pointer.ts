@@ -23,3 +23,7 @@ export const valueAt = (root: unknown, pointer: string): unknown => {
   }
   return value
 }
+
+/** `pointer` and every place above it, up to a key of the root. */
+export const upwards = (pointer: string): readonly string[] =>
+  pointer === "" ? [] : [pointer, ...upwards(pointer.slice(0, pointer.lastIndexOf("/")))]

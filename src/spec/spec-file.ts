@@ -5,12 +5,14 @@
  * of a file is checked whenever the file is read, so that a mistake never waits for the day the profile is used.
  */
 import { readFile } from "node:fs/promises"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { decodeValue, problemsOf, readJson, withPositions } from "./decode.js"
+import { unknownClaim } from "./claim-id.js"
 import { Experiment } from "./experiment.js"
 import { fingerprint } from "./fingerprint.js"
 import { differencesOf, mergePatch } from "./merge-patch.js"
-import { child, valueAt } from "./pointer.js"
+import { child, keysOf, upwards, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
 import { SpecError, type Problem } from "./spec-error.js"
 import { applyCell, canSet, cellsOf, Sweep, type SweepCell } from "./sweep.js"
@@ -73,47 +75,96 @@ const experimentOf = (document: Readonly<Record<string, unknown>>): unknown => {
   return rest
 }
 
-/** Problems of fields, else of rules between fields, else of the sweep's cells. */
-const bodyProblems = (document: unknown): readonly Problem[] => {
-  const problems = problemsOf(Body, document)
-  if (problems.length > 0 || !isObject(document)) return problems
-  const experiment = Schema.decodeUnknownSync(Experiment)(experimentOf(document))
-  const broken = brokenRules(experiment)
-  return broken.length > 0 || document["sweep"] === undefined ? broken : sweepProblems(document)
+/** The places that no rule can be judged by. Of an object of no known kind, nothing was looked at. */
+const wrongPlaces = (problems: readonly Problem[]): ReadonlySet<string> =>
+  new Set(
+    problems.flatMap(({ pointer, nearest }) =>
+      pointer.endsWith("/kind") && nearest === undefined
+        ? [pointer, pointer.slice(0, -"/kind".length)]
+        : [pointer],
+    ),
+  )
+
+/** Whether something is wrong at `pointer` or above it. */
+const isWrong = (wrong: ReadonlySet<string>, pointer: string): boolean =>
+  upwards(pointer).some((place) => wrong.has(place))
+
+/** Problems of a body beside those of its fields: rules between them, claims, and the sweep's cells. */
+const furtherProblems = (
+  document: Readonly<Record<string, unknown>>,
+  inFields: readonly Problem[],
+  claims: ReadonlySet<string> | undefined,
+): readonly Problem[] => {
+  const wrong = wrongPlaces(inFields)
+  const broken = brokenRules(document, wrong)
+  const unknown = claims === undefined ? [] : unknownClaims(document["claims"], wrong, claims)
+  const here = [...broken, ...unknown]
+  const sweep = Schema.decodeUnknownResult(Sweep)(document["sweep"])
+  if (Result.isFailure(sweep)) return here
+  return [...here, ...sweepProblems(experimentOf(document), sweep.success, [...inFields, ...broken])]
 }
 
-const sweepProblems = (document: Readonly<Record<string, unknown>>): readonly Problem[] => {
-  const sweep = Schema.decodeUnknownSync(Sweep)(document["sweep"])
-  const experiment = experimentOf(document)
-  const lost = sweep.grid.flatMap(({ pointer }, index): readonly Problem[] =>
-    canSet(experiment, pointer)
-      ? []
-      : [
-          {
-            pointer: `/sweep/grid/${index}/pointer`,
-            expected: "a pointer to a place in this experiment",
-            found: JSON.stringify(pointer),
-          },
-        ],
-  )
-  if (lost.length > 0) return lost
+const unknownClaims = (
+  given: unknown,
+  wrong: ReadonlySet<string>,
+  claims: ReadonlySet<string>,
+): readonly Problem[] =>
+  (Array.isArray(given) ? given : []).flatMap((id: unknown, index): readonly Problem[] => {
+    const pointer = `/claims/${index}`
+    if (typeof id !== "string" || wrong.has(pointer) || claims.has(id)) return []
+    return [unknownClaim(pointer, id, claims)]
+  })
+
+/** The problems of a sweep's cells that the experiment does not have without the sweep. */
+const sweepProblems = (
+  experiment: unknown,
+  sweep: Sweep,
+  without: readonly Problem[],
+): readonly Problem[] => {
+  const axes = sweep.grid.map((axis, index) => ({ ...axis, index }))
+  const lost = axes
+    .filter(({ pointer }) => !canSet(experiment, pointer))
+    .map(({ pointer, index }): Problem => ({
+      pointer: `/sweep/grid/${index}/pointer`,
+      expected: "a pointer to a place in this experiment",
+      found: JSON.stringify(pointer),
+    }))
+  const [first, ...others] = axes.filter(({ pointer }) => canSet(experiment, pointer))
+  if (first === undefined) return lost
+  const grid = [first, ...others] as const
+  const known = wrongPlaces(without)
   const seen = new Set<string>()
-  return cellsOf(sweep).flatMap((cell) => {
+  const inCells = cellsOf({ ...sweep, grid }).flatMap((cell) => {
     const value = applyCell(experiment, cell)
     const fields = problemsOf(Experiment, value)
-    const found = fields.length > 0 ? fields : brokenRules(Schema.decodeUnknownSync(Experiment)(value))
+    const found = [...fields, ...brokenRules(value, wrongPlaces(fields))]
     return found.flatMap((problem): readonly Problem[] => {
-      const axis = sweep.grid.findIndex(({ pointer }) => problem.pointer.startsWith(pointer))
-      const item = sweep.grid[axis]?.values.findIndex(
+      const axis = grid.findIndex(
+        ({ pointer }) => problem.pointer === pointer || problem.pointer.startsWith(`${pointer}/`),
+      )
+      if (axis < 0 && isWrong(known, problem.pointer)) return []
+      const item = grid[axis]?.values.findIndex(
         (candidate) => JSON.stringify(candidate) === JSON.stringify(cell.settings[axis]?.value),
       )
-      const pointer = axis < 0 ? "/sweep/grid" : `/sweep/grid/${axis}/values/${item}`
+      const pointer = axis < 0 ? "/sweep/grid" : `/sweep/grid/${grid[axis]!.index}/values/${item}`
       const key = `${pointer} ${problem.pointer} ${problem.expected}`
       if (seen.has(key)) return []
       seen.add(key)
       return [{ ...problem, pointer, hint: `In cell ${cell.name} at ${problem.pointer}.` }]
     })
   })
+  return [...lost, ...inCells]
+}
+
+/** Whether an overlay says what stands at `pointer`: there, or by replacing something above it. */
+const isSetBy = (overlay: unknown, pointer: string): boolean => {
+  let value = overlay
+  for (const key of keysOf(pointer)) {
+    if (!isObject(value)) return true
+    if (!Object.hasOwn(value, key)) return false
+    value = value[key]
+  }
+  return true
 }
 
 /** The problems that an overlay causes, placed in the overlay. */
@@ -122,34 +173,37 @@ const overlayProblems = (
   base: unknown,
   overlay: unknown,
   inBase: readonly Problem[],
+  claims: ReadonlySet<string> | undefined,
 ): readonly Problem[] => {
-  const known = new Set(inBase.map(({ pointer, expected, found }) => `${pointer} ${expected} ${found}`))
-  const prefix = child("/profiles", name)
-  return bodyProblems(mergePatch(base, overlay))
-    .filter(({ pointer, expected, found }) => !known.has(`${pointer} ${expected} ${found}`))
-    .map((problem) => {
-      const inherited =
-        valueAt(overlay, problem.pointer) === undefined && valueAt(base, problem.pointer) !== undefined
-      const cure =
-        inherited && problem.found.startsWith("the unknown key")
+  const merged = mergePatch(base, overlay) as Readonly<Record<string, unknown>>
+  const inFields = problemsOf(Body, merged)
+  const wrongInBase = new Set(inBase.map(({ pointer }) => pointer))
+  return [...inFields, ...furtherProblems(merged, inFields, claims)].flatMap((problem) => {
+    const inherited = !isSetBy(overlay, problem.pointer)
+    // Where the published configuration is wrong, it is what must change.
+    if (inherited && isWrong(wrongInBase, problem.pointer)) return []
+    const cure =
+      !inherited || valueAt(base, problem.pointer) === undefined
+        ? undefined
+        : problem.found.startsWith("the unknown key")
           ? "It is left over from the published configuration: set it to null in this overlay."
-          : inherited
-            ? "The value comes from the published configuration; this overlay must change it too."
-            : undefined
-      const hint = [problem.hint, cure].filter((text) => text !== undefined).join(" ")
-      return { ...problem, pointer: prefix + problem.pointer, ...(hint === "" ? {} : { hint }) }
-    })
+          : "The value comes from the published configuration; this overlay must change it too."
+    const hint = [problem.hint, cure].filter((text) => text !== undefined).join(" ")
+    return [
+      { ...problem, pointer: child("/profiles", name) + problem.pointer, ...(hint === "" ? {} : { hint }) },
+    ]
+  })
 }
 
-const problemsOfFile = (document: unknown): readonly Problem[] => {
-  if (!isObject(document)) return problemsOf(SpecFile, document)
+const problemsOfFile = (document: unknown, claims: ReadonlySet<string> | undefined): readonly Problem[] => {
   const frame = problemsOf(SpecFile, document)
+  if (!isObject(document)) return frame
   const base = bodyOf(document)
-  const inBase = frame.length > 0 ? frame : bodyProblems(base)
+  const inBase = [...frame, ...furtherProblems(base, frame, claims)]
   const profiles = isObject(document["profiles"]) ? document["profiles"] : {}
   const inOverlays = Object.entries(profiles).flatMap(([name, overlay]) =>
     isObject(overlay) && (PROFILES as readonly string[]).includes(name)
-      ? overlayProblems(name, base, overlay, inBase)
+      ? overlayProblems(name, base, overlay, inBase, claims)
       : [],
   )
   return [...inBase, ...inOverlays]
@@ -158,10 +212,20 @@ const problemsOfFile = (document: unknown): readonly Problem[] => {
 /** Places whose difference changes no number. */
 const UNTOLD = /^\/(id|title|description|source|claims|execution|sweep|training\/checkpointEvery)(\/|$)/
 
-/** Decodes the text of a spec file for one profile; throws {@link SpecError} with every problem of every profile. */
-export const decodeSpec = (text: string, file: string, profile: Profile): LoadedSpec => {
+/**
+ * Decodes the text of a spec file for one profile.
+ *
+ * @param claims ids of the published claims that there are; those of the spec are not looked at when absent
+ * @throws SpecError with every problem of every profile
+ */
+export const decodeSpec = (
+  text: string,
+  file: string,
+  profile: Profile,
+  claims?: ReadonlySet<string>,
+): LoadedSpec => {
   const { value: document, locate } = readJson(text, file)
-  const problems = problemsOfFile(document)
+  const problems = problemsOfFile(document, claims)
   if (problems.length > 0) throw new SpecError(file, withPositions(problems, locate))
   const whole = decodeValue(SpecFile, document, file, locate)
   const base = bodyOf(document as Readonly<Record<string, unknown>>)
@@ -197,9 +261,12 @@ export const decodeSpec = (text: string, file: string, profile: Profile): Loaded
 export const cellExperiment = (spec: LoadedSpec, cell: SweepCell): Experiment =>
   decodeValue(Experiment, applyCell(spec.document, cell), spec.file)
 
-/** Reads and decodes a spec file. */
-export const loadSpec = async (path: string, profile: Profile): Promise<LoadedSpec> =>
-  decodeSpec(await readSpecText(path), path, profile)
+/** Reads and decodes a spec file; see {@link decodeSpec}. */
+export const loadSpec = async (
+  path: string,
+  profile: Profile,
+  claims?: ReadonlySet<string>,
+): Promise<LoadedSpec> => decodeSpec(await readSpecText(path), path, profile, claims)
 
 /** The text of a spec file; a missing file is a {@link SpecError} too. */
 export const readSpecText = async (path: string): Promise<string> => {

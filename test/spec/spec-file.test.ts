@@ -30,9 +30,10 @@ const files = (paths: readonly string[], sha256: Record<string, string>) => ({
       dataset: null,
       trainShards: null,
       train: paths,
-      validation: ["v"],
+      validation: ["file:v"],
       sha256,
     },
+    tokenizer: { model: "embedded" },
   },
   profiles: { laptop: null, ci: null },
 })
@@ -162,9 +163,9 @@ test("the fingerprint changes with every number of the experiment", async (t) =>
 })
 
 test("paths never enter the fingerprint, digests do", async (t) => {
-  const a = load(files(["/here/a"], { "/here/a": digest("a") })).fingerprint
-  t.equal(load(files(["/there/a"], { "/there/a": digest("a") })).fingerprint, a)
-  t.not(load(files(["/here/a"], { "/here/a": digest("b") })).fingerprint, a)
+  const a = load(files(["file:/here/a"], { "file:/here/a": digest("a") })).fingerprint
+  t.equal(load(files(["file:/there/a"], { "file:/there/a": digest("a") })).fingerprint, a)
+  t.not(load(files(["file:/here/a"], { "file:/here/a": digest("b") })).fingerprint, a)
 })
 
 test("the fingerprint does not depend on the order or spacing of the file", async (t) => {
