@@ -41,12 +41,6 @@ const requestOf = (flags: EngineFlags, execution: Execution | undefined): Engine
   }
 }
 
-/** A resumed run ends bit-identical on the executor that began it, so that one is asked for where none was. */
-export const resumedFlags = <F extends EngineFlags>(flags: F, begunWith: ExecutorProvenance): F =>
-  Option.isSome(flags.engine) && flags.engine.value !== "auto"
-    ? flags
-    : { ...flags, engine: Option.some(begunWith.name as EngineName) }
-
 /** Seconds of training that the plan estimates on this machine. */
 export const trainingSeconds = (spec: LoadedSpec): number =>
   makePlan(spec, { cores: availableParallelism(), memory: totalmem() }).time.training
@@ -62,5 +56,19 @@ export const chooseExecutor = async (
   seconds = 0,
 ): Promise<Choice> => {
   const request = requestOf(flags, execution)
-  return chooseEngine(request, needsSearch(request, seconds) ? await available() : NOTHING, seconds)
+  const choice = chooseEngine(request, needsSearch(request, seconds) ? await available() : NOTHING, seconds)
+  return Option.isNone(flags.engine) && (execution?.engine ?? "auto") !== "auto"
+    ? { ...choice, reason: "the spec asks for it" }
+    : choice
+}
+
+/** A resumed run ends bit-identical on the executor that began it, so that one is taken where none is asked for. */
+export const chooseResumed = async (
+  flags: EngineFlags,
+  begunWith: ExecutorProvenance,
+  ...rest: readonly [Execution | undefined, () => Promise<Available>, number]
+): Promise<Choice> => {
+  if (Option.isSome(flags.engine) && flags.engine.value !== "auto") return chooseExecutor(flags, ...rest)
+  const engine = Option.some(begunWith.name as EngineName)
+  return { ...(await chooseExecutor({ ...flags, engine }, ...rest)), reason: "the run was begun on it" }
 }

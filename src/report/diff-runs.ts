@@ -14,6 +14,8 @@ export interface RunSide {
   readonly precision: string
   /** undefined: the run has no results yet. */
   readonly table: ResultsTable | undefined
+  /** What to do about a run without results. */
+  readonly advice?: string
   readonly evidence: ReadonlyMap<string, SafetensorsFile>
   /** Training losses by step; absent: none were recorded. */
   readonly losses?: Losses
@@ -202,7 +204,7 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
       : diffTables(a.table, b.table, allowed.rows, reordered)),
     ...evidence.flat(),
   ]
-  const unfinished = [a, b].filter(({ table }) => table === undefined).map(({ id }) => id)
+  const unfinished = (a.id === b.id ? [a] : [a, b]).filter(({ table }) => table === undefined)
   const verdict = unfinished.length > 0 ? "incomplete" : worst(values)
   const differing = values.filter(({ agreement }) => agreement === "differs")
   const largest = Math.max(0, ...values.flatMap(({ relative }) => relative ?? []))
@@ -219,7 +221,7 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
       ? `Within rounding, which training amplified: the losses agree to ${training.early.toExponential(1)} relative up to step ${training.earlySteps} and part at about step ${training.partedAt}; ids, masks and counts are equal; all rows agree to ${AMPLIFIED.rows} relative (largest difference ${largestRow.toExponential(1)}) and single measurements to ${AMPLIFIED.measurements}.`
       : `Within rounding: all ${values.length} values and evidence tensors agree to ${tolerance} relative; the largest difference is ${largest.toExponential(1)}.`,
     differs: `Different: ${differing.length} of ${values.length} values and evidence tensors differ by more than ${amplified ? `rounding that training amplified explains (${AMPLIFIED.rows} for rows)` : `${tolerance} relative`}.`,
-    incomplete: `Incomplete: ${unfinished.join(" and ")} has no results; finish it with "repro run --resume".`,
+    incomplete: `Incomplete: ${unfinished.map(({ id, advice }) => `${id} has no results${advice === undefined ? "" : `; ${advice}`}`).join(". ")}.`,
   }[verdict]
   return {
     format: "repro-diff-runs",

@@ -56,7 +56,7 @@ export const readMatchedRun = async (
   const evaluations = await runSummaries(run)
   if (floors === undefined || evaluations.length === 0)
     throw new TableError(
-      `${run.directory}: the run has no evidence to compare; finish it with "repro run --resume".`,
+      `${run.directory}: the run has no evidence to compare; finish it with "repro run ${manifest.spec} --profile ${manifest.profile} --resume ${manifest.id}".`,
     )
   const publishedConstant = publishedConstantOf(claims)
   const { executor } = manifest.provenance

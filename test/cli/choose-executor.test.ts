@@ -2,7 +2,7 @@ import * as Option from "effect/Option"
 import { test } from "tap"
 import {
   chooseExecutor,
-  resumedFlags,
+  chooseResumed,
   trainingSeconds,
   type EngineFlags,
 } from "../../src/cli/choose-executor.js"
@@ -43,11 +43,23 @@ test("a run of seconds starts without a search; one of hours looks for faster li
   t.equal(searches, 1, "an executor that was asked for needs no search")
 })
 
-test("a resumed run goes on with the executor that began it, unless another is asked for", (t) => {
+test("a resumed run goes on with the executor that began it, unless another is asked for", async (t) => {
   const begun = { name: "torch", version: "", precision: "fp32", device: "cpu", threads: 0 }
-  t.same(resumedFlags(flags(), begun).engine, Option.some("torch"))
-  t.same(resumedFlags(flags({ engine: Option.some("auto") }), begun).engine, Option.some("torch"))
-  const asked = flags({ engine: Option.some("tensorflow") })
-  t.same(resumedFlags(asked, begun).engine, Option.some("tensorflow"))
-  t.end()
+  const resumed = (engine: EngineFlags["engine"]) =>
+    chooseResumed(flags({ engine }), begun, undefined, () => t.fail("no search is needed") as never, 0)
+  for (const engine of [Option.none(), Option.some("auto" as const)]) {
+    const choice = await resumed(engine)
+    t.equal(choice.engine, "torch")
+    t.equal(choice.reason, "the run was begun on it")
+  }
+  const asked = await resumed(Option.some("tensorflow"))
+  t.equal(asked.engine, "tensorflow")
+  t.equal(asked.reason, "--engine tensorflow was asked for")
+})
+
+test("the reason names who asked for an executor: the command line or the spec", async (t) => {
+  const execution = { engine: "tfjs" } as const
+  const choose = (over: Partial<EngineFlags>) => chooseExecutor(flags(over), execution)
+  t.equal((await choose({})).reason, "the spec asks for it")
+  t.equal((await choose({ engine: Option.some("tfjs") })).reason, "--engine tfjs was asked for")
 })

@@ -150,7 +150,11 @@ void test("a checkpoint from elsewhere is scored without training", async (t) =>
     "left-to-rihgt",
   )
   t.equal(wrong.code, 2)
-  t.match(wrong.stderr, /no evaluation is called "left-to-rihgt"; did you mean left-to-right\?/)
+  t.match(wrong.stderr, /no evaluation is called "left-to-rihgt"; did you mean left-to-right\? The spec has/)
+  await t.rejects(
+    evaluateCheckpoint({ ...input, evaluation: Option.some("nosuch") }),
+    /no evaluation is called "nosuch"\. The spec has any-order/,
+  )
   const resumed = await invoke("run", spec, "--profile", "paper", "--runs", runs, "--resume", result.run)
   t.equal(resumed.code, 2, "scored weights are never trained on")
   t.match(resumed.stderr, /is of another experiment/)

@@ -51,6 +51,8 @@ void test("killed at random moments and resumed, a run ends bit-identical to one
   }
   t.ok(kills >= 1, `killed ${kills} times`)
   t.equal(ended.code, 0, ended.stderr)
+  t.match(ended.stderr, /^Engine onnxruntime .*: the run was begun on it\.$/m)
+  t.match(whole.stderr, /^Engine onnxruntime .*: the spec asks for it\.$/m)
   const [a, b] = [await runFolder(join(folder, "whole")), await runFolder(killed)]
   const last = `checkpoints/step-${2 * steps}.safetensors`
   t.equal(

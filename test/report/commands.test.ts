@@ -46,9 +46,15 @@ test("a run without results is incomplete: exit code 3 and the cure", async (t) 
     () => diffWithClaims(root, "latest", undefined),
     () => report(root, "latest", join(root, "out")),
   ]) {
-    await t.rejects(act(), { exitCode: 3, message: /no results yet; finish it with "repro run --resume"/ })
+    await t.rejects(act(), {
+      exitCode: 3,
+      message:
+        /no results yet; finish it with "repro run SPEC --profile ci --resume \S+ --runs \S+", where SPEC is the file mdlm_eos.json that it was begun with, then/,
+    })
   }
-  t.equal((await diffTwoRuns(root, "latest", "latest")).exitCode, 3)
+  const two = await diffTwoRuns(root, "latest", "latest")
+  t.equal(two.exitCode, 3)
+  t.match(two.text, /Incomplete: \S+ has no results; finish it with "repro run SPEC/)
 })
 
 test("an unknown run is a usage error that names what there is", async (t) => {

@@ -2,6 +2,7 @@ import { claimsAbout } from "../../report/claim-marks.js"
 import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../../report/diff.js"
 import type { RunReader } from "../../run/directory.js"
 import type { Outcome } from "../outcome.js"
+import { adviceFor } from "../resume-advice.js"
 import { findRun, outputWidth, publishedClaims, recomputeTable, resultsOf } from "./run-results.js"
 
 /** A run beside the published claims of its experiment. Exit code 3 unless it agrees with every one. */
@@ -28,12 +29,14 @@ const sideOf = async (run: RunReader): Promise<RunSide> => {
   const { id, fingerprint, experiment, provenance } = run.manifest
   const ids = await run.evidence()
   const events = await run.events()
+  const table = await resultsOf(run)
   return {
     id,
     fingerprint,
     experiment,
     precision: provenance.executor.precision,
-    table: await resultsOf(run),
+    table,
+    ...(table === undefined ? { advice: await adviceFor(run) } : {}),
     evidence: new Map(
       await Promise.all(ids.map(async (each) => [each, await run.readEvidence(each)] as const)),
     ),

@@ -47,7 +47,7 @@ const chosen = ({ experiment }: LoadedSpec, id: string | undefined): Experiment 
     const there = experiment.evaluations.map((evaluation) => evaluation.id)
     const near = nearest(id, there)
     throw new UsageError(
-      `no evaluation is called "${id}"${near === undefined ? "" : `; did you mean ${near}?`} The spec has ${there.join(", ")}.`,
+      `no evaluation is called "${id}"${near === undefined ? "." : `; did you mean ${near}?`} The spec has ${there.join(", ")}.`,
     )
   }
   return { ...experiment, evaluations: [one] }

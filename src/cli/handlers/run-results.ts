@@ -4,6 +4,7 @@ import type { TableClaims } from "../../report/claim-marks.js"
 import { runTable } from "../../report/run-table.js"
 import { claimsOf, readLedger } from "../../spec/claim-ledger.js"
 import { packageRoot } from "../locate.js"
+import { adviceFor } from "../resume-advice.js"
 import { readRun, type RunReader } from "../../run/directory.js"
 import { resolveRun } from "../../run/list.js"
 import { parseTable, type ResultsTable } from "../../report/table.js"
@@ -13,10 +14,9 @@ export class IncompleteRunError extends Error {
   readonly _tag = "IncompleteRunError"
   readonly exitCode = 3
 
-  constructor(directory: string) {
-    super(
-      `${directory}: the run has no results yet; finish it with "repro run --resume", then run this command again.`,
-    )
+  /** @param advice what to do about it */
+  constructor(directory: string, advice: string) {
+    super(`${directory}: the run has no results yet; ${advice}, then run this command again.`)
     this.name = "IncompleteRunError"
   }
 }
@@ -33,7 +33,7 @@ export const resultsOf = async (run: RunReader): Promise<ResultsTable | undefine
 /** @throws IncompleteRunError before there are any. */
 export const requireResults = async (run: RunReader): Promise<ResultsTable> => {
   const table = await resultsOf(run)
-  if (table === undefined) throw new IncompleteRunError(run.directory)
+  if (table === undefined) throw new IncompleteRunError(run.directory, await adviceFor(run))
   return table
 }
 

@@ -9,11 +9,12 @@ import { readRun } from "../../run/directory.js"
 import { resolveRun } from "../../run/list.js"
 import type { RunManifest } from "../../run/manifest.js"
 import { decodeSpec, readSpecText, type Profile } from "../../spec/spec-file.js"
-import { chooseExecutor, resumedFlags, trainingSeconds, type EngineFlags } from "../choose-executor.js"
+import { chooseExecutor, chooseResumed, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { chooseProfile } from "../choose-profile.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
 import type { Outcome } from "../outcome.js"
+import { resumeCommand } from "../resume-advice.js"
 import { runExperiment } from "../run-experiment.js"
 import { outputWidth } from "./run-results.js"
 
@@ -49,8 +50,12 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
   const profile = await findProfile(input, file, resumed, display, available)
   const text = await readSpecText(file)
   const spec = decodeSpec(text, file, profile)
-  const flags = resumed === undefined ? input : resumedFlags(input, resumed.provenance.executor)
-  const choice = await chooseExecutor(flags, spec.experiment.execution, available, trainingSeconds(spec))
+  const seconds = trainingSeconds(spec)
+  const { execution } = spec.experiment
+  const choice =
+    resumed === undefined
+      ? await chooseExecutor(input, execution, available, seconds)
+      : await chooseResumed(input, resumed.provenance.executor, execution, available, seconds)
   const stop = watchInterrupts(display)
   try {
     const ran = await runExperiment({
@@ -64,7 +69,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
     })
     const { id } = ran.run.manifest
     if (!ran.finished) {
-      const how = `repro run ${input.spec} --profile ${profile} --resume ${id}${input.runs === "runs" ? "" : ` --runs ${input.runs}`}`
+      const how = resumeCommand(input.spec, profile, id, input.runs)
       const { step, totalSteps } = ran
       return {
         text: `Stopped after step ${step} of ${totalSteps}; nothing is lost.\nGo on with: ${how}`,
