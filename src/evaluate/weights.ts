@@ -33,7 +33,17 @@ const BUFFERS = /(^|\.)(cos|sin|inv_freq|freqs)$/
 export const readCheckpoint = async (path: string): Promise<Checkpoint> => {
   const format = (await startsLikeZip(path)) ? "pytorch" : "safetensors"
   if (format === "pytorch") return { format, tensors: await readPytorch(path), step: null }
-  const { tensors, metadata } = await readSafetensors(path)
+  const { tensors, metadata } = await readSafetensors(path).catch((error: unknown) => {
+    if (!(error instanceof DataError) || (error.reason !== "invalid" && error.reason !== "truncated"))
+      throw error
+    const why = error.message.replace(`${error.subject}: `, "")
+    throw new DataError(
+      error.reason,
+      path,
+      `it is no PyTorch checkpoint, which begins as a ZIP file (torch.save since PyTorch 1.6), so it was read as safetensors: ${why}`,
+      error,
+    )
+  })
   const step = Number(metadata["step"] ?? Number.NaN)
   return { format, tensors, step: Number.isSafeInteger(step) && step >= 0 ? step : null }
 }

@@ -203,7 +203,7 @@ export const AXIS_RULES: Rules = {
       return same(a.length === 0 ? "nothing is given free" : `both: ${a.join(", ")}`)
     const words = differing.join(", ")
     if (differing.every((item) => CHARGEABLE.has(item))) {
-      const cost = "add the cost of transmitting it"
+      const cost = `add the cost of transmitting the ${differing.map((item) => item.replace("-", " ")).join(" and the ")}`
       return convertible(
         `${words} given free in one of them`,
         differing.every((item) => a.includes(item))

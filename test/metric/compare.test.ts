@@ -58,6 +58,10 @@ t.test(
     test.equal(axis(comparison, "coverage").relation, "convertible")
     test.match(axis(comparison, "coverage").reason, /1\.65 %/)
     test.equal(axis(comparison, "sideInformation").relation, "convertible")
+    test.match(
+      axis(comparison, "sideInformation").conversion,
+      /^add the cost of transmitting the boundary positions( |$)/,
+    )
     test.end()
   },
 )

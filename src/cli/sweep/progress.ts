@@ -27,11 +27,17 @@ export const cellDisplay = (display: Display, prefix: string): Display => ({
   phase: (name, total, options) => display.phase(`${prefix} ${name}`, total, options),
 })
 
+export interface TimeLeft {
+  readonly seconds: number
+  /** Whether a cell of this sweep was timed whole; else the plans' training and evaluation alone, without start-up. */
+  readonly measured: boolean
+}
+
 export interface Estimate {
   /** A cell was computed in this many seconds. */
   readonly took: (cell: PlannedCell, seconds: number) => void
-  /** Seconds that these cells may take together, on this many workers. */
-  readonly left: (cells: readonly PlannedCell[], workers: number) => number
+  /** What these cells may take together, on this many workers. */
+  readonly left: (cells: readonly PlannedCell[], workers: number) => TimeLeft
 }
 
 /** Plans estimate the seconds; what the cells of this sweep really took corrects them. */
@@ -44,17 +50,22 @@ export const estimator = (): Estimate => {
     },
     left: (cells, workers) => {
       const sum = cells.reduce((total, { seconds }) => total + seconds, 0)
-      return (sum * (planned > 0 ? real / planned : 1)) / Math.max(1, Math.min(workers, cells.length))
+      const measured = planned > 0
+      const seconds = (sum * (measured ? real / planned : 1)) / Math.max(1, Math.min(workers, cells.length))
+      return { seconds, measured }
     },
   }
 }
 
-/** `Cell 2 of 15, heads=4,seed=1; about 12 min 30 s for the 14 left.` */
+/**
+ * `Cell 2 of 15, heads=4,seed=1; about 12 min 30 s for the 14 left.` Before a cell was timed it says that the plans do
+ * not count start-up.
+ */
 export const cellLine = (
   index: number,
   total: number,
   name: string,
   cellsLeft: number,
-  seconds: number,
+  { seconds, measured }: TimeLeft,
 ): string =>
-  `Cell ${index + 1} of ${total}, ${name}; about ${duration(seconds)} for the ${cellsLeft === 1 ? "one" : cellsLeft} left.`
+  `Cell ${index + 1} of ${total}, ${name}; about ${duration(seconds)}${measured ? "" : " of training and evaluation, start-up not counted,"} for the ${cellsLeft === 1 ? "one" : cellsLeft} left.`
