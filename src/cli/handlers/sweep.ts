@@ -60,7 +60,7 @@ const dryRun = async ({ input, cells, file, profile }: Frame): Promise<Outcome> 
       "",
       left.length === 0
         ? `All ${planned.length} cells are finished; the table: repro sweep ${input.spec} --profile ${profile} --table`
-        : `${left.length} of ${planned.length} cells to run, about ${duration(total)} as planned.`,
+        : `${left.length} of ${planned.length} cells to run, about ${duration(total)} of training and evaluation as planned, start-up not counted.`,
     ].join("\n"),
     json: {
       file,
