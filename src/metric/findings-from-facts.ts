@@ -101,13 +101,24 @@ const floor: Rule<"floor"> = (fact, known) => {
   const range = one
     ? `${lowest.claim.title} stands at ${lowest.bits.toFixed(2)} bits per token`
     : `${members.length} values stand between ${lowest.bits.toFixed(4)} and ${highest.bits.toFixed(4)} bits per token`
+  const slices = new Set(
+    members.flatMap(({ claim: { contract } }) =>
+      contract.data === NOT_STATED || contract.data.slice === NOT_STATED ? [] : [contract.data.slice],
+    ),
+  )
+  const [slice] = slices.size === 1 ? slices : []
+  const quoted = fact.mark === "stated"
   const spread = one ? "" : ` They differ by ${(highest.bits - lowest.bits).toFixed(4)} bits per token.`
   return finding(fact, {
     title: `${above.length} of ${members.length} models are no better than the ${fact.floor} floor`,
-    text: `${range}; a ${fact.floor} model reaches ${fact.bitsPerToken} on the same tokens.${spread} At this level the models are hardly trained, and a comparison between them says little about trained ones.`,
+    text: `${range}; ${quoted ? `${fact.bitsPerToken} is quoted for a ${fact.floor} model on the whole split` : `a ${fact.floor} model reaches ${fact.bitsPerToken} on the split`}${slice === undefined ? "" : `, while the values are of ${slice}`}.${spread} At this level the models are hardly trained, and a comparison between them says little about trained ones.`,
     formula: "bits/token = published bits/byte * published constant",
     values: { floor: fact.bitsPerToken, lowest: lowest.bits, highest: highest.bits, above: above.length },
-    mark: weakest(fact.mark, "derived"),
+    mark: weakest(fact.mark, quoted ? "inferred" : "derived"),
+    assumptions: [
+      ...(quoted ? [`The ${fact.floor} floor is quoted, not measured here.`] : []),
+      `The floor of the scored windows is near that of the whole split.`,
+    ],
     command: `repro rescore ${lowest.claim.id} --json`,
   })
 }

@@ -17,7 +17,7 @@ export type LintRule = (typeof LINT_RULES)[number]
 
 export interface Warning {
   readonly rule: LintRule
-  /** Claims the warning is about. */
+  /** Claims the warning is about; none where it is about the spec. */
   readonly claims: readonly string[]
   readonly text: string
 }
@@ -31,6 +31,16 @@ export interface LintedClaim {
 export interface LintedExperiment {
   readonly id: string
   readonly evaluations: readonly (EvaluationShape & { readonly id: string })[]
+  readonly objective?:
+    | {
+        readonly kind: string
+        readonly weight?: string
+        readonly schedule?: { readonly eps: number }
+        readonly timeMax?: number
+      }
+    | undefined
+  readonly data?: { readonly batching: { readonly kind: string; readonly length: number } } | undefined
+  readonly sweep?: { readonly grid: readonly { readonly name: string }[] } | undefined
 }
 
 const sameEstimator = (a: Estimator, b: Estimator): boolean => {
@@ -84,11 +94,65 @@ const perClaim = (claim: LintedClaim, experiment: LintedExperiment | undefined):
   return warnings
 }
 
-/** Every warning on the claims of one experiment, in a fixed order. */
+const list = (names: readonly string[]): string => names.join(", ")
+
+/** Where an experiment trains for something else than it evaluates. */
+const scheduleMismatches = ({ evaluations, objective, data }: LintedExperiment): readonly string[] => {
+  const named = (test: (evaluation: LintedExperiment["evaluations"][number]) => boolean): string =>
+    list(evaluations.filter(test).map(({ id }) => id))
+  const texts: string[] = []
+  const bounds = named(({ kind }) => kind === "discrete-elbo" || kind === "any-order")
+  const weight = objective?.weight
+  if (weight === "dsigma" && bounds !== "")
+    texts.push(
+      `The spec trains with the weight ${weight}, (1-eps)/alpha; ${bounds} integrate the NELBO, whose weight is (1-eps)/(1-alpha).`,
+    )
+  const timeMax = objective?.timeMax
+  if (timeMax !== undefined && timeMax < 0.999 && bounds !== "")
+    texts.push(`The spec trains on times up to ${timeMax}; ${bounds} go to time 1.`)
+  const batching = data?.batching
+  if (batching === undefined) return texts
+  const chunks = batching.kind === "document-chunks"
+  const cut = named(({ windows }) => (windows.alignment === "document-chunks") !== chunks)
+  if (cut !== "")
+    texts.push(
+      chunks
+        ? `The spec trains on documents filled with PAD (${batching.kind}); ${cut} cut the raw stream across documents.`
+        : `The spec trains on windows of the raw stream (${batching.kind}); ${cut} score documents filled with PAD.`,
+    )
+  const longer = named(({ windows }) => windows.length > batching.length)
+  if (longer !== "")
+    texts.push(`The spec trains on at most ${batching.length} tokens; the windows of ${longer} are longer.`)
+  return texts
+}
+
+/** Where an experiment reports on what it chooses by. */
+const selectionSplits = ({ evaluations, sweep }: LintedExperiment): readonly string[] =>
+  sweep === undefined
+    ? []
+    : [
+        `The spec compares points of a grid (${list(sweep.grid.map(({ name }) => name))}) by ${list(evaluations.map(({ id }) => id))}, on the windows of the validation split that it also reports; a best point is then optimistic, and no windows are set aside to choose by.`,
+      ]
+
+const ofSpec = (experiment: LintedExperiment): readonly Warning[] => [
+  ...scheduleMismatches(experiment).map((text) => ({ rule: "schedule-mismatch" as const, claims: [], text })),
+  ...selectionSplits(experiment).map((text) => ({ rule: "selection-split" as const, claims: [], text })),
+]
+
+/** How a value stands to what it measures, as far as a rank depends on it. */
+const sideOf = ({ contract: { bound } }: LintedClaim): string | undefined =>
+  bound === NOT_STATED || bound === "unknown" ? undefined : bound
+
+/**
+ * Every warning on the claims of one experiment, in a fixed order.
+ *
+ * @param known every claim of the ledger: a published table may hold others than the audited ones
+ */
 export const lint = (
   claims: readonly LintedClaim[],
   facts: readonly SourcedFact[],
   experiment?: LintedExperiment,
+  known: ReadonlyMap<string, LintedClaim> = new Map(claims.map((claim) => [claim.id, claim])),
 ): readonly Warning[] => {
   const ids = new Set(claims.map(({ id }) => id))
   const relevant = facts.filter((fact) => fact.claims.some((id) => ids.has(id)))
@@ -107,14 +171,22 @@ export const lint = (
   })
   const ranked = relevant.flatMap((fact): readonly Warning[] => {
     if (fact.kind !== "table") return []
+    const members = fact.claims.flatMap((id) => known.get(id) ?? [])
+    const sides = new Set(members.flatMap((member) => sideOf(member) ?? []))
+    if (sides.size < 2 || !(sides.has("upper-bound") || sides.has("lower-bound"))) return []
     return [
       {
         rule: "bound-among-exact",
         claims: fact.claims,
-        text: `The published table ranks values of different kinds in ${fact.sortedBy}.`,
+        text: `The published table ranks values of different kinds (${list([...sides])}) in ${fact.sortedBy}.`,
       },
     ]
   })
-  const all = [...claims.flatMap((claim) => perClaim(claim, experiment)), ...fromFacts, ...ranked]
+  const all = [
+    ...claims.flatMap((claim) => perClaim(claim, experiment)),
+    ...fromFacts,
+    ...ranked,
+    ...(experiment === undefined ? [] : ofSpec(experiment)),
+  ]
   return all.sort((a, b) => LINT_RULES.indexOf(a.rule) - LINT_RULES.indexOf(b.rule))
 }

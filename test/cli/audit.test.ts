@@ -46,6 +46,34 @@ t.test(
   },
 )
 
+t.test("audit in a terminal: the boundary charge and the pairs", async (test) => {
+  const { text } = await audit({ spec })
+  // derived: 0.990101083045782 * 4.3 / 2.435930 + 0.0038783
+  test.match(text, /1\.7478 bits\/byte \(1\.7364 to 1\.7593\), without the boundary charge/)
+  test.match(text, /with boundary-entropy +\+0\.00388 bits\/byte +derived +≤ 1\.7516 bits\/byte/)
+  test.match(text, /with boundary-split .*≤ 1\.7516/)
+  test.match(text, /with boundary-window /)
+  test.match(text, /Which may stand beside which/)
+  test.match(text, /\n2 pr1241-one-shard +=\n/)
+  test.match(text, /pr1106-t512 +O O\n/)
+  test.match(text, /schedule-mismatch \(the spec\): The spec trains with the weight dsigma/)
+})
+
+t.test("audit --html where no folder can be made ends with a sentence", async (test) => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "file")
+    await writeFile(file, "")
+    await test.rejects(audit({ spec, html: file }), { name: "UsageError", message: /is not a folder/ })
+    await test.rejects(audit({ spec, html: join(file, "x") }), { name: "UsageError" })
+  })
+  // A recursive mkdir of Node does not end here.
+  if (process.platform === "linux")
+    await test.rejects(audit({ spec, html: "/proc/x/y" }), {
+      name: "UsageError",
+      message: /\/proc\/x: the folder for the packet cannot be made/,
+    })
+})
+
 t.test("audit --html writes the packet, whole, twice the same", async (test) => {
   await withFolder(async (folder) => {
     const one = join(folder, "one")

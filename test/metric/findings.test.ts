@@ -86,6 +86,101 @@ t.test("FlexMDM: findings are computed from the stored generations and the code'
   test.end()
 })
 
+t.test("floors that a source only quotes are said to be quoted, and of what", (test) => {
+  const { findings } = auditOf("pr1241-heads-2", "pr1241-heads-4")
+  const floors = findings.filter(({ kind }) => kind === "floor")
+  test.equal(floors.length, 2)
+  for (const { text, mark, assumptions } of floors) {
+    test.match(
+      text,
+      /quoted for a (uni|bi)gram model on the whole split, while the values are of the first 200 windows/,
+    )
+    test.notMatch(text, /same tokens/)
+    test.equal(mark, "inferred", "the floor is quoted, and of other tokens")
+    test.match(assumptions, [/quoted, not measured/, /near that of the whole split/])
+  }
+  test.end()
+})
+
+t.test(
+  "lint looks at the spec: what it trains for against what it evaluates, and what it chooses by",
+  (test) => {
+    const evaluation = {
+      kind: "discrete-elbo" as const,
+      id: "elbo",
+      windows: { length: 2048, count: 500, alignment: "raw-stream" as const },
+      steps: 128,
+      draws: 1,
+      seed: 1,
+    }
+    const of = (experiment: object, rule: string) =>
+      lint([], [], { id: "x", evaluations: [evaluation], ...experiment }).filter(
+        (found) => found.rule === rule,
+      )
+    const texts = (experiment: object) => of(experiment, "schedule-mismatch").map(({ text }) => text)
+    test.match(texts({ objective: { kind: "masked-diffusion", weight: "dsigma" } }), [
+      /weight dsigma.*elbo integrate/,
+    ])
+    test.same(texts({ objective: { kind: "masked-diffusion", weight: "nelbo" } }), [])
+    test.match(texts({ objective: { kind: "masked-diffusion", weight: "nelbo", timeMax: 0.5 } }), [
+      /times up to 0.5/,
+    ])
+    const batching = { kind: "document-chunks", length: 2048 }
+    test.match(texts({ data: { batching } }), [/documents filled with PAD.*elbo cut the raw stream/])
+    test.same(texts({ data: { batching: { kind: "random-windows", length: 2048 } } }), [])
+    test.match(texts({ data: { batching: { kind: "random-windows", length: 512 } } }), [
+      /at most 512 tokens.*elbo/,
+    ])
+    test.match(of({ sweep: { grid: [{ name: "heads" }] } }, "selection-split"), [
+      { claims: [], text: /heads.*elbo/ },
+    ])
+    test.same(of({}, "selection-split"), [])
+    test.end()
+  },
+)
+
+const tableFact = (...ids: string[]) => [
+  { ...ledger.facts.find(({ kind }) => kind === "table")!, claims: ids },
+]
+
+t.test("a table of one kind of number is no bound among exact values", (test) => {
+  const warned = (...ids: string[]) =>
+    lint(claimsOf(ledger, ids, "test"), tableFact(...ids)).some(({ rule }) => rule === "bound-among-exact")
+  test.notOk(warned("pr1106-t64", "pr1106-t512"), "two upper bounds")
+  test.notOk(warned("ar-sota-pr549", "ar-baseline-2026-03-17"), "two exact values")
+  test.ok(warned("pr1106-t512", "ar-baseline-2026-03-17"))
+  test.end()
+})
+
+/** Ids of the findings on claims, audited for a spec of this source and objective. */
+const findingsFor = (weight: string, url: string, ...ids: string[]) =>
+  audit(
+    {
+      id: "x",
+      title: "x",
+      file: "x.json",
+      source: { url },
+      experiment: { id: "x", evaluations: [], objective: { kind: "masked-diffusion", weight } },
+    },
+    claimsOf(ledger, ids, "test"),
+    ledger,
+  ).findings.map(({ id }) => id)
+
+t.test("facts on other numbers of a source bear on the source's own experiment alone", (test) => {
+  const pr = "https://github.com/openai/parameter-golf/pull/1241"
+  test.ok(findingsFor("dsigma", pr, "pr1241-headline").includes("sp1024-unigram"), "PR #1241 itself")
+  const other = findingsFor("nelbo", pr, "pr1241-headline")
+  test.notOk(other.includes("sp1024-unigram") || other.includes("pr1241-quotes-pr820"), "another objective")
+  test.ok(other.includes("pr1241-deleted-lut"), "a fact on the claim itself stays")
+  const heads = findingsFor("dsigma", "https://github.com/aiejvn/parameter-golf", "pr1241-heads-8")
+  test.ok(heads.includes("sp1024-unigram") && heads.includes("pr1241-sweep-length"))
+  test.notOk(
+    heads.includes("pr1241-run-length") || heads.includes("pr1241-matched-steps"),
+    "another experiment",
+  )
+  test.end()
+})
+
 t.test("every lint rule speaks where it should and is silent where it should", (test) => {
   const claims = claimsOf(ledger, ["pr1241-headline", "flexmdm-gsm8k-headline", "pr820-t32"], "test")
   const experiment = {
@@ -101,7 +196,7 @@ t.test("every lint rule speaks where it should and is silent where it should", (
       },
     ],
   }
-  const warnings = lint(claims, ledger.facts, experiment)
+  const warnings = lint(claims, ledger.facts, experiment, ledger.claims)
   test.same([...new Set(warnings.map(({ rule }) => rule))], LINT_RULES)
   const about = (rule: string) =>
     warnings.filter((warning) => warning.rule === rule).flatMap((warning) => warning.claims)

@@ -67,6 +67,34 @@ t.test("every claim, verdict, finding and command is in both", (test) => {
   test.end()
 })
 
+t.test("amounts outside the values and the pairs of claims have rows of their own", (test) => {
+  // derived: 1.7477651 + 0.0038783
+  for (const text of [html, markdown]) {
+    test.match(text, /boundary positions, entropy/)
+    test.match(text, /≤ 1\.7516 bits\/byte/)
+    test.match(text, /enumerated over the whole split/)
+    test.match(text, /enumerated in every window of 2048 tokens/)
+    test.match(text, /without the boundary charge/)
+    test.match(text, /Which may stand beside which/)
+  }
+  // Every pair of which one is audited, once: derived n (n - 1) / 2 + n m.
+  const [n, m] = [subject.claims.length, subject.beside.length]
+  test.equal(subject.pairs.length, (n * (n - 1)) / 2 + n * m)
+  const pair = (first: string, second: string) =>
+    subject.pairs.find((each) => each.first === first && each.second === second)
+  test.equal(pair("pr1241-headline", "pr1241-one-shard")?.verdict, "identical")
+  test.equal(pair("pr1241-headline", "pr1241-train-loss")?.verdict, "incomparable")
+  test.equal(pair("pr1241-headline", "ar-baseline-2026-03-17")?.verdict, "ordered-only")
+  for (const { verdict, axes } of subject.pairs) test.ok(verdict === "identical" || axes.length > 0)
+  test.end()
+})
+
+t.test("labels of the plot carry the mark of a bound", (test) => {
+  test.match(html, /<text[^>]*>≤ 1\.7478 \(/)
+  test.notMatch(html, /<text[^>]*>1\.7478/)
+  test.end()
+})
+
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
 
 /** Runs in the page: elements that stick out sideways, and texts of the plot that lie on each other. */

@@ -1,13 +1,15 @@
-import { join } from "node:path"
+import { mkdir, stat } from "node:fs/promises"
+import { dirname, join, resolve } from "node:path"
 import { writeFileAtomic } from "../../data/atomic.js"
-import { audit as auditOf, type Audit, type AuditedRun } from "../../report/packet/audit.js"
+import { audit as auditOf, type Audit, type AuditedRun, type ClaimAudit } from "../../report/packet/audit.js"
 import { packetHtml } from "../../report/packet/html.js"
 import { packetMarkdown } from "../../report/packet/markdown.js"
-import { showRescored } from "../../report/packet/words.js"
+import { pairsGrid } from "../../report/packet/pairs.js"
+import { showCharge, showCharged, showRescored } from "../../report/packet/words.js"
 import { claimsOf } from "../../spec/claim-ledger.js"
 import { loadSpec } from "../../spec/spec-file.js"
 import { locateSpec, shortPath } from "../locate.js"
-import type { Outcome } from "../outcome.js"
+import { UsageError, type Outcome } from "../outcome.js"
 import { columns } from "../text.js"
 import { openLedger } from "./ledger.js"
 
@@ -64,21 +66,36 @@ const auditedRun = async (root: string, name: string): Promise<RunMaterial> => {
   }
 }
 
-const summary = ({ subject, claims, findings, warnings }: Audit): string =>
-  [
+/** A claim's row, then one for each amount that its value leaves out. */
+const claimRows = (claim: ClaimAudit): readonly (readonly string[])[] => {
+  const free = claim.charged.some(({ id }) => id === "boundary-entropy")
+  return [
+    [
+      claim.id,
+      `${claim.printed} ${claim.contract.unit}`,
+      claim.comparison?.verdict ?? "no definition",
+      claim.rescored === null
+        ? "no definition"
+        : `${showRescored(claim.rescored)}${free ? ", without the boundary charge" : ""}`,
+    ],
+    ...claim.charged.map((row) => [
+      `  with ${row.id}`,
+      showCharge(row),
+      row.mark,
+      showCharged(row, claim.rescored!),
+    ]),
+  ]
+}
+
+const summary = ({ subject, claims, beside, pairs, findings, warnings }: Audit): string => {
+  const grid = pairsGrid(pairs, claims, beside)
+  return [
     `${subject.title} (${subject.id})`,
     "",
     claims.length === 0
       ? "The spec names no claims."
-      : columns([
-          ["CLAIM", "PUBLISHED", "VERDICT", "UNDER THE DEFINITION"],
-          ...claims.map((claim) => [
-            claim.id,
-            `${claim.printed} ${claim.contract.unit}`,
-            claim.comparison?.verdict ?? "no definition",
-            claim.rescored === null ? "no definition" : showRescored(claim.rescored),
-          ]),
-        ]),
+      : columns([["CLAIM", "PUBLISHED", "VERDICT", "UNDER THE DEFINITION"], ...claims.flatMap(claimRows)]),
+    ...(grid === undefined ? [] : ["", "Which may stand beside which", ...grid]),
     "",
     "Findings",
     ...findings.map(
@@ -88,8 +105,33 @@ const summary = ({ subject, claims, findings, warnings }: Audit): string =>
     "Warnings",
     ...(warnings.length === 0
       ? ["none"]
-      : warnings.map(({ rule, claims: ids, text }) => `- ${rule} (${ids.join(", ")}): ${text}`)),
+      : warnings.map(
+          ({ rule, claims: ids, text }) =>
+            `- ${rule} (${ids.length === 0 ? "the spec" : ids.join(", ")}): ${text}`,
+        )),
   ].join("\n")
+}
+
+/**
+ * Makes a folder one level at a time: Node's own recursive mkdir does not end where the file system denies that there
+ * is a parent, as /proc does.
+ *
+ * @throws UsageError naming the folder that cannot be made
+ */
+const makeFolder = async (folder: string): Promise<void> => {
+  const path = resolve(folder)
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory() === true) return
+  if (found !== undefined)
+    throw new UsageError(`${folder} is not a folder, so no packet can be written there. Give another --html.`)
+  if (dirname(path) !== path) await makeFolder(dirname(path))
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "EEXIST") return
+    throw new UsageError(
+      `${path}: the folder for the packet cannot be made (${error.code ?? error.message}). Give another --html, in a folder that may be written.`,
+    )
+  })
+}
 
 /** Audits the published numbers a spec names. Reads the spec, the ledger and at most one run; no network. */
 export const audit = async (options: AuditOptions): Promise<Outcome> => {
@@ -99,7 +141,15 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
   const material =
     options.run === undefined ? undefined : await auditedRun(options.runs ?? "runs", options.run)
   const result = auditOf(
-    { id: experiment.id, title: experiment.title, file, fingerprint, experiment, run: material?.run },
+    {
+      id: experiment.id,
+      title: experiment.title,
+      file,
+      fingerprint,
+      experiment,
+      source: experiment.source,
+      run: material?.run,
+    },
     claimsOf(ledger, experiment.claims, file),
     ledger,
   )
@@ -107,6 +157,7 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
   const notes: string[] = []
   if (options.html !== undefined) {
     const folder = options.html
+    await makeFolder(folder)
     const files = [
       ["audit.html", packetHtml(result)],
       ["audit.md", markdown],

@@ -4,6 +4,7 @@
  * A pure function of a spec and the ledger. The reviewer packet and `repro audit --json` are renderings of it.
  */
 import { compareContracts, type Comparison } from "../../metric/compare.js"
+import { chargeRows, type ChargeRow } from "../../metric/boundary-charge.js"
 import { contractDigest } from "../../metric/contract-digest.js"
 import { DEFINITIONS, definitionFor, type DefinitionId } from "../../metric/contract-registry.js"
 import type { Contract } from "../../metric/contract.js"
@@ -14,6 +15,7 @@ import { lint, type LintedExperiment, type Warning } from "../../metric/lint.js"
 import { rescoreClaim, type RatioSample, type Rescored } from "../../metric/rescore-claim.js"
 import type { Ledger } from "../../spec/claim-ledger.js"
 import type { ResolvedClaim } from "../../spec/claim.js"
+import { claimPairs, type ClaimPair } from "./pairs.js"
 
 export interface ClaimAudit {
   readonly id: string
@@ -32,6 +34,8 @@ export interface ClaimAudit {
   readonly definition: DefinitionId | null
   readonly comparison: Comparison | null
   readonly rescored: Rescored | null
+  /** What is not in the re-scored value, and the value with each of them. */
+  readonly charged: readonly ChargeRow[]
   readonly commands: readonly string[]
 }
 
@@ -68,6 +72,8 @@ export interface Audit {
   readonly claims: readonly ClaimAudit[]
   /** Claims that a published table or comparison sets beside them. */
   readonly beside: readonly ClaimAudit[]
+  /** Which may stand beside which: every pair of which at least one is audited. */
+  readonly pairs: readonly ClaimPair[]
   readonly findings: readonly Finding[]
   readonly warnings: readonly Warning[]
   /** Token and byte totals the re-scoring rests on. */
@@ -110,6 +116,7 @@ const claimAudit = (claim: AuditedClaim & ResolvedClaim): ClaimAudit => ({
   definition: definitionFor(claim.contract) ?? null,
   comparison: claim.comparison ?? null,
   rescored: claim.rescored ?? null,
+  charged: chargeRows(claim.contract, claim.rescored),
   commands: [
     `repro rescore ${claim.id}`,
     `repro compare ${claim.id} ${definitionFor(claim.contract) ?? "bpb"}`,
@@ -122,7 +129,24 @@ export interface AuditSubject {
   readonly file: string
   readonly fingerprint?: string | undefined
   readonly experiment?: LintedExperiment | undefined
+  /** What the spec reproduces; facts on other numbers of a source bear on its own experiment alone. */
+  readonly source?: { readonly url: string } | undefined
   readonly run?: AuditedRun | undefined
+}
+
+/** Whether the spec is the experiment of the claims' own source, trained as the source trained. */
+const reproduces = (
+  { source, experiment }: AuditSubject,
+  claims: readonly ResolvedClaim[],
+  ledger: Ledger,
+): ((file: string) => boolean) => {
+  if (source === undefined) return () => true
+  const weight = experiment?.objective?.weight
+  return (file) => {
+    if (!claims.some((claim) => claim.file === file && claim.source.url === source.url)) return false
+    const trained = ledger.facts.filter((fact) => fact.file === file && fact.kind === "training-objective")
+    return trained.length === 0 || trained.some((fact) => "weight" in fact && fact.weight === weight)
+  }
 }
 
 export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], ledger: Ledger): Audit => {
@@ -131,13 +155,18 @@ export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], l
   const ids = new Set(audited.map((claim) => claim.id))
   // What a source shows about one of its numbers bears on the others.
   const files = new Set(audited.map((claim) => claim.file))
-  const facts = ledger.facts.filter((fact) => files.has(fact.file) || fact.claims.some((id) => ids.has(id)))
+  const own = reproduces(subject, audited, ledger)
+  const facts = ledger.facts.filter(
+    (fact) => fact.claims.some((id) => ids.has(id)) || (files.has(fact.file) && own(fact.file)),
+  )
   const neighbours = new Set(
     facts
       .filter(({ kind, claims: members }) => kind === "table" && members.some((id) => ids.has(id)))
       .flatMap((fact) => fact.claims),
   )
   const used = new Set(audited.map((claim) => definitionFor(claim.contract)).filter((id) => id !== undefined))
+  const judged = audited.map(claimAudit)
+  const beside = [...neighbours].flatMap((id) => (ids.has(id) ? [] : (known.get(id) ?? []))).map(claimAudit)
   return {
     format: "repro-audit",
     version: 1,
@@ -147,10 +176,11 @@ export const audit = (subject: AuditSubject, claims: readonly ResolvedClaim[], l
       file: subject.file,
       fingerprint: subject.fingerprint ?? null,
     },
-    claims: audited.map(claimAudit),
-    beside: [...neighbours].flatMap((id) => (ids.has(id) ? [] : (known.get(id) ?? []))).map(claimAudit),
+    claims: judged,
+    beside,
+    pairs: claimPairs(judged, beside),
     findings: findingsOn(audited, facts, known),
-    warnings: lint(audited, ledger.facts, subject.experiment),
+    warnings: lint(audited, ledger.facts, subject.experiment, known),
     totals: KNOWN_SLICES.map((slice) => ({ ...slice, bytesPerToken: slice.bytes / slice.tokens })),
     definitions: Object.fromEntries(
       [...used]

@@ -2,7 +2,18 @@
 import type { Audit, ClaimAudit } from "./audit.js"
 import { claimPlots } from "./plot.js"
 import { STYLE } from "./style.js"
-import { contractRows, MARK_WORDS, showInterval, showPoint, showRescored, VERDICT_WORDS } from "./words.js"
+import { decidingAxes } from "./pairs.js"
+import {
+  CHARGE_WORDS,
+  contractRows,
+  MARK_WORDS,
+  showCharge,
+  showCharged,
+  showInterval,
+  showPoint,
+  showRescored,
+  VERDICT_WORDS,
+} from "./words.js"
 
 const safe = (text: string): string =>
   text
@@ -41,13 +52,14 @@ const mark = (word: string): string => `<span class="mark-word">${safe(word)}</s
 
 const card = (claim: ClaimAudit): string => {
   const verdict = claim.comparison?.verdict
+  const boundary = claim.charged.find(({ id }) => id === "boundary-entropy")
   return [
     '<div class="card">',
     `<h3>${safe(claim.title)}</h3>`,
     `<p><span class="soft">published</span> ${safe(claim.printed)} ${safe(String(claim.contract.unit))}</p>`,
     claim.rescored?.number === undefined
       ? `<p>${claim.rescored === null ? "no definition fits" : safe(showPoint(claim.rescored))}</p>`
-      : `<p class="big">${safe(showPoint(claim.rescored))}</p><p class="soft">${safe(showInterval(claim.rescored) ?? "no interval beyond rounding")}</p>`,
+      : `<p class="big">${safe(showPoint(claim.rescored))}</p><p class="soft">${safe(showInterval(claim.rescored) ?? "no interval beyond rounding")}${boundary === undefined ? "" : `; without the boundary charge, with it ${safe(showCharged(boundary, claim.rescored))}`}</p>`,
     verdict === undefined
       ? ""
       : `<p class="${verdict}">${safe(VERDICT_WORDS[verdict])} <span class="soft">(${safe(claim.definition ?? "")})</span></p>`,
@@ -65,9 +77,9 @@ const claimSection = (claim: ClaimAudit): string => {
   const assumptions = (rescored?.assumptions ?? []).map(
     ({ text, mark: word }) => `<li>Assumption ${mark(word)} ${safe(text)}</li>`,
   )
-  const charges = (rescored?.charges ?? []).map(
-    ({ name, atMost, unit, formula }) =>
-      `<li>Not in the value: ${safe(name)}, at most ${atMost.toFixed(4)} ${safe(unit)} (${safe(formula)})</li>`,
+  const charges = claim.charged.map(
+    (row) =>
+      `<li>Not in the value: ${safe(row.name)} ${mark(row.mark)} ${safe(showCharge(row))}: ${safe(row.formula)}. With it ${safe(showCharged(row, rescored!))}.${row.assumptions.map((text) => ` Assumption: ${safe(text)}`).join("")}</li>`,
   )
   const steps = [...derivation, ...assumptions, ...charges]
   return [
@@ -127,6 +139,43 @@ const runSection = ({ run }: Audit): string =>
         ),
       ].join("\n")
 
+/** What the values under the definition leave out, a row for each amount. */
+const chargeSection = (claims: readonly ClaimAudit[]): string =>
+  claims.every(({ charged }) => charged.length === 0)
+    ? ""
+    : [
+        "<h2>Not in the values</h2>",
+        `<p>${safe(CHARGE_WORDS)}</p>`,
+        table(
+          ["claim", "amount of", "bits/byte", "value with it", "mark"],
+          claims.flatMap((claim) =>
+            claim.charged.map((row) => [
+              `<code>${safe(claim.id)}</code>`,
+              safe(row.name),
+              safe(showCharge(row)),
+              safe(showCharged(row, claim.rescored!)),
+              safe(row.mark),
+            ]),
+          ),
+        ),
+      ].join("\n")
+
+const pairSection = ({ pairs }: Audit): string =>
+  pairs.length === 0
+    ? ""
+    : [
+        "<h2>Which may stand beside which</h2>",
+        table(
+          ["claim", "beside", "verdict", "decided by"],
+          pairs.map((pair) => [
+            `<code>${safe(pair.first)}</code>`,
+            `<code>${safe(pair.second)}</code>`,
+            `<span class="${pair.verdict}">${safe(pair.verdict)}</span>`,
+            safe(decidingAxes(pair).join(", ")),
+          ]),
+        ),
+      ].join("\n")
+
 export const packetHtml = (audit: Audit): string => {
   const { subject, claims, findings, warnings, totals } = audit
   const plots = claimPlots(claims, audit.beside).map(
@@ -152,6 +201,8 @@ export const packetHtml = (audit: Audit): string => {
     "<h2>Claims</h2>",
     `<div class="cards">${claims.map(card).join("\n")}</div>`,
     ...plots,
+    chargeSection([...claims, ...audit.beside]),
+    pairSection(audit),
     "<h2>Findings</h2>",
     '<ol class="findings">',
     ...findings.map((finding) =>
@@ -170,7 +221,7 @@ export const packetHtml = (audit: Audit): string => {
       : `<ul>${warnings
           .map(
             ({ rule, claims: ids, text }) =>
-              `<li><strong>${safe(rule)}</strong>: ${safe(text)} <span class="soft small">${ids.map(safe).join(", ")}</span></li>`,
+              `<li><strong>${safe(rule)}</strong>: ${safe(text)} <span class="soft small">${ids.length === 0 ? "the spec" : ids.map(safe).join(", ")}</span></li>`,
           )
           .join("")}</ul>`,
     "<h2>Totals</h2>",

@@ -1,6 +1,15 @@
 /** The audit as one Markdown document. Equal audits give equal bytes. */
 import type { Audit, ClaimAudit } from "./audit.js"
-import { contractRows, MARK_WORDS, showRescored, VERDICT_WORDS } from "./words.js"
+import { decidingAxes } from "./pairs.js"
+import {
+  CHARGE_WORDS,
+  contractRows,
+  MARK_WORDS,
+  showCharge,
+  showCharged,
+  showRescored,
+  VERDICT_WORDS,
+} from "./words.js"
 
 /** Text inside a table cell or a sentence: nothing in it is read as Markdown. */
 const safe = (text: string): string =>
@@ -31,10 +40,10 @@ const claimSection = (claim: ClaimAudit): readonly string[] => {
       ({ formula, result, unit }) => `  - ${safe(formula)} = ${Number(result.toPrecision(8))} ${safe(unit)}`,
     ),
     ...(rescored?.assumptions ?? []).map(({ text, mark }) => `  - Assumption (${mark}): ${safe(text)}`),
-    ...(rescored?.charges ?? []).map(
-      ({ name, atMost, unit, formula }) =>
-        `  - Not in the value: ${safe(name)}, at most ${atMost.toFixed(4)} ${safe(unit)} (${safe(formula)})`,
-    ),
+    ...claim.charged.flatMap((row) => [
+      `  - Not in the value: ${safe(row.name)} (${row.mark}), ${showCharge(row)}: ${safe(row.formula)}. With it ${safe(showCharged(row, rescored!))}`,
+      ...row.assumptions.map((text) => `    - Assumption: ${safe(text)}`),
+    ]),
     ...claim.commands.map((command) => `- Again: \`${command}\``),
   ]
   const axes =
@@ -65,6 +74,30 @@ const claimSection = (claim: ClaimAudit): readonly string[] => {
   ]
 }
 
+/** What the values under the definition leave out, a row for each amount. */
+const chargeSection = (claims: readonly ClaimAudit[]): readonly string[] =>
+  claims.every(({ charged }) => charged.length === 0)
+    ? []
+    : [
+        "## Not in the values",
+        "",
+        CHARGE_WORDS,
+        "",
+        ...table(
+          ["claim", "amount of", "bits/byte", "value with it", "mark"],
+          claims.flatMap((claim) =>
+            claim.charged.map((row) => [
+              `\`${claim.id}\``,
+              safe(row.name),
+              showCharge(row),
+              safe(showCharged(row, claim.rescored!)),
+              row.mark,
+            ]),
+          ),
+        ),
+        "",
+      ]
+
 export const packetMarkdown = (audit: Audit): string => {
   const { subject, claims, findings, warnings, totals, run } = audit
   const lines = [
@@ -89,6 +122,23 @@ export const packetMarkdown = (audit: Audit): string => {
       ]),
     ),
     "",
+    ...chargeSection([...claims, ...audit.beside]),
+    ...(audit.pairs.length === 0
+      ? []
+      : [
+          "## Which may stand beside which",
+          "",
+          ...table(
+            ["claim", "beside", "verdict", "decided by"],
+            audit.pairs.map((pair) => [
+              `\`${pair.first}\``,
+              `\`${pair.second}\``,
+              pair.verdict,
+              decidingAxes(pair).join(", "),
+            ]),
+          ),
+          "",
+        ]),
     "## Findings",
     ...findings.flatMap((finding, index) => [
       "",
@@ -105,7 +155,7 @@ export const packetMarkdown = (audit: Audit): string => {
       ? ["None."]
       : warnings.map(
           ({ rule, claims: ids, text }) =>
-            `- ${rule}: ${safe(text)} (${ids.map((id) => `\`${id}\``).join(", ")})`,
+            `- ${rule}: ${safe(text)} (${ids.length === 0 ? "the spec" : ids.map((id) => `\`${id}\``).join(", ")})`,
         )),
     "",
     "## Totals",

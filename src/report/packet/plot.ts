@@ -4,6 +4,7 @@
  */
 import { linearScale } from "../plot-scale.js"
 import type { ClaimAudit } from "./audit.js"
+import { MARKS } from "../../metric/bound.js"
 import { showInterval, showValue } from "./words.js"
 
 const WIDTH = 340
@@ -79,7 +80,8 @@ const plot = (unit: string, claims: readonly ClaimAudit[]): string => {
     const raw = published(claim)
     const at = scale.at(value)
     const range = showInterval(claim.rescored!)
-    const label = `${showValue(value, unit)}${range === undefined ? "" : ` (${range})`}`
+    const sign = MARKS[kind] === "" ? "" : `${MARKS[kind]} `
+    const label = `${sign}${showValue(value, unit)}${range === undefined ? "" : ` (${range})`}`
     return [
       `<text class="name" x="${LEFT}" y="${px(top + 16)}">${escape(clip(claim.title, 46))}</text>`,
       raw === undefined || Math.abs(scale.at(raw) - at) < 1

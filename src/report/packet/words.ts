@@ -2,6 +2,7 @@
 import { MARKS } from "../../metric/bound.js"
 import type { Verdict } from "../../metric/compare.js"
 import { NOT_STATED, SEMANTIC_FIELDS, type Contract } from "../../metric/contract.js"
+import type { ChargeRow } from "../../metric/boundary-charge.js"
 import type { Rescored } from "../../metric/rescore-claim.js"
 
 export const VERDICT_WORDS: { readonly [K in Verdict]: string } = {
@@ -43,6 +44,23 @@ export const showPoint = (rescored: Rescored): string => {
 export const showRescored = (rescored: Rescored): string => {
   const interval = showInterval(rescored)
   return `${showPoint(rescored)}${interval === undefined ? "" : ` (${interval})`}`
+}
+
+/** What the rows beside the values mean. */
+export const CHARGE_WORDS =
+  "The values under the definition are without the boundary charge, the cost of boundary positions that a model is given free. Discretisation is what the finite number of steps is expected to have added to a value."
+
+/** `+0.00388 bits/byte`. */
+export const showCharge = ({ amount }: ChargeRow): string =>
+  `${amount < 0 ? "" : "+"}${amount.toFixed(5)} bits/byte`
+
+/** `≤ 1.7516 bits/byte (1.7403 to 1.7632)`; `about` where the amount is an expectation and no code. */
+export const showCharged = (row: ChargeRow, rescored: Rescored): string => {
+  const kind = rescored.number?.kind ?? "unknown"
+  const mark = row.id === "discretisation" ? "about " : MARKS[kind] === "" ? "" : `${MARKS[kind]} `
+  const [low, high] = [showValue(row.interval.lo, "bits/byte"), showValue(row.interval.hi, "bits/byte")]
+  const interval = rescored.status === "unchanged" || low === high ? "" : ` (${low} to ${high})`
+  return `${mark}${showValue(row.value, "bits/byte")} bits/byte${interval}`
 }
 
 const describe = (value: unknown, depth = 0): string => {
