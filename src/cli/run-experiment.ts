@@ -14,6 +14,7 @@ import { executeRun } from "../run/execute.js"
 import { measureFloors } from "../run/floors.js"
 import { collectProvenance } from "../run/provenance.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
+import { unknownClaimNotes } from "./claims.js"
 import { publishedClaims } from "./handlers/run-results.js"
 import { UsageError } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
@@ -132,6 +133,7 @@ export const executeExperiment = async (
     const outcome = await executeRun({ run, experiment, corpus, executor, choice, display, stopping })
     if (!outcome.finished) return { ...outcome, finished: false, run }
     await measureFloors({ run, experiment, corpus, display })
+    for (const note of await unknownClaimNotes(run)) display.warn(note)
     const table = await runTable(run, await publishedClaims(run))
     await run.writeResults(table)
     await run.append({ type: "finished" })

@@ -1,11 +1,12 @@
 import { claimsAbout } from "../../report/claim-marks.js"
 import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../../report/diff.js"
 import type { RunReader } from "../../run/directory.js"
+import { unknownClaimNotes } from "../claims.js"
 import type { Outcome } from "../outcome.js"
 import { adviceFor } from "../resume-advice.js"
 import { findRun, outputWidth, publishedClaims, recomputeTable, resultsOf } from "./run-results.js"
 
-/** A run beside the published claims of its experiment. Exit code 3 unless it agrees with every one. */
+/** A run beside the published claims of its experiment. Exit code 3 unless it agrees with every one that it names. */
 export const diffWithClaims = async (
   root: string,
   name: string,
@@ -14,6 +15,7 @@ export const diffWithClaims = async (
   const run = await findRun(root, name)
   const table = await recomputeTable(run)
   const { experiment, differences } = run.manifest
+  const notes = await unknownClaimNotes(run, folder)
   const { claims: all, sampleOf } = await publishedClaims(run, folder)
   const about = claimsAbout(all, experiment)
   const elsewhere = all.filter((claim) => !about.includes(claim)).map(({ id }) => id)
@@ -21,7 +23,8 @@ export const diffWithClaims = async (
   return {
     text: claimsDiffText(diff, outputWidth()),
     json: diff,
-    exitCode: diff.agrees || all.length === 0 ? 0 : 3,
+    notes,
+    exitCode: notes.length === 0 && (diff.agrees || all.length === 0) ? 0 : 3,
   }
 }
 

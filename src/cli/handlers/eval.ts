@@ -24,6 +24,7 @@ import { fingerprint, weightsFingerprint } from "../../spec/fingerprint.js"
 import { nearest } from "../../spec/nearest.js"
 import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, type EngineFlags } from "../choose-executor.js"
+import { knownClaims } from "../claims.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
@@ -68,7 +69,7 @@ export const evaluateCheckpoint = async (
 ): Promise<Outcome> => {
   const file = await locateSpec(input.spec)
   const text = await readSpecText(file)
-  const spec = decodeSpec(text, file, input.profile)
+  const spec = decodeSpec(text, file, input.profile, await knownClaims())
   const experiment = chosen(spec, Option.getOrUndefined(input.evaluation))
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)

@@ -1,13 +1,15 @@
 import { listRuns, type RunSummary } from "../../run/list.js"
 import { SpecError } from "../../spec/spec-error.js"
 import { loadSpec } from "../../spec/spec-file.js"
+import { knownClaims } from "../claims.js"
 import { specFiles } from "../locate.js"
 import { columns } from "../text.js"
 import type { Outcome } from "../outcome.js"
 
 /** Specs and runs. */
 export const list = async (): Promise<Outcome> => {
-  const specs = await Promise.all((await specFiles()).map(describeSpec))
+  const known = await knownClaims()
+  const specs = await Promise.all((await specFiles()).map((file) => describeSpec(file, known)))
   const runs = await listRuns("runs")
   const specRows = specs.map(({ file, profiles, title }) => [file, profiles.join(", "), title])
   const runRows = runs.map((run: RunSummary) => [
@@ -29,9 +31,9 @@ export const list = async (): Promise<Outcome> => {
   }
 }
 
-const describeSpec = async (file: string) => {
+const describeSpec = async (file: string, known: ReadonlySet<string>) => {
   try {
-    const { experiment, profiles, fingerprint } = await loadSpec(file, "paper")
+    const { experiment, profiles, fingerprint } = await loadSpec(file, "paper", known)
     return {
       file,
       id: experiment.id,

@@ -17,6 +17,7 @@ import { withSeed } from "../../spec/seeded-spec.js"
 import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { chooseProfile } from "../choose-profile.js"
+import { knownClaims } from "../claims.js"
 import { ensureRun, experimentState } from "../ensure-run.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec, shortPath } from "../locate.js"
@@ -56,6 +57,7 @@ const jobsOf = async (
   const jobs: Job[] = []
   for (const file of files) {
     const text = await readSpecText(file)
+    decodeSpec(text, file, profile, await knownClaims())
     const texts =
       seeds === undefined
         ? [text]

@@ -1,9 +1,7 @@
 /** What the commands that read a run share. */
-import { join } from "node:path"
 import type { TableClaims } from "../../report/claim-marks.js"
 import { runTable } from "../../report/run-table.js"
-import { claimsOf, readLedger } from "../../spec/claim-ledger.js"
-import { packageRoot } from "../locate.js"
+import { claimIdsOf, claimsLedger } from "../claims.js"
 import { adviceFor } from "../resume-advice.js"
 import { readRun, type RunReader } from "../../run/directory.js"
 import { resolveRun } from "../../run/list.js"
@@ -37,14 +35,10 @@ export const requireResults = async (run: RunReader): Promise<ResultsTable> => {
   return table
 }
 
-/** The published claims of a run's experiment, with what is known of their slices. */
-export const publishedClaims = async (
-  run: RunReader,
-  folder = join(packageRoot, "specs", "claims"),
-): Promise<TableClaims> => {
-  const ids = (run.manifest.experiment as { readonly claims?: readonly string[] }).claims ?? []
-  const ledger = await readLedger(folder)
-  const claims = claimsOf(ledger, ids, join(run.directory, "manifest.json"), "/experiment/claims")
+/** The published claims of a run's experiment that there are, with what is known of their slices. */
+export const publishedClaims = async (run: RunReader, folder?: string): Promise<TableClaims> => {
+  const ledger = await claimsLedger(folder)
+  const claims = claimIdsOf(run).flatMap((id) => ledger.claims.get(id) ?? [])
   return {
     claims,
     sampleOf: (claim) => {

@@ -10,6 +10,7 @@ import { resolveRun } from "../../run/list.js"
 import type { RunManifest } from "../../run/manifest.js"
 import { decodeSpec, readSpecText, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, chooseResumed, trainingSeconds, type EngineFlags } from "../choose-executor.js"
+import { knownClaims } from "../claims.js"
 import { chooseProfile } from "../choose-profile.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
@@ -49,7 +50,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
   const resumed = resume === undefined ? undefined : (await readRun(resume)).manifest
   const profile = await findProfile(input, file, resumed, display, available)
   const text = await readSpecText(file)
-  const spec = decodeSpec(text, file, profile)
+  const spec = decodeSpec(text, file, profile, await knownClaims())
   const seconds = trainingSeconds(spec)
   const { execution } = spec.experiment
   const choice =

@@ -5,6 +5,7 @@ import { execa } from "execa"
 import * as Option from "effect/Option"
 import { slurmScript } from "../../engine/torch/slurm.js"
 import { loadSpec, type Profile } from "../../spec/spec-file.js"
+import { knownClaims } from "../claims.js"
 import { locateSpec, packageRoot } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
 
@@ -61,7 +62,7 @@ const sbatch = async (path: string): Promise<string> => {
 export const submit = async (input: SubmitInput): Promise<Outcome> => {
   check(input)
   const file = await locateSpec(input.spec)
-  const { experiment } = await loadSpec(file, input.profile)
+  const { experiment } = await loadSpec(file, input.profile, await knownClaims())
   const { accumulation, microBatch } = experiment.training
   const world = input.nodes * input.gpus
   if (accumulation % world !== 0)

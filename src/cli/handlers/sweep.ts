@@ -9,6 +9,7 @@ import { duration } from "../../run/progress.js"
 import { decodeSpec, readSpecText, type Profile } from "../../spec/spec-file.js"
 import type { CellSpec } from "../../spec/cell-spec.js"
 import type { EngineFlags } from "../choose-executor.js"
+import { knownClaims } from "../claims.js"
 import { chooseProfile } from "../choose-profile.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
@@ -173,6 +174,7 @@ export const sweep = async (input: SweepInput, display: Display = openDisplay())
     profile = chosen.profile
   }
   const text = await readSpecText(file)
+  decodeSpec(text, file, profile, await knownClaims())
   const frame: Frame = { input, file, text, profile, cells: chooseCells(text, file, profile, input.only) }
   if (input.dryRun) return dryRun(frame)
   return results(frame, input.table ? undefined : await compute(frame, display))

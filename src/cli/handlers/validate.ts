@@ -1,12 +1,14 @@
 import { formatProblems, SpecError } from "../../spec/spec-error.js"
 import { decodeSpec, readSpecText } from "../../spec/spec-file.js"
+import { knownClaims } from "../claims.js"
 import { locateSpec, specFiles } from "../locate.js"
 import type { Outcome } from "../outcome.js"
 
 /** Checks specs in every profile. Exit code 2 when one is invalid. */
 export const validate = async (given: readonly string[]): Promise<Outcome> => {
   const targets = given.length > 0 ? given : await specFiles()
-  const reports = await Promise.all(targets.map(validateOne))
+  const known = await knownClaims()
+  const reports = await Promise.all(targets.map((target) => validateOne(target, known)))
   const invalid = reports.filter(({ problems }) => problems.length > 0)
   return {
     text: reports.map(({ text }) => text).join("\n"),
@@ -15,11 +17,11 @@ export const validate = async (given: readonly string[]): Promise<Outcome> => {
   }
 }
 
-const validateOne = async (given: string) => {
+const validateOne = async (given: string, known: ReadonlySet<string>) => {
   try {
     const file = await locateSpec(given)
     const text = await readSpecText(file)
-    const { profiles } = decodeSpec(text, file, "paper")
+    const { profiles } = decodeSpec(text, file, "paper", known)
     const fingerprints = Object.fromEntries(
       profiles.map((profile) => [profile, decodeSpec(text, file, profile).fingerprint]),
     )
