@@ -24,6 +24,8 @@ import {
   WindowPolicy,
 } from "./contract-fields.js"
 
+import { boundConflict, boundWords } from "./estimator-kinds.js"
+
 export { NOT_STATED, type NotStated } from "./contract-fields.js"
 
 /** Version of the contract's form; see `contract-migrations.ts` for its changelog. */
@@ -65,5 +67,12 @@ export const Contract = Schema.Struct({
   version: Schema.Literal(CONTRACT_VERSION),
   ...semanticFields,
   ...prose,
-}).annotate({ description: "What a number means. Any field may be 'not stated'." })
+})
+  .annotate({ description: "What a number means. Any field may be 'not stated'." })
+  .check(
+    Schema.makeFilter(({ estimator, bound }) => {
+      const kinds = boundConflict(estimator, bound)
+      return kinds === undefined ? undefined : { path: ["bound"], issue: boundWords(estimator, kinds) }
+    }),
+  )
 export type Contract = typeof Contract.Type

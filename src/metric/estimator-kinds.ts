@@ -38,6 +38,10 @@ export const boundConflict = (
   return kinds.includes(bound) ? undefined : kinds
 }
 
+/** What is expected in the place of a label that the estimator cannot bear. */
+export const boundWords = (estimator: Estimator | NotStated, kinds: readonly BoundKind[]): string =>
+  `${kinds.map((kind) => `"${kind}"`).join(", ")} or "${NOT_STATED}": a ${estimator === NOT_STATED ? "value" : estimator.kind} can be no other kind of bound`
+
 /** Why a value is no code length nor a bound on one; undefined where it is. */
 export const noCode = (
   estimator: Estimator | NotStated,
@@ -47,7 +51,8 @@ export const noCode = (
     return isBound(estimator)
       ? undefined
       : `A ${estimator.kind} is neither a code length nor a bound on one; no arithmetic makes it one.`
-  return bound === "exact" || bound === "upper-bound" || bound === "lower-bound"
-    ? undefined
-    : "Neither the estimator nor the kind of bound is stated: nothing says that the value is a code length."
+  // A label says at least that the source means a code length; an estimate of an unstated kind says nothing.
+  return bound === "estimate" || bound === NOT_STATED
+    ? "Neither the estimator nor a kind of bound is stated: nothing says that the value is a code length."
+    : undefined
 }

@@ -9,7 +9,7 @@ import { NOT_STATED } from "./contract.js"
 import type { Mark, Place } from "./findings-facts.js"
 import { sourceLine, weakest, type AuditedClaim, type Finding, type SourcedFact } from "./findings-common.js"
 import { factFindings } from "./findings-from-facts.js"
-
+import { uniformFloor } from "./floors.js"
 import { constantFactor } from "./rescore.js"
 
 export type { AuditedClaim, Finding, SourcedFact } from "./findings-common.js"
@@ -112,6 +112,31 @@ const denominatorFindings = (claims: readonly AuditedClaim[]): readonly Finding[
     }
   })
 
+/** Bits per token of the uniform distribution over the claim's tokenizer, where its name tells the vocabulary. */
+const uniformBits = ({ contract: { tokenizer } }: AuditedClaim): number | undefined => {
+  const size = tokenizer === NOT_STATED ? null : /^sp(\d{2,6})$/.exec(tokenizer.id)
+  return size === null ? undefined : uniformFloor(Number(size[1]))
+}
+
+const uniformFindings = (claims: readonly AuditedClaim[]): readonly Finding[] =>
+  claims.flatMap((claim): readonly Finding[] => {
+    const uniform = uniformBits(claim)
+    const bits = claim.rescored?.derivation.find(({ unit }) => unit === "bits/token")
+    if (claim.rescored?.number === undefined || uniform === undefined || bits === undefined) return []
+    if (bits.result <= uniform) return []
+    return [
+      {
+        ...common("above-uniform", [claim], "derived"),
+        title: "The re-scored value is above that of the uniform model",
+        text: `${claim.title}: ${bits.result.toFixed(2)} bits per token, where a uniform guess among the tokens costs ${uniform.toFixed(2)}. Either the model predicts worse than chance or a field of the contract, such as the denominator, is not what the source used.`,
+        formula: bits.formula,
+        values: { bitsPerToken: bits.result, uniform },
+        assumptions: claim.rescored.assumptions.map(({ text }) => text),
+        command: `repro rescore ${claim.id}`,
+      },
+    ]
+  })
+
 const coverageFindings = (claims: readonly AuditedClaim[]): readonly Finding[] =>
   grouped(claims, (claim) => {
     const { data } = claim.contract
@@ -162,6 +187,7 @@ export const findingsOn = (
 ): readonly Finding[] => [
   ...boundFindings(audited),
   ...denominatorFindings(audited),
+  ...uniformFindings(audited),
   ...coverageFindings(audited),
   ...sideInformationFindings(audited),
   ...factFindings(facts, known),

@@ -9,11 +9,14 @@ import { convert, measured, type Measured } from "./bound.js"
 import { FINEWEB_SP1024 } from "./contract-builders.js"
 import { NOT_STATED, type Contract } from "./contract.js"
 import { DEFINITIONS, definitionFor, type DefinitionId } from "./contract-registry.js"
-import type { Mark } from "./findings-facts.js"
+import { noCode } from "./estimator-kinds.js"
 import { knownSlice } from "./known-slices.js"
+import { exportIsTodays, sliceStandsForSplit, type Assumption } from "./rescore-assumptions.js"
 import { sampledRatio } from "./rescore.js"
 import { wilsonInterval } from "./statistics/intervals.js"
 import { ConversionError, convertInterval, type Interval, type Unit } from "./units.js"
+
+export type { Assumption } from "./rescore-assumptions.js"
 
 export interface ClaimNumber {
   readonly id: string
@@ -27,11 +30,6 @@ export interface ClaimNumber {
 export interface RatioSample {
   readonly windowTokens: number
   readonly standardDeviation: number
-}
-
-export interface Assumption {
-  readonly text: string
-  readonly mark: Mark
 }
 
 export interface Derivation {
@@ -84,7 +82,7 @@ interface Ratio {
 
 /** Exact bytes per token of the claim's slice, as far as it is known. */
 const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | undefined => {
-  const { denominator, data, tokenizer, window } = contract
+  const { denominator, data, tokenizer } = contract
   if (denominator === NOT_STATED || tokenizer === NOT_STATED || tokenizer.id !== "sp1024") return undefined
   const tokens = "tokens" in denominator ? denominator.tokens : NOT_STATED
   if (denominator.kind === "byte-table" && denominator.bytes !== NOT_STATED && tokens !== NOT_STATED) {
@@ -113,13 +111,14 @@ const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | u
     text: "The scored slice has the bytes per token of the whole split.",
     mark: "inferred",
   }
+  const file = exportIsTodays(contract)
   if (sample === undefined || tokens === NOT_STATED)
-    return { point, interval: around(point, 0), formula, assumptions: [equal] }
-  const length = window === NOT_STATED || window.length === NOT_STATED ? sample.windowTokens : window.length
-  const windows = tokens / length
+    return { point, interval: around(point, 0), formula, assumptions: [equal, ...file] }
+  // The standard deviation is of windows of the sample's length, whatever the claim's own windows are.
+  const windows = tokens / sample.windowTokens
   const interval = sampledRatio(point, sample.standardDeviation, windows)
   // Too few windows to say anything of their ratio.
-  if (!(interval.lo > 0)) return { point, interval: around(point, 0), formula, assumptions: [equal] }
+  if (!(interval.lo > 0)) return { point, interval: around(point, 0), formula, assumptions: [equal, ...file] }
   const half = (interval.hi - interval.lo) / 2
   return {
     point,
@@ -127,9 +126,10 @@ const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | u
     formula,
     assumptions: [
       {
-        text: `The slice of ${Math.round(windows)} windows is a sample of the split: its bytes per token lie within ${half.toFixed(4)} of the split's (95 %, standard deviation ${sample.standardDeviation} per window, windows independent).`,
+        text: `The slice, ${Math.round(windows)} windows of ${sample.windowTokens} tokens, is a sample of the split: its bytes per token lie within ${half.toFixed(4)} of the split's (95 %, standard deviation ${sample.standardDeviation} per window, windows independent).`,
         mark: "computed",
       },
+      ...file,
     ],
   }
 }
@@ -156,8 +156,13 @@ const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescor
     return nothing("bpb", "The quantity is no negative log-likelihood.")
   if (denominator === NOT_STATED)
     return nothing("bpb", "The source does not state the denominator, so the bytes behind it are unknown.")
-  const printed = measured(bound, unit, value, around(value, half))
+  const none = noCode(contract.estimator, contract.bound)
+  if (none !== undefined) return nothing("bpb", none)
+  const { lo, hi } = around(value, half)
+  // A code length is never negative, however coarse the rounding.
+  const printed = measured(bound, unit, value, { lo: Math.max(lo, Math.min(0, value)), hi })
   const ratio = ratioOf(contract, sample)
+  const slice = sliceStandsForSplit(contract)
   const charges =
     freeBoundaries(contract) && ratio !== undefined
       ? [
@@ -179,13 +184,18 @@ const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescor
               result: value * ratio.point,
               unit: "bits/token",
             },
+            {
+              formula: "nats/token = bits/token * ln 2",
+              result: value * ratio.point * Math.LN2,
+              unit: "nats/token",
+            },
           ]
     return {
       definition: "bpb",
       status: "unchanged",
       number: printed,
       derivation,
-      assumptions: [],
+      assumptions: slice,
       charges,
       reason: "The denominator is already an exact byte count.",
     }
@@ -222,7 +232,7 @@ const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescor
       { formula: "nats/token = bits/token * ln 2", result: perToken.value * Math.LN2, unit: "nats/token" },
       { formula: `bits/byte = bits/token / (${ratio.formula})`, result: point, unit: "bits/byte" },
     ],
-    assumptions: ratio.assumptions,
+    assumptions: [...ratio.assumptions, ...slice],
     charges,
     reason:
       constant === undefined
@@ -231,22 +241,41 @@ const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescor
   }
 }
 
+/** Counts of right items whose share prints as the claim does; the nearest one where none does. */
+const countsBehind = (share: number, half: number, items: number): readonly [number, number] => {
+  // Shares such as 0.675 are not exact in binary; a billionth of an item keeps the ends.
+  const low = Math.max(0, Math.ceil((share - half) * items - 1e-9))
+  const high = Math.min(items, Math.floor((share + half) * items + 1e-9))
+  const nearest = Math.round(share * items)
+  return low <= high ? [low, high] : [nearest, nearest]
+}
+
 const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored => {
   const { unit, denominator } = claim.contract
   if (unit !== "percent" && unit !== "proportion")
     return nothing(definition, "The unit is neither a proportion nor a percentage.")
-  const share = unit === "percent" ? claim.value / 100 : claim.value
+  const scale = unit === "percent" ? 100 : 1
+  const share = claim.value / scale
+  const half = halfWidth(claim) / scale
   if (!(share >= 0 && share <= 1)) return nothing(definition, `${claim.printed} is no share of a whole.`)
   if (denominator === NOT_STATED || denominator.kind !== "items" || denominator.items === NOT_STATED)
     return {
-      ...nothing(definition, "The number of items is not stated, so there is no interval."),
+      ...nothing(
+        definition,
+        "The number of items is not stated, so the interval holds the rounding of the printed digits and no sampling error.",
+      ),
       status: "rescored",
-      number: measured("unknown", "proportion", share),
+      number: measured("unknown", "proportion", share, {
+        lo: Math.max(0, share - half),
+        hi: Math.min(1, share + half),
+      }),
       derivation: [{ formula: `${claim.printed} as a proportion`, result: share, unit: "proportion" }],
     }
   const items = denominator.items
-  const correct = Math.round(share * items)
-  const { low, high } = wilsonInterval(correct, items)
+  const [fewest, most] = countsBehind(share, half, items)
+  const { low } = wilsonInterval(fewest, items)
+  const { high } = wilsonInterval(most, items)
+  const counts = fewest === most ? `${fewest}` : `${fewest} to ${most}`
   return {
     definition,
     status: "rescored",
@@ -254,10 +283,10 @@ const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored =>
       lo: Math.min(low, share),
       hi: Math.max(high, share),
     }),
-    derivation: [{ formula: `about ${correct} of ${items} items`, result: share, unit: "proportion" }],
+    derivation: [{ formula: `about ${counts} of ${items} items`, result: share, unit: "proportion" }],
     assumptions: [
       {
-        text: `Wilson interval (95 %) for ${correct} of ${items} items, one generation each, items independent.`,
+        text: `Wilson interval (95 %) for ${counts} of ${items} items${fewest === most ? "" : ", every count that prints so"}; one generation each, items independent.`,
         mark: "derived",
       },
     ],
@@ -275,7 +304,12 @@ export const rescoreClaim = (claim: ClaimNumber, sample?: RatioSample): Rescored
   const definition = definitionFor(claim.contract)
   if (definition === undefined) return undefined
   try {
-    return rescoreUnder(definition, claim, sample)
+    const rescored = rescoreUnder(definition, claim, sample)
+    const { number } = rescored
+    return number === undefined ||
+      [number.value, number.interval.lo, number.interval.hi].every(Number.isFinite)
+      ? rescored
+      : nothing(definition, "The arithmetic leaves the range of a double.")
   } catch (error) {
     if (error instanceof ConversionError) return nothing(definition, error.message)
     if (error instanceof RangeError)
@@ -292,6 +326,9 @@ const rescoreUnder = (
   if (claim.contract.unit === "ppl" && !(claim.value - halfWidth(claim) > 0))
     return nothing(definition, "A perplexity is positive, and by more than its rounding.")
   if (definition === "bpb") return rescoreBpb(claim, sample)
+  const none =
+    definition === "perplexity" ? noCode(claim.contract.estimator, claim.contract.bound) : undefined
+  if (none !== undefined) return nothing(definition, none)
   if (definition === "accuracy" || definition === "pass-rate") return rescoreShare(claim, definition)
   if (definition === "training-loss")
     return nothing(definition, "A training loss is no code length; nothing converts it to one.")

@@ -6,7 +6,8 @@
  */
 import * as Schema from "effect/Schema"
 import { Contract, semanticFields } from "../metric/contract.js"
-import { stated } from "../metric/contract-fields.js"
+import { stated, type NotStated } from "../metric/contract-fields.js"
+import { boundConflict, boundWords } from "../metric/estimator-kinds.js"
 import { Fact, Mark, Place } from "../metric/findings-facts.js"
 import { Identifier, JsonPointer, NonNegative } from "./common.js"
 
@@ -58,6 +59,52 @@ export const Claim = Schema.Struct({
   )
 export type Claim = typeof Claim.Type
 
+/** Above this no source prints a result, and every conversion between units stays within a double. */
+const LARGEST = 1e12
+
+const range = (wanted: string, holds: (value: number) => boolean) => ({ wanted, holds })
+const POSITIVE = range(`a positive number below ${LARGEST}`, (x) => x > 0 && x < LARGEST)
+const RANGES: { readonly [U in Exclude<Contract["unit"], NotStated>]: typeof POSITIVE } = {
+  "bits/byte": POSITIVE,
+  "bits/token": POSITIVE,
+  "nats/token": POSITIVE,
+  ppl: range(`a perplexity: 1 or more and below ${LARGEST}`, (x) => x >= 1 && x < LARGEST),
+  nats: range(`a number from 0 to below ${LARGEST}`, (x) => x >= 0 && x < LARGEST),
+  bits: range(`a number from 0 to below ${LARGEST}`, (x) => x >= 0 && x < LARGEST),
+  proportion: range("a proportion, 0 to 1", (x) => x >= 0 && x <= 1),
+  percent: range("a percentage, 0 to 100", (x) => x >= 0 && x <= 100),
+  score: range(`a number of magnitude below ${LARGEST}`, (x) => Math.abs(x) < LARGEST),
+}
+
+interface Issue {
+  readonly path: PropertyKey[]
+  readonly issue: string
+}
+
+/** What a claim's own fields say against the contract it has once its variations are written in. */
+const againstContract = (claim: Claim, contract: Contract, index: number): readonly Issue[] => {
+  const { unit, estimator, bound } = { ...contract, ...claim.vary }
+  const at = (...keys: PropertyKey[]) => ["claims", index, ...keys]
+  const issues: Issue[] = []
+  const fits = unit === "not stated" ? undefined : RANGES[unit]
+  if (fits !== undefined && !fits.holds(claim.value))
+    issues.push({ path: at("value"), issue: `${fits.wanted}, as its unit is ${unit}` })
+  for (const key of ["halfWidth", "standardError"] as const)
+    if ((claim[key] ?? 0) >= LARGEST)
+      issues.push({ path: at(key), issue: `a number from 0 to below ${LARGEST}` })
+  const kinds = boundConflict(estimator, bound)
+  const varied = (["bound", "estimator"] as const).find((key) => claim.vary?.[key] !== undefined)
+  if (kinds !== undefined && varied !== undefined)
+    issues.push({
+      path: at("vary", varied),
+      issue:
+        varied === "bound"
+          ? boundWords(estimator, kinds)
+          : `an estimator whose value can be of the bound "${bound}", which the contract says`,
+    })
+  return issues
+}
+
 export const ClaimsSource = Schema.Struct({
   title: Schema.String,
   url: Schema.String,
@@ -77,12 +124,16 @@ export const ClaimsFile = Schema.Struct({
     Schema.makeFilter((file) => {
       const seen = new Set<string>()
       return file.claims.flatMap((claim, index) => {
-        const issues: { path: PropertyKey[]; issue: string }[] = []
-        if (!Object.hasOwn(file.contracts, claim.contract))
+        const issues: Issue[] = []
+        const contract = Object.hasOwn(file.contracts, claim.contract)
+          ? file.contracts[claim.contract]
+          : undefined
+        if (contract === undefined)
           issues.push({
             path: ["claims", index, "contract"],
             issue: `one of the file's contracts: ${Object.keys(file.contracts).join(", ")}`,
           })
+        else issues.push(...againstContract(claim, contract, index))
         if (seen.has(claim.id)) issues.push({ path: ["claims", index, "id"], issue: "every id once" })
         seen.add(claim.id)
         return issues

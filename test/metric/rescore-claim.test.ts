@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url"
 import t from "tap"
+import type { Contract } from "../../src/metric/contract.js"
+import { sliceSamplingError } from "../../src/metric/rescore-assumptions.js"
 import { rescoreClaim, roundingHalfWidth } from "../../src/metric/rescore-claim.js"
 import { readLedger, type LedgerFact } from "../../src/spec/claim-ledger.js"
 
@@ -53,6 +55,9 @@ t.test("published claims under the exact byte table", (test) => {
     test.equal(of("bits/token"), bitsPerToken, `${id} bits/token`)
     if (natsPerToken !== undefined) test.equal(of("nats/token"), natsPerToken, `${id} nats/token`)
   }
+  const steps = rescored("ar-baseline-2026-03-17").derivation
+  // public log: val_loss 2.07269931 beside val_bpb 1.22436570
+  test.equal(steps.find(({ unit }) => unit === "nats/token")?.result.toFixed(6), "2.072699")
   // The older export's own totals turn the baseline's loss into its BPB to all eight printed digits.
   test.equal(rescored("ar-baseline-loss").number?.value.toFixed(7), "1.2243657")
   test.equal(rescored("ar-baseline-2026-03-17").status, "unchanged")
@@ -65,7 +70,15 @@ t.test("the interval of PR #1241 comes from 500 windows of standard deviation 0.
   // derived: 4.25743 / (2.435930 +- 1.96 * 0.182 / sqrt(500)) = 1.7364 to 1.7593
   test.equal(number?.interval.lo.toFixed(3), "1.736")
   test.equal(number?.interval.hi.toFixed(3), "1.759")
-  test.match(assumptions, [{ text: /500 windows/, mark: "computed" }])
+  test.match(assumptions, [
+    { text: /500 windows/, mark: "computed" },
+    { text: /does not state the export.*today's \(62021846 tokens\)/, mark: "inferred" },
+    // derived: 1.96 * 0.25 / sqrt(500) = 0.0219 bits per byte
+    { text: /stand for the whole split.*±0\.022 bits\/byte.*deviation 0\.25/, mark: "inferred" },
+  ])
+  test.equal(sliceSamplingError(500 * 2048).toFixed(4), "0.0219")
+  test.match(rescored("pr1106-t512").assumptions[1]?.text, /does not state the export/)
+  test.same(rescored("pr820-nelbo").assumptions, [], "the whole split of a stated export")
   // derived: h(50 000 / 62 021 846) / 2.435930 = 0.0038783 bits per byte
   test.match(charges, [{ name: /boundary/, unit: "bits/byte" }])
   test.equal(charges[0]?.atMost.toFixed(7), "0.0038783")
@@ -79,18 +92,53 @@ t.test("what no arithmetic gives is refused with its reason", (test) => {
     ["pr1271-reported", /does not state the denominator/],
     ["pr1241-train-loss", /no code length/],
     ["xlm-owt-flexmdm-gen-ppl-128", /mean of perplexities/],
+    ["pr1053-pseudo", /pseudo-likelihood is neither a code length nor a bound on one/],
+    ["pr1106-mc-elbo", /does not state the denominator/],
   ] as const) {
     const result = rescored(id)
     test.equal(result.status, "not-possible", id)
     test.equal(result.number, undefined)
     test.match(result.reason, reason)
   }
-  test.equal(
-    rescored("pr1053-pseudo").number?.kind,
-    "estimate",
-    "an exact denominator makes it no code length",
-  )
   test.match(rescored("mdlm-owt").reason, /bytes per token of the slice, which the source does not state/)
+  test.end()
+})
+
+const claimOf = (id: string) => {
+  const claim = ledger.claims.get(id)
+  if (claim === undefined) throw new Error(`no claim ${id}`)
+  return claim
+}
+
+t.test("only a code length or a bound on one becomes bits per byte", (test) => {
+  const claim = claimOf("pr820-t32")
+  const { data: text } = claim.contract
+  if (text === "not stated") throw new Error("the claim states its data")
+  for (const estimator of [
+    { kind: "fixed-noise-levels", levels: 5 },
+    { kind: "training-objective", weight: "dsigma" },
+    { kind: "pseudo-likelihood", passes: 8, maskRate: 0.5 },
+  ] as const)
+    for (const unit of ["bits/byte", "ppl"] as const) {
+      const data = { ...text, dataset: unit === "ppl" ? "other" : "fineweb10B_sp1024" }
+      const contract = { ...claim.contract, unit, estimator, bound: "estimate", data } as Contract
+      test.equal(rescoreClaim({ ...claim, contract })?.status, "not-possible", `${estimator.kind} ${unit}`)
+    }
+  const silent = { ...claim.contract, estimator: "not stated", bound: "not stated" } as const
+  test.match(
+    rescoreClaim({ ...claim, contract: silent })?.reason,
+    /nothing says that the value is a code length/,
+  )
+  test.end()
+})
+
+t.test("arithmetic beyond a double, or below zero, is not shown", (test) => {
+  const claim = claimOf("pr1106-t512")
+  const huge = rescoreClaim({ ...claim, printed: "1e308", value: 1e308 })
+  test.equal(huge?.status, "not-possible")
+  test.match(huge?.reason, /range of a double/)
+  const coarse = rescoreClaim({ ...claim, printed: "1", value: 1, halfWidth: 3 })
+  test.equal(coarse?.number?.interval.lo, 0, "a code length is not negative")
   test.end()
 })
 
@@ -99,7 +147,21 @@ t.test("shares get a Wilson interval over their items", (test) => {
   // derived: Wilson 95 % for 546 of 1033: 0.4981 to 0.5588
   test.equal(number?.interval.lo.toFixed(4), "0.4981")
   test.equal(number?.interval.hi.toFixed(4), "0.5588")
-  test.equal(rescored("maze-mdm-k2").number?.kind, "unknown", "the number of mazes is not stated")
+  const maze = rescored("maze-mdm-k2").number
+  test.equal(maze?.kind, "unknown", "the number of mazes is not stated")
+  test.same(
+    [maze?.interval.lo.toFixed(4), maze?.interval.hi.toFixed(4)],
+    ["0.6835", "0.6845"],
+    "68.4 % is rounded",
+  )
+  // derived: 67 % of 1319 is printed for 878 to 890 items; Wilson 95 % from the low end of 878 to the high end of 890
+  const headline = rescored("flexmdm-gsm8k-headline").number
+  test.same([headline?.interval.lo.toFixed(4), headline?.interval.hi.toFixed(4)], ["0.6397", "0.6995"])
+  // 0.05 points of reading: 58.15 to 58.25 % of 1319 items are 768 items at the fewest and the most
+  const read = claimOf("flexmdm-gsm8k-128")
+  const wide = rescoreClaim({ ...read, halfWidth: 1 })?.number?.interval
+  const narrow = rescored("flexmdm-gsm8k-128").number?.interval
+  test.ok(wide !== undefined && narrow !== undefined && wide.lo < narrow.lo && wide.hi > narrow.hi)
   // derived: 4.93 / ln 2
   test.equal(rescored("xlm-owt-flexmdm-entropy-128").number?.value.toFixed(4), "7.1125")
   test.end()

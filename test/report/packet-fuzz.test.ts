@@ -4,6 +4,7 @@ import t from "tap"
 import { compareContracts } from "../../src/metric/compare.js"
 import { DEFINITIONS } from "../../src/metric/contract-registry.js"
 import { Contract, SEMANTIC_FIELDS } from "../../src/metric/contract.js"
+import { boundConflict } from "../../src/metric/estimator-kinds.js"
 import { rescoreClaim } from "../../src/metric/rescore-claim.js"
 import { audit } from "../../src/report/packet/audit.js"
 import { packetHtml } from "../../src/report/packet/html.js"
@@ -18,14 +19,21 @@ t.test(
     const pool = [...ledger.claims.values()]
       .map(({ contract }) => contract)
       .concat(Object.values(DEFINITIONS))
-    const contract = fc.record(
-      Object.fromEntries(
-        SEMANTIC_FIELDS.map((field) => {
-          const words = new Map(pool.map((each) => [JSON.stringify(each[field]), each[field]] as const))
-          return [field, fc.constantFrom<unknown>(...words.values(), "not stated")]
-        }),
-      ),
-    ) as fc.Arbitrary<Omit<Contract, "version">>
+    const contract = fc
+      .record(
+        Object.fromEntries(
+          SEMANTIC_FIELDS.map((field) => {
+            const words = new Map(pool.map((each) => [JSON.stringify(each[field]), each[field]] as const))
+            return [field, fc.constantFrom<unknown>(...words.values(), "not stated")]
+          }),
+        ),
+      )
+      .map((fields) => {
+        const drawn = fields as Omit<Contract, "version">
+        return boundConflict(drawn.estimator, drawn.bound) === undefined
+          ? drawn
+          : { ...drawn, bound: "estimate" as const }
+      }) as fc.Arbitrary<Omit<Contract, "version">>
     const number = fc.oneof(
       fc.constantFrom(0, -1, 1e-300, 1e300, 100, 100.5),
       fc.double({ noNaN: true, noDefaultInfinity: true }),

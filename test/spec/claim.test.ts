@@ -84,6 +84,66 @@ t.test("a value that is not the printed number, and a contract that is not there
   test.end()
 })
 
+t.test("a value outside the range of its unit is refused", (test) => {
+  for (const [unit, printed, expected] of [
+    ["bits/byte", "-1.2", /a positive number below 1000000000000, as its unit is bits\/byte/],
+    ["bits/byte", "0", /a positive number/],
+    ["bits/byte", "1e308", /a positive number below/],
+    ["nats/token", "0", /a positive number/],
+    ["ppl", "0.99", /a perplexity: 1 or more/],
+    ["percent", "101", /a percentage, 0 to 100/],
+    ["proportion", "-0.1", /a proportion, 0 to 1/],
+  ] as const) {
+    const file = minimal()
+    file.claims[0] = { ...file.claims[0], printed, value: Number(printed), vary: { unit } }
+    test.match(problems(file), [{ pointer: "/claims/0/value", expected }], `${printed} ${unit}`)
+  }
+  const wide = minimal()
+  wide.claims[0] = { ...wide.claims[0], halfWidth: 1e308 }
+  test.match(problems(wide), [{ pointer: "/claims/0/halfWidth" }])
+  const share = minimal()
+  share.claims[0] = { ...share.claims[0], printed: "100 %", value: 100, vary: { unit: "percent" } }
+  test.same(problems(share), [])
+  test.end()
+})
+
+t.test("an estimator and a label of bound that it cannot bear are refused where they meet", (test) => {
+  const elbo = {
+    kind: "discrete-elbo",
+    steps: 8,
+    draws: 1,
+    timeGrid: "uniform",
+    terminal: "charged",
+    eps: 0.001,
+  }
+  const own = minimal()
+  own.contracts = { main: { ...canonicalContract(), estimator: elbo, bound: "exact" } }
+  test.match(problems(own), [
+    {
+      pointer: "/contracts/main/bound",
+      expected: /"upper-bound".*a discrete-elbo can be no other/,
+      found: '"exact"',
+    },
+  ])
+  for (const [vary, pointer] of [
+    [{ estimator: elbo }, "/claims/0/vary/estimator"],
+    [{ estimator: elbo, bound: "exact" }, "/claims/0/vary/bound"],
+    [
+      { estimator: { kind: "pseudo-likelihood", passes: 8, maskRate: 0.5 }, bound: "upper-bound" },
+      "/claims/0/vary/bound",
+    ],
+    [{ bound: "lower-bound" }, "/claims/0/vary/bound"],
+  ] as const) {
+    const file = minimal()
+    file.claims[0] = { ...file.claims[0], vary }
+    test.match(problems(file), [{ pointer }])
+  }
+  const right = minimal()
+  right.claims[0] = { ...right.claims[0], vary: { estimator: elbo, bound: "upper-bound" } }
+  test.same(problems(right), [])
+  test.end()
+})
+
 t.test("a contract of the first form is read and brought up to date", (test) => {
   const { specials, ...rest } = canonicalContract()
   if (specials === "not stated") throw new Error("the canonical contract states the special tokens")
