@@ -129,6 +129,27 @@ t.test("claims may come from a file of another tool", async (test) => {
   })
 })
 
+/** A results file of lm-evaluation-harness. */
+const results = (score: number) =>
+  JSON.stringify({ results: { gsm8k: { "exact_match,none": score } }, configs: { gsm8k: {} } })
+
+t.test("claims may come from a folder of files of other tools", async (test) => {
+  await withFolder(async (folder) => {
+    await writeFile(join(folder, "a.json"), results(0.5))
+    await writeFile(join(folder, "b.json"), results(0.25))
+    test.match((await rescore("gsm8k-exact_match", { claims: folder })).json, {
+      rescored: { number: { value: 0.5 } },
+    })
+    // The second model's number has the same id, so the name of its file comes before it.
+    test.match((await rescore("b-gsm8k-exact_match", { claims: folder })).json, {
+      rescored: { number: { value: 0.25 } },
+    })
+    await writeFile(join(folder, "c.json"), "{}")
+    await test.rejects(rescore("gsm8k-exact_match", { claims: folder }), { name: "SpecError" })
+    await test.rejects(rescore("x", { claims: join(folder, "absent") }), { message: /no such folder/ })
+  })
+})
+
 t.test("infer: bytes per token behind printed figures", async (test) => {
   // public log 2026-03-18_LongContextSeq2048/train.log
   const agreed = await infer({ loss: "2.03588345", bpb: "1.20576485", tokens: 62021632 })

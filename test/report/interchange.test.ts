@@ -3,6 +3,8 @@ import { readEveryEvalEver, writeEveryEvalEver } from "../../src/report/intercha
 import { isLmEval, readLmEval } from "../../src/report/interchange/lm-eval.js"
 import { writeRunCrate } from "../../src/report/interchange/run-crate.js"
 import type { ResultsTable } from "../../src/report/table.js"
+import { contractDigest } from "../../src/metric/contract-digest.js"
+import { canonicalContract } from "../../src/metric/contract-builders.js"
 import { resolveClaims } from "../../src/spec/claim.js"
 import { rescoreClaim } from "../../src/metric/rescore-claim.js"
 import { SpecError } from "../../src/spec/spec-error.js"
@@ -187,6 +189,37 @@ t.test("a run's record holds its values and nothing that it did not measure", (t
     back.claims.map(({ value }) => value),
     [2.5],
   )
+  test.end()
+})
+
+t.test("a record of this program reads back as what it says", (test) => {
+  const [claim] = resolveClaims(
+    readEveryEvalEver(writeEveryEvalEver(table, identity), "record.json"),
+    "record.json",
+  )
+  test.match(claim?.contract, {
+    quantity: "negative-log-likelihood",
+    unit: "bits/byte",
+    bound: "upper-bound",
+    data: { dataset: "speeches" },
+  })
+  test.equal(rescoreClaim(claim!)?.definition, "bpb")
+  // With a whole contract in the table, the whole contract comes back.
+  const contract = { ...canonicalContract(), bound: "upper-bound" as const }
+  const whole = { ...table, contracts: { "c1:aa": contract } }
+  const [back] = resolveClaims(
+    readEveryEvalEver(writeEveryEvalEver(whole, identity), "record.json"),
+    "record.json",
+  )
+  test.equal(contractDigest(back!.contract), contractDigest(contract))
+  // Words that are no unit, bound or quantity state nothing; a contract that is none is left out.
+  const record = writeEveryEvalEver(table, identity) as { evaluation_results: { metric_config: object }[] }
+  record.evaluation_results[0]!.metric_config = {
+    evaluation_description: "bits_per_byte",
+    additional_details: { unit: "furlongs", bound: 7, quantity: "x", contract_json: '{"version": 99}' },
+  }
+  const [other] = resolveClaims(readEveryEvalEver(record, "record.json"), "record.json")
+  test.match(other?.contract, { unit: "bits/byte", bound: "unknown", quantity: "negative-log-likelihood" })
   test.end()
 })
 

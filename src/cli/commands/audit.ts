@@ -22,7 +22,7 @@ const runs = Flag.String("runs").pipe(
 )
 const claims = Flag.String("claims").pipe(
   Flag.withDescription(
-    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record); those that come with repro when absent",
+    "A file or a folder of files: claims, lm-evaluation-harness results or Every-Eval-Ever records; those that come with repro when absent",
   ),
   Flag.optional,
 )

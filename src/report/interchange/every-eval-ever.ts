@@ -1,6 +1,9 @@
 /** Every-Eval-Ever records (schema 0.2): read as claims, written for a run. */
 import { createHash } from "node:crypto"
-import { NOT_STATED, type Contract } from "../../metric/contract.js"
+import * as Schema from "effect/Schema"
+import { BOUNDS, QUANTITIES, UNITS } from "../../metric/contract-fields.js"
+import { ContractVersionError, migrateContract } from "../../metric/contract-migrations.js"
+import { Contract, NOT_STATED } from "../../metric/contract.js"
 import { ClaimsFile } from "../../spec/claim.js"
 import { decodeValue } from "../../spec/decode.js"
 import type { ResultsTable, TableRow } from "../table.js"
@@ -12,6 +15,32 @@ export const EVERY_EVAL_EVER_VERSION = "0.2.1"
 /** Whether a JSON value looks like a record. */
 export const isEveryEvalEver = (value: unknown): boolean =>
   typeof at(value, "schema_version") === "string" && Array.isArray(at(value, "evaluation_results"))
+
+const isContract = Schema.is(Contract)
+
+/** The whole contract that a record of this program carries, if it is one that this program still reads. */
+const carriedContract = (details: unknown): Contract | undefined => {
+  const json = text(at(details, "contract_json"))
+  if (json === undefined) return undefined
+  try {
+    const contract: unknown = migrateContract(JSON.parse(json))
+    return isContract(contract) ? contract : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof ContractVersionError) return undefined
+    throw error
+  }
+}
+
+const member = <A extends string>(names: readonly A[], value: unknown): A | undefined =>
+  names.find((name) => name === value)
+
+/** What the details of a metric state beside what its name says; words that are not of a contract state nothing. */
+const statedDetails = (details: unknown, named: Contract): Contract => ({
+  ...named,
+  quantity: member(QUANTITIES, at(details, "quantity")) ?? named.quantity,
+  unit: member(UNITS, at(details, "unit")) ?? named.unit,
+  bound: member(BOUNDS, at(details, "bound")) ?? named.bound,
+})
 
 /** The claims of a record; throws SpecError with a pointer where it is not one. */
 export const readEveryEvalEver = (document: unknown, file: string): ClaimsFile => {
@@ -27,10 +56,12 @@ export const readEveryEvalEver = (document: unknown, file: string): ClaimsFile =
     if (score === undefined) continue
     const metric = text(at(result, "metric_config", "evaluation_description")) ?? name
     const id = unique(identifier(name))
-    const base = contractOfMetric(identifier(metric).replaceAll("-", "_"))
+    const details = at(result, "metric_config", "additional_details")
+    const carried = carriedContract(details)
+    const base = statedDetails(details, contractOfMetric(identifier(metric).replaceAll("-", "_")))
     const items = count(at(result, "score_details", "uncertainty", "num_samples"))
     const stderr = finite(at(result, "score_details", "uncertainty", "standard_error", "value"))
-    contracts[id] = {
+    contracts[id] = carried ?? {
       ...base,
       title: metric,
       ...(base.quantity === "accuracy" && items !== undefined
@@ -96,8 +127,10 @@ const resultOf = (row: TableRow, table: ResultsTable): Record<string, unknown> =
       min_score: 0,
       max_score: row.unit === "proportion" ? 1 : row.unit === "percent" ? 100 : Number.MAX_VALUE,
       additional_details: {
+        quantity: row.quantity,
         bound: row.boundKind,
         unit: row.unit,
+        ...(contract === undefined ? {} : { contract_json: JSON.stringify(contract) }),
         ...(row.contractId === null ? {} : { contract: row.contractId }),
         ...(row.denominator === null ? {} : { denominator: row.denominator.kind }),
         ...(row.mark === null ? {} : { mark: row.mark }),
