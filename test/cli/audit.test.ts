@@ -59,6 +59,15 @@ t.test("audit in a terminal: the boundary charge and the pairs", async (test) =>
   test.match(text, /schedule-mismatch \(the spec\): The spec trains with the weight dsigma/)
 })
 
+t.test("audit of a sweep: its points are chosen by what it reports", async (test) => {
+  const { json } = await audit({ spec: "ablation_heads" })
+  const { warnings } = json as Audit
+  test.match(
+    warnings.find(({ rule }) => rule === "selection-split"),
+    { claims: [], text: /grid \(heads\) by elbo-t32/ },
+  )
+})
+
 t.test("audit --html where no folder can be made ends with a sentence", async (test) => {
   await withFolder(async (folder) => {
     const file = join(folder, "file")

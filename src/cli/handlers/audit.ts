@@ -146,7 +146,7 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
       title: experiment.title,
       file,
       fingerprint,
-      experiment,
+      experiment: { ...experiment, sweep: spec.sweep },
       source: experiment.source,
       run: material?.run,
     },

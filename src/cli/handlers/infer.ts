@@ -116,7 +116,10 @@ const rowOf = (name: string, row: LogRow, tokens: number | undefined): Row => {
   }
 }
 
-const showVerdict = ({ verdict, matches, reference, factor, constant, plausible }: RatioVerdict): string => {
+const showVerdict = (
+  { verdict, matches, reference, factor, constant, plausible }: RatioVerdict,
+  tokens: number | null,
+): string => {
   if (verdict === "agrees") return `agrees: ${matches.map(({ name }) => name).join(" | ")}`
   if (verdict === "coarse")
     return "too coarse to tell: the printed digits leave right and wrong denominators possible; give more digits"
@@ -124,7 +127,7 @@ const showVerdict = ({ verdict, matches, reference, factor, constant, plausible 
   const times = `${factor.toFixed(5)} times ${reference.bytesPerToken.toFixed(6)} (${reference.name})`
   if (verdict === "unknown") return `no known slice: ${times}${round}`
   const range = `${plausible.lo.toFixed(4)} to ${plausible.hi.toFixed(4)}`
-  return `differs: ${times}; slices of these tokens have ${range}${round}`
+  return `differs: ${times}; ${tokens === null ? "even single windows" : `slices of ${tokens} tokens`} have ${range}${round}`
 }
 
 const rowsOf = async (
@@ -176,7 +179,7 @@ export const infer = async (options: InferOptions): Promise<Outcome> => {
     n === null ? "not stated" : String(n),
     `${inferred.bytesPerToken.toFixed(6)} (${inferred.interval.lo.toFixed(6)} to ${inferred.interval.hi.toFixed(6)})`,
     inferred.bytes === undefined ? "" : Math.round(inferred.bytes.value).toString(),
-    verdict === null ? `not judged: ${unlike ?? ""}` : showVerdict(verdict),
+    verdict === null ? `not judged: ${unlike ?? ""}` : showVerdict(verdict, n),
   ])
   return {
     text: columns([["FIGURES", "LOSS", "BPB", "TOKENS", "BYTES PER TOKEN", "BYTES", "VERDICT"], ...shown]),
