@@ -224,6 +224,33 @@ t.test("the shipped ledger", async (test) => {
   test.equal(claimsOf(ledger, ["pr820-t32"], "spec.json")[0]?.contract.bound, "upper-bound")
 })
 
+t.test("sources say where, and an inference says that it is one", async (test) => {
+  const ledger = await readLedger(folder)
+  const claim = (id: string) => ledger.claims.get(id)!
+  // Lines counted in the files themselves, at the commit that each place or source names.
+  for (const [id, file, line] of [
+    ["pr1241-headline", /submission\.json$/, 11],
+    ["pr1241-heads-32", /^sweep_results\.csv$/, 6],
+    ["pr1241-one-shard", /^v5_results_test\.json$/, 2],
+    ["pr1241-prints-pr820", /train_mdlm\.py$/, 433],
+    ["pr1106-t512", /^README\.md$/, 38],
+    ["xlm-owt-flexmdm-gen-ppl-128", /owt_flexmdm\.md$/, 90],
+    ["xlm-owt-mlm-gen-ppl-128", /owt_mlm\.md$/, 98],
+  ] as const)
+    test.match(claim(id).place, { file, line }, id)
+  for (const { id, contract } of ledger.claims.values()) {
+    const { denominator, data } = contract
+    if (denominator === "not stated" || data === "not stated" || data.dataset !== "fineweb10B_sp1024")
+      continue
+    if ("tokens" in denominator && denominator.tokens === 62_021_632)
+      // derived: 62 021 632 of the split's 62 021 846 tokens
+      test.equal(data.coverage, 0.9999965496, id)
+  }
+  for (const id of ["llada-gsm8k-headline", "llada-gsm8k-128"])
+    test.match(claim(id).contract.estimator, { decoding: /^inferred, not stated: low_confidence/ }, id)
+  test.match(claim("pr1106-mc-elbo").contract, { denominator: "not stated", bound: "not stated" })
+})
+
 t.test("every claims file is formatted JSON without a contract left to migrate", async (test) => {
   const text = await readFile(`${folder}pr-1241.json`, "utf8")
   const file = decodeClaims(text, "pr-1241.json")
