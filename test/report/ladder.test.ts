@@ -66,11 +66,13 @@ test("boundary positions are charged; other windows have no place in the picture
   t.end()
 })
 
+/** The reference of another seed, every window dearer by a factor. */
+const seed = (factor: number): EvaluationSummary => ({
+  ...reference,
+  perWindow: reference.perWindow.map((each) => ({ ...each, bits: factor * each.bits })),
+})
+
 test("over seeds a rung is their mean with Student's interval", (t) => {
-  const seed = (factor: number): EvaluationSummary => ({
-    ...reference,
-    perWindow: reference.perWindow.map((each) => ({ ...each, bits: factor * each.bits })),
-  })
   const [point] = ladderPoints({
     evaluations: [seed(1)],
     otherSeeds: [[seed(1.1)], [seed(1.2)]],
