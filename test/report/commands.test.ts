@@ -75,7 +75,9 @@ test("diff with claims: 0 when the numbers agree, 3 when not, and unknown claims
   await makeRun(root, PUBLISHED_BITS, ["pr1241-headlin"])
   const without = await diffWithClaims(root, "latest", undefined)
   t.equal(without.exitCode, 3, "a claim that was left out is not agreed with")
-  t.match(without.notes, [/found "pr1241-headlin"\. Did you mean "pr1241-headline"\? The claim is left out\./])
+  t.match(without.notes, [
+    /found "pr1241-headlin"\. Did you mean "pr1241-headline"\? The claim is left out\./,
+  ])
 })
 
 test("diff of two runs: identical and different", async (t) => {
