@@ -60,7 +60,7 @@ const INSTALL_TENSORFLOW = "pip install tensorflow-cpu"
  * | cpu    | bf16-params | any       | torch                                    | the only one that holds bf16 state     |
  *
  * Ratios: fp32 train steps of the small and the paper shape on two cores in bench/RESULTS.md; PyTorch's is that of the
- * same network written by hand. tensorflow comes before torch, which is 5 % faster there, because it needs no compiler
+ * same network written by hand. tensorflow comes before torch, which is 5 to 15 % faster there, because it needs no compiler
  * and no second process.
  *
  * @param seconds the plan's estimate of training on this machine
@@ -114,12 +114,12 @@ export const chooseEngine = (request: EngineRequest, available: Available, secon
   const minutes = `training takes about ${Math.round(seconds / 60)} min`
   if (!long) return take("onnxruntime", "it comes with repro and starts at once, which suits a short run")
   if (available.tensorflow)
-    return take("tensorflow", `${minutes}, and libtensorflow is 1.1 to 1.4 times as fast as onnxruntime`)
+    return take("tensorflow", `${minutes}, and libtensorflow is 1.1 times as fast as onnxruntime`)
   if (available.torch)
-    return torch(`${minutes}, and compiled PyTorch is 1.2 to 1.5 times as fast as onnxruntime`)
+    return torch(`${minutes}, and compiled PyTorch is 1.2 to 1.3 times as fast as onnxruntime`)
   return take(
     "onnxruntime",
-    `neither libtensorflow nor PyTorch was found; ${minutes}, and ${INSTALL_TENSORFLOW} would make it 1.1 to 1.4 times as fast`,
+    `neither libtensorflow nor PyTorch was found; ${minutes}, and ${INSTALL_TENSORFLOW} would make it 1.1 times as fast`,
   )
 }
 

@@ -90,7 +90,7 @@ const KEPT_SQUARES_BYTES = 768 * 2 ** 20
  * Activations: three copies of one layer's attention squares (scores, probabilities, their gradient), the probabilities
  * of the layers that keep them (the others compute them a second time), 14 vectors of the width and 4 of the MLP's hidden
  * width for each layer and position, three of the logits. Calibrated on onnxruntime 1.30: 0.74 GB estimated against 0.66
- * measured for 4 layers of width 256, and 3.3 against 3.8 for the #1241 network at micro-batch 1.
+ * measured for 4 layers of width 256, and 3.3 against 3.9 for the #1241 network at micro-batch 1.
  */
 export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const { model, data, training } = experiment
