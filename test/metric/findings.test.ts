@@ -9,6 +9,18 @@ const ledger = await readLedger(fileURLToPath(new URL("../../specs/claims/", imp
 const auditOf = (...ids: string[]) =>
   audit({ id: "x", title: "x", file: "x.json" }, claimsOf(ledger, ids, "test"), ledger)
 
+const evaluation = {
+  kind: "discrete-elbo",
+  id: "elbo",
+  windows: { length: 2048, count: 500, alignment: "raw-stream" },
+  steps: 128,
+  draws: 1,
+  seed: 1,
+} as const
+
+const of = (experiment: object, rule: string) =>
+  lint([], [], { id: "x", evaluations: [evaluation], ...experiment }).filter((found) => found.rule === rule)
+
 t.test("where the published weight lies", (test) => {
   // derived in closed form and by quadrature: mass, shares and median of (1-alpha)/alpha on [0.001, 1]
   const weight = auditWeight("dsigma", 1e-3)
@@ -105,18 +117,6 @@ t.test("floors that a source only quotes are said to be quoted, and of what", (t
 t.test(
   "lint looks at the spec: what it trains for against what it evaluates, and what it chooses by",
   (test) => {
-    const evaluation = {
-      kind: "discrete-elbo" as const,
-      id: "elbo",
-      windows: { length: 2048, count: 500, alignment: "raw-stream" as const },
-      steps: 128,
-      draws: 1,
-      seed: 1,
-    }
-    const of = (experiment: object, rule: string) =>
-      lint([], [], { id: "x", evaluations: [evaluation], ...experiment }).filter(
-        (found) => found.rule === rule,
-      )
     const texts = (experiment: object) => of(experiment, "schedule-mismatch").map(({ text }) => text)
     test.match(texts({ objective: { kind: "masked-diffusion", weight: "dsigma" } }), [
       /weight dsigma.*elbo integrate/,
@@ -186,16 +186,7 @@ t.test("every lint rule speaks where it should and is silent where it should", (
   const claims = claimsOf(ledger, ["pr1241-headline", "flexmdm-gsm8k-headline", "pr820-t32"], "test")
   const experiment = {
     id: "an-experiment",
-    evaluations: [
-      {
-        kind: "discrete-elbo" as const,
-        id: "elbo",
-        windows: { length: 2048, count: 500, alignment: "raw-stream" as const },
-        steps: 128,
-        draws: 1,
-        seed: 1,
-      },
-    ],
+    evaluations: [evaluation],
   }
   const warnings = lint(claims, ledger.facts, experiment, ledger.claims)
   test.same([...new Set(warnings.map(({ rule }) => rule))], LINT_RULES)
