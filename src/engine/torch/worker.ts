@@ -12,8 +12,8 @@ import { FrameError, PROTOCOL, readFrames, writeFrame, type Frame, type FrameTen
 
 /** Long enough to load PyTorch from a slow disk on every rank. */
 const HANDSHAKE_TIMEOUT_MS = 180_000
-/** How long a worker may take to end after it was asked to. */
-const SHUTDOWN_TIMEOUT_MS = 10_000
+/** How long a worker may take to end after it was asked to: torchrun waits for its other nodes. */
+const SHUTDOWN_TIMEOUT_MS = 60_000
 const KEPT_LINES = 200
 const REPORTED_LINES = 20
 /** Where torchrun begins to say of a failure what the process said before. */
