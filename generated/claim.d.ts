@@ -406,6 +406,28 @@ export interface Claims {
         row?: string
         column?: string
         figure?: string
+        part?: "abstract" | "commit message"
+        /**
+         * The text of a pull request or issue, where the place is no line of a file.
+         */
+        thread?: {
+          part: "title" | "description" | "comment" | "review"
+          /**
+           * Address of the pull request or issue.
+           */
+          url: string
+          author?: string
+          date?: string
+        }
+        /**
+         * A public copy in which the place was read, as it has no commit or its commit is not known.
+         */
+        copy?: {
+          repository: string
+          commit: string
+          file: string
+          line: number
+        }
         note?: string
       }
       /**
@@ -801,6 +823,28 @@ export interface Claims {
         row?: string
         column?: string
         figure?: string
+        part?: "abstract" | "commit message"
+        /**
+         * The text of a pull request or issue, where the place is no line of a file.
+         */
+        thread?: {
+          part: "title" | "description" | "comment" | "review"
+          /**
+           * Address of the pull request or issue.
+           */
+          url: string
+          author?: string
+          date?: string
+        }
+        /**
+         * A public copy in which the place was read, as it has no commit or its commit is not known.
+         */
+        copy?: {
+          repository: string
+          commit: string
+          file: string
+          line: number
+        }
         note?: string
       }
       /**
@@ -1185,6 +1229,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         weight: "dsigma" | "nelbo" | "clamped-inverse-t" | "uniform-k"
@@ -1220,6 +1286,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         stepsPerGroup: number
@@ -1256,6 +1344,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         stepsStated: number
@@ -1292,6 +1402,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         description: string
@@ -1327,6 +1459,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         floor: "uniform" | "initial" | "unigram" | "bigram"
@@ -1361,6 +1515,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         low: number
@@ -1396,6 +1572,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         windows: number
@@ -1432,6 +1630,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         file: string
@@ -1474,6 +1694,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         steps: number
@@ -1508,6 +1750,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         printed: string
@@ -1541,6 +1805,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         sortedBy: string
@@ -1574,6 +1860,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         training: string
@@ -1608,6 +1916,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         items: number
@@ -1642,6 +1972,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         items: number
@@ -1678,6 +2030,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         statement: string
@@ -1711,6 +2085,28 @@ export interface Claims {
           row?: string
           column?: string
           figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
           note?: string
         }
         statement: string

@@ -31,7 +31,8 @@ const SEVERITY: readonly (readonly [AxisRelation, Verdict])[] = [
  * Compares two contracts axis by axis.
  *
  * @param options.definition the second contract is a definition: its "not stated" fields fix nothing.
- * @param options.sameSource both numbers stand in one table or file: what it leaves out, it leaves out of both alike.
+ * @param options.sameSource both numbers stand in one table, file or text of a thread: what it leaves out, it leaves out of
+ *   both alike.
  */
 export const compareContracts = (
   a: Contract,

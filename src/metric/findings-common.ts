@@ -38,6 +38,16 @@ export type SourcedFact = Fact & {
 export const weakest = (...marks: readonly Mark[]): Mark =>
   [...marks].sort((a, b) => MARKS.indexOf(b) - MARKS.indexOf(a))[0] ?? "derived"
 
+/** The title, description, comment or review of a thread, in words. */
+export const threadWords = ({ part, url, author, date }: NonNullable<Place["thread"]>): string => {
+  const by = [author, date].filter((each) => each !== undefined).join(", ")
+  return `${part} of ${url}${by === "" ? "" : ` (${by})`}`
+}
+
+/** A public copy of a place, in words. */
+const copyWords = ({ repository, commit, file, line }: NonNullable<Place["copy"]>): string =>
+  `copy in ${repository}, ${file}, line ${line}, commit ${commit.slice(0, 7)}`
+
 /** A place as one line. */
 export const sourceLine = (
   place: Place,
@@ -46,6 +56,8 @@ export const sourceLine = (
   const commit = place.commit ?? (place.document === undefined ? source?.commit : undefined)
   const parts = [
     place.document ?? source?.title,
+    place.thread === undefined ? undefined : threadWords(place.thread),
+    place.part,
     place.file === undefined
       ? undefined
       : `${place.file}${place.line === undefined ? "" : `, line ${place.line}`}`,
@@ -55,6 +67,7 @@ export const sourceLine = (
     place.row === undefined ? undefined : `row "${place.row}"`,
     place.column === undefined ? undefined : `column "${place.column}"`,
     place.note,
+    place.copy === undefined ? undefined : copyWords(place.copy),
   ]
   return parts.filter((part) => part !== undefined).join("; ")
 }

@@ -16,6 +16,23 @@ export const Mark = Schema.Literals(MARKS).annotate({
 })
 export type Mark = typeof Mark.Type
 
+/** A thread that is no file: what stands in it has no line, and its author can change it. */
+const Thread = Schema.Struct({
+  part: Schema.Literals(["title", "description", "comment", "review"]),
+  url: Schema.String.annotate({ description: "Address of the pull request or issue." }),
+  author: Schema.optionalKey(Schema.String),
+  date: Schema.optionalKey(Schema.String),
+}).annotate({ description: "The text of a pull request or issue, where the place is no line of a file." })
+
+const Copy = Schema.Struct({
+  repository: Schema.String,
+  commit: Schema.String,
+  file: Schema.String,
+  line: Count,
+}).annotate({
+  description: "A public copy in which the place was read, as it has no commit or its commit is not known.",
+})
+
 export const Place = Schema.Struct({
   document: Schema.optionalKey(Schema.String).annotate({
     description: "Another document than the file's source, by title or address.",
@@ -27,6 +44,9 @@ export const Place = Schema.Struct({
   row: Schema.optionalKey(Schema.String),
   column: Schema.optionalKey(Schema.String),
   figure: Schema.optionalKey(Schema.String),
+  part: Schema.optionalKey(Schema.Literals(["abstract", "commit message"])),
+  thread: Schema.optionalKey(Thread),
+  copy: Schema.optionalKey(Copy),
   note: Schema.optionalKey(Schema.String),
 }).annotate({ description: "Where exactly it stands." })
 export type Place = typeof Place.Type

@@ -43,7 +43,7 @@ const common = (kind: string, claims: readonly AuditedClaim[], mark: Mark) => ({
       claims.map(({ place, source }) =>
         claims.length === 1
           ? sourceLine(place, source)
-          : sourceLine(pick(place, ["document", "commit", "file"]), source),
+          : sourceLine(pick(place, ["document", "commit", "file", "part", "thread"]), source),
       ),
     ),
   ].join(" | "),

@@ -1,6 +1,7 @@
 /** Published claims in a results table: as printed, and under the exact byte table where arithmetic leads there. */
 import { contractDigest } from "../metric/contract-digest.js"
 import { NOT_STATED, type Contract } from "../metric/contract.js"
+import { threadWords } from "../metric/findings-common.js"
 import { rescoreClaim, type RatioSample } from "../metric/rescore-claim.js"
 import type { ResolvedClaim } from "../spec/claim.js"
 import type { BoundKind, TableDenominator, TableRow } from "./table.js"
@@ -100,6 +101,8 @@ export const exactReading = (claim: ResolvedClaim, sample?: RatioSample): ExactR
 export const citation = ({ source, place, mark }: ResolvedClaim): string => {
   const where = [
     place.document ?? source.title,
+    place.thread === undefined ? undefined : threadWords(place.thread),
+    place.part,
     place.file,
     place.line === undefined ? undefined : `line ${place.line}`,
     place.table === undefined ? undefined : `table ${place.table}`,

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import t from "tap"
 import { canonicalContract } from "../../src/metric/contract-builders.js"
+import { sourceLine } from "../../src/metric/findings-common.js"
 import { claimsOf, decodeClaims, ledgerOf, readLedger } from "../../src/spec/claim-ledger.js"
-import { printedNumber } from "../../src/spec/claim.js"
+import { printedNumber, type ResolvedClaim } from "../../src/spec/claim.js"
 import { SpecError } from "../../src/spec/spec-error.js"
 
 const folder = fileURLToPath(new URL("../../specs/claims/", import.meta.url))
@@ -205,7 +206,7 @@ t.test("the shipped ledger", async (test) => {
     ["ar-baseline-2026-03-17", "1.22436570"],
     ["ar-baseline-present-export", "1.22837129"],
     ["ar-sota-pr549", "1.1194"],
-    ["pr1461-quoted", ".4067"],
+    ["pr1461-quoted", "0.4067"],
     ["mdlm-lm1b", "<=23.00"],
     ["mdlm-owt", "<=23.21"],
     ["flexmdm-gsm8k-1024", "63.7"],
@@ -233,7 +234,9 @@ t.test("sources say where, and an inference says that it is one", async (test) =
     ["pr1241-heads-32", /^sweep_results\.csv$/, 6],
     ["pr1241-one-shard", /^v5_results_test\.json$/, 2],
     ["pr1241-prints-pr820", /train_mdlm\.py$/, 433],
-    ["pr1106-t512", /^README\.md$/, 38],
+    ["pr1106-t512", /2026-03-29_LLaDA_MDLM_Diffusion\/README\.md$/, 38],
+    ["pr1119-causal", /2026-03-29_Text_Diffusion_MDLM\/README\.md$/, 11],
+    ["pr1271-corrected", /2026-04-02_Scylla_Byte_Accounting_Audit\/README\.md$/, 5],
     ["xlm-owt-flexmdm-gen-ppl-128", /owt_flexmdm\.md$/, 90],
     ["xlm-owt-mlm-gen-ppl-128", /owt_mlm\.md$/, 98],
   ] as const)
@@ -249,6 +252,75 @@ t.test("sources say where, and an inference says that it is one", async (test) =
   for (const id of ["llada-gsm8k-headline", "llada-gsm8k-128"])
     test.match(claim(id).contract.estimator, { decoding: /^inferred, not stated: low_confidence/ }, id)
   test.match(claim("pr1106-mc-elbo").contract, { denominator: "not stated", bound: "not stated" })
+})
+
+/** What kind of place a claim's number stands in; undefined for one that nobody could look up. */
+const kindOf = ({ place, source, mark }: ResolvedClaim): string | undefined => {
+  const { file, line, row, column, table, figure, part, thread, copy } = place
+  const commit = place.commit ?? (place.document === undefined ? source.commit : undefined)
+  if (thread !== undefined)
+    return /^https:\/\/github\.com\/[^/]+\/[^/]+\/(pull|issues)\/\d+$/.test(thread.url) ? "thread" : undefined
+  if (file !== undefined) {
+    if (file.includes("...")) return undefined
+    if (line !== undefined && (commit ?? copy) !== undefined) return "line"
+    if (commit === undefined) return undefined
+    if (/\.(log|txt)$/.test(file)) return "log"
+    // A number that was computed is printed nowhere: the file is what it was computed from.
+    return (row ?? column ?? table) !== undefined || mark === "computed" ? "cell" : undefined
+  }
+  if (part === "commit message") return commit === undefined ? undefined : "commit message"
+  const paper = /arxiv\.org/.test(source.url) || place.document !== undefined
+  const inPaper = part === "abstract" || (table !== undefined && row !== undefined) || figure !== undefined
+  return paper && inPaper ? "paper" : undefined
+}
+
+t.test(
+  "every claim stands in a place that can be looked up, and says what kind of place it is",
+  async (test) => {
+    const claims = [...(await readLedger(folder)).claims.values()]
+    test.same(
+      claims.filter((claim) => kindOf(claim) === undefined).map(({ id }) => id),
+      [],
+      "a line or cell of a file at a commit, a log, a table, figure or abstract of a paper, a thread by its address",
+    )
+    test.same([...new Set(claims.map(kindOf))].sort(), [
+      "cell",
+      "commit message",
+      "line",
+      "log",
+      "paper",
+      "thread",
+    ])
+    for (const { id, place, source } of claims) {
+      for (const commit of [place.commit, place.copy?.commit, source.commit])
+        if (commit !== undefined) test.match(commit, /^[0-9a-f]{7,40}$/, id)
+      if (place.thread !== undefined) test.equal(place.file, undefined, `${id}: a thread has no file`)
+      if (place.copy !== undefined) test.match(place.copy.repository, /^[^/]+\/[^/]+$/, id)
+    }
+    // What stands in a thread alone, or in a file whose own commit is not known, is known by its copy where there is one.
+    test.same(
+      claims
+        .filter(({ place }) => place.thread !== undefined && place.copy === undefined)
+        .map(({ id }) => id),
+      ["pr1461-quoted"],
+    )
+  },
+)
+
+t.test("what kind of place it is stands in the words of the source", async (test) => {
+  const { claims } = await readLedger(folder)
+  const words = (id: string) => sourceLine(claims.get(id)!.place, claims.get(id)!.source)
+  test.equal(
+    words("pr1699-l2r"),
+    "parameter-golf PR #1699: 19.2 M MDLM text diffusion; description of " +
+      "https://github.com/openai/parameter-golf/pull/1699 (lsb, 2026-04-17); mean of three seeds on 5 000 sequences; " +
+      "copy in sameersegal/learn-parameter-golf, data/raw/1699.json, line 5, commit 2c4f0ca",
+  )
+  test.match(
+    words("pr1106-t64"),
+    /README\.md, line 35; row "T = 64"; copy in yangguohao\/parameter-golf, .*, line 35, commit 71e1f7c$/,
+  )
+  test.match(words("flexmdm-gsm8k-headline"), /; abstract$/)
 })
 
 t.test("every claims file is formatted JSON without a contract left to migrate", async (test) => {

@@ -55,13 +55,18 @@ const sideOf = async (name: string, ledger: Ledger): Promise<Side> => {
   return { name, kind: "claim", contract: found!.contract }
 }
 
-/** Whether two sides stand in one table or file of one source, or are one and the same. */
+/** Table, file or text of a thread that a claim stands in. */
+const whereabouts = ({ place }: ResolvedClaim): readonly (string | undefined)[] => {
+  const { document, file, table, figure, thread } = place
+  return [document, file, table, figure, thread?.url, thread?.part]
+}
+
+/** Whether two sides stand in one table, file or text of a thread of one source, or are one and the same. */
 const oneSource = (a: Side, b: Side): boolean => {
   if (a.name === b.name) return true
   if (a.claim === undefined || b.claim === undefined || a.claim.file !== b.claim.file) return false
-  const [x, y] = [a.claim.place, b.claim.place]
-  const keys = ["document", "file", "table", "figure"] as const
-  return keys.some((key) => x[key] !== undefined) && keys.every((key) => x[key] === y[key])
+  const [x, y] = [whereabouts(a.claim), whereabouts(b.claim)]
+  return x.some((each) => each !== undefined) && x.every((each, index) => each === y[index])
 }
 
 const EXIT: { readonly [K in Verdict]: ExitCode } = {

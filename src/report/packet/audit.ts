@@ -108,7 +108,7 @@ const claimAudit = (claim: AuditedClaim & ResolvedClaim): ClaimAudit => ({
   value: claim.value,
   mark: claim.mark,
   source: sourceLine(claim.place, claim.source),
-  url: claim.source.url,
+  url: claim.place.thread?.url ?? claim.source.url,
   hardware: claim.hardware,
   notes: claim.notes ?? [],
   contractId: contractDigest(claim.contract),
