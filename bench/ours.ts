@@ -2,12 +2,14 @@
 import { createInterface } from "node:readline"
 import { readSafetensors, toFloat32, writeSafetensors, type StoredTensor } from "../src/data/safetensors.js"
 import { batchFeeds, type CorruptedBatch } from "../src/diffusion/batch.js"
+import { sliceBatch } from "../src/diffusion/slices.js"
 import { openExecutor, type EngineName } from "../src/engine/choose.js"
 import type { Executor, HostTensors, Trainer } from "../src/engine/executor.js"
 import { measureDiscreteElbo } from "../src/evaluate/discrete-elbo.js"
 import { makeScorer, type Scorer } from "../src/evaluate/scorer.js"
 import type { ScoredWindows } from "../src/evaluate/windows.js"
 import { networkOf, type Network } from "../src/model/network.js"
+import { layoutFor, programFor } from "../src/train/layout.js"
 import { initialState, stepScalars } from "../src/train/state.js"
 import { traceGradients, tracePrograms } from "../src/train/programs.js"
 import { ELBO_SEED } from "./job.js"
@@ -57,7 +59,7 @@ const commands = {
       length: init.shape.length,
       inputIds: ints("ids"),
       sigma: Float64Array.from(toFloat32(tensors.get("alpha")!), (a) => -Math.log(a)),
-      times: new Float64Array(0),
+      times: new Float64Array(init.shape.batch),
       positions: ints("positions"),
       targets: ints("targets"),
       weights: Float64Array.from(toFloat32(tensors.get("weights")!)),
@@ -87,21 +89,27 @@ const commands = {
   },
   steps: async ({ count }: { readonly count: number }) => {
     const { init, executor, network, values, batch } = state
-    const { training } = benchExperiment(init.shape)
-    const { batch: rows, length } = init.shape
+    const experiment = benchExperiment(init.shape)
+    const { training } = experiment
+    const layout = layoutFor(experiment, executor.layout)
+    const slices = sliceBatch(batch, layout.slices)
+    const needed = Math.max(...slices.map((slice) => slice.positions.length))
+    const capacity = layout.capacities[programFor(needed, layout.capacities)]!
     trainer ??= await executor.trainer(
       tracePrograms({
         network,
         training,
-        feeds: [network.feeds("loss", { rows, length, capacity: init.capacity })],
+        slices: layout.slices,
+        feeds: [network.feeds("loss", { rows: layout.rows, length: init.shape.length, capacity })],
       }),
       values,
     )
+    const micro = slices.map((slice) => batchFeeds(slice, capacity))
     const seconds: number[] = []
     let loss = 0
     for (let i = 0; i < count; i++) {
       const start = performance.now()
-      loss = (await trainer.step([batchFeeds(batch, init.capacity)], stepScalars(training, step++, 1))).loss
+      loss = (await trainer.step(micro, stepScalars(training, step++, 1))).loss
       seconds.push((performance.now() - start) / 1000)
     }
     return { seconds, loss }

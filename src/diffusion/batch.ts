@@ -78,7 +78,8 @@ const rowsOf = (tokens: Int32Array, length: number): number => {
   return rows
 }
 
-const contentOf = (tokens: Int32Array, padId: number): number =>
+/** Non-PAD tokens, and at least 1: the divisor of a micro-batch. */
+export const contentOf = (tokens: Int32Array, padId: number): number =>
   Math.max(
     1,
     tokens.reduce((n, token) => (token === padId ? n : n + 1), 0),

@@ -40,20 +40,26 @@ export interface AdamWUpdate {
   }
 }
 
-export interface TrainPrograms {
-  /** parameters + feeds of one micro-batch -> `loss` (scalar f32) and any metrics */
+/** The graphs of a job for one size of its feeds. */
+export interface ProgramsOfSize {
+  /** parameters + feeds of one slice -> `loss` (scalar f32) and any metrics */
   readonly loss: Graph
-  /** The whole optimiser step: parameters, state, feeds of all micro-batches (`name@0`, `name@1`, ...), scalar feeds -> next parameters and state, `loss`, `gradNorm`. Traced on demand. */
+  /** The whole optimiser step: parameters, state, feeds of all slices of all micro-batches (`name@0`, `name@1`, ...), scalar feeds -> next parameters and state, `loss`, `gradNorm`. Traced on demand. */
   readonly step: () => Graph
   /** parameters, state, gradients (feeds `grad/<parameter>`), scalar feeds -> next parameters and state, `gradNorm`. Traced on demand. */
   readonly apply: () => Graph
+}
+
+export interface TrainPrograms extends ProgramsOfSize {
+  /** Slices of each micro-batch in `step`, whose losses add up; 1 when absent. */
+  readonly slices?: number
   /** What `apply` computes, where it has words; an executor may use either. */
   readonly update?: AdamWUpdate
   /**
    * The same job with room for more tokens under the loss: same parameters, state and outputs, larger feeds.
    * A trainer compiles one of these when a step first asks for it.
    */
-  readonly larger?: readonly Omit<TrainPrograms, "larger">[]
+  readonly larger?: readonly ProgramsOfSize[]
 }
 
 export interface StepResult {
@@ -64,7 +70,7 @@ export interface StepResult {
 /** Parameters and optimiser state held by the executor. */
 export interface Trainer {
   /**
-   * One optimiser step. `micro` holds the feeds of each micro-batch, `scalars` those of the optimiser.
+   * One optimiser step. `micro` holds the feeds of each slice of each micro-batch, `scalars` those of the optimiser.
    * `program` 0 (the default) is the job itself, i > 0 is `larger[i - 1]`. Resolves when the step's results are known.
    */
   readonly step: (
@@ -93,10 +99,22 @@ export interface ExecutorOptions {
   readonly compile?: boolean
 }
 
+/** How a step is best cut for an executor. It changes the order of additions, nothing else. */
+export interface StepLayout {
+  /** Slices of a micro-batch that are computed side by side; 1: the executor divides each operation itself. */
+  readonly slices: number
+  /** Whether further programs cost little, so that there may be one for each usual number of masked positions. */
+  readonly sizes: "few" | "many"
+}
+
+/** One micro-batch, one usual size. */
+export const WHOLE: StepLayout = { slices: 1, sizes: "few" }
+
 export interface Executor {
   readonly name: "onnxruntime" | "tensorflow" | "torch" | "tfjs"
   /** Library and version, for provenance. */
   readonly version: string
+  readonly layout: StepLayout
   readonly trainer: (programs: TrainPrograms, initial: HostTensors) => Promise<Trainer>
   /** `parameters` holds every `parameter` input of the graph. */
   readonly evaluator: (graph: Graph, parameters: HostTensors) => Promise<Evaluator>

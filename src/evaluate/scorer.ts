@@ -38,7 +38,7 @@ export interface ScorerOptions {
 }
 
 /** Positions in one pass when the batch is not stated: enough to fill the matrix kernels, little enough to stay in cache. */
-const POSITIONS_PER_PASS = 4096
+const POSITIONS_PER_PASS = 2048
 
 /** Room for scored columns above their mean: rows with many and with few are packed together. */
 const ROOM = 1.06

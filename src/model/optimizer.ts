@@ -189,12 +189,18 @@ export const applyUpdate = (
   const nextParameters: Record<string, tf.Tensor> = {}
   const nextState: Record<string, tf.Tensor> = {}
 
+  // Every pass over a tensor counts, so factors are multiplied with each other first: those of the clip with those of
+  // the moments, and m / (c sqrt(v) + eps) = (1 / c) m / (sqrt(v) + eps / c).
+  const takeM = clip === undefined ? 1 - betas[0] : tf.mul(clip, 1 - betas[0])
+  const takeV = clip === undefined ? 1 - betas[1] : tf.mul(tf.square(clip), 1 - betas[1])
+  const correction = get(scalars, "inverseSqrtCorrection2")
+  const smallest = tf.div(eps, correction)
   const adamUpdate = (name: string, g: tf.Tensor): tf.Tensor => {
-    const m = tf.add(tf.mul(get(state, `adam.m/${name}`), betas[0]), tf.mul(g, 1 - betas[0]))
-    const v = tf.add(tf.mul(get(state, `adam.v/${name}`), betas[1]), tf.mul(tf.square(g), 1 - betas[1]))
+    const m = tf.add(tf.mul(get(state, `adam.m/${name}`), betas[0]), tf.mul(g, takeM))
+    const v = tf.add(tf.mul(get(state, `adam.v/${name}`), betas[1]), tf.mul(tf.square(g), takeV))
     nextState[`adam.m/${name}`] = m
     nextState[`adam.v/${name}`] = v
-    return tf.div(m, tf.add(tf.mul(tf.sqrt(v), get(scalars, "inverseSqrtCorrection2")), eps))
+    return tf.div(m, tf.add(tf.sqrt(v), smallest))
   }
   const muonUpdate = (name: string, g: tf.Tensor, steps: number): tf.Tensor => {
     const momentum = get(scalars, "momentum")
@@ -206,18 +212,18 @@ export const applyUpdate = (
   }
 
   for (const { name, group } of specs) {
-    const raw = get(gradients, name)
-    const g = clip === undefined ? raw : tf.mul(raw, clip)
-    const update =
-      optimizer.kind === "muon" && group === "matrix"
-        ? muonUpdate(name, g, optimizer.newtonSchulzSteps)
-        : adamUpdate(name, g)
+    const g = get(gradients, name)
     const rate = rateOf(optimizer, group)
+    const muon = optimizer.kind === "muon" && ruleOf(optimizer, group) === "muon"
+    const update = muon
+      ? muonUpdate(name, clip === undefined ? g : tf.mul(g, clip), optimizer.newtonSchulzSteps)
+      : adamUpdate(name, g)
+    const pace = get(scalars, `rate/${rate}`)
     const decayed =
       decayOf(optimizer, rate) === 0
         ? get(parameters, name)
         : tf.mul(get(parameters, name), get(scalars, `keep/${rate}`))
-    const next = tf.sub(decayed, tf.mul(update, get(scalars, `rate/${rate}`)))
+    const next = tf.sub(decayed, tf.mul(update, muon ? pace : tf.div(pace, correction)))
     nextParameters[name] = next
     if (emaDecay !== undefined) {
       const average = tf.mul(get(state, `ema/${name}`), emaDecay)

@@ -1,18 +1,22 @@
 /** Feeds of one optimiser step: rows of the `data` stream, corrupted or shifted, padded to a program's capacity. */
 import {
   batchFeeds,
+  contentOf,
   corruptBatch,
   corruptionStreams,
   nextTokenFeeds,
   shiftRight,
   type Feeds,
 } from "../diffusion/batch.js"
+import { sliceBatch } from "../diffusion/slices.js"
 import type { Tokenizer } from "../spec/data.js"
 import type { Objective } from "../spec/objective.js"
+import { programFor, type Layout } from "./layout.js"
 
 export interface StepFeeds {
+  /** Slices of the micro-batches, one micro-batch after another. */
   readonly micro: readonly Feeds[]
-  /** Which of the traced capacities serves every micro-batch of the step. */
+  /** Which of the traced capacities serves every slice of the step. */
   readonly program: number
 }
 
@@ -23,38 +27,45 @@ export interface FeedOptions {
   readonly length: number
   readonly microBatch: number
   readonly accumulation: number
-  /** Room of each program for masked positions, ascending; empty for next-token training. */
-  readonly capacities: readonly number[]
+  readonly layout: Layout
 }
 
 /** Makes the feeds of step `step` from its rows [accumulation * microBatch, length]. */
 export const makeFeeder = (options: FeedOptions): ((step: number, rows: Int32Array) => StepFeeds) => {
-  const { objective, tokenizer, seed, length, microBatch, accumulation } = options
+  const { objective, tokenizer, seed, length, microBatch, accumulation, layout } = options
   const streams = corruptionStreams(seed)
   const part = (rows: Int32Array, i: number): Int32Array =>
     rows.subarray(i * microBatch * length, (i + 1) * microBatch * length)
   if (objective.kind === "autoregressive") {
     return (_, rows) => ({
       program: 0,
-      micro: Array.from({ length: accumulation }, (_unused, i) => {
-        const targets = part(rows, i)
-        return nextTokenFeeds(
-          shiftRight(targets, length, tokenizer.boundaryId),
-          targets,
-          length,
-          tokenizer.padId,
-        )
-      }),
+      micro: Array.from({ length: accumulation }, (_unused, i) =>
+        nextTokenSlices(part(rows, i), length, tokenizer, layout),
+      ).flat(),
     })
   }
   return (step, rows) => {
-    const batches = Array.from({ length: accumulation }, (_, micro) =>
-      corruptBatch(part(rows, micro), length, objective, tokenizer, streams, { step, micro }),
-    )
-    const needed = Math.max(...batches.map((b) => b.positions.length))
-    const program = options.capacities.findIndex((capacity) => capacity >= needed)
-    const capacity = options.capacities[program]
-    if (capacity === undefined) throw new RangeError(`${needed} masked positions exceed every program`)
-    return { program, micro: batches.map((batch) => batchFeeds(batch, capacity)) }
+    const slices = Array.from({ length: accumulation }, (_, micro) =>
+      sliceBatch(
+        corruptBatch(part(rows, micro), length, objective, tokenizer, streams, { step, micro }),
+        layout.slices,
+      ),
+    ).flat()
+    const program = programFor(Math.max(...slices.map((s) => s.positions.length)), layout.capacities)
+    return { program, micro: slices.map((slice) => batchFeeds(slice, layout.capacities[program]!)) }
   }
+}
+
+/** Slices of consecutive rows, weighted by the divisor of the whole micro-batch. */
+const nextTokenSlices = (
+  targets: Int32Array,
+  length: number,
+  { boundaryId, padId }: Tokenizer,
+  { slices, rows }: Layout,
+): readonly Feeds[] => {
+  const divisor = contentOf(targets, padId)
+  return Array.from({ length: slices }, (_, i) => {
+    const own = targets.subarray(i * rows * length, (i + 1) * rows * length)
+    return nextTokenFeeds(shiftRight(own, length, boundaryId), own, length, padId, divisor)
+  })
 }

@@ -8,8 +8,8 @@ import { learningRateFactor } from "../model/learning-rate.js"
 import { networkOf } from "../model/network.js"
 import type { Experiment } from "../spec/experiment.js"
 import { openRowSource } from "./batches.js"
-import { capacities } from "./capacity.js"
 import { makeFeeder } from "./feeds.js"
+import { layoutFor } from "./layout.js"
 import { initialState, stepScalars } from "./state.js"
 import { tracePrograms } from "./programs.js"
 
@@ -67,13 +67,13 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
   const { length } = experiment.data.batching
   const network = networkOf(experiment)
   const total = totalSteps(experiment, rotation.groups)
-  const rooms =
-    objective.kind === "masked-diffusion" ? capacities(objective, training.microBatch, length) : []
-  const sizes = rooms.length === 0 ? [training.microBatch * length] : rooms
+  const layout = layoutFor(experiment, executor.layout)
+  const sizes = layout.capacities.length === 0 ? [layout.rows * length] : layout.capacities
   const programs = tracePrograms({
     network,
     training,
-    feeds: sizes.map((capacity) => network.feeds("loss", { rows: training.microBatch, length, capacity })),
+    slices: layout.slices,
+    feeds: sizes.map((capacity) => network.feeds("loss", { rows: layout.rows, length, capacity })),
   })
   const initial = job.resume?.state ?? initialState(network, training)
   const source = openRowSource(rotation, {
@@ -89,7 +89,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     length,
     microBatch: training.microBatch,
     accumulation: training.accumulation,
-    capacities: rooms,
+    layout,
   })
   const rows = training.microBatch * training.accumulation
   const trainer = await executor.trainer(programs, initial)

@@ -1,5 +1,5 @@
 /** Traces a training job: loss, whole step and update, from one network and one optimiser. */
-import type { TrainPrograms } from "../engine/executor.js"
+import type { ProgramsOfSize, TrainPrograms } from "../engine/executor.js"
 import type { Graph } from "../engine/ir.js"
 import { trace, type TraceInput } from "../engine/trace/trace.js"
 import type { FeedSpec, Network } from "../model/network.js"
@@ -13,7 +13,9 @@ type Tensors = Readonly<Record<string, tf.Tensor>>
 export interface JobShape {
   readonly network: Network
   readonly training: Training
-  /** Feeds of one micro-batch, by capacity: the main program first, then larger ones. */
+  /** Slices of each micro-batch that are computed side by side; 1 when absent. */
+  readonly slices?: number
+  /** Feeds of one slice, by capacity: the main program first, then larger ones. */
   readonly feeds: readonly (readonly FeedSpec[])[]
 }
 
@@ -51,7 +53,7 @@ export const traceGradients = (network: Network, feeds: readonly FeedSpec[]): Gr
 }
 
 /** The four programs of a job; `feeds[0]` is the usual size, the others are `larger`. */
-export const tracePrograms = ({ network, training, feeds }: JobShape): TrainPrograms => {
+export const tracePrograms = ({ network, training, slices = 1, feeds }: JobShape): TrainPrograms => {
   const names = network.parameters.map((p) => p.name)
   const slots = optimizerState(network.parameters, training)
   const slotNames = slots.map((s) => s.name)
@@ -77,7 +79,7 @@ export const tracePrograms = ({ network, training, feeds }: JobShape): TrainProg
     return { ...next.parameters, ...next.state, gradNorm: next.gradNorm }
   }
 
-  const programsFor = (micro: readonly FeedSpec[]): Omit<TrainPrograms, "larger"> => {
+  const programsFor = (micro: readonly FeedSpec[]): ProgramsOfSize => {
     const feedInputs = (suffix: string): readonly TraceInput[] =>
       micro.map(({ name, dtype, shape }) => ({ name: `${name}${suffix}`, kind: "feed", dtype, shape }))
     return {
@@ -85,7 +87,7 @@ export const tracePrograms = ({ network, training, feeds }: JobShape): TrainProg
         loss: network.loss(pick(inputs, names), inputs),
       })),
       step: () => {
-        const count = training.accumulation
+        const count = training.accumulation * slices
         const all = Array.from({ length: count }, (_, i) => feedInputs(`@${i}`)).flat()
         return trace("step", [...held, ...all, ...scalars], (inputs) => {
           const parameters = pick(inputs, names)
@@ -96,13 +98,11 @@ export const tracePrograms = ({ network, training, feeds }: JobShape): TrainProg
               Object.fromEntries(micro.map(({ name }) => [name, inputs[`${name}@${i}`]!])),
             ),
           )
-          const mean = (of: (part: (typeof parts)[number]) => tf.Tensor): tf.Tensor =>
-            count === 1
-              ? of(parts[0]!)
-              : tf.mul(
-                  parts.map(of).reduce((a, b) => tf.add(a, b)),
-                  1 / count,
-                )
+          // Slices add up to a micro-batch; micro-batches are averaged.
+          const mean = (of: (part: (typeof parts)[number]) => tf.Tensor): tf.Tensor => {
+            const sum = parts.map(of).reduce((a, b) => tf.add(a, b))
+            return training.accumulation === 1 ? sum : tf.mul(sum, 1 / training.accumulation)
+          }
           const gradients = Object.fromEntries(
             names.map((name) => [name, mean((part) => part.gradients[name]!)]),
           )
@@ -126,6 +126,7 @@ export const tracePrograms = ({ network, training, feeds }: JobShape): TrainProg
   const words = describeUpdate(training)
   return {
     ...programsFor(main!),
+    slices,
     larger: larger.map(programsFor),
     ...(words === undefined ? {} : { update: words }),
   }

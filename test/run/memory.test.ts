@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { test } from "tap"
 import { loadCorpus } from "../../src/data/corpus.js"
-import type { Executor } from "../../src/engine/executor.js"
+import { WHOLE, type Executor } from "../../src/engine/executor.js"
 import { createRun } from "../../src/run/directory.js"
 import { recordingDisplay } from "../../src/run/display.js"
 import { executeRun } from "../../src/run/execute.js"
@@ -14,6 +14,7 @@ import { input } from "./support.js"
 const exhausted: Executor = {
   name: "onnxruntime",
   version: "1",
+  layout: WHOLE,
   trainer: () => Promise.reject(new Error("std::bad_alloc")),
   evaluator: () => Promise.reject(new Error("std::bad_alloc")),
   dispose: () => Promise.resolve(),

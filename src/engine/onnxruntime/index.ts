@@ -6,16 +6,17 @@
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node"
 import { ExecutorError } from "../errors.js"
-import type {
-  Evaluator,
-  Executor,
-  ExecutorOptions,
-  HostArray,
-  HostTensor,
-  HostTensors,
-  StepResult,
-  Trainer,
-  TrainPrograms,
+import {
+  WHOLE,
+  type Evaluator,
+  type Executor,
+  type ExecutorOptions,
+  type HostArray,
+  type HostTensor,
+  type HostTensors,
+  type StepResult,
+  type Trainer,
+  type TrainPrograms,
 } from "../executor.js"
 import { sizeOf, type DType, type Graph } from "../ir.js"
 import { lowerToOnnx, type LowerOptions } from "./lower.js"
@@ -61,6 +62,7 @@ export const makeOnnxruntimeExecutor = async (options: OnnxruntimeOptions): Prom
   const open = (model: OnnxModel): Promise<InferenceSession> => openSession(ort, model, options)
   return {
     name: "onnxruntime",
+    layout: WHOLE,
     version: ort.env.versions.node ?? ort.env.versions.common,
     trainer: (programs, initial) => makeTrainer(ort, open, lowering, programs, initial),
     evaluator: (graph, parameters) => makeEvaluator(ort, open, lowering, graph, parameters),

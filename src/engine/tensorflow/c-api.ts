@@ -163,6 +163,8 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
   }
   // Read by the library when it is loaded.
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "2"
+  // Each context has threads of its own; otherwise the first one's number holds for all.
+  process.env["TF_OVERRIDE_GLOBAL_THREADPOOL"] ??= "1"
   const c = koffi.load(process.platform === "win32" ? "msvcrt.dll" : null)
   const quietly =
     Number(process.env["TF_CPP_MIN_LOG_LEVEL"]) < 2 ? <T>(call: () => T): T => call() : silencer(c)

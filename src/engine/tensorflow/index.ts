@@ -1,4 +1,5 @@
 /** The `tensorflow` executor: whole graphs as one TensorFlow function, through the library's C API, in this process. */
+import { availableParallelism } from "node:os"
 import { ExecutorError } from "../errors.js"
 import type {
   Evaluator,
@@ -6,6 +7,7 @@ import type {
   ExecutorOptions,
   HostTensor,
   HostTensors,
+  StepLayout,
   StepResult,
   Trainer,
   TrainPrograms,
@@ -14,7 +16,7 @@ import type { Graph } from "../ir.js"
 import { bf16Products } from "./bf16-products.js"
 import { openApi, type TensorflowApi } from "./c-api.js"
 import { compareVersions, findLibrary } from "./find-library.js"
-import { TensorflowSession, type CompiledGraph, type Handle } from "./session.js"
+import { TensorflowSession, type CompiledGraph, type Handle, type SessionOptions } from "./session.js"
 
 export { findLibrary, findLibraries, type TensorflowLibrary, type TensorflowMissing } from "./find-library.js"
 
@@ -50,17 +52,30 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
       "use --precision bf16, or --engine torch",
     )
   }
-  const { api, source } = await open(options)
+  const { api, source } = await load(options)
   const products = options.bf16Products ?? bf16Products(options.device)
-  const session = TensorflowSession.open(api, {
-    precision,
-    bf16Products: products,
-    device: options.device,
-    threads: options.threads,
-    xla: options.xla === true,
-    keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES,
-    attentionBlockBytes: options.attentionBlockBytes ?? ATTENTION_BLOCK_BYTES[options.device],
-  })
+  const open = (threads: SessionOptions["threads"]): TensorflowSession =>
+    TensorflowSession.open(api, {
+      precision,
+      bf16Products: products,
+      device: options.device,
+      threads,
+      xla: options.xla === true,
+      keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES,
+      attentionBlockBytes: options.attentionBlockBytes ?? ATTENTION_BLOCK_BYTES[options.device],
+    })
+  const cores = options.threads === 0 ? availableParallelism() : options.threads
+  const whole = open({ within: options.threads, between: options.threads })
+  /** By number of slices: operations of different slices run at once, each on its slice's share of the cores. */
+  const sliced = new Map<number, TensorflowSession>()
+  const sessionFor = (slices: number): TensorflowSession => {
+    if (slices === 1) return whole
+    const known = sliced.get(slices)
+    if (known !== undefined) return known
+    const made = open({ within: Math.max(1, Math.floor(cores / slices)), between: slices })
+    sliced.set(slices, made)
+    return made
+  }
   const calls = new Calls()
   return {
     name: "tensorflow",
@@ -69,11 +84,23 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
       ...(precision === "bf16" ? [`${products} products of bf16 operands`] : []),
       ...(options.xla === true ? ["XLA"] : []),
     ].join(", "),
-    trainer: (programs, initial) => calls.run(() => makeTrainer(session, programs, initial)),
-    evaluator: (graph, parameters) => calls.run(() => makeEvaluator(session, graph, parameters)),
-    dispose: () => calls.close(() => session.dispose()),
+    layout: layoutOn(options, cores),
+    trainer: (programs, initial) =>
+      calls.run(() => makeTrainer(sessionFor(programs.slices ?? 1), programs, initial)),
+    evaluator: (graph, parameters) => calls.run(() => makeEvaluator(whole, graph, parameters)),
+    dispose: () =>
+      calls.close(() => {
+        for (const session of [whole, ...sliced.values()]) session.dispose()
+      }),
   }
 }
+
+/**
+ * On a CPU a slice for each core: operations run whole on one core each, without waiting for each other's parts.
+ * XLA makes one program of the step, which has no operations to run side by side.
+ */
+const layoutOn = ({ device, xla }: TensorflowOptions, cores: number): StepLayout =>
+  device === "cpu" && xla !== true ? { slices: cores, sizes: "many" } : { slices: 1, sizes: "few" }
 
 /** What `doctor` prints: the library, its version, whether it sees a GPU. @throws ExecutorError as above */
 export const probeTensorflow = async (
@@ -84,13 +111,13 @@ export const probeTensorflow = async (
   readonly source: string
   readonly gpu: boolean
 }> => {
-  const { api, path, source } = await open({ ...options, device: "cpu" })
+  const { api, path, source } = await load({ ...options, device: "cpu" })
   try {
     TensorflowSession.open(api, {
       precision: "fp32",
       bf16Products: "bf16",
       device: "gpu",
-      threads: 1,
+      threads: { within: 1, between: 1 },
       xla: false,
       keepAttentionBytes: 0,
       attentionBlockBytes: 0,
@@ -102,7 +129,7 @@ export const probeTensorflow = async (
   }
 }
 
-const open = async (
+const load = async (
   options: Pick<TensorflowOptions, "library" | "device">,
 ): Promise<{ readonly api: TensorflowApi; readonly path: string; readonly source: string }> => {
   const found = await findLibrary({ path: options.library, gpu: options.device === "gpu" })

@@ -12,8 +12,8 @@ import type { LowerOptions } from "./lowering.js"
 export type Handle = Pointer
 
 export interface SessionOptions extends LowerOptions {
-  /** 0: one per core */
-  readonly threads: number
+  /** Threads that share one operation, and operations that run at once; 0: the library's choice. */
+  readonly threads: { readonly within: number; readonly between: number }
   readonly xla: boolean
 }
 
@@ -272,7 +272,8 @@ const listDevices = (api: TensorflowApi, context: Pointer): readonly TensorflowD
 const encodeConfig = ({ threads, device }: SessionOptions): Uint8Array => {
   const w = new WireWriter()
   if (device === "cpu") w.message(1, (entry) => entry.string(1, "GPU").varint(2, 0))
-  if (threads > 0) w.varint(2, threads).varint(5, threads)
+  if (threads.within > 0) w.varint(2, threads.within)
+  if (threads.between > 0) w.varint(5, threads.between)
   w.message(6, (gpu) => gpu.varint(4, 1))
   w.varint(7, 1)
   return w.finish()

@@ -1,7 +1,7 @@
 /** The `tfjs` executor: graphs run eagerly on a TensorFlow.js backend (`cpu`, or one that the user registered). */
 import * as tf from "@tensorflow/tfjs-core"
 import { ExecutorError } from "../errors.js"
-import type { Executor, ExecutorOptions, HostArray, HostTensors } from "../executor.js"
+import { WHOLE, type Executor, type ExecutorOptions, type HostArray, type HostTensors } from "../executor.js"
 import type { Graph } from "../ir.js"
 import { hostToTensor, interpret } from "./interpret.js"
 
@@ -37,6 +37,7 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
   await useCpuBackend()
   return {
     name: "tfjs",
+    layout: WHOLE,
     version: tf.version_core,
     trainer: (programs, initial) => {
       const graph = programs.step()

@@ -5,13 +5,14 @@
  * the feeds and gets two numbers back. With several processes the micro-batches of a step are dealt out in turn.
  */
 import { ExecutorError } from "../errors.js"
-import type {
-  Evaluator,
-  Executor,
-  ExecutorOptions,
-  HostTensors,
-  Trainer,
-  TrainPrograms,
+import {
+  WHOLE,
+  type Evaluator,
+  type Executor,
+  type ExecutorOptions,
+  type HostTensors,
+  type Trainer,
+  type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
 import { findPython, INSTALL_TORCH } from "./find-torch.js"
@@ -41,6 +42,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   let ids = 0
   return {
     name: "torch",
+    layout: WHOLE,
     version: `${torch} (${[device, compile, ...(world > 1 ? [`${world} processes`] : [])].join(", ")})`,
     trainer: (programs, initial) => makeTrainer(worker, ids++, programs, initial),
     evaluator: (graph, parameters) => makeEvaluator(worker, ids++, graph, parameters),
