@@ -197,7 +197,7 @@ export const applyUpdate = (
   const smallest = tf.div(eps, correction)
   const adamUpdate = (name: string, g: tf.Tensor): tf.Tensor => {
     const m = tf.add(tf.mul(get(state, `adam.m/${name}`), betas[0]), tf.mul(g, takeM))
-    const v = tf.add(tf.mul(get(state, `adam.v/${name}`), betas[1]), tf.mul(tf.square(g), takeV))
+    const v = tf.add(tf.mul(get(state, `adam.v/${name}`), betas[1]), tf.mul(tf.mul(g, takeV), g))
     nextState[`adam.m/${name}`] = m
     nextState[`adam.v/${name}`] = v
     return tf.div(m, tf.add(tf.sqrt(v), smallest))

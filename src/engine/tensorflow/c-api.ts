@@ -71,6 +71,12 @@ export interface TensorflowApi {
   readonly TFE_DeleteContext: (context: Pointer) => void
   readonly TFE_ContextListDevices: (context: Pointer, status: Pointer) => Pointer
   readonly TFE_ContextAddFunction: (context: Pointer, fn: Pointer, status: Pointer) => void
+  readonly TFE_ContextAddFunctionDef: (
+    context: Pointer,
+    definition: Uint8Array,
+    size: number,
+    status: Pointer,
+  ) => void
   readonly TFE_ContextRemoveFunction: (context: Pointer, name: string, status: Pointer) => void
   readonly TFE_NewTensorHandle: (tensor: Pointer, status: Pointer) => Pointer
   readonly TFE_DeleteTensorHandle: (handle: Pointer) => void
@@ -126,6 +132,7 @@ const SIGNATURES = [
   "void TFE_DeleteContext(void *context)",
   "void *TFE_ContextListDevices(void *context, void *status)",
   "void TFE_ContextAddFunction(void *context, void *fn, void *status)",
+  "void TFE_ContextAddFunctionDef(void *context, const void *definition, size_t size, void *status)",
   "void TFE_ContextRemoveFunction(void *context, const char *name, void *status)",
   "void *TFE_NewTensorHandle(void *tensor, void *status)",
   "void TFE_DeleteTensorHandle(void *handle)",

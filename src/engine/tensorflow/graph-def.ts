@@ -27,6 +27,8 @@ export interface TensorLiteral {
 
 export type Attr =
   | { readonly type: TfType }
+  | { readonly types: readonly TfType[] }
+  | { readonly func: string }
   | { readonly int: number }
   | { readonly bool: boolean }
   | { readonly float: number }
@@ -52,6 +54,14 @@ const writeShape = (w: WireWriter, shape: readonly number[]): void => {
 
 const writeAttr = (w: WireWriter, attr: Attr): void => {
   if ("type" in attr) w.varint(6, TF_TYPE_NUMBER[attr.type])
+  else if ("types" in attr)
+    w.message(1, (list) =>
+      list.packedVarint(
+        6,
+        attr.types.map((type) => TF_TYPE_NUMBER[type]),
+      ),
+    )
+  else if ("func" in attr) w.message(10, (func) => func.string(1, attr.func))
   else if ("int" in attr) w.varint(3, attr.int)
   else if ("bool" in attr) w.varint(5, attr.bool ? 1 : 0)
   else if ("float" in attr) w.float(4, attr.float)
@@ -66,19 +76,48 @@ const writeAttr = (w: WireWriter, attr: Attr): void => {
   }
 }
 
+const writeAttrs = (w: WireWriter, attrs: Attrs): void => {
+  for (const [key, attr] of Object.entries(attrs))
+    w.message(5, (entry) => entry.string(1, key).message(2, (value) => writeAttr(value, attr)))
+}
+
+const writeNode = (w: WireWriter, { name, op, inputs, attrs }: NodeDef): void => {
+  w.string(1, name)
+  w.string(2, op)
+  for (const input of inputs) w.string(3, input)
+  writeAttrs(w, attrs)
+}
+
 /** The serialized message. */
 export const encodeGraphDef = (nodes: readonly NodeDef[]): Uint8Array => {
   const w = new WireWriter()
-  for (const { name, op, inputs, attrs } of nodes) {
-    w.message(1, (node) => {
-      node.string(1, name)
-      node.string(2, op)
-      for (const input of inputs) node.string(3, input)
-      for (const [key, attr] of Object.entries(attrs)) {
-        node.message(5, (entry) => entry.string(1, key).message(2, (value) => writeAttr(value, attr)))
-      }
-    })
-  }
+  for (const node of nodes) w.message(1, (nested) => writeNode(nested, node))
   w.message(4, (versions) => versions.varint(1, PRODUCER))
+  return w.finish()
+}
+
+/** A function of a graph's library (tensorflow/core/framework/function.proto, op_def.proto). */
+export interface FunctionDef {
+  readonly name: string
+  readonly args: readonly { readonly name: string; readonly type: TfType }[]
+  /** `value` as a node of the body names it: an argument, or `node:output:0`. */
+  readonly results: readonly { readonly name: string; readonly type: TfType; readonly value: string }[]
+  readonly nodes: readonly NodeDef[]
+  readonly attrs: Attrs
+}
+
+/** The serialized message. */
+export const encodeFunctionDef = ({ name, args, results, nodes, attrs }: FunctionDef): Uint8Array => {
+  const w = new WireWriter()
+  w.message(1, (signature) => {
+    signature.string(1, name)
+    for (const arg of args)
+      signature.message(2, (a) => a.string(1, arg.name).varint(3, TF_TYPE_NUMBER[arg.type]))
+    for (const result of results)
+      signature.message(3, (r) => r.string(1, result.name).varint(3, TF_TYPE_NUMBER[result.type]))
+  })
+  for (const node of nodes) w.message(3, (nested) => writeNode(nested, node))
+  for (const result of results) w.message(4, (entry) => entry.string(1, result.name).string(2, result.value))
+  writeAttrs(w, attrs)
   return w.finish()
 }

@@ -54,13 +54,14 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
   }
   const { api, source } = await load(options)
   const products = options.bf16Products ?? bf16Products(options.device)
-  const open = (threads: SessionOptions["threads"]): TensorflowSession =>
+  const open = (threads: SessionOptions["threads"], fuse = false): TensorflowSession =>
     TensorflowSession.open(api, {
       precision,
       bf16Products: products,
       device: options.device,
       threads,
       xla: options.xla === true,
+      fuse,
       keepAttentionBytes: options.keepAttentionBytes ?? KEEP_ATTENTION_BYTES,
       attentionBlockBytes: options.attentionBlockBytes ?? ATTENTION_BLOCK_BYTES[options.device],
     })
@@ -68,12 +69,13 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
   const whole = open({ within: options.threads, between: options.threads })
   /** By number of slices: operations of different slices run at once, each on its slice's share of the cores. */
   const sliced = new Map<number, TensorflowSession>()
-  const sessionFor = (slices: number): TensorflowSession => {
+  const sessionFor = async (slices: number): Promise<TensorflowSession> => {
     if (slices === 1) return whole
     const known = sliced.get(slices)
     if (known !== undefined) return known
-    const made = open({ within: Math.max(1, Math.floor(cores / slices)), between: slices })
+    const made = open({ within: Math.max(1, Math.floor(cores / slices)), between: slices }, true)
     sliced.set(slices, made)
+    await made.tryFusing()
     return made
   }
   const calls = new Calls()
@@ -86,7 +88,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
     ].join(", "),
     layout: layoutOn(options, cores),
     trainer: (programs, initial) =>
-      calls.run(() => makeTrainer(sessionFor(programs.slices ?? 1), programs, initial)),
+      calls.run(async () => makeTrainer(await sessionFor(programs.slices ?? 1), programs, initial)),
     evaluator: (graph, parameters) => calls.run(() => makeEvaluator(whole, graph, parameters)),
     dispose: () =>
       calls.close(() => {

@@ -19,6 +19,8 @@ export interface LowerOptions {
   readonly keepAttentionBytes: number
   /** Size of one block of attention scores. */
   readonly attentionBlockBytes: number
+  /** Whether clusters of elementwise operations become functions for XLA, which runs each on one thread. */
+  readonly fuse?: boolean
 }
 
 export type NodeOf<K extends Op> = Extract<Node, { op: K }>

@@ -1,11 +1,12 @@
 /** A library context: functions compiled from graphs, run on tensor handles that stay inside the library. */
 import { WireWriter } from "../../data/wire.js"
+import { GraphBuilder } from "../builder.js"
 import { ExecutorError } from "../errors.js"
 import type { HostArray, HostTensor } from "../executor.js"
 import { sizeOf, type Graph, type TensorType } from "../ir.js"
 import { StatusCode, type Pointer, type TensorflowApi } from "./c-api.js"
 import { TF_TYPE_NUMBER, TF_TYPE_OF } from "./graph-def.js"
-import { lowerGraph } from "./lower.js"
+import { lowerGraph, WORTH_FUSING } from "./lower.js"
 import type { LowerOptions } from "./lowering.js"
 
 /** A tensor owned by the library. */
@@ -35,10 +36,12 @@ export interface CompiledGraph {
 
 export class TensorflowSession {
   readonly #api: TensorflowApi
-  readonly #options: SessionOptions
+  #options: SessionOptions
   readonly #context: Pointer
   readonly #device: string
   #functions = 0
+  /** Names of the compiled functions that the context has. */
+  readonly #fused = new Set<string>()
 
   private constructor(api: TensorflowApi, options: SessionOptions, context: Pointer, device: string) {
     this.#api = api
@@ -77,10 +80,43 @@ export class TensorflowSession {
     }
   }
 
+  /**
+   * Tries a function compiled by XLA on a few numbers. Where the library cannot, graphs are lowered without any from
+   * then on.
+   */
+  async tryFusing(): Promise<boolean> {
+    const n = WORTH_FUSING.minElements
+    const builder = new GraphBuilder()
+    const x = builder.input("x", "feed", { dtype: "f32", shape: [n] })
+    const y = builder.op("add", [builder.op("mul", [x, x], {}), x], {})
+    const graph = builder.build("fusing", [{ name: "y", value: y }])
+    const type = { dtype: "f32", shape: [n] } as const
+    try {
+      const compiled = this.compile(graph)
+      const feed = this.upload("x", type, new Float32Array(n).fill(3))
+      const results = await compiled.run([feed])
+      const { data } = this.download(results[0]!, type)
+      this.release([feed, ...results])
+      compiled.dispose()
+      if (data.every((value) => value === 12)) return true
+    } catch (error) {
+      if (!(error instanceof ExecutorError)) throw error
+    }
+    this.#options = { ...this.#options, fuse: false }
+    return false
+  }
+
   /** Lowers a graph and hands it to the library; it is optimised at its first run. */
   compile(graph: Graph): CompiledGraph {
     const api = this.#api
-    const { graphDef, inputs, outputs } = lowerGraph(graph, this.#options)
+    const { graphDef, functions, inputs, outputs } = lowerGraph(graph, this.#options)
+    for (const [fused, definition] of functions) {
+      if (this.#fused.has(fused)) continue
+      checked(api, `graph ${graph.name}: the function ${fused} was refused`, (status) =>
+        api.TFE_ContextAddFunctionDef(this.#context, definition, definition.byteLength, status),
+      )
+      this.#fused.add(fused)
+    }
     const name = `${graph.name.replaceAll(/\W/g, "_")}_${this.#functions++}`
     const tfGraph = api.TF_NewGraph()
     const buffer = api.TF_NewBufferFromString(graphDef, graphDef.byteLength)
