@@ -72,7 +72,7 @@ const shapeSection = (m: Measured, gpu: string | undefined): string => {
   }
   return [
     `## ${shape.name}: ${shape.layers} layers, width ${shape.width}, ${shape.heads} heads, ${shape.batch} x ${shape.length} tokens`,
-    `${m.masked} of ${shape.batch * shape.length} positions are masked; our program has room for ${m.capacity}.`,
+    `${m.masked} of ${shape.batch * shape.length} positions are masked; a program for the whole batch has room for ${m.capacity}. \`tensorflow\` computes a slice of the batch on each core, with room of its own.`,
     ...(m.parity.length === 0
       ? []
       : [

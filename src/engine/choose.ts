@@ -55,13 +55,13 @@ const INSTALL_TENSORFLOW = "pip install tensorflow-cpu"
  * |--------|-------------|-----------|------------------------------------------|----------------------------------------|
  * | gpu    | any         | any       | torch                                    | shards a batch; attention stays fused  |
  * | cpu    | fp32        | < 10 min  | onnxruntime                              | starts at once, nothing to search for  |
- * | cpu    | fp32        | >= 10 min | tensorflow, torch compiled, onnxruntime  | 1.1-1.4x and 1.2-1.5x onnxruntime      |
+ * | cpu    | fp32        | >= 10 min | tensorflow, torch compiled, onnxruntime  | 1.2-1.4x and 1.1-1.2x onnxruntime      |
  * | cpu    | bf16        | any       | tensorflow, torch (compiled if >= 10 min)| onnxruntime has no bf16 products       |
  * | cpu    | bf16-params | any       | torch                                    | the only one that holds bf16 state     |
  *
- * Ratios: fp32 train steps of the small and the paper shape on two cores in bench/RESULTS.md; PyTorch's is that of the
- * same network written by hand. tensorflow comes before torch, which is 5 to 15 % faster there, because it needs no compiler
- * and no second process.
+ * Ratios: fp32 train steps of the small and the paper shape on two cores (bench/RESULTS.md; torch is the executor, by
+ * `npm run bench -- --only "torch executor fp32"`). tensorflow is 1.2 times as fast as torch on the small shape, level
+ * with it on the paper shape, and needs no compiler and no second process.
  *
  * @param seconds the plan's estimate of training on this machine
  * @throws ExecutorError where nothing that is there can do what was asked
@@ -114,12 +114,12 @@ export const chooseEngine = (request: EngineRequest, available: Available, secon
   const minutes = `training takes about ${Math.round(seconds / 60)} min`
   if (!long) return take("onnxruntime", "it comes with repro and starts at once, which suits a short run")
   if (available.tensorflow)
-    return take("tensorflow", `${minutes}, and libtensorflow is 1.1 times as fast as onnxruntime`)
+    return take("tensorflow", `${minutes}, and libtensorflow is 1.2 to 1.4 times as fast as onnxruntime`)
   if (available.torch)
-    return torch(`${minutes}, and compiled PyTorch is 1.2 to 1.3 times as fast as onnxruntime`)
+    return torch(`${minutes}, and compiled PyTorch is 1.1 to 1.2 times as fast as onnxruntime`)
   return take(
     "onnxruntime",
-    `neither libtensorflow nor PyTorch was found; ${minutes}, and ${INSTALL_TENSORFLOW} would make it 1.1 times as fast`,
+    `neither libtensorflow nor PyTorch was found; ${minutes}, and ${INSTALL_TENSORFLOW} would make it 1.2 to 1.4 times as fast`,
   )
 }
 
