@@ -20,7 +20,7 @@ const short = LONG_SECONDS - 1
 const TABLE: readonly (readonly [EngineRequest, Available, number, EngineName, boolean, RegExp])[] = [
   [{}, NOTHING, 0, "onnxruntime", false, /comes with repro/],
   [{}, all, short, "onnxruntime", false, /suits a short run/],
-  [{}, both, long, "tensorflow", false, /about 10 min, and libtensorflow is 1.2 to 1.4 times as fast/],
+  [{}, both, long, "tensorflow", false, /about 10 min, and libtensorflow is 1\.2 to 1\.4 times as fast/],
   [{}, onlyTorch, long, "torch", true, /about 10 min, and compiled PyTorch is 1\.1 to 1\.2 times/],
   [{}, NOTHING, long, "onnxruntime", false, /neither .* was found; .*pip install tensorflow-cpu would/],
   [{ engine: "tfjs" }, all, long, "tfjs", false, /--engine tfjs was asked for/],
