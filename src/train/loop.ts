@@ -75,7 +75,6 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     slices: layout.slices,
     feeds: sizes.map((capacity) => network.feeds("loss", { rows: layout.rows, length, capacity })),
   })
-  const initial = job.resume?.state ?? initialState(network, training)
   const source = openRowSource(rotation, {
     batching: experiment.data.batching,
     tokenizer: experiment.data.tokenizer,
@@ -92,7 +91,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     layout,
   })
   const rows = training.microBatch * training.accumulation
-  const trainer = await executor.trainer(programs, initial)
+  const trainer = await executor.trainer(programs, job.resume?.state ?? initialState(network, training))
   try {
     let step = job.resume?.step ?? 0
     while (step < total) {

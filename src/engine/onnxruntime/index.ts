@@ -138,6 +138,29 @@ const feedsOf = (ort: Ort, graph: Graph, feeds: HostTensors): Record<string, Ort
   return out
 }
 
+type TensorSet = Record<string, { host: HostTensor; ort: OrtTensor }>
+
+/** Buffers for everything that a graph holds. A function of its own: a closure of the trainer would keep `initial`. */
+const makeSet = (ort: Ort, graph: Graph, initial?: HostTensors): TensorSet => {
+  const set: TensorSet = {}
+  for (const { name, kind, value } of graph.inputs) {
+    if (kind === "feed") continue
+    const { dtype, shape } = graph.nodes[value.node]!.outputs[value.output]!
+    const data = allocate(dtype, sizeOf(shape))
+    const first = initial?.[name]
+    if (initial !== undefined && first === undefined)
+      throw new ExecutorError(
+        "onnxruntime",
+        `${graph.name}: no initial value for ${name}`,
+        "this is a fault of the caller",
+      )
+    if (first !== undefined) data.set(first.data as never)
+    const host = { shape, data }
+    set[name] = { host, ort: tensorOf(ort, dtype, host) }
+  }
+  return set
+}
+
 const makeTrainer = async (
   ort: Ort,
   open: (model: OnnxModel) => Promise<InferenceSession>,
@@ -157,28 +180,8 @@ const makeTrainer = async (
   }
   await sessionOf(0)
   const held = graph.inputs.filter((i) => i.kind !== "feed")
-  const makeSet = (fill: boolean): Record<string, { host: HostTensor; ort: OrtTensor }> => {
-    const set: Record<string, { host: HostTensor; ort: OrtTensor }> = {}
-    for (const { name, value } of held) {
-      const { dtype, shape } = graph.nodes[value.node]!.outputs[value.output]!
-      const data = allocate(dtype, sizeOf(shape))
-      if (fill) {
-        const first = initial[name]
-        if (first === undefined)
-          throw new ExecutorError(
-            "onnxruntime",
-            `${graph.name}: no initial value for ${name}`,
-            "this is a fault of the caller",
-          )
-        data.set(first.data as never)
-      }
-      const host = { shape, data }
-      set[name] = { host, ort: tensorOf(ort, dtype, host) }
-    }
-    return set
-  }
-  let current = makeSet(true)
-  let next = makeSet(false)
+  let current = makeSet(ort, graph, initial)
+  let next = makeSet(ort, graph)
   const written = new Set(graph.outputs.map((o) => o.name))
 
   return {
