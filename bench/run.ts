@@ -6,12 +6,14 @@
  * --quick      a few steps of the small shape: a smoke test, nothing is written
  * --shape S    one CPU shape only, nothing is written
  * --only A,B   contenders whose names contain A or B, nothing is written
+ * --commands   start-up, byte table and profiles again, beside the stored training steps
  * --render     RESULTS.md again, from the stored results and NOTES.md
  * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
  * --coverage   whether intervals cover, by simulation; writes COVERAGE.md alone
  *
  * Ends with 1 when an fp32 executor and PyTorch disagree, or one of them could not be compared.
  */
+import { spawnSync } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { availableParallelism, loadavg } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -33,6 +35,7 @@ const { values: flags } = parseArgs({
     gpu: { type: "boolean", default: false },
     shape: { type: "string" },
     only: { type: "string" },
+    commands: { type: "boolean", default: false },
     render: { type: "boolean", default: false },
     coverage: { type: "boolean", default: false },
     "left-to-right": { type: "boolean", default: false },
@@ -76,6 +79,24 @@ const renderStored = async (): Promise<string> => {
 }
 if (flags.render) {
   await renderStored()
+  process.exit(0)
+}
+const store = async (name: string, results: Results): Promise<void> => {
+  const style = await prettier.resolveConfig(path(name))
+  const text = await prettier.format(JSON.stringify(results), { ...style, parser: "json" })
+  await writeFileAtomic(path(name), text)
+}
+/** The commands are measured as built; what stands in `dist` may be older than the sources. */
+const build = (): void => {
+  const { status } = spawnSync("npm", ["run", "-s", "prepare"], { stdio: ["ignore", "ignore", "inherit"] })
+  if (status !== 0) throw new Error("the sources do not build: see above")
+}
+if (flags.commands) {
+  const known = await stored(CPU_FILE)
+  if (known === undefined) throw new Error("nothing is stored: run `npm run bench` first")
+  build()
+  await store(CPU_FILE, { ...known, other: await measureOther(true) })
+  process.stdout.write(await renderStored())
   process.exit(0)
 }
 
@@ -166,6 +187,7 @@ const measureGpu = (): Promise<readonly Measured[]> =>
     (shape, groups, first) => measure(shape, groups, planOf(first ? 0 : 1), say),
     flags.quick ? PUBLISHED_BATCH : undefined,
   )
+if (!flags.gpu && !partial) build()
 const measured = await (flags.gpu ? measureGpu() : measureCpu())
 if (!flags.gpu) say("start-up, byte table, profiles")
 const results: Results = {
@@ -183,12 +205,7 @@ const results: Results = {
 if (partial)
   process.stdout.write(await render(flags.gpu ? undefined : results, flags.gpu ? results : undefined))
 else {
-  const file = flags.gpu ? GPU_FILE : CPU_FILE
-  const style = await prettier.resolveConfig(path(file))
-  await writeFileAtomic(
-    path(file),
-    await prettier.format(JSON.stringify(results), { ...style, parser: "json" }),
-  )
+  await store(flags.gpu ? GPU_FILE : CPU_FILE, results)
   process.stdout.write(await renderStored())
 }
 
