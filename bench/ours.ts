@@ -93,8 +93,7 @@ const commands = {
     const { training } = experiment
     const layout = layoutFor(experiment, executor.layout)
     const slices = sliceBatch(batch, layout.slices)
-    const needed = Math.max(...slices.map((slice) => slice.positions.length))
-    const capacity = layout.capacities[programFor(needed, layout.capacities)]!
+    const capacity = layout.capacities[programFor(slices, layout.capacities)]!
     trainer ??= await executor.trainer(
       tracePrograms({
         network,

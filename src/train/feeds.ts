@@ -51,7 +51,7 @@ export const makeFeeder = (options: FeedOptions): ((step: number, rows: Int32Arr
         layout.slices,
       ),
     ).flat()
-    const program = programFor(Math.max(...slices.map((s) => s.positions.length)), layout.capacities)
+    const program = programFor(slices, layout.capacities)
     return { program, micro: slices.map((slice) => batchFeeds(slice, layout.capacities[program]!)) }
   }
 }

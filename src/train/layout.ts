@@ -1,4 +1,5 @@
 /** How a job's step is cut for an executor: slices of a micro-batch, and room for positions under the loss. */
+import type { CorruptedBatch } from "../diffusion/batch.js"
 import { sliceCount } from "../diffusion/slices.js"
 import type { StepLayout } from "../engine/executor.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -27,8 +28,12 @@ export const layoutFor = (
   }
 }
 
-/** The smallest program with room for every slice. @throws RangeError when none has */
-export const programFor = (needed: number, rooms: readonly number[]): number => {
+/** The smallest program with room for the positions under the loss of every slice. @throws RangeError when none has */
+export const programFor = (
+  slices: readonly Pick<CorruptedBatch, "positions">[],
+  rooms: readonly number[],
+): number => {
+  const needed = Math.max(...slices.map(({ positions }) => positions.length))
   const program = rooms.findIndex((room) => room >= needed)
   if (program === -1) throw new RangeError(`${needed} masked positions exceed every program`)
   return program

@@ -1,22 +1,19 @@
 import { test } from "tap"
 import { corruptBatch, corruptionStreams, type CorruptedBatch } from "../../src/diffusion/batch.js"
 import { sliceBatch, sliceCount } from "../../src/diffusion/slices.js"
+import type { MaskedDiffusionObjective } from "../../src/spec/objective.js"
+import { tinyExperiment } from "../train/tiny.js"
 
 const [rows, length] = [8, 64]
-const ids = { maskId: 1024, padId: 1025, boundaryId: 1 }
+const { objective: tiny, data } = tinyExperiment()
+// PR #1241's: antithetic times, weight dsigma, boundaries given free.
+const objective = tiny as MaskedDiffusionObjective
 const batch = (step: number): CorruptedBatch =>
   corruptBatch(
     Int32Array.from({ length: rows * length }, (_, i) => (i % 50 === 0 ? 1 : 2 + (i % 1000))),
     length,
-    {
-      schedule: { kind: "log-linear", eps: 1e-3 },
-      weight: "dsigma",
-      times: "antithetic-pairs",
-      timeMin: 1e-5,
-      timeMax: 0.99999,
-      boundary: "free",
-    },
-    ids,
+    objective,
+    data.tokenizer,
     corruptionStreams(7),
     { step, micro: 0 },
   )

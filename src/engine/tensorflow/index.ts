@@ -1,16 +1,17 @@
 /** The `tensorflow` executor: whole graphs as one TensorFlow function, through the library's C API, in this process. */
 import { availableParallelism } from "node:os"
 import { ExecutorError } from "../errors.js"
-import type {
-  Evaluator,
-  Executor,
-  ExecutorOptions,
-  HostTensor,
-  HostTensors,
-  StepLayout,
-  StepResult,
-  Trainer,
-  TrainPrograms,
+import {
+  WHOLE,
+  type Evaluator,
+  type Executor,
+  type ExecutorOptions,
+  type HostTensor,
+  type HostTensors,
+  type StepLayout,
+  type StepResult,
+  type Trainer,
+  type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
 import { bf16Products } from "./bf16-products.js"
@@ -102,7 +103,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
  * XLA makes one program of the step, which has no operations to run side by side.
  */
 const layoutOn = ({ device, xla }: TensorflowOptions, cores: number): StepLayout =>
-  device === "cpu" && xla !== true ? { slices: cores, sizes: "many" } : { slices: 1, sizes: "few" }
+  device === "cpu" && xla !== true ? { slices: cores, sizes: "many" } : WHOLE
 
 /** What `doctor` prints: the library, its version, whether it sees a GPU. @throws ExecutorError as above */
 export const probeTensorflow = async (

@@ -91,16 +91,17 @@ export class TensorflowSession {
     const y = builder.op("add", [builder.op("mul", [x, x], {}), x], {})
     const graph = builder.build("fusing", [{ name: "y", value: y }])
     const type = { dtype: "f32", shape: [n] } as const
+    const feed = this.upload("x", type, new Float32Array(n).fill(3))
     try {
       const compiled = this.compile(graph)
-      const feed = this.upload("x", type, new Float32Array(n).fill(3))
-      const results = await compiled.run([feed])
+      const results = await compiled.run([feed]).finally(compiled.dispose)
       const { data } = this.download(results[0]!, type)
-      this.release([feed, ...results])
-      compiled.dispose()
+      this.release(results)
       if (data.every((value) => value === 12)) return true
     } catch (error) {
       if (!(error instanceof ExecutorError)) throw error
+    } finally {
+      this.release([feed])
     }
     this.#options = { ...this.#options, fuse: false }
     return false
