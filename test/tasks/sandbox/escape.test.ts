@@ -8,6 +8,8 @@ import { decodePlain, limitsOf, openSandbox, type Execution } from "../../../src
 import { ATTACKS, TESTS, type Attack } from "./attacks.js"
 
 const sandbox = await openSandbox({ width: 2 })
+// Limits are waited for, and a busy machine is slow to start.
+tap.setTimeout(540_000)
 tap.teardown(() => sandbox.close())
 
 const limits = { ...limitsOf(1), wall: 6, memory: 256 * 2 ** 20 }

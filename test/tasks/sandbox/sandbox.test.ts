@@ -14,6 +14,7 @@ import {
 import { poolOf } from "../../../src/tasks/sandbox/pool.js"
 
 const sandbox = await openSandbox({ width: 2 })
+tap.setTimeout(540_000)
 tap.teardown(() => sandbox.close())
 
 const call = (body: string): Promise<Execution> =>

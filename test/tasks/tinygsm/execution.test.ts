@@ -1,0 +1,102 @@
+/** Programs graded by both rules; expected values: test/tasks/README.md. */
+import { readFile } from "node:fs/promises"
+import tap, { test } from "tap"
+import { programText } from "../../../src/tasks/programs.js"
+import { limitsOf, openSandbox } from "../../../src/tasks/sandbox/index.js"
+import type { Graded } from "../../../src/tasks/task.js"
+import { TINYGSM } from "../../../src/tasks/tinygsm/index.js"
+import { xlmNumber } from "../../../src/tasks/gsm8k/answers.js"
+
+interface Golden {
+  readonly execution: readonly {
+    readonly sample: string
+    readonly gold: string
+    readonly correct: boolean
+    readonly value: number | null
+    readonly error: string | null
+    readonly extracted: string
+  }[]
+  readonly to_number: readonly { readonly x: string; readonly n: number | null }[]
+}
+
+const golden = JSON.parse(await readFile(new URL("execution.golden.json", import.meta.url), "utf8")) as Golden
+
+const sandbox = await openSandbox({ width: 2 })
+tap.setTimeout(540_000)
+tap.teardown(() => sandbox.close())
+
+const grade = async (id: string, text: string, answer: string): Promise<Graded> =>
+  TINYGSM.graders
+    .find((grader) => grader.id === id)!
+    .grade({ id: "0", question: "", answer }, { text }, { sandbox, patience: 1 })
+
+for (const { sample, gold, correct, value, error, extracted } of golden.execution) {
+  test(`as published: ${JSON.stringify(sample)}`, async (t) => {
+    const found = await grade("execution-published", sample, gold)
+    t.equal(found.correct, correct)
+    t.equal(found.extracted, extracted)
+    if (error !== null) t.equal(found.value, error)
+    else if (value !== null) t.equal(Number(found.value), value)
+  })
+}
+
+for (const { x, n } of golden.to_number) {
+  test(`the number that the published rule reads in ${x}`, async (t) => {
+    const value = x === "inf" ? "float('inf')" : x
+    const execution = await sandbox.run(
+      {
+        kind: "published-call",
+        source: `def simple_math_problem():\n    return ${value}`,
+        gold: String(n ?? ""),
+        seconds: 5,
+        dropLines: 50,
+      },
+      limitsOf(5),
+    )
+    const answer = execution.status === "answered" ? execution.answer : {}
+    t.equal(answer["correct"], n !== null)
+    t.equal(answer["value"] === null, n === null)
+    if (x.startsWith("'") && x !== "''") t.equal(xlmNumber(x), n)
+  })
+}
+
+test("the honest rule: what the published one misses, and what it lets pass", async (t) => {
+  const program = (body: string, head = ""): string => `${head}def simple_math_problem():\n    ${body}\n`
+  const cases: readonly (readonly [string, string, boolean, boolean])[] = [
+    // text, gold, honest, published
+    [program("return sorted([3, 1])[0]"), "1", true, false],
+    [program("return Fraction(1, 2) * 4", "from fractions import Fraction\n"), "2", false, false],
+    [program("return int(Fraction(1, 2) * 4)", "from fractions import Fraction\n"), "2", true, false],
+    [program("return True"), "1", false, true],
+    [program("return 'about 12.'"), "12", false, true],
+    [program("return '$1,234.50'"), "1234.5", true, true],
+    [program("return 0"), "0", true, true],
+    [program("return 10**40"), "1", false, false],
+    [program("return 2.0004"), "2", true, true],
+    [program("return 2.002"), "2", false, false],
+    [program("return float('nan')"), "2", false, false],
+    [`${program("return 7/2")}this is not python`, "3.5", false, false],
+    [`${program("return 7/2")}and this neither (`, "3.5", true, true],
+    ["", "1", false, false],
+  ]
+  for (const [text, gold, honest, published] of cases) {
+    t.equal((await grade("execution", text, `#### ${gold}`)).correct, honest, `honest: ${text}`)
+    t.equal(
+      (await grade("execution-published", text, `#### ${gold}`)).correct,
+      published,
+      `published: ${text}`,
+    )
+  }
+})
+
+test("the program of a text begins at a line of its own", (t) => {
+  t.equal(programText("I def ine\nimport math\ndef f(): pass</s>rest"), "import math\ndef f(): pass")
+  t.equal(programText("x\n```python\na = 1\n```"), "a = 1")
+  t.equal(programText("just words"), "just words")
+  t.end()
+})
+
+test("preflight: every case is judged as it must be", async (t) => {
+  for (const { name, grader, generation, correct } of TINYGSM.preflight)
+    t.equal((await grade(grader, generation.text, "#### 42")).correct, correct, name)
+})
