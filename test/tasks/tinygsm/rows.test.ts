@@ -80,11 +80,11 @@ const cases: readonly Expected[] = [
 for (const { name, training, prompts, targets, width, ids, rows } of cases) {
   test(name, (t) => {
     for (const [index, prompt] of prompts.entries()) {
-      const make = training ? trainingRow : predictionRow
-      const row = make(prompt, targets[index]!, width, ids)
+      const target = targets[index]!
+      const row = (training ? trainingRow : predictionRow)(prompt, target, width, ids)
       t.same([...row.tokens], rows.input_ids[index])
       t.same([...row.fixed], rows.fixed[index])
-      if ("target" in row) t.same([...row.target], rows.target_ids![index])
+      if (!training) t.same([...predictionRow(prompt, target, width, ids).target], rows.target_ids![index])
     }
     t.end()
   })

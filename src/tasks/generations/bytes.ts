@@ -1,0 +1,60 @@
+/** A file as text, piece by piece: plain or gzip, by what it begins with; of any size. */
+import { createReadStream } from "node:fs"
+import { open } from "node:fs/promises"
+import { pipeline } from "node:stream"
+import { createGunzip } from "node:zlib"
+import { DataError, fromSystemError } from "../../data/errors.js"
+
+const isGzip = async (path: string): Promise<boolean> => {
+  const handle = await open(path, "r")
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0)
+    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
+  } finally {
+    await handle.close()
+  }
+}
+
+/** UTF-8 text without a byte order mark. @throws DataError naming the file */
+export async function* readText(path: string): AsyncGenerator<string> {
+  try {
+    const file = createReadStream(path, { highWaterMark: 1 << 20 })
+    const stream = (await isGzip(path).catch((error: unknown) => {
+      file.destroy()
+      throw error
+    }))
+      ? pipeline(file, createGunzip({ chunkSize: 1 << 20 }), () => undefined)
+      : file
+    const decoder = new TextDecoder("utf-8", { fatal: true })
+    for await (const part of stream) yield decoder.decode(part as Uint8Array, { stream: true })
+    yield decoder.decode()
+  } catch (error) {
+    if (error instanceof TypeError)
+      throw new DataError("invalid", path, "it is not UTF-8 text; was it made by another program?", error)
+    throw fromSystemError(error, path, "reading it")
+  }
+}
+
+export interface Line {
+  readonly text: string
+  /** From 1. */
+  readonly number: number
+}
+
+/** Lines by line feed; the last one needs none. */
+export async function* lines(parts: AsyncIterable<string>): AsyncGenerator<Line> {
+  let rest: string[] = []
+  let number = 0
+  for await (const part of parts) {
+    let start = 0
+    for (let end = part.indexOf("\n"); end >= 0; end = part.indexOf("\n", start)) {
+      rest.push(part.slice(start, end))
+      yield { text: rest.join(""), number: ++number }
+      rest = []
+      start = end + 1
+    }
+    if (start < part.length) rest.push(part.slice(start))
+  }
+  const last = rest.join("")
+  if (last !== "") yield { text: last, number: ++number }
+}
