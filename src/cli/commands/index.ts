@@ -14,6 +14,7 @@ import { reportCommand } from "./report.js"
 import { rescoreCommand } from "./rescore.js"
 import { runCommand } from "./run.js"
 import { sampleCommand } from "./sample.js"
+import { scoreCommand } from "./score.js"
 import { submitCommand } from "./submit.js"
 import { sweepCommand } from "./sweep.js"
 import { tableCommand } from "./table.js"
@@ -28,6 +29,7 @@ export const commands = [
   prepareCommand,
   evalCommand,
   sampleCommand,
+  scoreCommand,
   matchedCommand,
   submitCommand,
   auditCommand,

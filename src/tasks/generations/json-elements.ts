@@ -14,6 +14,7 @@ export class ElementError extends Error {
   readonly offset: number
   constructor(message: string, offset: number) {
     super(message)
+    this.name = "ElementError"
     this.offset = offset
   }
 }
@@ -92,7 +93,9 @@ export async function* jsonElements(
         case 0x3a: // :
           if (depth === 1 && expectsName) {
             keep(at)
-            name = String(parse(token(), offset + at))
+            const parsed = parse(token(), offset + at)
+            if (typeof parsed !== "string") throw new ElementError("a field's name is no text", offset + at)
+            name = parsed
             expectsName = false
             from = at + 1
           }

@@ -31,13 +31,14 @@ const item = infillItems(
   "test.jsonl",
 )[0]!
 
+const verdicts = async (text: string): Promise<readonly boolean[]> =>
+  Promise.all(
+    ["raw", "newline", "official", "official-newline"].map(
+      async (id) => (await grade(id, item, { text })).correct,
+    ),
+  )
+
 test("a missing newline is the whole difference between two of the graders", async (t) => {
-  const verdicts = async (text: string): Promise<readonly boolean[]> =>
-    Promise.all(
-      ["raw", "newline", "official", "official-newline"].map(
-        async (id) => (await grade(id, item, { text })).correct,
-      ),
-    )
   t.same(await verdicts("    y = 2 * x\n"), [true, true, true, true])
   t.same(await verdicts("    y = 2 * x"), [false, true, false, true])
   t.same(await verdicts("    y = 2 * x   "), [false, true, false, true])

@@ -60,8 +60,9 @@ for (const { x, n } of golden.to_number) {
   })
 }
 
+const program = (body: string, head = ""): string => `${head}def simple_math_problem():\n    ${body}\n`
+
 test("the honest rule: what the published one misses, and what it lets pass", async (t) => {
-  const program = (body: string, head = ""): string => `${head}def simple_math_problem():\n    ${body}\n`
   const cases: readonly (readonly [string, string, boolean, boolean])[] = [
     // text, gold, honest, published
     [program("return sorted([3, 1])[0]"), "1", true, false],

@@ -1,0 +1,74 @@
+/** Before grading: the graders pass what is right and refuse what is not, or nothing is graded. */
+import { SandboxError, type Sandbox } from "../../tasks/sandbox/index.js"
+import type { Grader, Run, Task } from "../../tasks/task.js"
+import type { TestSet } from "./test-set.js"
+
+/** Items of a set whose own solution is run, when not all are asked for. */
+const SAMPLE = 8
+
+export interface Ceiling {
+  readonly grader: string
+  /** Items whose own answer the grader passes, of those that were tried. */
+  readonly passed: number
+  readonly tried: number
+}
+
+export interface Preflight {
+  readonly cases: number
+  /** Empty without a test set. */
+  readonly ceilings: readonly Ceiling[]
+}
+
+const spread = <A>(items: readonly A[], most: number): readonly A[] =>
+  items.length <= most
+    ? items
+    : Array.from({ length: most }, (_, i) => items[Math.floor((i * items.length) / most)]!)
+
+/**
+ * @throws SandboxError when a grader says of a known text what it must not, or an item's own program does not pass:
+ * then its verdicts would mean nothing
+ */
+export const preflight = async (
+  task: Task,
+  graders: readonly Grader<unknown>[],
+  set: TestSet | undefined,
+  sandbox: Sandbox | undefined,
+  { all = false }: { readonly all?: boolean } = {},
+): Promise<Preflight> => {
+  const run: Run = { sandbox, patience: 2 }
+  const cases = task.preflight.filter(({ grader }) => graders.some(({ id }) => id === grader))
+  await Promise.all(
+    cases.map(async ({ name, grader: id, item, generation, correct }) => {
+      const graded = await graders.find((grader) => grader.id === id)!.grade(item, generation, run)
+      if (graded.correct !== correct)
+        throw new SandboxError(
+          `The preflight failed at "${name}": it should ${correct ? "pass" : "fail"} and does not (${graded.failure ?? graded.extracted ?? "no answer"}${graded.value === undefined ? "" : `: ${graded.value}`}). Nothing was graded.`,
+        )
+    }),
+  )
+  const ceilings: Ceiling[] = []
+  for (const grader of graders) {
+    if (set === undefined) break
+    const runs = grader.seconds !== undefined
+    // A text is no program: GSM8K's own answers say nothing of the graders that run one.
+    if (runs && task.usual.every((id) => task.graders.find((each) => each.id === id)?.seconds === undefined))
+      continue
+    const tried = runs && !all ? spread(set.items, SAMPLE) : set.items
+    let passed = 0
+    const failing: string[] = []
+    const grade = async (item: unknown): Promise<void> => {
+      const generation = task.canonical(item)
+      if (generation === undefined) return
+      if ((await grader.grade(item, generation, run)).correct) passed++
+      else failing.push(task.keys(item).id)
+    }
+    if (runs) await Promise.all(tried.map(grade))
+    else for (const item of tried) await grade(item)
+    if (runs && failing.length > 0)
+      throw new SandboxError(
+        `The preflight failed: the item's own program does not pass "${grader.id}" for ${failing.slice(0, 3).join(", ")}${failing.length > 3 ? ` and ${failing.length - 3} more` : ""} of ${tried.length}. Nothing was graded.`,
+      )
+    ceilings.push({ grader: grader.id, passed, tried: tried.length })
+  }
+  return { cases: cases.length, ceilings }
+}
