@@ -91,10 +91,6 @@ test("lm-evaluation-harness: a line for each document and filter, every response
   )
 })
 
-const plain = await read(
-  `\n${lines({ index: 0, output: "a", finish_reason: "length" }, { item: "b", text: "" })}`,
-)
-
 test("HumanEval, its results, EvalPlus, xlm-core and plain lines", async (t) => {
   const human = await read(lines({ task_id: "T/0", completion: "x\n", passed: false, result: "failed: " }))
   t.equal(human.file.format, "human-eval")
@@ -105,6 +101,9 @@ test("HumanEval, its results, EvalPlus, xlm-core and plain lines", async (t) => 
   const xlm = await read(lines({ generated_text: " ", text: "whole", answer: "3", correct: true, id: 2 }))
   t.equal(xlm.file.format, "xlm")
   t.match(xlm.stored, [{ generation: { text: "whole" }, recorded: { "execution-published": true } }])
+  const plain = await read(
+    `\n${lines({ index: 0, output: "a", finish_reason: "length" }, { item: "b", text: "" })}`,
+  )
   t.equal(plain.file.format, "plain")
   t.match(plain.stored, [
     { names: { id: "0" }, truncated: true },
