@@ -331,3 +331,13 @@ test("wrong uses and wrong files, each with its sentence, and nothing half-writt
     [],
   )
 })
+
+test("docs/graders.md shows what its example gives", async (t) => {
+  const page = await readFile("docs/graders.md", "utf8")
+  const block = (kind: string): string => page.split(`\`\`\`${kind}\n`)[1]!.split("\n```")[0]!
+  const example = join(folder, "example.jsonl")
+  await writeFile(example, block("json"))
+  const { stdout, code, stderr } = await invoke("score", example, "--task", "gsm8k")
+  t.equal(code, 0, stderr)
+  t.ok(stdout.includes(block("text")), stdout)
+})
