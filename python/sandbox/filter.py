@@ -1,7 +1,7 @@
 """Seccomp filters, assembled here and installed through prctl: no Python package is needed.
 
-A filter is a list of syscalls that pass; every other one fails with EPERM. Numbers of x86-64 and AArch64 stand in
-the tables below; on another machine `supported()` is False and the sandbox is not there.
+A filter is a list of syscalls that pass; every other one fails with EPERM. Numbers of x86-64 and AArch64
+stand in the tables below; on another machine `supported()` is False and the sandbox is not there.
 """
 
 from __future__ import annotations
@@ -13,37 +13,44 @@ import struct
 _X86_64 = 0xC000003E
 _AARCH64 = 0xC00000B7
 
-# What a Python program needs to compute and to read the standard library. Nothing here makes a process, a socket or
-# a file, sends a signal, or looks into another process.
+
+def _numbers(table: str) -> dict[str, int]:
+    return {name: int(number) for name, number in (entry.split("=") for entry in table.split())}
+
+
+# What a Python program needs to compute and to read the standard library. Nothing here makes a process, a
+# socket or a file, sends a signal, or looks into another process.
 _PLAIN = {
-    "x86_64": {
-        "read": 0, "write": 1, "close": 3, "stat": 4, "fstat": 5, "lstat": 6, "poll": 7, "lseek": 8, "mmap": 9,
-        "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15,
-        "pread64": 17, "readv": 19, "writev": 20, "access": 21, "select": 23, "sched_yield": 24, "mremap": 25,
-        "madvise": 28, "dup": 32, "nanosleep": 35, "getitimer": 36, "alarm": 37, "setitimer": 38, "getpid": 39,
-        "exit": 60, "uname": 63, "getcwd": 79, "readlink": 89, "gettimeofday": 96, "getrlimit": 97, "getrusage": 98,
-        "sysinfo": 99, "times": 100, "getuid": 102, "getgid": 104, "geteuid": 107, "getegid": 108, "getppid": 110,
-        "sigaltstack": 131, "arch_prctl": 158, "gettid": 186, "time": 201, "futex": 202, "sched_getaffinity": 204,
-        "getdents64": 217, "restart_syscall": 219, "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230,
-        "exit_group": 231, "newfstatat": 262, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271,
-        "set_robust_list": 273, "getrandom": 318, "statx": 332, "rseq": 334, "faccessat2": 439,
-    },
-    "aarch64": {
-        "getcwd": 17, "dup": 23, "faccessat": 48, "close": 57, "getdents64": 61, "lseek": 62, "read": 63, "write": 64,
-        "readv": 65, "writev": 66, "pread64": 67, "pselect6": 72, "ppoll": 73, "readlinkat": 78, "newfstatat": 79,
-        "fstat": 80, "exit": 93, "exit_group": 94, "futex": 98, "set_robust_list": 99, "nanosleep": 101,
-        "getitimer": 102, "setitimer": 103, "clock_gettime": 113, "clock_getres": 114, "clock_nanosleep": 115,
-        "sched_getaffinity": 123, "sched_yield": 124, "restart_syscall": 128, "sigaltstack": 132, "rt_sigaction": 134,
-        "rt_sigprocmask": 135, "rt_sigreturn": 139, "times": 153, "uname": 160, "getrlimit": 163, "getrusage": 165,
-        "gettimeofday": 169, "getpid": 172, "getppid": 173, "getuid": 174, "geteuid": 175, "getgid": 176,
-        "getegid": 177, "gettid": 178, "sysinfo": 179, "brk": 214, "munmap": 215, "mremap": 216, "mmap": 222,
-        "mprotect": 226, "madvise": 233, "getrandom": 278, "statx": 291, "rseq": 293, "faccessat2": 439,
-    },
+    "x86_64": _numbers(
+        """
+        read=0 write=1 close=3 stat=4 fstat=5 lstat=6 poll=7 lseek=8 mmap=9 mprotect=10 munmap=11 brk=12
+        rt_sigaction=13 rt_sigprocmask=14 rt_sigreturn=15 pread64=17 readv=19 writev=20 access=21
+        select=23 sched_yield=24 mremap=25 madvise=28 dup=32 nanosleep=35 getitimer=36 alarm=37
+        setitimer=38 getpid=39 exit=60 uname=63 getcwd=79 readlink=89 gettimeofday=96 getrlimit=97
+        getrusage=98 sysinfo=99 times=100 getuid=102 getgid=104 geteuid=107 getegid=108 getppid=110
+        sigaltstack=131 arch_prctl=158 gettid=186 time=201 futex=202 sched_getaffinity=204
+        getdents64=217 restart_syscall=219 clock_gettime=228 clock_getres=229 clock_nanosleep=230
+        exit_group=231 newfstatat=262 readlinkat=267 faccessat=269 pselect6=270 ppoll=271
+        set_robust_list=273 getrandom=318 statx=332 rseq=334 faccessat2=439
+        """
+    ),
+    "aarch64": _numbers(
+        """
+        getcwd=17 dup=23 faccessat=48 close=57 getdents64=61 lseek=62 read=63 write=64 readv=65
+        writev=66 pread64=67 pselect6=72 ppoll=73 readlinkat=78 newfstatat=79 fstat=80 exit=93
+        exit_group=94 futex=98 set_robust_list=99 nanosleep=101 getitimer=102 setitimer=103
+        clock_gettime=113 clock_getres=114 clock_nanosleep=115 sched_getaffinity=123 sched_yield=124
+        restart_syscall=128 sigaltstack=132 rt_sigaction=134 rt_sigprocmask=135 rt_sigreturn=139
+        times=153 uname=160 getrlimit=163 getrusage=165 gettimeofday=169 getpid=172 getppid=173
+        getuid=174 geteuid=175 getgid=176 getegid=177 gettid=178 sysinfo=179 brk=214 munmap=215
+        mremap=216 mmap=222 mprotect=226 madvise=233 getrandom=278 statx=291 rseq=293 faccessat2=439
+        """
+    ),
 }
 
 # Calls that pass with some arguments only: (number, argument, values or None, mask of bits that must be 0).
 #   openat: for reading alone. O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND.
-#   fcntl: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; never F_SETOWN or F_SETSIG, which send signals.
+#   fcntl: F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; never F_SETOWN or F_SETSIG: they signal.
 #   ioctl: TCGETS, TIOCGWINSZ, FIONCLEX, FIOCLEX; never FIOSETOWN, FIOASYNC or TIOCSTI.
 #   prlimit64: asking, never setting (the server's limits could be lowered by the same user).
 _FCNTL = (0, 1, 2, 3, 1030)
@@ -77,7 +84,10 @@ def _guarded(number: int, argument: int, values: tuple[int, ...] | None, clear: 
     refuse = _instruction(_RETURN, _EPERM)
     if values is None:
         block = (
-            _argument(argument) + _instruction(_JUMP_SET, clear, 0, 1) + refuse + _instruction(_RETURN, _ALLOW)
+            _argument(argument)
+            + _instruction(_JUMP_SET, clear, 0, 1)
+            + refuse
+            + _instruction(_RETURN, _ALLOW)
         )
     else:
         # The upper half must be 0 as well. The last test falls through to the refusal; a hit jumps over it.

@@ -1,8 +1,9 @@
-"""What the children of the server do. Every function here runs in a process of its own that is already locked.
+"""What the children of the server do. Every function runs in a process of its own that is locked already.
 
-Honest rules: the program is one process, the tests are another, and only plain values pass between them. Published
-rules (`published_call`, `published_check`) run program and tests together, as the projects that they are named
-after do, with their weaknesses; they are kept to reproduce published figures and are named wherever they are used.
+Honest rules: the program is one process, the tests are another, and only plain values pass between them.
+Published rules (`published_call`, `published_check`) run program and tests together, as the projects that
+they are named after do, with their weaknesses; they are kept to reproduce published figures and are named
+wherever they are used.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _compiled(source: str) -> Any:  # noqa: ANN401
 
 
 def longest_program(text: str, most: int) -> str:
-    """The text without as few of its last lines, at most `most` - 1, as let it compile; else the text itself."""
+    """The text without as few of its last lines, at most `most` - 1, as let it compile; else the text."""
     lines = text.splitlines()
     for dropped in range(min(most, len(lines))):
         candidate = "\n".join(lines[: len(lines) - dropped]).strip()
@@ -145,7 +146,7 @@ class ProgramError(Exception):
 
 
 def _raised(answer: Answer) -> BaseException:
-    """The error of the program under the name of a built-in one, so that tests of errors see what they expect."""
+    """The program's error under the name of a built-in one, so that tests of errors see what they expect."""
     kind = getattr(builtins, str(answer.get("kind")), None)
     if isinstance(kind, type) and issubclass(kind, Exception) and kind is not AssertionError:
         with contextlib.suppress(Exception):
@@ -154,8 +155,8 @@ def _raised(answer: Answer) -> BaseException:
 
 
 def check(job: Job, requests: int, results: int) -> Answer:
-    """Run the tests against the program behind the wall. The functions that the tests use beside it are those of
-    the reference, never the program's own."""
+    """Run the tests against the program behind the wall. The functions that the tests use beside it are
+    those of the reference, never the program's own."""
     _silence()
     calls = 0
 
@@ -177,7 +178,11 @@ def check(job: Job, requests: int, results: int) -> Answer:
         first = receive(results)
         if first != {"ready": True}:
             reason = first.get("error") if type(first) is dict else None
-            return {"passed": False, "error": str(reason or "the program's answer is malformed")[:300], "calls": 0}
+            return {
+                "passed": False,
+                "error": str(reason or "the program's answer is malformed")[:300],
+                "calls": 0,
+            }
         namespace: dict[str, Any] = {"__name__": "__tests__"}
         exec(_compiled(job["reference"]), namespace)
         exec(_compiled(job["test"]), namespace)
@@ -238,7 +243,7 @@ def _whole(value: float) -> int | float:
 
 
 def to_number(value: Any) -> int | float | None:  # noqa: ANN401
-    """xlm-core's normaliser: int, finite float (whole within 1e-6), the first number of a string; else None."""
+    """xlm-core's normaliser: int, finite float (whole within 1e-6), first number of a string; else None."""
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -261,8 +266,8 @@ def _equal(predicted: int | float | None, gold: int | float | None) -> bool:
 
 
 def published_call(job: Job) -> Answer:
-    """The rules of xlm-core's tinygsm/gsm8k.py at 51c7813: restricted builtins, `math` alone importable, the gold
-    in the same process, one alarm for running and calling."""
+    """The rules of xlm-core's tinygsm/gsm8k.py at 51c7813: restricted builtins, `math` alone importable, the
+    gold in the same process, one alarm for running and calling."""
     _silence()
     source = longest_program(job["source"], job["dropLines"])
     answer = job["gold"]
@@ -285,8 +290,8 @@ def published_call(job: Job) -> Answer:
 
 
 _GUARDED_OS = (
-    "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames truncate replace "
-    "unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
+    "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames truncate "
+    "replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
 ).split()
 
 
@@ -307,8 +312,8 @@ def _guard() -> None:
 
 
 def published_check(job: Job) -> Answer:
-    """The rules of human-eval-infilling's execution.py at 88062ff, with its commented line in force: program and
-    tests are one text, and what runs to its end without an exception has passed."""
+    """The rules of human-eval-infilling's execution.py at 88062ff, with its commented line in force: program
+    and tests are one text, and what runs to its end without an exception has passed."""
     _silence()
     _guard()
     try:

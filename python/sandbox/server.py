@@ -1,14 +1,16 @@
-"""The fork server inside the sandbox: locked children for each program, and nothing of one is left to the next.
+"""The fork server inside the sandbox: locked children for each program, nothing of one left to the next.
 
-A job is a header and one or two parts. The server reads the header alone; a child reads its part itself, before it
-is locked. So no program, test or answer of another job was ever in the memory that a child begins with: a program
-finds nothing there, however long it searches. Answers pass through one buffer that is cleared.
+A job is a header and one or two parts. The server reads the header alone; a child reads its part itself,
+before it is locked. So no program, test or answer of another job was ever in the memory that a child begins
+with: a program finds nothing there, however long it searches. Answers pass through one buffer that is
+cleared.
 
-Each child has no standard streams, no descriptor but its own pipes, its own seccomp filter, and limits of memory,
-processor time, wall time and output. What is over is killed by the server, from outside.
+Each child has no standard streams, no descriptor but its own pipes, its own seccomp filter, and limits of
+memory, processor time, wall time and output. What is over is killed by the server, from outside.
 
-Not protected against: faults of the kernel or of the interpreter's C code that the filter does not keep away, and
-side channels of the processor. The standard library and the system's shared libraries are readable.
+Not protected against: faults of the kernel or of the interpreter's C code that the filter does not keep
+away, and side channels of the processor. The standard library and the system's shared libraries are
+readable.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ import programs  # noqa: E402
 from filter import Lock, supported  # noqa: E402
 
 PROTOCOL = 2
-# kind, bytes of the tests' part and of the program's, seconds of processor and wall time, bytes of memory and answer
+# kind, bytes of the tests' part and of the program's, seconds of processor and wall time, bytes of memory
+# and of the answer
 REQUEST = struct.Struct(">BIIddQI")
 # fault, limit that was passed, exit, seconds of processor and wall time, bytes of the answer, which follows
 REPORT = struct.Struct(">BBiddI")
@@ -40,8 +43,9 @@ LIMITS = {None: 0, "cpu": 1, "wall": 2, "output": 3}
 MAX_ANSWER = 16 << 20
 # Modules that programs of these tasks often load; loaded once here, they cost a child nothing.
 PRELOADED = (
-    "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "hashlib", "heapq",
-    "itertools", "math", "operator", "random", "re", "shutil", "statistics", "string", "subprocess", "typing",
+    "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "hashlib",
+    "heapq", "itertools", "math", "operator", "random", "re", "shutil", "statistics", "string", "subprocess",
+    "typing",
 )  # fmt: skip
 
 
@@ -110,7 +114,7 @@ class Child:
         pipes: list[int],
         work: Callable[..., None],
     ) -> None:
-        """Fork; the child reads its part of the job from `jobs`, is locked, and works with the pipes alone."""
+        """Fork; the child reads its part of the job from `jobs`, is locked, and has the pipes alone."""
         taken_out, taken_in = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:

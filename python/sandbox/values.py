@@ -1,7 +1,8 @@
 """Values that cross the wall, by exact type: what is no plain value of one of these types does not cross.
 
-Encoded as JSON: null, true, false, strings, and lists [tag, ...] for everything else. A subclass of int, an object
-whose `__eq__` says yes to everything, a generator: none of them has an encoding, so none of them can be compared.
+Encoded as JSON: null, true, false, strings, and lists [tag, ...] for everything else. A subclass of int, an
+object whose `__eq__` says yes to everything, a generator: none of them has an encoding, so none of them can
+be compared.
 """
 
 from __future__ import annotations

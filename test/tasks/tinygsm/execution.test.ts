@@ -4,6 +4,7 @@ import tap, { test } from "tap"
 import { programText } from "../../../src/tasks/programs.js"
 import { limitsOf, openSandbox } from "../../../src/tasks/sandbox/index.js"
 import type { Graded } from "../../../src/tasks/task.js"
+import { referenceGold, tinyGsmItems, tinyGsmPair } from "../../../src/tasks/tinygsm/items.js"
 import { TINYGSM } from "../../../src/tasks/tinygsm/index.js"
 import { xlmNumber } from "../../../src/tasks/gsm8k/answers.js"
 
@@ -100,4 +101,21 @@ test("the program of a text begins at a line of its own", (t) => {
 test("preflight: every case is judged as it must be", async (t) => {
   for (const { name, grader, generation, correct } of TINYGSM.preflight)
     t.equal((await grade(grader, generation.text, "#### 42")).correct, correct, name)
+})
+
+test("a row of TinyGSM: its pair, and the gold that its own program gives", async (t) => {
+  const rows = [
+    { question: " How many? \n", code: "\ndef simple_math_problem():\n    return 3 * 4\n" },
+    { question: "q", code: "def simple_math_problem():\n    return 1 / 0" },
+    { question: "q", code: "def simple_math_problem():\n    return 0" },
+  ]
+  const items = tinyGsmItems(rows.map((row) => JSON.stringify(row)).join("\n"), "rows.jsonl")
+  t.same(tinyGsmPair(items[0]!), {
+    prompt: "How many?\n",
+    target: "def simple_math_problem():\n    return 3 * 4",
+  })
+  const golds = await Promise.all(items.map((item) => referenceGold(item, { sandbox, patience: 1 })))
+  t.same(golds, [12n, undefined, 0n])
+  await t.rejects(referenceGold(items[0]!, { sandbox: undefined, patience: 1 }), { name: "SandboxError" })
+  t.throws(() => tinyGsmItems('{"question": "q"}', "rows.jsonl"), { message: /line 1: "code" must be text/ })
 })
