@@ -162,6 +162,18 @@ const samples = (rights: number, id: number) =>
     truncated: i === 0,
   }))
 
+test("predictions that name no item are items of their own, and need the names with a test set", async (t) => {
+  const file = await write("xlm.jsonl", [
+    { generated_text: "def simple_math_problem():\n    return 3", answer: "3", correct: true },
+    { generated_text: "def simple_math_problem():\n    return 3", answer: "4", correct: false },
+  ])
+  const scored = await score(file, "--task", "tinygsm")
+  t.equal(scored.code, 0, scored.stderr)
+  t.match(scored.json, { items: 2, recorded: [{ grader: "execution-published", agree: 2, differ: 0 }] })
+  t.same(right(scored), { execution: 1, "execution-published": 1 })
+  t.match((await score(file, "--task", "tinygsm", ...data)).stderr, /neither an id nor a question/)
+})
+
 test("several samples an item: pass@1 is the mean over items, pass@5 where each has as many", async (t) => {
   const three = await write("three.jsonl", [
     { question: "a", answer: "#### 3" },

@@ -38,6 +38,12 @@ const fromSet = (task: Task, { items, name }: TestSet): Matcher => {
         names.question === undefined || byQuestion.size === 0 ? undefined : question(names.question)
       const number = asked === undefined ? byId.get(names.id ?? "") : byQuestion.get(asked)
       if (number !== undefined) return { number, item: items[number] }
+      if (names.id === undefined && names.question === undefined)
+        throw new DataError(
+          "invalid",
+          place,
+          "it does not say which item it answers: it has neither an id nor a question.",
+        )
       const said =
         asked === undefined ? `"${names.id ?? ""}"` : `the question ${JSON.stringify(asked.slice(0, 60))}`
       throw new DataError(
@@ -56,7 +62,8 @@ const fromFile = (task: Task): Matcher => {
     items,
     expected: undefined,
     match: ({ names, fields }, place) => {
-      const name = names.id ?? names.question ?? ""
+      // A generation that names no item is one of its own: nothing else can be said of it.
+      const name = names.id ?? names.question ?? `unnamed-${items.length}`
       const there = known.get(name)
       if (there !== undefined) return { number: there, item: items[there] }
       const item = task.itemOf?.(fields, name)
