@@ -1,7 +1,7 @@
-/** What `repro doctor` says of the optional executors. */
+/** What `repro doctor` says of the optional executors and the sandbox. */
 import { writeFile } from "node:fs/promises"
 import t from "tap"
-import { tensorflow, torch } from "../../src/cli/handlers/doctor.js"
+import { sandbox, tensorflow, torch } from "../../src/cli/handlers/doctor.js"
 
 // PyTorch and TensorFlow take seconds to load on a busy machine.
 t.setTimeout(540_000)
@@ -51,5 +51,14 @@ void t.test("libtensorflow: what is missing, and the one command", async (t) => 
     status: "absent",
     found: /could not be loaded/,
     cure: "pip install tensorflow-cpu",
+  })
+})
+
+void t.test("the sandbox: there, and what to install where it is not", async (t) => {
+  t.match(await sandbox(), { name: "sandbox", status: "ok", found: /^bubblewrap and seccomp, Python 3\.\d+/ })
+  t.match(await sandbox({ PATH: "/nowhere" }), {
+    status: "absent",
+    found: /bubblewrap is not installed/,
+    cure: "sudo apt install bubblewrap python3",
   })
 })

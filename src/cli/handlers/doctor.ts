@@ -156,6 +156,21 @@ const cache = async (): Promise<Finding> => {
   }
 }
 
+/** @param env what is looked through for bubblewrap and Python */
+export const sandbox = async (env: NodeJS.ProcessEnv = process.env): Promise<Finding> => {
+  const { openSandbox } = await import("../../tasks/sandbox/index.js")
+  const common = { name: "sandbox", needed: "graders that run programs (repro score)" }
+  try {
+    const opened = await openSandbox({ width: 1, env })
+    await opened.close()
+    return { ...common, status: "ok", found: opened.description }
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error)
+    const absent = { ...common, status: "absent" as const, found }
+    return process.platform === "linux" ? { ...absent, cure: "sudo apt install bubblewrap python3" } : absent
+  }
+}
+
 /** Every finding. Exit code 3 when something that every run needs is missing. */
 export const doctor = async (): Promise<Outcome> => {
   const card = await gpu()
@@ -165,7 +180,7 @@ export const doctor = async (): Promise<Outcome> => {
     ...machine(),
     ...(await Promise.all([onnxruntime(), tensorflow(there), torch(there)])),
     card,
-    ...(await Promise.all([xz(), cache()])),
+    ...(await Promise.all([xz(), sandbox(), cache()])),
   ]
   const missing = findings.filter(({ status }) => status === "missing")
   const cures = findings.filter(({ cure }) => cure !== undefined)
