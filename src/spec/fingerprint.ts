@@ -60,11 +60,12 @@ export const weightsFingerprint = (experiment: string, weightsSha256: string): s
 /** Whether a fingerprint is that of weights which were scored without being trained. */
 export const isOfWeights = (text: string): boolean => text.startsWith(`${FINGERPRINT_ALGORITHM}+weights:`)
 
+const filled = (paths: readonly string[], files: DataContent["train"]) =>
+  paths.map((path, i) => [path, files[i]!.sha256] as const)
+
 /** The experiment with the digests that its spec leaves out: stating a digest changes no fingerprint of a run. */
 export const withContent = (experiment: Experiment, content: DataContent): Experiment => {
   const { corpus, tokenizer } = experiment.data
-  const filled = (paths: readonly string[], files: DataContent["train"]) =>
-    paths.map((path, i) => [path, files[i]!.sha256] as const)
   return {
     ...experiment,
     data: {
