@@ -14,7 +14,14 @@ import { chooseProfile } from "../choose-profile.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
-import { chooseCells, finishedRuns, otherDataRemarks, planCells, type PlannedCell } from "../sweep/cells.js"
+import {
+  chooseCells,
+  finishedRuns,
+  otherDataRemarks,
+  planCells,
+  requireSomeData,
+  type PlannedCell,
+} from "../sweep/cells.js"
 import { sweepInProcess } from "../sweep/in-process.js"
 import type { CellOutcome } from "../sweep/progress.js"
 import { sweepOverWorkers } from "../sweep/workers.js"
@@ -149,6 +156,7 @@ const compute = async (frame: Frame, display: Display): Promise<readonly CellOut
   let stopAll: (() => void) | undefined
   const stop = watchInterrupts(display, () => stopAll?.())
   try {
+    await requireSomeData(frame.cells)
     const cells = await planCells(frame.cells, runs)
     const done = cells.filter(({ state }) => state.state === "finished").length
     if (done > 0) display.log(`${done} of ${cells.length} cells are finished already.`)

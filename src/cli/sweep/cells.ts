@@ -1,6 +1,7 @@
 /** The cells of a sweep with what is known of each: chosen by name, their state, their planned time. */
 import { availableParallelism, totalmem } from "node:os"
 import { join } from "node:path"
+import { DataMismatch } from "../../data/errors.js"
 import { makePlan } from "../../plan/plan.js"
 import type { SweepCellRun } from "../../report/sweep-runs.js"
 import { readRun } from "../../run/directory.js"
@@ -75,6 +76,25 @@ const wantedRuns = async (cells: readonly CellSpec[], runs: string): Promise<rea
   for (const { key, data, status } of newest)
     if (data !== undefined && status === "finished") kept.set(key, data)
   return wanted.map(({ spec, content }, i) => ({ spec, content: content ?? kept.get(keyOf(cells[i]!)) }))
+}
+
+/**
+ * Not every cell rests on files that contradict its spec; one of several that does so fails alone.
+ * @throws DataMismatch of the first
+ */
+export const requireSomeData = async (cells: readonly CellSpec[]): Promise<void> => {
+  const seen = new Map<string, unknown>()
+  for (const cell of cells)
+    if (!seen.has(keyOf(cell)))
+      seen.set(
+        keyOf(cell),
+        await presentContent(cell.spec.experiment.data).then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      )
+  const errors = [...seen.values()]
+  if (errors.every((error) => error instanceof DataMismatch)) throw errors[0]
 }
 
 export const planCells = async (
