@@ -6,7 +6,7 @@ import { bytesDigest } from "../../src/data/digest.js"
 import { writeShard } from "../../src/data/shards.js"
 import { syntheticTokens } from "../train/tiny.js"
 import { invoke } from "./harness.js"
-import { root, runFolder, smallSpec } from "./small.js"
+import { runFolder, smallSpec } from "./small.js"
 
 t.setTimeout(540_000)
 
@@ -29,6 +29,8 @@ interface Shown {
   readonly header: { readonly verdict: readonly string[] }
   readonly rows: readonly { readonly id: string; readonly value: number | null }[]
 }
+const sources = (files: readonly string[]) => files.map((file) => `file:${file}`)
+const measured = ({ rows }: Shown) => rows.map(({ id, value }) => [id, value])
 const shown = (stdout: string): Shown => JSON.parse(stdout) as Shown
 
 void t.test("a file with another digest than the spec states is refused by every command", async (test) => {
@@ -181,17 +183,16 @@ void t.test("shards are used in the order of the spec, whatever they are called"
   await put("a.bin", second)
   await copyFile(join(folder, "train_0.bin"), join(folder, "zz.bin"))
   await copyFile(join(folder, "train_1.bin"), join(folder, "aa.bin"))
-  const scored = async (train: readonly string[], validation: readonly string[]): Promise<Shown> => {
+  const scored = async (trained: readonly string[], validation: readonly string[]): Promise<Shown> => {
     const path = join(folder, "ordered.json")
-    const sources = (files: readonly string[]) => files.map((file) => `file:${join(folder, file)}`)
-    const corpus = { kind: "files", train: sources(train), validation: sources(validation) }
+    const inside = (files: readonly string[]) => sources(files.map((file) => join(folder, file)))
+    const corpus = { kind: "files", train: inside(trained), validation: inside(validation) }
     await writeFile(path, JSON.stringify({ ...parsed, data: { ...parsed.data, corpus } }))
     const { code, stdout, stderr } = await invoke("run", path, ...paper, "--runs", runs, "--json")
     test.equal(code, 0, stderr)
     return shown(stdout)
   }
   const train = ["train_0.bin", "train_1.bin"]
-  const measured = ({ rows }: Shown) => rows.map(({ id, value }) => [id, value])
   const ordered = await scored(train, ["val_2.bin", "val_10.bin"])
   // The 8 windows of 32 tokens lie in the first shard: the order decides which text is scored.
   test.same(measured(ordered), measured(await scored(train, ["val.bin"])), "as one file in this order")
@@ -217,7 +218,6 @@ void t.test("validation text in the training split, and a shard listed twice, ar
   ] as const
   const notices = async (trained: readonly string[], scored: readonly string[], said: RegExp) => {
     const path = join(folder, "variant.json")
-    const sources = (files: readonly string[]) => files.map((file) => `file:${file}`)
     const corpus = { kind: "files", train: sources(trained), validation: sources(scored) }
     await writeFile(path, JSON.stringify({ ...parsed, data: { ...parsed.data, corpus } }))
     const checked = await invoke("check", path)

@@ -1,14 +1,16 @@
 import t from "tap"
 import { contentChanges, contentNotices, type DataContent } from "../../src/spec/content.js"
 
-const content = (train: readonly string[], validation: readonly string[]): DataContent => {
-  const files = (names: readonly string[]) =>
-    names.map((name) => {
-      const [file, letter] = name.split("=") as [string, string]
-      return { file, sha256: letter.repeat(64) }
-    })
-  return { tokenizer: files(["t=f"])[0]!, train: files(train), validation: files(validation) }
-}
+const files = (names: readonly string[]) =>
+  names.map((name) => {
+    const [file, letter] = name.split("=") as [string, string]
+    return { file, sha256: letter.repeat(64) }
+  })
+const content = (train: readonly string[], validation: readonly string[]): DataContent => ({
+  tokenizer: files(["t=f"])[0]!,
+  train: files(train),
+  validation: files(validation),
+})
 
 t.test("changes name the file and both digests; names alone are no change", (test) => {
   const before = content(["a=1", "b=2"], ["v=3"])
