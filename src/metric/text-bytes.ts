@@ -142,10 +142,8 @@ const MARKED = 0x100
  */
 export const decodeText = (pieces: readonly TablePiece[], rules: TextRules, run: TokenRun): Uint8Array => {
   const { tokens, previous, following } = run
-  const endsDocument = (id: number): boolean => {
-    const type = id < 0 ? undefined : pieces[id]?.type
-    return type === undefined || type === "control" || type === "unused"
-  }
+  const ends = Uint8Array.from(pieces, ({ type }) => (type === "control" || type === "unused" ? 1 : 0))
+  const endsDocument = (id: number): boolean => id < 0 || (ends[id] ?? 1) === 1
   const raw = pieces.map((piece) => {
     const value = byteValue(piece)
     return value < 0 ? utf8(piece.piece) : Uint8Array.of(value)
@@ -159,7 +157,9 @@ export const decodeText = (pieces: readonly TablePiece[], rules: TextRules, run:
     const at = document.length - 1
     if (last && gap <= at && closesWithoutSpace(rules) && document[at] === MARKED) document.pop()
     if (fresh && !openedByUnknown && opensWithoutSpace(rules) && document[0] === MARKED) document.shift()
-    chunks.push(Uint8Array.from(document, (byte) => (byte === MARKED ? 0x20 : byte)))
+    const text = new Uint8Array(document.length)
+    for (let i = 0; i < text.length; i++) text[i] = document[i] === MARKED ? 0x20 : document[i]!
+    chunks.push(text)
     document = []
     gap = 0
     openedByUnknown = false
@@ -180,7 +180,9 @@ export const decodeText = (pieces: readonly TablePiece[], rules: TextRules, run:
       gap = document.length
       continue
     }
-    for (const byte of raw[tokens[i]!]!) {
+    const bytes = raw[tokens[i]!]!
+    for (let k = 0; k < bytes.length; k++) {
+      const byte = bytes[k]!
       if (byte === SPACE_BYTES[2] && rules.escapeWhitespaces) {
         const at = document.length - 2
         if (at >= gap && document[at] === SPACE_BYTES[0] && document[at + 1] === SPACE_BYTES[1]) {
