@@ -39,12 +39,16 @@ export interface SentencePieceModel {
   /** Special ids; -1 where the model has none. */
   readonly ids: { readonly unknown: number; readonly bos: number; readonly eos: number; readonly pad: number }
   readonly normalizer: {
+    /** Whether the model file has a normalizer_spec; without one the fields are the defaults of the definition. */
+    readonly stated: boolean
     readonly name: string
     /** Compiled replacement rules (see `normalizer.ts`); empty for the identity. */
     readonly rules: Uint8Array
     readonly addDummyPrefix: boolean
     readonly removeExtraWhitespaces: boolean
     readonly escapeWhitespaces: boolean
+    /** The denormalizer_spec has rules of its own, applied to decoded text. */
+    readonly denormalizes: boolean
   }
   /** SHA-256 of the model file. */
   readonly digest: string
@@ -84,10 +88,15 @@ export const parseSentencePiece = (
     const pieces: Piece[] = []
     let trainer = new Map<number, WireField>()
     let normalizer = new Map<number, WireField>()
+    let denormalizer = new Map<number, WireField>()
+    let stated = false
     for (const field of readWire(bytes)) {
       if (field.number === 1) pieces.push(parsePiece(field))
       else if (field.number === 2) trainer = collect(field.message())
-      else if (field.number === 3) normalizer = collect(field.message())
+      else if (field.number === 3) {
+        normalizer = collect(field.message())
+        stated = true
+      } else if (field.number === 5) denormalizer = collect(field.message())
     }
     if (pieces.length === 0) throw new WireError("it has no pieces")
     return {
@@ -104,11 +113,13 @@ export const parseSentencePiece = (
         pad: trainer.get(43)?.integer() ?? -1,
       },
       normalizer: {
+        stated,
         name: normalizer.get(1)?.string() ?? "",
         rules: normalizer.get(2)?.bytes().slice() ?? new Uint8Array(),
         addDummyPrefix: normalizer.get(3)?.boolean() ?? true,
         removeExtraWhitespaces: normalizer.get(4)?.boolean() ?? true,
         escapeWhitespaces: normalizer.get(5)?.boolean() ?? true,
+        denormalizes: (denormalizer.get(2)?.bytes().length ?? 0) > 0,
       },
       digest: createHash("sha256").update(bytes).digest("hex"),
     }

@@ -5,12 +5,15 @@ import {
   EVIDENCE_FORMAT,
   EVIDENCE_VERSION,
   evidenceMetadata,
+  followingTokens,
   previousTokens,
   type EvidenceHeader,
 } from "./evidence.js"
 import type { EvaluateJob } from "./job.js"
 import { measureCausal } from "./measure-causal.js"
 import { measureMasked } from "./measure-masked.js"
+import { isIntact } from "../data/intact.js"
+import { textRulesOf } from "../data/text-rules.js"
 import { cutWindows } from "./windows.js"
 
 export { EvaluationError, type EvaluateJob } from "./job.js"
@@ -32,6 +35,9 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
     boundary,
   }
   const windows = cutWindows(split, evaluation.windows, tokenizer, corpus.validation.join(", "))
+  const { normalizer, whitespaceAsSuffix = false, pieces } = corpus.tokenizer
+  const text = normalizer === undefined ? undefined : textRulesOf({ normalizer, whitespaceAsSuffix })
+  const intact = text !== undefined && isIntact({ pieces, text }, split, corpus.totals?.validation.bytes)
   const started = performance.now()
   const header = (forwards: number): EvidenceHeader => ({
     format: EVIDENCE_FORMAT,
@@ -43,6 +49,8 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
       digests: corpus.validationDigests,
       available: windows.available,
       windows: windows.count,
+      ...(windows.leftOut === undefined ? {} : { leftOut: windows.leftOut }),
+      ...(intact ? { intact } : {}),
     },
     tokenizer: {
       id: tokenizer.id,
@@ -52,6 +60,7 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
       maskId: tokenizer.maskId,
       padId: tokenizer.padId,
       pieces: corpus.tokenizer.pieces.map(({ piece, type }) => ({ piece, type })),
+      ...(text === undefined ? {} : { text }),
     },
     objective: { eps: objective.kind === "masked-diffusion" ? objective.schedule.eps : null, boundary },
     step: job.step,
@@ -65,7 +74,14 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
       ? await measureCausal(job, windows)
       : await measureMasked(job, windows, objective, rule)
   return {
-    tensors: measured.tensors(previousTokens(split, windows)),
+    tensors: {
+      ...measured.tensors(previousTokens(split, windows)),
+      following: {
+        dtype: "I32",
+        shape: [windows.count],
+        data: followingTokens(split, windows, tokenizer.padId),
+      },
+    },
     metadata: evidenceMetadata(header(measured.forwards)),
   }
 }

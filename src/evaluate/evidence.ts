@@ -3,12 +3,13 @@
  * every figure again. Written once; metrics only read it.
  */
 import type { StoredTensor } from "../data/safetensors.js"
+import type { TextRules } from "../metric/text-bytes.js"
 import type { Evaluation } from "../spec/evaluation.js"
 import type { BlockEvidence } from "./blocks.js"
 import type { DiscreteElboEvidence } from "./discrete-elbo.js"
 import type { OrderEvidence, PathEvidence } from "./orders.js"
 import type { StreamEvidence } from "./sliding.js"
-import type { ScoredWindows } from "./windows.js"
+import type { LeftOut, ScoredWindows } from "./windows.js"
 
 export const EVIDENCE_FORMAT = "repro-evidence"
 export const EVIDENCE_VERSION = 1
@@ -32,6 +33,10 @@ export interface EvidenceHeader {
     /** Windows the split holds; `windows` of them were scored. */
     readonly available: number
     readonly windows: number
+    /** Its tokens decode to as many bytes as its source text has; absent where that was not compared. */
+    readonly intact?: boolean
+    /** What the rule that cuts windows can never score; absent in evidence of earlier versions. */
+    readonly leftOut?: LeftOut
   }
   readonly tokenizer: {
     readonly id: string
@@ -41,6 +46,8 @@ export interface EvidenceHeader {
     readonly maskId: number
     readonly padId: number
     readonly pieces: readonly EvidencePiece[]
+    /** How text became pieces; absent in evidence of earlier versions, whose bytes are the published table's. */
+    readonly text?: TextRules
   }
   /** Noise schedule and boundary rule, where the evaluation has them. */
   readonly objective: { readonly eps: number | null; readonly boundary: "free" | "maskable" }
@@ -55,6 +62,18 @@ export interface EvidenceHeader {
 /** Token id before each window in the split; -1 where there is none. */
 export const previousTokens = (split: Uint16Array, windows: ScoredWindows): Int32Array =>
   Int32Array.from(windows.starts, (start) => (start === 0 ? -1 : split[start - 1]!))
+
+/** Token id behind each window in the split; -1 where there is none. PAD is no part of the split. */
+export const followingTokens = (
+  split: Uint16Array,
+  { starts, tokens, length }: ScoredWindows,
+  padId: number,
+) =>
+  Int32Array.from(starts, (start, w) => {
+    const row = tokens.subarray(w * length, (w + 1) * length)
+    const pad = row.indexOf(padId)
+    return split[start + (pad < 0 ? length : pad)] ?? -1
+  })
 
 /** What every kind of evidence stores about its windows. */
 export const windowTensors = (

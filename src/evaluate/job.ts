@@ -1,5 +1,6 @@
 /** What an evaluation is given and what it gives back. */
 import type { LoadedCorpus } from "../data/corpus.js"
+import type { SentencePieceModel } from "../data/sentencepiece.js"
 import type { StoredTensor } from "../data/safetensors.js"
 import type { Executor, ExecutorOptions, HostTensors } from "../engine/executor.js"
 import type { Network } from "../model/network.js"
@@ -15,7 +16,11 @@ export interface EvaluateJob {
   readonly precision: ExecutorOptions["precision"]
   /** The validation split. */
   readonly split: Uint16Array
-  readonly corpus: Pick<LoadedCorpus, "tokenizer" | "tokenizerDigest" | "validationDigests" | "validation">
+  readonly corpus: Pick<LoadedCorpus, "tokenizerDigest" | "validationDigests" | "validation"> &
+    Partial<Pick<LoadedCorpus, "totals">> & {
+      /** Without its normaliser nothing is recorded about how text became pieces. */
+      readonly tokenizer: Pick<SentencePieceModel, "pieces"> & Partial<SentencePieceModel>
+    }
   /** Optimiser steps behind the parameters; null where it is not known. */
   readonly step: number | null
   /** Told how many sequences go through the network. */

@@ -4,6 +4,14 @@ import { DataError } from "../data/errors.js"
 import type { Tokenizer } from "../spec/data.js"
 import type { Windows } from "../spec/evaluation.js"
 
+/** What a rule for cutting windows can never score, however many windows are asked for. */
+export interface LeftOut {
+  readonly tokens: number
+  /** Documents left out whole, and documents in the split; absent for windows of the raw stream. */
+  readonly documents?: number
+  readonly ofDocuments?: number
+}
+
 export interface ScoredWindows {
   /** Token ids [count * length], row-major; PAD only in document chunks. */
   readonly tokens: Int32Array
@@ -13,6 +21,19 @@ export interface ScoredWindows {
   readonly starts: Int32Array
   /** Windows the split holds in all; `count` of them are scored. */
   readonly available: number
+  readonly leftOut?: LeftOut
+}
+
+/** A document lies between two boundary tokens: what opens the split without one, and what follows the last, is none. */
+export const outsideDocuments = (split: Uint16Array, boundaryId: number): LeftOut => {
+  const boundaries = split.reduce((n, token) => n + (token === boundaryId ? 1 : 0), 0)
+  const [first, last] = [split.indexOf(boundaryId), split.lastIndexOf(boundaryId)]
+  const [opening, closing] = [first > 0 ? 1 : 0, last < split.length - 1 ? 1 : 0]
+  return {
+    tokens: split.length - (last - first),
+    documents: opening + closing,
+    ofDocuments: boundaries - 1 + opening + closing,
+  }
 }
 
 /**
@@ -39,6 +60,7 @@ export const cutWindows = (
       length,
       starts: Int32Array.from(index.starts.subarray(0, count)),
       available: index.starts.length,
+      leftOut: outsideDocuments(split, tokenizer.boundaryId),
     }
   }
   const available = sequentialWindows(split.length, length)
@@ -58,5 +80,6 @@ export const cutWindows = (
     length,
     starts: Int32Array.from({ length: count }, (_, w) => w * length),
     available,
+    leftOut: { tokens: split.length - available * length },
   }
 }

@@ -12,6 +12,11 @@ export interface FloorInput {
   readonly score: Uint16Array
   /** Up to two tokens before the slice, most recent last; missing context is an unseen one. */
   readonly previous: readonly number[]
+  /**
+   * For tokens that are not consecutive: the token `back` (1 or 2) places before the i-th one of `score` in its stream,
+   * instead of what stands before it in `score`.
+   */
+  readonly contextOf?: (i: number, back: number) => number | undefined
   readonly vocabSize: number
 }
 
@@ -31,12 +36,18 @@ const unigramProbabilities = (train: Uint16Array, vocabSize: number): Float64Arr
   return counts.map((c) => c / total)
 }
 
-export const unigramFloor = ({ train, score, vocabSize }: FloorInput): FloorBits => {
+const sumOf = (bits: Float64Array): FloorBits => ({
+  bits: bits.reduce((sum, each) => sum + each, 0),
+  tokens: bits.length,
+})
+
+/** Bits of every token of the slice. */
+export const unigramBits = ({ train, score, vocabSize }: FloorInput): Float64Array => {
   const p = unigramProbabilities(train, vocabSize)
-  let bits = 0
-  for (let i = 0; i < score.length; i++) bits -= Math.log2(p[score[i]!]!)
-  return { bits, tokens: score.length }
+  return Float64Array.from(score, (token) => -Math.log2(p[token]!))
 }
+
+export const unigramFloor = (input: FloorInput): FloorBits => sumOf(unigramBits(input))
 
 /** Counts of a context's successors: total and number of distinct ones. */
 interface Successors {
@@ -92,19 +103,30 @@ const bigramProbability = (
       )
 
 /** Token `back` places before position i of the slice. */
-const contextAt = ({ score, previous }: FloorInput, i: number, back: number): number | undefined =>
-  i >= back ? score[i - back] : previous[previous.length + i - back]
+const contextAt = (
+  { score, previous, contextOf }: FloorInput,
+  i: number,
+  back: number,
+): number | undefined =>
+  contextOf !== undefined
+    ? contextOf(i, back)
+    : i >= back
+      ? score[i - back]
+      : previous[previous.length + i - back]
 
-export const bigramFloor = (input: FloorInput): FloorBits => {
+/** Bits of every token of the slice. */
+export const bigramBits = (input: FloorInput): Float64Array => {
   const model = fitBigram(input.train, input.vocabSize)
-  const { score } = input
-  let bits = 0
-  for (let i = 0; i < score.length; i++)
-    bits -= Math.log2(bigramProbability(model, contextAt(input, i, 1), score[i]!))
-  return { bits, tokens: score.length }
+  return Float64Array.from(
+    input.score,
+    (token, i) => -Math.log2(bigramProbability(model, contextAt(input, i, 1), token)),
+  )
 }
 
-export const trigramFloor = (input: FloorInput): FloorBits => {
+export const bigramFloor = (input: FloorInput): FloorBits => sumOf(bigramBits(input))
+
+/** Bits of every token of the slice. */
+export const trigramBits = (input: FloorInput): Float64Array => {
   const { train, score, vocabSize } = input
   const bigram = fitBigram(train, vocabSize)
   // Only contexts that the slice asks for are counted: the table stays as small as the slice.
@@ -118,7 +140,7 @@ export const trigramFloor = (input: FloorInput): FloorBits => {
     if (slot === undefined) slots.set(key, (slot = slots.size))
     contexts[i] = slot
   }
-  const total = new Float64Array(slots.size)
+  const totals = new Float64Array(slots.size)
   const distinct = new Float64Array(slots.size)
   const counts = new Map<number, number>()
   const slotOf = new Int32Array(vocabSize * vocabSize).fill(-1)
@@ -130,21 +152,20 @@ export const trigramFloor = (input: FloorInput): FloorBits => {
     const count = counts.get(key)
     if (count === undefined) distinct[slot]!++
     counts.set(key, (count ?? 0) + 1)
-    total[slot]!++
+    totals[slot]!++
   }
-  let bits = 0
-  for (let i = 0; i < score.length; i++) {
-    const token = score[i]!
+  return Float64Array.from(score, (token, i) => {
     const lower = bigramProbability(bigram, contextAt(input, i, 1), token)
     const slot = contexts[i]!
-    bits -= Math.log2(
+    return -Math.log2(
       slot < 0
         ? lower
-        : wittenBell(counts.get(slot * vocabSize + token) ?? 0, total[slot]!, distinct[slot]!, lower),
+        : wittenBell(counts.get(slot * vocabSize + token) ?? 0, totals[slot]!, distinct[slot]!, lower),
     )
-  }
-  return { bits, tokens: score.length }
+  })
 }
+
+export const trigramFloor = (input: FloorInput): FloorBits => sumOf(trigramBits(input))
 
 /** A compressor's output in bits per byte of its input. */
 export const compressedBitsPerByte = (compressedBytes: number, textBytes: number): number =>

@@ -8,7 +8,7 @@
 import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
 import { evaluationRows, type RowOptions } from "./evaluation-rows.js"
 import { isPrefix } from "./ladder.js"
-import type { EvaluationSummary, FloorSummary } from "./language-model.js"
+import { firstFloors, floorsOf, type EvaluationSummary, type FloorSummary } from "./language-model.js"
 import { makeTable, type ResultsTable, type TableHeader, type TableRow } from "./table.js"
 
 export interface LanguageModelTableInput extends RowOptions {
@@ -28,11 +28,23 @@ export interface LanguageModelTableInput extends RowOptions {
 
 const QUANTITY = "negative-log-likelihood"
 
+/**
+ * The rows of one floor.
+ *
+ * @param tokens of the text it is of, where the floor itself does not say
+ */
 export const floorRows = (
-  { id, label, bitsPerToken, bitsPerByte, notes = [] }: FloorSummary,
-  tokens: number | null,
-  bytes: number | null,
+  { id, label, bitsPerToken, bitsPerByte, notes = [], targets, maskable }: FloorSummary,
+  tokensThere: number | null,
+  bytesThere: number | null,
 ): readonly TableRow[] => {
+  const [tokens, bytes] = targets === undefined ? [tokensThere, bytesThere] : [targets.tokens, targets.bytes]
+  const free =
+    maskable === undefined || tokens === null || maskable.tokens === tokens
+      ? []
+      : [
+          `Every token is charged; over the ${maskable.tokens} that are no boundary tokens it takes ${maskable.bitsPerToken.toFixed(4)} bits each.`,
+        ]
   const row = {
     group: "floor" as const,
     contractId: null,
@@ -60,7 +72,7 @@ export const floorRows = (
     unit: "bits/token",
     value: bitsPerToken,
     denominator: { kind: "tokens", total: tokens, unit: "tokens" },
-    notes: [],
+    notes: free,
   }
   return bitsPerToken === null ? [perByte] : [perByte, perToken]
 }
@@ -79,30 +91,74 @@ const levelOf = (summary: Sums, reference: Sums): number => {
   return ((summary.bits / there) * reference.bits) / reference.tokens
 }
 
-/** Worse than the unigram floor, in bits/token on the same tokens. */
+/** What the label compares: an evaluation's bits per token and the unigram's, on the very same tokens. */
+const unigramLevels = (
+  summary: Sums & Partial<Pick<EvaluationSummary, "evaluationId" | "maskableTokens" | "boundaryTokens">>,
+  floors: readonly FloorSummary[],
+  reference: Sums | undefined,
+): readonly [level: number, unigram: number] | undefined => {
+  const own = floorsOf(floors, summary.evaluationId)?.find(({ id }) => id === "unigram")
+  if (own !== undefined && own.bitsPerToken !== null) {
+    const { maskable } = own
+    return maskable !== undefined && summary.maskableTokens !== undefined
+      ? [summary.bits / summary.maskableTokens, maskable.bitsPerToken]
+      : [summary.bits / summary.tokens, own.bitsPerToken]
+  }
+  const unigram = floors.find(({ id }) => id === "unigram")?.bitsPerToken
+  return unigram === undefined || unigram === null
+    ? undefined
+    : [levelOf(summary, reference ?? summary), unigram]
+}
+
+/**
+ * Worse than the unigram floor, in bits/token on the same tokens. Floors of a run that measured them once for all its
+ * evaluations are those of its first one, to which the others are carried over.
+ */
 export const isUntrained = (
-  summary: Sums,
+  summary: Parameters<typeof unigramLevels>[0],
   floors: readonly FloorSummary[],
   reference: Sums | undefined = summary,
 ): boolean => {
-  const unigram = floors.find(({ id }) => id === "unigram")?.bitsPerToken
-  return unigram !== undefined && unigram !== null && levelOf(summary, reference) > unigram
+  const levels = unigramLevels(summary, floors, reference)
+  return levels !== undefined && levels[0] > levels[1]
 }
+
+const range = (values: readonly number[]): string =>
+  `${Math.min(...values).toFixed(3)} to ${Math.max(...values).toFixed(3)}`
 
 /** One sentence about every evaluation that is worse than the unigram floor. */
 const untrainedSentence = (
   untrained: readonly EvaluationSummary[],
-  unigram: number,
+  floors: readonly FloorSummary[],
   reference: EvaluationSummary | undefined,
 ): readonly string[] => {
   if (untrained.length === 0) return []
-  const levels = untrained.map((summary) => levelOf(summary, reference ?? summary)).sort((a, b) => a - b)
-  const [least, most] = [levels[0]!, levels.at(-1)!]
+  const levels = untrained.map((summary) => unigramLevels(summary, floors, reference)!)
   const names = untrained.map(({ evaluationId }) => evaluationId).join(", ")
-  const worse = `worse than the unigram floor's ${unigram.toFixed(3)}`
+  const floor = new Set(levels.map(([, unigram]) => unigram.toFixed(3)))
+  const worse = `worse than the unigram floor's ${floor.size === 1 ? [...floor][0]! : range(levels.map(([, unigram]) => unigram))}`
   return untrained.length === 1
-    ? [`Untrained: evaluation ${names} gives ${least.toFixed(3)} bits/token, ${worse}.`]
-    : [`Untrained: evaluations ${names} give ${least.toFixed(3)} to ${most.toFixed(3)} bits/token, ${worse}.`]
+    ? [`Untrained: evaluation ${names} gives ${levels[0]![0].toFixed(3)} bits/token, ${worse}.`]
+    : [`Untrained: evaluations ${names} give ${range(levels.map(([level]) => level))} bits/token, ${worse}.`]
+}
+
+/** Rows of every set of floors; those after the first name the evaluations that scored their targets. */
+export const allFloorRows = (
+  floors: readonly FloorSummary[],
+  first: Pick<EvaluationSummary, "tokens" | "bytes"> | undefined,
+): readonly TableRow[] => {
+  const own = firstFloors(floors)
+  return floors.flatMap((floor) => {
+    const rows = floorRows(floor, first?.tokens ?? null, first?.bytes ?? null)
+    const { evaluations = [], tokens = 0 } = floor.targets ?? {}
+    return own.includes(floor)
+      ? rows
+      : rows.map((row) => ({
+          ...row,
+          id: `${row.id}/${evaluations[0] ?? ""}`,
+          label: `${row.label}, on the ${tokens} targets of ${evaluations.join(", ")}`,
+        }))
+  })
 }
 
 /** @throws TableError when a floor is missing or another law of reporting is broken. */
@@ -110,10 +166,9 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   const contracts: Record<string, unknown> = { ...input.contracts }
   const [first] = input.evaluations
   const untrained = input.evaluations.filter((summary) => isUntrained(summary, input.floors, first))
-  const unigram = input.floors.find(({ id }) => id === "unigram")?.bitsPerToken
   const verdict = [
     comparabilitySentence(input.header.profile, input.differences, input.unstated),
-    ...untrainedSentence(untrained, unigram ?? Number.NaN, first),
+    ...untrainedSentence(untrained, input.floors, first),
     ...(input.dataNotices ?? []),
   ]
   const rows = input.evaluations.flatMap((summary) =>
@@ -128,11 +183,7 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   )
   return makeTable(
     { ...input.header, verdict },
-    [
-      ...rows.filter((row) => !again.has(row)),
-      ...(input.claims ?? []),
-      ...input.floors.flatMap((floor) => floorRows(floor, first?.tokens ?? null, first?.bytes ?? null)),
-    ],
+    [...rows.filter((row) => !again.has(row)), ...(input.claims ?? []), ...allFloorRows(input.floors, first)],
     contracts,
   )
 }

@@ -9,7 +9,9 @@ import {
   type EvaluationShape,
 } from "../metric/contract-builders.js"
 import type { Contract } from "../metric/contract.js"
-import type { EvaluationSummary, RatioInterval } from "./language-model.js"
+import { BYTES_CALLED } from "../metric/text-account.js"
+import { coverageNotes, denominatorNotes } from "./denominator-notes.js"
+import { isCountable, type EvaluationSummary, type RatioInterval } from "./language-model.js"
 import type { Interval, TableRow } from "./table.js"
 
 /** Name of an estimator in a label. */
@@ -80,12 +82,33 @@ export const evaluationRows = (
       ? null
       : ratioInterval(perWindow.map((window) => ({ numerator: window.bits, denominator: window[of] })))
   const tokenInterval = interval("tokens")
-  const byteInterval = interval("bytes")
+  const byteInterval = isCountable(summary) ? interval("bytes") : null
   // The forms that papers print; of the other estimators bits are enough.
   const printed = evaluation.kind === "discrete-elbo" || evaluation.kind === "autoregressive"
   const free =
     summary.context.boundary === "free" && summary.boundaryTokens > 0 && evaluation.kind !== "autoregressive"
-  const slice = `${perWindow.length} windows of ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
+  const chunks = evaluation.windows.alignment === "document-chunks"
+  const slice = chunks
+    ? `${perWindow.length} document chunks of at most ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
+    : `${perWindow.length} windows of ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
+  const countable = isCountable(summary)
+  const called = BYTES_CALLED[summary.text?.standing ?? "exact"]
+  const perByte = (numerator: number): number | null => (countable ? numerator / bytes : null)
+  const countedBytes = countable ? bytes : null
+  const byteSource: DenominatorChoice = {
+    kind: "byte-table",
+    tokens,
+    ...(countable ? { bytes } : {}),
+    ...(called === BYTES_CALLED.exact
+      ? {}
+      : { source: `SentencePiece byte table summed over the scored targets: ${called}` }),
+  }
+  const byteTotal = {
+    kind: "byte-table",
+    total: countedBytes,
+    unit: "bytes",
+    ...(summary.text === undefined ? {} : { text: summary.text }),
+  }
   const cost =
     summary.forwards === undefined
       ? []
@@ -99,20 +122,26 @@ export const evaluationRows = (
     boundKind,
     estimator: name,
     tokens,
-    bytes,
+    bytes: countedBytes,
     mark: untrained ? "untrained" : null,
   }
   const rows: TableRow[] = [
     {
       ...shared,
       id: `${id}/bits-per-byte`,
-      label: `${name}: BPB, exact byte table`,
-      contractId: register(contract("bits/byte", { kind: "byte-table", tokens, bytes })),
+      label: `${name}: BPB, ${called}`,
+      contractId: register(contract("bits/byte", byteSource)),
       unit: "bits/byte",
-      value: bits / bytes,
+      value: perByte(bits),
       interval: byteInterval,
-      denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
-      notes: [slice, ...cost, ...(free ? [freeNote] : [])],
+      denominator: byteTotal,
+      notes: [
+        slice,
+        ...denominatorNotes(summary),
+        ...coverageNotes(summary),
+        ...cost,
+        ...(free ? [freeNote] : []),
+      ],
       ...(summary.forwards === undefined ? {} : { forwardsPerWindow: summary.forwards / perWindow.length }),
     },
     {
@@ -169,6 +198,7 @@ export const evaluationRows = (
   }
   if (free) {
     const missing = boundaryBits === null ? ["The cost of the boundary positions was not computed."] : []
+    const withheld = "The bytes of these tokens are not known."
     rows.push(
       {
         ...shared,
@@ -177,24 +207,26 @@ export const evaluationRows = (
         contractId: null,
         quantity: "part of negative-log-likelihood",
         unit: "bits/byte",
-        value: boundaryBits === null ? null : boundaryBits / bytes,
+        value: boundaryBits === null ? null : perByte(boundaryBits),
         boundKind: "upper-bound",
         interval: null,
-        denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
+        denominator: byteTotal,
         estimator: "enumerative code of the positions in each window",
         notes: [
           ...missing,
-          `One code over all windows would take ${(enumerativeWindowBits(tokens, summary.boundaryTokens) / bytes).toFixed(4)}.`,
+          countable
+            ? `One code over all windows would take ${(enumerativeWindowBits(tokens, summary.boundaryTokens) / bytes).toFixed(4)}.`
+            : withheld,
         ],
         mark: null,
       },
       {
         ...shared,
         id: `${id}/bits-per-byte-charged`,
-        label: `${name}: BPB, boundaries charged`,
-        contractId: register(contract("bits/byte", { kind: "byte-table", tokens, bytes }, "maskable")),
+        label: `${name}: BPB, boundaries charged${called === BYTES_CALLED.exact ? "" : `, ${called}`}`,
+        contractId: register(contract("bits/byte", byteSource, "maskable")),
         unit: "bits/byte",
-        value: boundaryBits === null ? null : (bits + boundaryBits) / bytes,
+        value: boundaryBits === null ? null : perByte(bits + boundaryBits),
         interval:
           boundaryBits === null || byteInterval === null
             ? null
@@ -203,8 +235,8 @@ export const evaluationRows = (
                 low: byteInterval.low + boundaryBits / bytes,
                 high: byteInterval.high + boundaryBits / bytes,
               },
-        denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
-        notes: missing,
+        denominator: byteTotal,
+        notes: countable ? missing : [...missing, withheld],
       },
     )
   }
@@ -221,7 +253,9 @@ export const evaluationRows = (
       interval: scaled(tokenInterval, 1 / publishedConstant),
       denominator: { kind: "constant", total: publishedConstant * tokens, unit: "bytes" },
       notes: [
-        `The constant says ${publishedConstant} bytes per token; the exact byte table gives ${(bytes / tokens).toFixed(4)} on these tokens.`,
+        countable
+          ? `The constant says ${publishedConstant} bytes per token; the ${called} ${called.startsWith("bytes") ? "are" : "gives"} ${(bytes / tokens).toFixed(4)} on these tokens.`
+          : `The constant says ${publishedConstant} bytes per token; what these tokens have is not known.`,
       ],
     })
   }

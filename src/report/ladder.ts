@@ -7,9 +7,16 @@
  */
 import { bootstrapRatio, type BootstrapResult } from "../metric/statistics/bootstrap.js"
 import { studentInterval } from "../metric/statistics/intervals.js"
+import { BYTES_CALLED } from "../metric/text-account.js"
 import { contractOf } from "../metric/contract-builders.js"
 import { estimatorName } from "./evaluation-rows.js"
-import type { EvaluationSummary, FloorSummary, WindowSums } from "./language-model.js"
+import {
+  firstFloors,
+  isCountable,
+  type EvaluationSummary,
+  type FloorSummary,
+  type WindowSums,
+} from "./language-model.js"
 import { formatNumber } from "./numbers.js"
 import type { LadderPlot, LadderPoint } from "./svg.js"
 import { boundSign, type BoundKind } from "./table.js"
@@ -52,10 +59,11 @@ const levelOn = (summary: EvaluationSummary, reference: EvaluationSummary): Leve
   return { value, low: value * (1 - relative), high: value * (1 + relative) }
 }
 
-type Windows = Pick<EvaluationSummary, "perWindow">
+type Windows = Pick<EvaluationSummary, "perWindow"> & Partial<Pick<EvaluationSummary, "evaluation">>
 
-/** Whether the windows of `summary` are the first ones of `reference`'s: equal tokens and bytes, one by one. */
+/** Whether the windows of `summary` are the first ones of `reference`'s: cut alike, equal tokens and bytes, one by one. */
 export const isPrefix = (summary: Windows, reference: Windows): boolean =>
+  summary.evaluation?.windows.alignment === reference.evaluation?.windows.alignment &&
   summary.perWindow.length <= reference.perWindow.length &&
   summary.perWindow.every(
     ({ bytes, tokens }, w) =>
@@ -97,7 +105,7 @@ const seedPoints = ({ evaluations, series }: LadderInput): readonly LadderPoint[
   if (reference === undefined) return []
   return evaluations.flatMap((summary): readonly LadderPoint[] => {
     const { forwards, perWindow } = summary
-    if (forwards === undefined || !isPrefix(summary, reference)) return []
+    if (forwards === undefined || !isCountable(summary) || !isPrefix(summary, reference)) return []
     const level = levelOn(summary, reference)
     if (level === undefined) return []
     const boundKind = boundKindOf(summary)
@@ -125,6 +133,9 @@ export const ladderOf = (
   floors: readonly FloorSummary[],
 ): LadderPlot | undefined => {
   const points = models.flatMap(ladderPoints)
+  const standings = new Set(
+    models.flatMap(({ evaluations }) => evaluations.map(({ text }) => text?.standing ?? "exact")),
+  )
   if (points.length < 2) return undefined
   const charged = models.some(({ evaluations }) =>
     evaluations.some(({ perWindow }) => perWindow.some(({ boundaryBits = 0 }) => boundaryBits > 0)),
@@ -134,9 +145,9 @@ export const ladderOf = (
   return {
     title: `Bits per byte against their cost, the same windows${charged ? ", boundary positions charged" : ""}`,
     cost: "sequences through the network for one window",
-    unit: `bits/byte, exact byte count; ${seeds === 1 ? "bars: " : ""}${bars}`,
+    unit: `bits/byte, ${standings.size === 1 && standings.has("exact") ? "exact byte count" : [...standings].map((standing) => BYTES_CALLED[standing]).join(" or ")}; ${seeds === 1 ? "bars: " : ""}${bars}`,
     points,
-    references: floors.flatMap(({ id, bitsPerByte }) =>
+    references: firstFloors(floors).flatMap(({ id, bitsPerByte }) =>
       bitsPerByte === null ? [] : [{ name: `${id} ${formatNumber(bitsPerByte, 3)}`, y: bitsPerByte }],
     ),
   }

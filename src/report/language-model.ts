@@ -1,5 +1,7 @@
 /** What a language model's evaluations and floors measured, as sums: the input of the results table. */
 import type { ContractContext, EvaluationShape } from "../metric/contract-builders.js"
+import type { LeftOut } from "../evaluate/windows.js"
+import type { TextAccount } from "../metric/text-account.js"
 import type { Interval } from "./table.js"
 
 /** Sums over one window. */
@@ -9,6 +11,15 @@ export interface WindowSums {
   readonly tokens: number
   /** Bits of a code for the window's boundary positions, where the model gets them free; not part of `bits`. */
   readonly boundaryBits?: number
+}
+
+export interface ScoredShare {
+  /** Targets, each once. */
+  readonly targets: number
+  /** Tokens of the split. */
+  readonly split: number
+  /** What the rule that cuts windows can never score; absent in evidence of earlier versions. */
+  readonly leftOut?: LeftOut
 }
 
 /** What one evaluation measured, summed from its evidence. */
@@ -25,8 +36,12 @@ export interface EvaluationSummary {
   readonly tokens: number
   /** Those that may be masked. */
   readonly maskableTokens: number
-  /** Bytes of the tokens under the exact byte table. */
+  /** Bytes of the tokens, as far as the tokens say them. */
   readonly bytes: number
+  /** What may be said of the bytes; absent where the evidence does not say how text became pieces. */
+  readonly text?: TextAccount
+  /** Which part of the split the targets are. */
+  readonly scored?: ScoredShare
   readonly perWindow: readonly WindowSums[]
   readonly boundaryTokens: number
   /** Bits of a code for the boundary positions; null when not computed. */
@@ -38,6 +53,15 @@ export interface EvaluationSummary {
   readonly seconds?: number
 }
 
+export interface FloorTargets {
+  readonly evaluations: readonly string[]
+  readonly tokens: number
+  readonly bytes: number | null
+}
+
+/** Whether bits per byte may be stated of an evaluation. */
+export const isCountable = ({ text }: Pick<EvaluationSummary, "text">): boolean => text?.standing !== "none"
+
 /** A sanity floor on the same tokens. */
 export interface FloorSummary {
   /** uniform, unigram, bigram, trigram, xz */
@@ -48,9 +72,33 @@ export interface FloorSummary {
   readonly bitsPerByte: number | null
   /** Why a value is missing, or how it was computed. */
   readonly notes?: readonly string[]
+  /** The targets it is of: the evaluations that scored exactly these, their number and bytes (null: not countable). */
+  readonly targets?: FloorTargets
+  /** The same over the targets that are no boundary tokens; stated where a model is given those free. */
+  readonly maskable?: { readonly tokens: number; readonly bitsPerToken: number }
 }
 
 /** Interval of sum(bits) / sum(denominator) over windows. */
 export type RatioInterval = (
   pairs: readonly { readonly numerator: number; readonly denominator: number }[],
 ) => Interval | null
+
+/** The floors of the first set of targets; all of them where nothing is said about targets. */
+export const firstFloors = (floors: readonly FloorSummary[]): readonly FloorSummary[] => {
+  const first = floors[0]?.targets?.evaluations[0]
+  return floors.filter(({ targets }) => targets?.evaluations[0] === first)
+}
+
+/**
+ * The floors of the very targets that an evaluation scored; undefined where the run does not have them. The bounds of
+ * fewer samples of an importance-weighted evaluation (`ID.k4`) are of its targets.
+ */
+export const floorsOf = (
+  floors: readonly FloorSummary[],
+  evaluationId: string | undefined,
+): readonly FloorSummary[] | undefined => {
+  if (evaluationId === undefined) return undefined
+  const names = [evaluationId, evaluationId.replace(/\.k\d+$/, "")]
+  const own = floors.filter(({ targets }) => targets?.evaluations.some((id) => names.includes(id)) === true)
+  return own.length === 0 ? undefined : own
+}

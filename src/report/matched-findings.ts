@@ -12,7 +12,7 @@ import { identityOf } from "../spec/fingerprint.js"
 import { differencesOf } from "../spec/merge-patch.js"
 import { estimatorName } from "./evaluation-rows.js"
 import { chargedBits, isPrefix } from "./ladder.js"
-import type { EvaluationSummary } from "./language-model.js"
+import { isCountable, type EvaluationSummary } from "./language-model.js"
 import type { MatchedModel, MatchedRun } from "./matched.js"
 import { decimalsFor, formatLevel, formatNumber } from "./numbers.js"
 
@@ -121,7 +121,7 @@ export const comparison = (a: Side, b: Side, charge: Charge): Comparison | undef
       ({ experiment }) => experiment.training.seed === left.experiment.training.seed,
     )
     const [one, other] = [a.pick(left), right === undefined ? undefined : b.pick(right)]
-    if (one === undefined || other === undefined) return []
+    if (one === undefined || other === undefined || !isCountable(one) || !isCountable(other)) return []
     if (!isPrefix(one, other) && !isPrefix(other, one)) return []
     return [{ one, other, windows: Math.min(one.perWindow.length, other.perWindow.length) }]
   })

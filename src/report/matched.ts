@@ -6,7 +6,7 @@ import { studentInterval, summarise as summariseValues } from "../metric/statist
 import { canonicalJson } from "../spec/canonical.js"
 import type { Experiment } from "../spec/experiment.js"
 import { identityOf } from "../spec/fingerprint.js"
-import { floorRows, isUntrained } from "./build-language-model-table.js"
+import { allFloorRows, isUntrained } from "./build-language-model-table.js"
 import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
 import { evaluationRows } from "./evaluation-rows.js"
 import { isPrefix } from "./ladder.js"
@@ -287,7 +287,7 @@ export const matched = (runs: readonly MatchedRun[], { ratioInterval }: MatchedO
   const found = comparable ? findings(models) : []
   const contracts: Record<string, unknown> = {}
   const [first] = runs
-  const { tokens = null, bytes = null } = firsts[0] ?? {}
+  const shownIds = headlines(first?.evaluations ?? []).map(({ evaluationId }) => evaluationId)
   return {
     format: "repro-matched",
     version: 1,
@@ -318,7 +318,12 @@ export const matched = (runs: readonly MatchedRun[], { ratioInterval }: MatchedO
       },
       [
         ...models.flatMap((model) => modelRows(model, ratioInterval, contracts)),
-        ...(first?.floors ?? []).flatMap((floor) => floorRows(floor, tokens, bytes)),
+        ...allFloorRows(
+          (first?.floors ?? []).filter(
+            ({ targets }) => targets?.evaluations.some((id) => shownIds.includes(id)) ?? true,
+          ),
+          firsts[0],
+        ),
       ],
       contracts,
     ),

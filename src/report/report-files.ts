@@ -37,7 +37,9 @@ export const valuesPlot = (table: ResultsTable): IntervalPlot | undefined => {
   if (ids.size === 0) return undefined
   return {
     title: `${table.header.experiment}, profile ${table.header.profile}: bits per byte`,
-    unit: "bits/byte, exact byte count",
+    unit: bitsPerByte(table).every(({ denominator }) => (denominator?.text?.standing ?? "exact") === "exact")
+      ? "bits/byte, exact byte count"
+      : "bits/byte, over the bytes that each label names",
     items: viewTable(table).groups.flatMap(({ name, rows }) =>
       rows
         .filter(({ row }) => ids.has(row.id))

@@ -1,76 +1,39 @@
 /** From evidence to the sums that the results table is made of. Nothing is measured here. */
 import type { SafetensorsFile } from "../data/safetensors.js"
-import { parseEvidenceHeader, type EvidenceHeader } from "../evaluate/evidence.js"
+import type { EvidenceHeader } from "../evaluate/evidence.js"
+import {
+  accountOf,
+  distinct,
+  openWindows,
+  targetBytes,
+  targetsOf,
+  tensorOf,
+  type EvidenceWindows,
+} from "../evaluate/targets.js"
 import { enumerativeWindowBits } from "../metric/boundary.js"
 import { anyOrder } from "../metric/any-order.js"
 import { blockBound } from "../metric/block.js"
-import { buildByteTable, bytesOf, countBytes, type ByteTable } from "../metric/byte-table.js"
 import { chainRule } from "../metric/chain-rule.js"
 import { discreteElbo } from "../metric/elbo.js"
 import { importanceBound } from "../metric/importance.js"
 import type { EvaluationSummary, WindowSums } from "./language-model.js"
 
-interface Windows {
-  readonly header: EvidenceHeader
-  readonly count: number
-  readonly length: number
-  readonly tokens: Int32Array
-  readonly previous: Int32Array
-  readonly table: ByteTable
-}
-
-const tensor = <T>(file: SafetensorsFile, name: string, subject: string): T => {
-  const found = file.tensors.get(name)
-  if (found === undefined)
-    throw new Error(`${subject}: the tensor ${name} is missing; evaluate the run again`)
-  return found.data as T
-}
-
-const openWindows = (file: SafetensorsFile, subject: string): Windows => {
-  const header = parseEvidenceHeader(file.metadata, subject)
-  const [count, length] = file.tensors.get("tokens")!.shape as [number, number]
-  const { maskId, padId, vocabSize, pieces } = header.tokenizer
-  return {
-    header,
-    count,
-    length,
-    tokens: tensor<Int32Array>(file, "tokens", subject),
-    previous: tensor<Int32Array>(file, "previous", subject),
-    // MASK and PAD are rows beyond the pieces: no bytes.
-    table: buildByteTable(pieces, Math.max(maskId + 1, padId + 1, vocabSize)),
-  }
-}
-
 interface Counts {
-  /** Tokens scored, boundary tokens included; PAD never counts. */
+  /** Tokens scored, boundary tokens included; PAD never counts, and a target that was scored twice counts twice. */
   readonly content: number
   readonly boundaries: number
   readonly bytes: number
 }
 
-/** Sums of one window that do not depend on the estimator. */
-const windowCounts = ({ header, length, tokens, previous, table }: Windows, w: number): Counts => {
-  const { padId, boundaryId } = header.tokenizer
-  const row = tokens.subarray(w * length, (w + 1) * length)
-  const pads = row.reduce((n, token) => n + (token === padId ? 1 : 0), 0)
-  const boundaries = row.reduce((n, token) => n + (token === boundaryId ? 1 : 0), 0)
-  return {
-    content: length - pads,
-    boundaries,
-    bytes: countBytes(table, row.subarray(0, length - pads), { previous: previous[w]! }),
-  }
-}
-
-/** The same where targets are listed: a target that was scored twice counts twice. */
-const targetCounts = (windows: Windows, scored: Int32Array): readonly Counts[] => {
-  const { header, count, length, tokens, previous, table } = windows
+/** Sums of every window that do not depend on the estimator. */
+const windowCounts = (windows: EvidenceWindows, targets: Int32Array): readonly Counts[] => {
+  const { header, count, length, tokens } = windows
   const [content, boundaries, bytes] = [new Int32Array(count), new Int32Array(count), new Float64Array(count)]
-  for (const target of scored) {
+  for (const target of targets) {
     const w = Math.floor(target / length)
-    const before = target % length === 0 ? previous[w]! : tokens[target - 1]!
     content[w]!++
     if (tokens[target] === header.tokenizer.boundaryId) boundaries[w]!++
-    bytes[w]! += bytesOf(table, tokens[target]!, before)
+    bytes[w]! += targetBytes(windows, target)
   }
   return Array.from({ length: count }, (_, w) => ({
     content: content[w]!,
@@ -79,15 +42,19 @@ const targetCounts = (windows: Windows, scored: Int32Array): readonly Counts[] =
   }))
 }
 
+const sliceOf = ({ evaluation, split }: EvidenceHeader, length: number): string =>
+  evaluation.windows.alignment === "document-chunks"
+    ? `the first ${split.windows} of ${split.available} document chunks of at most ${length} tokens`
+    : `the first ${split.windows} of ${split.available} windows of ${length} tokens`
+
 /** What one evaluation measured, summed from its evidence file. `dataset` names the data in contracts. */
 export const summarise = (file: SafetensorsFile, subject: string, dataset: string): EvaluationSummary => {
   const windows = openWindows(file, subject)
-  const { header, count, length } = windows
-  const { kind } = header.evaluation
-  const counts =
-    kind === "sliding" || kind === "autoregressive"
-      ? targetCounts(windows, tensor<Int32Array>(file, "scored", subject))
-      : Array.from({ length: count }, (_, w) => windowCounts(windows, w))
+  const { header, length } = windows
+  const targets = targetsOf(file, windows)
+  const counts = windowCounts(windows, targets)
+  const text = accountOf(windows, targets)
+  const scored = distinct(targets).length
   const total = (of: (c: Counts) => number): number => counts.reduce((sum, c) => sum + of(c), 0)
   const tokens = total((c) => c.content)
   const boundaryTokens = total((c) => c.boundaries)
@@ -110,8 +77,12 @@ export const summarise = (file: SafetensorsFile, subject: string, dataset: strin
     context: {
       dataset,
       split: header.split.name,
-      slice: `the first ${header.split.windows} of ${header.split.available} windows of ${length} tokens`,
-      coverage: header.split.windows / header.split.available,
+      slice: sliceOf(header, length),
+      // Earlier versions took windows for tokens; what they measured keeps its contract.
+      coverage:
+        header.split.leftOut === undefined
+          ? header.split.windows / header.split.available
+          : scored / header.split.tokens,
       export: header.split.digests.join(","),
       tokenizer: { id: header.tokenizer.id, digest: header.tokenizer.digest },
       boundary: header.objective.boundary,
@@ -125,6 +96,12 @@ export const summarise = (file: SafetensorsFile, subject: string, dataset: strin
     maskableTokens: free ? tokens - boundaryTokens : tokens,
     bytes: total((c) => c.bytes),
     perWindow,
+    ...(text === undefined ? {} : { text }),
+    scored: {
+      targets: scored,
+      split: header.split.tokens,
+      ...(header.split.leftOut === undefined ? {} : { leftOut: header.split.leftOut }),
+    },
     boundaryTokens,
     boundaryBits: free ? perWindow.reduce((sum, w) => sum + (w.boundaryBits ?? 0), 0) : null,
     ...(measured.monteCarloVariance === undefined ? {} : { monteCarloVariance: measured.monteCarloVariance }),
@@ -146,7 +123,7 @@ export const summariseAll = (
   const { evaluation, evaluationId, perWindow, forwards, seconds } = whole
   if (evaluation.kind !== "importance-weighted") return [whole]
   const paths = evaluation.samples
-  const nats = tensor<Float64Array>(file, "nats", subject)
+  const nats = tensorOf<Float64Array>(file, "nats", subject)
   const smaller: EvaluationSummary[] = []
   for (let samples = 1; samples < paths; samples *= 2) {
     if (paths % samples !== 0) break
@@ -202,20 +179,20 @@ const targetBits = (scored: Int32Array, nats: Float64Array, count: number, lengt
 
 const bitsOf = (
   file: SafetensorsFile,
-  { header, count, length }: Windows,
+  { header, count, length }: EvidenceWindows,
   content: readonly number[],
   subject: string,
 ): Bits => {
   const { evaluation } = header
-  const nats = tensor<Float64Array>(file, "nats", subject)
-  const ints = (name: string): Int32Array => tensor<Int32Array>(file, name, subject)
+  const nats = tensorOf<Float64Array>(file, "nats", subject)
+  const ints = (name: string): Int32Array => tensorOf<Int32Array>(file, name, subject)
   switch (evaluation.kind) {
     case "discrete-elbo":
       return discreteElbo({
         windows: count,
         steps: evaluation.steps,
         draws: evaluation.draws,
-        alphas: tensor<Float64Array>(file, "alphas", subject),
+        alphas: tensorOf<Float64Array>(file, "alphas", subject),
         nats,
         masked: ints("masked"),
         content: Int32Array.from(content),

@@ -6,10 +6,10 @@ import type { Pair } from "../metric/statistics/bootstrap.js"
 import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import { studentInterval, summarise } from "../metric/statistics/intervals.js"
 import { comparePoints, type PointComparison } from "../metric/statistics/pairwise.js"
-import { floorRows, isUntrained } from "./build-language-model-table.js"
+import { allFloorRows, isUntrained } from "./build-language-model-table.js"
 import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
 import { estimatorName, evaluationRows } from "./evaluation-rows.js"
-import type { EvaluationSummary, FloorSummary } from "./language-model.js"
+import { isCountable, type EvaluationSummary, type FloorSummary } from "./language-model.js"
 import { decimalsFor, formatNumber } from "./numbers.js"
 import { isTold, noiseSentence, pairNotes } from "./sweep-words.js"
 import { makeTable, type Interval, type ResultsTable, type TableRow } from "./table.js"
@@ -53,7 +53,9 @@ export interface SweepTableInput {
 /** The tests of one evaluation, for programs. */
 export interface SweepComparison extends PointComparison {
   readonly evaluation: string
-  readonly unit: "bits/byte"
+  readonly unit: Unit[2]
+  /** The rows that are compared. */
+  readonly template: Unit[0]
   readonly points: readonly string[]
 }
 
@@ -72,6 +74,9 @@ type Unit = (typeof UNITS)[number]
 
 const pairsOf = ({ perWindow }: EvaluationSummary, of: Unit[1]): readonly Pair[] =>
   perWindow.map((window) => ({ numerator: window.bits, denominator: window[of] }))
+
+const counts = (members: readonly { readonly summary: EvaluationSummary }[]): boolean =>
+  members.every(({ summary }) => isCountable(summary))
 
 const valueOf = ({ bits, bytes, tokens }: EvaluationSummary, of: Unit[1]): number =>
   bits / (of === "bytes" ? bytes : tokens)
@@ -123,16 +128,17 @@ const meanRow = (
   [suffix, of, unit]: Unit,
 ): TableRow => {
   const [{ point, summary }, row] = [members[0]!, rows[0]!]
+  const stated = of === "tokens" || counts(members)
   const values = members.map((each) => valueOf(each.summary, of))
   const { mean } = summarise(values)
-  const interval = studentInterval(values)
+  const interval = stated ? studentInterval(values) : undefined
   const above = members.filter(({ untrained }) => untrained).length
   return {
     ...row,
     id: `${point.name}/${summary.evaluationId}/${suffix}`,
     label: row.label.replace(/, seed \d+:/, ":"),
     group: "result",
-    value: mean,
+    value: stated ? mean : null,
     interval:
       interval === undefined
         ? null
@@ -145,7 +151,7 @@ const meanRow = (
     mark: above > 0 ? "untrained" : null,
     notes: [
       ...row.notes.filter((note) => !note.startsWith("Standard error of the mask draws")),
-      ...(suffix === "bits-per-byte" ? [seedsNote(members, of, unit)] : []),
+      ...(suffix === "bits-per-byte" && stated ? [seedsNote(members, of, unit)] : []),
       ...(members.length === 1 ? ["One seed: no interval over seeds, and no claim about another one."] : []),
       ...(above > 0 && above < members.length
         ? [`${above} of ${members.length} seeds are worse than the unigram floor.`]
@@ -170,7 +176,7 @@ const differenceRow = (
     ...template,
     id: `${left}-${right}/${comparison.evaluation}/difference`,
     group: "difference",
-    label: `${left} − ${right}: ${estimator}, BPB`,
+    label: `${left} − ${right}: ${estimator}, ${comparison.unit === "bits/byte" ? "BPB" : comparison.unit}`,
     contractId: null,
     quantity: "difference of negative-log-likelihood",
     value: difference,
@@ -196,15 +202,17 @@ const compare = (
     const [x, y] = [points.indexOf(a), points.indexOf(b)]
     return x < 0 || y < 0 ? [] : [[x, y]]
   })
+  // Without a byte count, the tokens of the one tokenizer.
+  const [suffix, of, unit] = UNITS[counts(byPoint.flat()) ? 0 : 1]
   const values = byPoint.map((members) =>
     members.map(({ seed, summary }) => ({
       seed: seed.seed,
-      value: valueOf(summary, "bytes"),
-      windows: pairsOf(summary, "bytes"),
+      value: valueOf(summary, of),
+      windows: pairsOf(summary, of),
     })),
   )
   const compared = comparePoints(values, { paired: input.streams === "paired", neighbours })
-  return { ...compared, evaluation, unit: "bits/byte", points }
+  return { ...compared, evaluation, unit, template: suffix, points }
 }
 
 const parameterRows = (points: readonly SweepPoint[]): readonly TableRow[] => {
@@ -237,11 +245,9 @@ const sweepFloors = (points: readonly SweepPoint[]): readonly TableRow[] => {
   const different = [...new Map(points.map((point) => [floorsKey(point.seeds[0]!.floors), point])).values()]
   return different.flatMap(({ name, seeds }) => {
     const [first] = seeds[0]!.evaluations
-    return seeds[0]!.floors
-      .flatMap((floor) => floorRows(floor, first?.tokens ?? null, first?.bytes ?? null))
-      .map((row) =>
-        different.length === 1 ? row : { ...row, id: `${row.id}/${name}`, label: `${name}: ${row.label}` },
-      )
+    return allFloorRows(seeds[0]!.floors, first).map((row) =>
+      different.length === 1 ? row : { ...row, id: `${row.id}/${name}`, label: `${name}: ${row.label}` },
+    )
   })
 }
 
@@ -292,7 +298,9 @@ export const buildSweepTable = (
     const compared = compare(input, evaluation, byPoint)
     if (compared === undefined) continue
     const estimator = estimatorName(byPoint[0]![0]!.summary.evaluation)
-    const template = means!.find(({ id }) => id === `${compared.points[0]}/${evaluation}/bits-per-byte`)!
+    const template = means!.find(
+      ({ id }) => id === `${compared.points[0]}/${evaluation}/${compared.template}`,
+    )!
     comparisons.push(compared)
     sentences.push(noiseSentence(estimator, compared, compared.points, compared.unit))
     differences!.push(...compared.pairs.map((pair) => differenceRow(pair, compared, template, estimator)))

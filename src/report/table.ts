@@ -7,6 +7,7 @@
  */
 
 import type { BoundKind } from "../metric/contract-fields.js"
+import type { TextAccount } from "../metric/text-account.js"
 
 export type { BoundKind } from "../metric/contract-fields.js"
 
@@ -34,6 +35,8 @@ export interface TableDenominator {
   /** null: not stated */
   readonly total: number | null
   readonly unit: string
+  /** How far the tokens decide the bytes, and what was found; absent where that was not recorded. */
+  readonly text?: TextAccount
 }
 
 export interface TableRow {

@@ -15,7 +15,7 @@ import type { Experiment } from "../spec/experiment.js"
 import { evaluationParameters } from "../train/state.js"
 import { train, totalSteps } from "../train/loop.js"
 import { restoredState, storedState } from "./checkpoint.js"
-import { requireConservation, scoredSlice } from "./conservation.js"
+import { accountSlice } from "./conservation.js"
 import { latestCheckpoint, type Run } from "./directory.js"
 import type { Display } from "./display.js"
 
@@ -168,12 +168,9 @@ export const measureEvaluation = async (
 /** Trains and evaluates; what an earlier, interrupted call left is used. */
 export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcome> => {
   const { run, experiment, corpus, executor, choice, display } = options
-  // Before hours of training: without a denominator the run could report nothing per byte.
-  requireConservation(
-    corpus.tokenizer.pieces,
-    scoredSlice(await readTokens(corpus.validation), experiment),
-    corpus.tokenizerPath,
-  )
+  // Before hours of training: what the figures per byte will rest on, and whether there will be any.
+  for (const note of accountSlice(corpus, await readTokens(corpus.validation), experiment).notes)
+    display.warn(note)
   const { step, total, state, stopped } = await trainPhase(options).catch((error: unknown) => {
     const { device } = choice.options
     throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })

@@ -1,16 +1,19 @@
 import { totalmem, availableParallelism } from "node:os"
 import { checkCorpus, loadCorpus, readTokens } from "../../data/corpus.js"
 import { contentOf } from "../../data/identity.js"
+import { textRulesOf } from "../../data/text-rules.js"
 import { readSentencePiece } from "../../data/sentencepiece.js"
 import { inspectShard } from "../../data/shards.js"
 import { cacheDirectory } from "../../data/sources.js"
 import { requireBoundaries } from "../../data/special-ids.js"
 import { chooseEngine, findAvailable, needsSearch, NOTHING } from "../../engine/choose.js"
 import { buildByteTable } from "../../metric/byte-table.js"
-import { checkConservation, describeConservation, type Conservation } from "../../metric/conservation.js"
+import { conservation, describeConservation, type Conservation } from "../../metric/conservation.js"
+import { accountNotes, accountText, BYTES_CALLED, type TextAccount } from "../../metric/text-account.js"
 import { makePlan } from "../../plan/plan.js"
-import { requireConservation, scoredSlice } from "../../run/conservation.js"
 import type { DataContent } from "../../spec/content.js"
+import { outsideDocuments } from "../../evaluate/windows.js"
+import { accountSlice } from "../../run/conservation.js"
 import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { trainingSeconds } from "../choose-executor.js"
 import { dataWarnings, describeContent } from "../data-words.js"
@@ -27,6 +30,8 @@ interface Part {
   readonly cure?: string
   readonly conservation?: Conservation
   readonly content?: DataContent
+  /** How far the scored tokens decide the bytes of their text. */
+  readonly text?: TextAccount
 }
 
 /** At most this many missing files are named; a data set may lack a hundred. */
@@ -86,12 +91,41 @@ const contentPart = async ({ experiment }: LoadedSpec): Promise<Part> => {
 const bytesPart = async ({ experiment }: LoadedSpec): Promise<Part> => {
   try {
     const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })
-    const slice = scoredSlice(await readTokens(corpus.validation), experiment)
-    const report = requireConservation(corpus.tokenizer.pieces, slice, corpus.tokenizerPath)
-    return { name: "bytes", ready: true, found: describeConservation(report), conservation: report }
+    const split = await readTokens(corpus.validation)
+    const { account, conservation: report, notes } = accountSlice(corpus, split, experiment)
+    const ready = account.standing !== "none"
+    return {
+      name: "bytes",
+      ready,
+      found: [
+        ...(ready
+          ? [
+              `${BYTES_CALLED[account.standing]}, ${account.bytes} bytes; published table: ${describeConservation(report)}.`,
+            ]
+          : []),
+        ...notes,
+        ...outsideNotes(split, experiment),
+      ].join(" "),
+      conservation: report,
+      text: account,
+    }
   } catch (error) {
     return { name: "bytes", ready: false, found: error instanceof Error ? error.message : String(error) }
   }
+}
+
+/** Documents that chunks of documents can never score. */
+const outsideNotes = (
+  split: Uint16Array,
+  { evaluations, data }: LoadedSpec["experiment"],
+): readonly string[] => {
+  if (!evaluations.some(({ windows }) => windows.alignment === "document-chunks")) return []
+  const { documents = 0, ofDocuments = 0, tokens } = outsideDocuments(split, data.tokenizer.boundaryId)
+  return documents === 0
+    ? []
+    : [
+        `Document chunks lie between two boundary tokens, which leaves out ${documents} of ${ofDocuments} documents and ${tokens} of ${split.length} tokens.`,
+      ]
 }
 
 const percent = (ratio: number): string => `${(100 * (ratio - 1)).toFixed(2)} %`
@@ -99,9 +133,27 @@ const percent = (ratio: number): string => `${(100 * (ratio - 1)).toFixed(2)} %`
 const rows = (head: string, lines: readonly (readonly string[])[]): readonly string[] =>
   lines.length === 0 ? [] : ["", head, columns(lines, "  ")]
 
+/** What may be said of a shard's bytes, in a sentence. */
+const verdictOf = ({ standing, bytes, findings }: TextAccount, report: Conservation): string => {
+  const counted = `${bytes} bytes counted, ${report.textBytes} bytes of text`
+  if (findings.some(({ kind }) => kind === "table-against-text"))
+    return `The byte table does not conserve the text: ${report.tableBytes} bytes counted, ${report.textBytes} bytes of text. Bits per byte over it are wrong by the factor ${report.inflation.toFixed(5)} (denominator ${percent(report.inflation)}).`
+  switch (standing) {
+    case "exact":
+      return `The byte table conserves the text: ${counted}.`
+    case "normalised text":
+      return `The byte table conserves the normalised text alone: ${bytes} bytes.`
+    case "pieces":
+      return `The byte table counts ${bytes} bytes of pieces that are not UTF-8 text.`
+    case "none":
+      return "The tokens do not say how many bytes their text has: there is no denominator for bits per byte."
+  }
+}
+
 /** Whether the byte table of a tokenizer conserves the text of a shard; exit code 3 when it does not. */
 export const checkBytes = async (tokenizer: string, shard: string): Promise<Outcome> => {
-  const { pieces } = await readSentencePiece(tokenizer)
+  const model = await readSentencePiece(tokenizer)
+  const { pieces } = model
   const { tokens: there, promised } = await inspectShard(shard, { truncated: true })
   if (there === 0) throw new UsageError(`${shard}: it holds no tokens, so there is nothing to check.`)
   const tokens = await readTokens([shard], { truncated: true })
@@ -110,12 +162,17 @@ export const checkBytes = async (tokenizer: string, shard: string): Promise<Outc
     throw new UsageError(
       `${shard}: token ${tokens[high]} at position ${high} is outside the ${pieces.length} pieces of ${tokenizer}. Give the tokenizer that made the shard.`,
     )
-  const { report, conserved } = checkConservation({ pieces, table: buildByteTable(pieces), tokens })
+  const account = accountText({
+    pieces,
+    rules: textRulesOf(model),
+    runs: [{ tokens, previous: -1, following: -1 }],
+  })
+  const report = conservation({ pieces, table: buildByteTable(pieces), tokens })
+  const conserved = account.standing !== "none"
   return {
     text: [
-      conserved
-        ? `The byte table conserves the text: ${report.tableBytes} bytes counted, ${report.textBytes} bytes of text.`
-        : `The byte table does not conserve the text: ${report.tableBytes} bytes counted, ${report.textBytes} bytes of text. Bits per byte over it are wrong by the factor ${report.inflation.toFixed(5)} (denominator ${percent(report.inflation)}).`,
+      verdictOf(account, report),
+      ...accountNotes(account),
       ...rows("Terms (bytes the table adds to the text)", [
         ...report.terms.map(({ name, count, bytes }) => [name, `${count} times`, String(bytes)]),
         [
@@ -141,7 +198,7 @@ export const checkBytes = async (tokenizer: string, shard: string): Promise<Outc
         ]),
       ),
     ].join("\n"),
-    json: { tokenizer, shard, conserved, ...report },
+    json: { tokenizer, shard, conserved, ...report, text: account },
     notes:
       there < promised ? [`${shard} promises ${promised} tokens and holds ${there}; those are checked.`] : [],
     exitCode: conserved ? 0 : 3,

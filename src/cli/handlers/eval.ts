@@ -18,7 +18,7 @@ import { runTable } from "../../report/run-table.js"
 import { createRun } from "../../run/directory.js"
 import { mayColour, openDisplay, type Display } from "../../run/display.js"
 import type { Json } from "../../run/events.js"
-import { requireConservation, scoredSlice } from "../../run/conservation.js"
+import { accountSlice } from "../../run/conservation.js"
 import { measureEvaluation } from "../../run/execute.js"
 import { measureFloors } from "../../run/floors.js"
 import { collectProvenance } from "../../run/provenance.js"
@@ -130,7 +130,7 @@ export const evaluateCheckpoint = async (
           text: `Weights from ${basename(input.checkpoint)} (${checkpoint.format}, sha256 ${sha256}); nothing was trained.`,
         })
         const split = await readTokens(corpus.validation)
-        requireConservation(corpus.tokenizer.pieces, scoredSlice(split, experiment), corpus.tokenizerPath)
+        for (const note of accountSlice(corpus, split, experiment).notes) display.warn(note)
         for (const evaluation of experiment.evaluations) {
           if (stop.requested())
             return {
