@@ -16,6 +16,8 @@ export interface LanguageModelTableInput extends RowOptions {
   readonly differences: readonly ExperimentDifference[]
   readonly evaluations: readonly EvaluationSummary[]
   readonly floors: readonly FloorSummary[]
+  /** Sentences about the weights that were scored. */
+  readonly weights?: readonly string[]
   /** Rows of published claims. */
   readonly claims?: readonly TableRow[]
   /** Contracts of the claims' rows. */
@@ -109,6 +111,7 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   const unigram = input.floors.find(({ id }) => id === "unigram")?.bitsPerToken
   const verdict = [
     comparabilitySentence(input.header.profile, input.differences),
+    ...(input.weights ?? []),
     ...untrainedSentence(untrained, unigram ?? Number.NaN, first),
   ]
   const rows = input.evaluations.flatMap((summary) =>

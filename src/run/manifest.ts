@@ -1,6 +1,7 @@
 /** `manifest.json`: what a run is. Written once, when the run is made. */
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
+import type { WeightsAccount } from "../evaluate/weights/account.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
 import type { Provenance } from "./provenance.js"
@@ -34,6 +35,8 @@ export interface RunManifest {
   /** What differs from the published experiment; empty for a run as published. */
   readonly differences: readonly Difference[]
   readonly provenance: Provenance
+  /** Weights that were trained elsewhere: which of them were scored. Absent for a run that trains its own. */
+  readonly weights?: WeightsAccount
 }
 
 /** What a caller gives; the rest of the manifest is filled in. */
@@ -46,6 +49,7 @@ export interface ManifestInput {
   readonly plan: Json
   readonly differences: readonly Difference[]
   readonly provenance: Provenance
+  readonly weights?: WeightsAccount
 }
 
 /** `20260131T142530Z-mdlm_eos-laptop-1a2b3c4d`: sorts by time, says what it is. */
@@ -77,6 +81,7 @@ export const makeManifest = (id: string, started: Date, input: ManifestInput): R
   plan: input.plan,
   differences: input.differences,
   provenance: input.provenance,
+  ...(input.weights === undefined ? {} : { weights: input.weights }),
 })
 
 const REQUIRED = ["id", "spec", "profile", "fingerprint", "started"] as const
