@@ -92,6 +92,14 @@ export const evaluationRows = (
       : [
           `Cost: ${Math.round(summary.forwards)} sequences through the network, ${(summary.forwards / perWindow.length).toFixed(1)} a window.`,
         ]
+  const order =
+    summary.ties === undefined
+      ? []
+      : [
+          summary.ties.nats === null
+            ? "Order: ties were broken by rounding, as earlier versions did, so the value depends on the executor."
+            : `Order: ${summary.ties.count} of ${summary.ties.choices} choices were ties (a lead of at most ${summary.ties.nats} nats), where the leftmost position is revealed.`,
+        ]
   const freeNote = `${summary.boundaryTokens} of ${tokens} tokens are boundary tokens whose positions the model is given free.`
   const shared = {
     group: "result" as const,
@@ -112,7 +120,7 @@ export const evaluationRows = (
       value: bits / bytes,
       interval: byteInterval,
       denominator: { kind: "byte-table", total: bytes, unit: "bytes" },
-      notes: [slice, ...cost, ...(free ? [freeNote] : [])],
+      notes: [slice, ...cost, ...order, ...(free ? [freeNote] : [])],
       ...(summary.forwards === undefined ? {} : { forwardsPerWindow: summary.forwards / perWindow.length }),
     },
     {
