@@ -16,8 +16,9 @@ import { masked, measure, sharp, SPLIT } from "./harness.js"
 const rows = (...tops: readonly number[]): Float32Array =>
   Float32Array.from(tops.flatMap((top) => [top - 3, top]))
 
+const choose = (...tops: readonly number[]) => mostConfident(rows(...tops), tops.length, 2)
+
 void t.test("a lead of at most the threshold is a tie, and the leftmost of the tied is chosen", (t) => {
-  const choose = (...tops: readonly number[]) => mostConfident(rows(...tops), tops.length, 2)
   t.equal(choose(-1, -0.5, -2).row, 1, "a clear lead")
   t.equal(choose(-0.5 - TIE_NATS / 2, -0.5, -2).row, 0, "within the threshold, the leftmost")
   t.equal(choose(-2, -0.5 - TIE_NATS / 2, -0.5).row, 1, "not a row that is out of it")
