@@ -47,16 +47,41 @@ export interface StoredTensor {
   readonly data: TensorData
 }
 
+/** A tensor that is named and not read, since its element type is not. */
+export interface UnreadTensor {
+  /** What it is, such as `F8_E4M3` or `a sparse tensor`. */
+  readonly type: string
+  /** null where the file does not say it. */
+  readonly shape: readonly number[] | null
+}
+
 export interface SafetensorsFile {
   readonly tensors: Map<string, StoredTensor>
+  /** Tensors of the format's element types that are not read here: float8 and narrower, complex. Absent: none. */
+  readonly unread?: ReadonlyMap<string, UnreadTensor>
   readonly metadata: Record<string, string>
 }
 
 export type Tensors = ReadonlyMap<string, StoredTensor> | Readonly<Record<string, StoredTensor>>
 
+/** Element types of the format that are not read, and their bits. */
+const UNREAD_BITS = {
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F4: 4,
+  C64: 64,
+} as const
+
+type UnreadType = keyof typeof UNREAD_BITS
+
 interface Entry {
   readonly name: string
-  readonly dtype: SafetensorsDType
+  readonly dtype: SafetensorsDType | UnreadType
   readonly shape: readonly number[]
   /** Byte range relative to the end of the header. */
   readonly begin: number
@@ -75,6 +100,9 @@ const MAX_HEADER = 100_000_000
 
 const isDType = (value: unknown): value is SafetensorsDType =>
   typeof value === "string" && Object.hasOwn(ARRAYS, value)
+
+const isUnread = (value: unknown): value is UnreadType =>
+  typeof value === "string" && Object.hasOwn(UNREAD_BITS, value)
 
 const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1)
 
@@ -186,7 +214,8 @@ const isNatural = (value: unknown): value is number => Number.isSafeInteger(valu
 
 const parseEntry = (name: string, value: unknown, subject: string): Entry => {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>
-  if (!isDType(dtype)) throw invalid(subject, `tensor "${name}" has unknown dtype ${JSON.stringify(dtype)}`)
+  if (!isDType(dtype) && !isUnread(dtype))
+    throw invalid(subject, `tensor "${name}" has unknown dtype ${JSON.stringify(dtype)}`)
   if (!Array.isArray(shape) || !shape.every(isNatural)) {
     throw invalid(subject, `tensor "${name}" has shape ${JSON.stringify(shape)}, not a list of sizes`)
   }
@@ -194,7 +223,9 @@ const parseEntry = (name: string, value: unknown, subject: string): Entry => {
   if (!isNatural(begin) || !isNatural(end) || end < begin) {
     throw invalid(subject, `tensor "${name}" has offsets ${JSON.stringify(offsets)}, not a byte range`)
   }
-  const size = count(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT
+  const size = isDType(dtype)
+    ? count(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT
+    : Math.ceil((count(shape) * UNREAD_BITS[dtype]) / 8)
   if (size !== end - begin) {
     throw invalid(
       subject,
@@ -250,7 +281,16 @@ const parseHeader = (json: Uint8Array, fileSize: number, subject: string): Heade
   return { entries, metadata, size }
 }
 
-const typed = ({ dtype, shape, begin, end }: Entry, bytes: Uint8Array): StoredTensor => {
+type ReadEntry = Entry & { readonly dtype: SafetensorsDType }
+
+const isRead = (entry: Entry): entry is ReadEntry => isDType(entry.dtype)
+
+const unreadOf = ({ entries }: Header): ReadonlyMap<string, UnreadTensor> =>
+  new Map(
+    entries.filter((entry) => !isRead(entry)).map(({ name, dtype, shape }) => [name, { type: dtype, shape }]),
+  )
+
+const typed = ({ dtype, shape, begin, end }: ReadEntry, bytes: Uint8Array): StoredTensor => {
   const { BYTES_PER_ELEMENT: width } = ARRAYS[dtype]
   const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes)
   return {
@@ -268,10 +308,10 @@ export const decodeSafetensors = (bytes: Uint8Array, subject = "safetensors byte
   const length = headerLength(bytes, bytes.byteLength, subject)
   const header = parseHeader(bytes.subarray(8, 8 + length), bytes.byteLength, subject)
   const tensors = new Map<string, StoredTensor>()
-  for (const entry of header.entries) {
+  for (const entry of header.entries.filter(isRead)) {
     tensors.set(entry.name, typed(entry, bytes.subarray(header.size + entry.begin, header.size + entry.end)))
   }
-  return { tensors, metadata: header.metadata }
+  return { tensors, unread: unreadOf(header), metadata: header.metadata }
 }
 
 const READ_SLICE = 1 << 28
@@ -307,13 +347,13 @@ export const readSafetensors = async (
     await readFully(handle, 8, json, path)
     const header = parseHeader(json, size, path)
     const tensors = new Map<string, StoredTensor>()
-    for (const entry of header.entries) {
+    for (const entry of header.entries.filter(isRead)) {
       if (!select(entry.name, entry.dtype, entry.shape)) continue
       const bytes = new Uint8Array(entry.end - entry.begin)
       await readFully(handle, header.size + entry.begin, bytes, path)
       tensors.set(entry.name, typed(entry, bytes))
     }
-    return { tensors, metadata: header.metadata }
+    return { tensors, unread: unreadOf(header), metadata: header.metadata }
   } catch (error) {
     throw fromSystemError(error, path, "reading it")
   } finally {

@@ -63,7 +63,11 @@ export const openZip = async (handle: FileHandle, subject: string): Promise<ZipF
   const tail = viewOf(await readAt(tailAt, tailSize))
   let at = tailSize - 22
   while (at >= 0 && tail.getUint32(at, true) !== END) at--
-  if (at < 0) throw damaged(subject, "no end of a ZIP directory was found")
+  if (at < 0)
+    throw damaged(
+      subject,
+      `no end of a ZIP directory was found in its ${size} bytes: the archive was cut off, as by a download that stopped`,
+    )
   let count: number = tail.getUint16(at + 10, true)
   let length: number = tail.getUint32(at + 12, true)
   let start: number = tail.getUint32(at + 16, true)

@@ -1,6 +1,7 @@
 /**
  * Evidence of the confidence order: at each step the masked position whose most probable token has the highest
- * probability is revealed; ties go to the leftmost.
+ * probability is revealed. A lead of at most TIE_NATS is a tie, and of the positions that are in it the leftmost is
+ * revealed: in a wholly masked window every position has the same logits, and an executor's rounding must not choose.
  *
  * The order depends on predictions alone, never on the true token at a masked position, so a receiver with the same
  * network repeats it. Steps of one window follow each other; windows run side by side.
@@ -13,6 +14,12 @@ import { maskableOf, sigmaOfMasked, windowRow, type MaskedOptions } from "./mask
 import type { OrderEvidence } from "./orders.js"
 import { defaultBatch } from "./scorer.js"
 import type { ScoredWindows } from "./windows.js"
+
+/**
+ * Leads in log-probability, nats, up to this one are ties. Executors round log-probabilities of about ten nats to some
+ * 1e-6 in fp32, a hundredth of it; a lead so small says nothing about which position is the easier one.
+ */
+export const TIE_NATS = 1e-4
 
 /** One sequence and the positions to predict. */
 export interface PredictRow {
@@ -102,20 +109,32 @@ const split = (
   })
 }
 
-/** The row whose largest entry is largest, the first of equals, and its lead over the best of the other rows. */
-const mostConfident = (
+/**
+ * The first row whose largest entry is within a tie of the largest of all, and the lead of the largest over the best of
+ * the other rows (infinite for one row).
+ */
+export const mostConfident = (
   logProbs: Float32Array,
   rows: number,
   vocabSize: number,
 ): { readonly row: number; readonly margin: number } => {
-  let [best, second, at] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
-  for (let r = 0; r < rows; r++) {
+  const tops = Float64Array.from({ length: rows }, (_, r) => {
     let top = Number.NEGATIVE_INFINITY
     for (let v = r * vocabSize; v < (r + 1) * vocabSize; v++) top = Math.max(top, logProbs[v]!)
-    if (top > best) [second, best, at] = [best, top, r]
+    return top
+  })
+  let [best, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const top of tops) {
+    if (top > best) [second, best] = [best, top]
     else second = Math.max(second, top)
   }
-  return { row: at, margin: best - second }
+  return {
+    row: Math.max(
+      0,
+      tops.findIndex((top) => best - top <= TIE_NATS),
+    ),
+    margin: best - second,
+  }
 }
 
 export const measureConfidence = async (

@@ -1,5 +1,5 @@
 /**
- * Evidence of the T-step discrete NELBO (parameter-golf PR #1241, train_mdlm.py `compute_variational_bound`):
+ * Evidence of the T-step discrete NELBO (parameter-golf PR #1241, train_mdlm.py `variational_elbo_bits`):
  * for each window, step and draw, one fresh mask and the summed cross-entropy of the masked tokens.
  *
  * Nothing is weighted here. The bound is a pure function of this evidence (`src/metric/elbo.ts`).

@@ -1,6 +1,7 @@
 /** Runs one evaluation of a spec and gives its evidence as a file's contents. */
 import type { StoredTensor } from "../data/safetensors.js"
 import type { MaskRule } from "../diffusion/corrupt.js"
+import { TIE_NATS } from "./confidence.js"
 import {
   EVIDENCE_FORMAT,
   EVIDENCE_VERSION,
@@ -63,6 +64,7 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
       ...(text === undefined ? {} : { text }),
     },
     objective: { eps: objective.kind === "masked-diffusion" ? objective.schedule.eps : null, boundary },
+    ...(evaluation.kind === "chain-rule" && evaluation.order === "confidence" ? { tieNats: TIE_NATS } : {}),
     step: job.step,
     executor: { name: executor.name, version: executor.version, precision: job.precision },
     forwards,

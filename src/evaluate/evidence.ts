@@ -51,6 +51,8 @@ export interface EvidenceHeader {
   }
   /** Noise schedule and boundary rule, where the evaluation has them. */
   readonly objective: { readonly eps: number | null; readonly boundary: "free" | "maskable" }
+  /** Leads up to this many nats are ties, where the network chose the order; absent in evidence of earlier versions. */
+  readonly tieNats?: number
   /** Optimiser steps behind the weights; null where it is not known. */
   readonly step: number | null
   readonly executor: { readonly name: string; readonly version: string; readonly precision: string }

@@ -25,9 +25,9 @@ export interface OrderEvidence {
   /** [windows, length] cross-entropy of each token when it was revealed, nats; 0 where the rank is -1 */
   readonly nats: Float64Array
   /**
-   * [windows, length] where the network chooses the order: how far the chosen token's log-probability led the best of
-   * the other masked positions, nats; infinite for the last, 0 where the rank is -1. A small lead is a tie that rounding
-   * may break the other way.
+   * [windows, length] where the network chooses the order: how far the highest log-probability led the best of the
+   * other masked positions when the token was revealed, nats; infinite for the last, 0 where the rank is -1. A lead of at
+   * most `TIE_NATS` is a tie.
    */
   readonly margin?: Float64Array
   readonly forwards: number

@@ -105,7 +105,8 @@ const denominators = (a: Denominator, b: Denominator): Outcome => {
     const value = statedBytesPerToken(constant)
     const ratio = statedBytesPerToken(table)
     if (value === undefined) return unknown("the constant of bytes per token is not stated")
-    if (ratio === undefined) return unknown("the exact bytes per token of the slice are not stated")
+    if (ratio === undefined)
+      return unknown("one divides by a constant, the other by counted bytes whose total is not stated")
     const factor = value / ratio
     const own = "bytes per token of the constant's own slice"
     return convertible(

@@ -3,7 +3,7 @@
 /**
  * same: no difference. noted: a difference that leaves the definition alone (a seed, a precision). open: the definition
  * compared against does not fix this field. convertible: arithmetic leads from one to the other. ordered: both are code
- * lengths, and only an order follows. different: no arithmetic leads across. unknown: a source does not say.
+ * lengths, and at most an order follows. different: no arithmetic leads across. unknown: a source does not say.
  */
 export type AxisRelation = "same" | "noted" | "open" | "convertible" | "ordered" | "different" | "unknown"
 

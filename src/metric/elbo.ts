@@ -7,7 +7,7 @@
  *   r_k = (alpha_{k-1} - alpha_k) / (1 - alpha_k)
  *
  * It is an upper bound on -log2 p of the T-step model (prior term, reconstruction included by r_1 = 1). Source:
- * parameter-golf PR #1241, `train_mdlm.py` `compute_variational_bound`; derivation: KL of the forward posterior
+ * parameter-golf PR #1241, `train_mdlm.py` `variational_elbo_bits`; derivation: KL of the forward posterior
  * to the model's, which share r_k. The one-draw estimate is unbiased, so its value is a bound in expectation.
  */
 

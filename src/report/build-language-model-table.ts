@@ -20,6 +20,8 @@ export interface LanguageModelTableInput extends RowOptions {
   readonly dataNotices?: readonly string[]
   readonly evaluations: readonly EvaluationSummary[]
   readonly floors: readonly FloorSummary[]
+  /** Sentences about the weights that were scored. */
+  readonly weights?: readonly string[]
   /** Rows of published claims. */
   readonly claims?: readonly TableRow[]
   /** Contracts of the claims' rows. */
@@ -168,6 +170,7 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   const untrained = input.evaluations.filter((summary) => isUntrained(summary, input.floors, first))
   const verdict = [
     comparabilitySentence(input.header.profile, input.differences, input.unstated),
+    ...(input.weights ?? []),
     ...untrainedSentence(untrained, input.floors, first),
     ...(input.dataNotices ?? []),
   ]

@@ -1,10 +1,11 @@
 /** Orders that a network chose, beside each other: rounding may break a tie the other way, and nothing else may. */
 import type { StoredTensor } from "../data/safetensors.js"
+import { TIE_NATS } from "../evaluate/confidence.js"
 import { agreementOf, type ValueDiff } from "./agreement.js"
 
 type Found = Omit<ValueDiff, "where">
 
-/** A lead of at most this many tolerances, in nats, is a tie: log-probabilities are a few nats. */
+/** Leads are equal within this many tolerances, in nats: log-probabilities are a few nats. */
 const TIE = 10
 
 const numbers = (tensors: ReadonlyMap<string, StoredTensor>, name: string): Float64Array | undefined => {
@@ -23,7 +24,7 @@ const finiteSum = (values: Float64Array): number =>
 
 /**
  * `rank`, `nats` and `margin` of two measurements whose orders were chosen by the network, compared window by window up
- * to the first step at which the orders part. There both leads must be ties; what follows is another order's and is
+ * to the first step at which the orders part. There both leads must be ties, or as near one as rounding is; what follows is another order's and is
  * not compared. undefined where the evidence has no leads, or its windows are not the same.
  */
 export const diffChosenOrders = (
@@ -62,7 +63,7 @@ export const diffChosenOrders = (
     largestLead = Math.max(largestLead, leadA[at + left[first]!]!, leadB[at + right[first]!]!)
   }
   const relative = size === 0 ? 0 : apart / size
-  const tied = parted === 0 || largestLead <= TIE * tolerance
+  const tied = parted === 0 || largestLead <= TIE_NATS + TIE * tolerance
   const note = `${parted} of ${windows} windows part from the common order, at leads of at most ${largestLead.toExponential(1)} nats`
   const orders = (
     x: Float64Array,

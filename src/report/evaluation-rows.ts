@@ -115,6 +115,14 @@ export const evaluationRows = (
       : [
           `Cost: ${Math.round(summary.forwards)} sequences through the network, ${(summary.forwards / perWindow.length).toFixed(1)} a window.`,
         ]
+  const order =
+    summary.ties === undefined
+      ? []
+      : [
+          summary.ties.nats === null
+            ? "Order: ties were broken by rounding, as earlier versions did, so the value depends on the executor."
+            : `Order: ${summary.ties.count} of ${summary.ties.choices} choices were ties (a lead of at most ${summary.ties.nats} nats), where the leftmost position is revealed.`,
+        ]
   const freeNote = `${summary.boundaryTokens} of ${tokens} tokens are boundary tokens whose positions the model is given free.`
   const shared = {
     group: "result" as const,
@@ -140,6 +148,7 @@ export const evaluationRows = (
         ...denominatorNotes(summary),
         ...coverageNotes(summary),
         ...cost,
+        ...order,
         ...(free ? [freeNote] : []),
       ],
       ...(summary.forwards === undefined ? {} : { forwardsPerWindow: summary.forwards / perWindow.length }),

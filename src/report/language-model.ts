@@ -48,6 +48,8 @@ export interface EvaluationSummary {
   readonly boundaryBits: number | null
   /** Variance of `bits` over mask draws alone, in bits squared; absent with fewer than two draws. */
   readonly monteCarloVariance?: number
+  /** Where the network chose the order: the choices it made, and how many were ties; `nats` is the most a tie leads by. */
+  readonly ties?: { readonly count: number; readonly choices: number; readonly nats: number | null }
   /** Sequences that went through the network, and the seconds it took. */
   readonly forwards?: number
   readonly seconds?: number

@@ -1,6 +1,8 @@
 /** The results table of a run, from its evidence. The same evidence always gives the same table. */
 import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
+import { weightsSentences } from "../evaluate/weights/account.js"
 import type { RunReader } from "../run/directory.js"
+import type { RunManifest } from "../run/manifest.js"
 import { readFloors } from "../run/floors.js"
 import { contentNotices } from "../spec/content.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -24,6 +26,14 @@ export const ratioInterval: RatioInterval = (pairs) => {
   const { low, high, level, method } = bootstrapRatio(pairs)
   return { low, high, level, method }
 }
+
+/** Which weights a run scored, where there is more than one set to choose from. */
+const weightsWords = ({ weights }: RunManifest, { training }: Experiment): readonly string[] =>
+  weights !== undefined
+    ? weightsSentences(weights)
+    : training.emaDecay === undefined
+      ? []
+      : [`Weights scored: the moving average of those trained here (emaDecay ${training.emaDecay}).`]
 
 /** Every evaluation of a run, summed from its evidence, in the order of the spec. */
 export const runSummaries = async (run: RunReader): Promise<readonly EvaluationSummary[]> => {
@@ -69,7 +79,9 @@ export const runTable = async (
       profile: manifest.profile,
       run: manifest.id,
       fingerprint: manifest.fingerprint,
+      ...(manifest.weights === undefined ? {} : { weights: manifest.weights }),
     },
+    weights: weightsWords(manifest, experiment),
     differences: manifest.differences,
     unstated: unstatedFiles(experiment),
     dataNotices: manifest.data === undefined ? [] : contentNotices(manifest.data),

@@ -105,9 +105,20 @@ export const summarise = (file: SafetensorsFile, subject: string, dataset: strin
     boundaryTokens,
     boundaryBits: free ? perWindow.reduce((sum, w) => sum + (w.boundaryBits ?? 0), 0) : null,
     ...(measured.monteCarloVariance === undefined ? {} : { monteCarloVariance: measured.monteCarloVariance }),
+    ...tiesOf(file, header),
     forwards: header.forwards,
     seconds: header.seconds,
   }
+}
+
+/** The ties of an order that the network chose. The last position of a window leads by infinity and is no choice. */
+const tiesOf = (file: SafetensorsFile, { tieNats }: EvidenceHeader): Pick<EvaluationSummary, "ties"> => {
+  const margin = file.tensors.get("margin")?.data as Float64Array | undefined
+  const rank = file.tensors.get("rank")?.data as Int32Array | undefined
+  if (margin === undefined || rank === undefined) return {}
+  const leads = margin.filter((lead, i) => rank[i]! >= 0 && Number.isFinite(lead))
+  const count = tieNats === undefined ? 0 : leads.filter((lead) => lead <= tieNats).length
+  return { ties: { count, choices: leads.length, nats: tieNats ?? null } }
 }
 
 /**

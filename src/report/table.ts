@@ -6,6 +6,7 @@
  * compete with an exact value.
  */
 
+import type { WeightsAccount } from "../evaluate/weights/account.js"
 import type { BoundKind } from "../metric/contract-fields.js"
 import type { TextAccount } from "../metric/text-account.js"
 
@@ -76,6 +77,8 @@ export interface TableHeader {
   readonly fingerprint: string | null
   /** Sentences: what the table may be compared with, and what differs from the paper. */
   readonly verdict: readonly string[]
+  /** Weights that were trained elsewhere: which of them were scored. */
+  readonly weights?: WeightsAccount
   /** Headings of groups in place of the usual ones, which speak of one run. */
   readonly headings?: Readonly<Partial<Record<RowGroup, string>>>
 }

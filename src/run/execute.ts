@@ -9,6 +9,7 @@ import { openRotation } from "../data/rotation.js"
 import type { Choice } from "../engine/choose.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import { evaluate } from "../evaluate/evaluate.js"
+import { requireFinite } from "../evaluate/weights/finite.js"
 import { networkOf, type Network } from "../model/network.js"
 import { explainMemory } from "../plan/fit.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -181,6 +182,7 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
   }
   const network = networkOf(experiment)
   const parameters = evaluationParameters(network, experiment.training, state)
+  requireFinite(parameters, `${run.directory}, step ${step}`)
   const split = await readTokens(corpus.validation)
   await requireUnchanged(corpus, corpus.validation)
   const done = await run.evidence()

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import type { DataContent } from "../spec/content.js"
+import type { WeightsAccount } from "../evaluate/weights/account.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
 import type { Provenance } from "./provenance.js"
@@ -37,6 +38,8 @@ export interface RunManifest {
   /** Digests of tokenizer and shards; absent in runs of earlier versions. */
   readonly data?: DataContent
   readonly provenance: Provenance
+  /** Weights that were trained elsewhere: which of them were scored. Absent for a run that trains its own. */
+  readonly weights?: WeightsAccount
 }
 
 /** What a caller gives; the rest of the manifest is filled in. */
@@ -50,6 +53,7 @@ export interface ManifestInput {
   readonly differences: readonly Difference[]
   readonly data?: DataContent
   readonly provenance: Provenance
+  readonly weights?: WeightsAccount
 }
 
 /** `20260131T142530Z-mdlm_eos-laptop-1a2b3c4d`: sorts by time, says what it is. */
@@ -82,6 +86,7 @@ export const makeManifest = (id: string, started: Date, input: ManifestInput): R
   differences: input.differences,
   ...(input.data === undefined ? {} : { data: input.data }),
   provenance: input.provenance,
+  ...(input.weights === undefined ? {} : { weights: input.weights }),
 })
 
 const REQUIRED = ["id", "spec", "profile", "fingerprint", "started"] as const

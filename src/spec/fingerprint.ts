@@ -52,10 +52,18 @@ export const fingerprint = (experiment: Experiment): string => {
 
 /**
  * The fingerprint of weights scored under an experiment without being trained by it: the weights determine the numbers
- * too. `repro-fp1+weights` and SHA-256 over the experiment's fingerprint, a line feed and the file's SHA-256.
+ * too. `repro-fp1+weights` and SHA-256 over the experiment's fingerprint, a line feed and the file's SHA-256; with a
+ * name map, which decides which of the file's tensors are scored, also a line feed and its canonical JSON.
  */
-export const weightsFingerprint = (experiment: string, weightsSha256: string): string =>
-  `${FINGERPRINT_ALGORITHM}+weights:${createHash("sha256").update(`${experiment}\n${weightsSha256}`, "utf8").digest("hex")}`
+export const weightsFingerprint = (
+  experiment: string,
+  weightsSha256: string,
+  names: Readonly<Record<string, string | null>> = {},
+): string => {
+  const map = Object.keys(names).length === 0 ? "" : `\n${canonicalJson(names)}`
+  const digest = createHash("sha256").update(`${experiment}\n${weightsSha256}${map}`, "utf8").digest("hex")
+  return `${FINGERPRINT_ALGORITHM}+weights:${digest}`
+}
 
 /** Whether a fingerprint is that of weights which were scored without being trained. */
 export const isOfWeights = (text: string): boolean => text.startsWith(`${FINGERPRINT_ALGORITHM}+weights:`)

@@ -11,7 +11,7 @@ import { toFloat32 } from "../../src/data/safetensors.js"
 const file = (name: string): string => fileURLToPath(new URL(`pytorch/${name}`, import.meta.url))
 
 void test("every dtype, layout and sharing of a state dict", async (t) => {
-  const tensors = await readPytorch(file("state.pt"))
+  const { tensors } = await readPytorch(file("state.pt"))
   const values = (name: string): readonly number[] => {
     const tensor = tensors.get(name)!
     return tensor.dtype === "I64"
@@ -49,13 +49,41 @@ void test("every dtype, layout and sharing of a state dict", async (t) => {
 })
 
 void test("nested checkpoints give dotted names; other values are passed over", async (t) => {
-  const tensors = await readPytorch(file("nested.pt"))
+  const { tensors } = await readPytorch(file("nested.pt"))
   t.same(Array.from(toFloat32(tensors.get("model.weight")!)), [1, 2, 3, 4, 5, 6])
   t.same(tensors.get("model.weight")!.shape, [2, 3])
   t.ok(tensors.has("optimizer.state.0.exp_avg"))
   t.notOk(tensors.has("step"))
-  const newer = await readPytorch(file("protocol4.pt"))
+  const { tensors: newer } = await readPytorch(file("protocol4.pt"))
   t.same([...newer.keys()], ["weight", "bias"], "pickle protocol 4")
+})
+
+void test("views of every kind are read right; other types and layouts are named and not read", async (t) => {
+  // Values: pytorch/make.py, as torch.load gives them.
+  const { tensors, unread } = await readPytorch(file("views.pt"))
+  const numbers = (name: string): readonly number[] =>
+    Array.from(tensors.get(name)!.data as ArrayLike<number | bigint>, Number)
+  t.same(numbers("used"), [1, 2])
+  t.same(numbers("negated"), [-2, 4], "the imaginary part of a conjugate")
+  t.same(Array.from(toFloat32(tensors.get("negated_half")!)), [-1.5, 2])
+  t.same(numbers("negated_int"), [-3, 4])
+  t.same(numbers("expanded"), [1, 1, 1, 2, 2, 2])
+  t.same(tensors.get("expanded")!.shape, [2, 3])
+  t.same(numbers("expanded_scalar"), [7, 7, 7, 7])
+  t.same(tensors.get("vast")!.shape, [2 ** 40], "an expanded tensor costs nothing before it is asked for")
+  t.same(numbers("uint16"), [1, 65535])
+  t.same(
+    [...unread],
+    [
+      ["float8", { type: "float8_e4m3fn", shape: [2] }],
+      ["complex", { type: "complex64", shape: [2] }],
+      ["conjugated", { type: "complex64", shape: [2] }],
+      ["quantised", { type: "a quantised tensor", shape: [2] }],
+      ["sparse", { type: "a sparse tensor", shape: null }],
+      ["meta", { type: "a tensor without data (on the meta device)", shape: [2] }],
+    ],
+  )
+  await t.rejects(readPytorch(file("collide.pt")), /collide\.pt: two of its tensors are called a\.b, one by/)
 })
 
 void test("anything but plain data is refused, and nothing is executed", async (t) => {
@@ -80,13 +108,13 @@ void test("a damaged file is refused wherever the damage is", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "repro-pytorch-"))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const whole = new Uint8Array(await readFile(file("protocol4.pt")))
-  const good = await readPytorch(file("protocol4.pt"))
+  const { tensors: good } = await readPytorch(file("protocol4.pt"))
   const path = join(folder, "damaged.pt")
   let refused = 0
   const attempt = async (bytes: Uint8Array): Promise<void> => {
     await writeFile(path, bytes)
     try {
-      t.same((await readPytorch(path)).get("weight"), good.get("weight"), "what is read is right")
+      t.same((await readPytorch(path)).tensors.get("weight"), good.get("weight"), "what is read is right")
     } catch (error) {
       if ((error as { _tag?: string })._tag !== "DataError") t.fail(`not a DataError: ${String(error)}`)
       refused++

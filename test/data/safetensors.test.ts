@@ -185,3 +185,25 @@ test("half precision", async (t) => {
   t.ok(Number.isNaN(back[5]))
   t.throws(() => toFloat32({ dtype: "I32", shape: [1], data: Int32Array.of(1) }), /no floating-point/)
 })
+
+test("element types that are not read do not stand in the way of the others", async (t) => {
+  // One float8 and three float4 numbers (two bytes) before a float32; the format's names and widths.
+  const file = raw(
+    '{"q":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]},"r":{"dtype":"F4","shape":[3],"data_offsets":[1,3]},"a":{"dtype":"F32","shape":[1],"data_offsets":[3,7]}}',
+    [0x38, 1, 2, 0, 0, 0, 0x40],
+  )
+  const { tensors, unread } = decodeSafetensors(file)
+  t.same([...tensors.keys()], ["a"])
+  t.same([...tensors.get("a")!.data], [2])
+  t.same(
+    [...unread!],
+    [
+      ["q", { type: "F8_E4M3", shape: [1] }],
+      ["r", { type: "F4", shape: [3] }],
+    ],
+  )
+  t.match(
+    refused(raw('{"q":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,1]}}', [1])),
+    /"q" \(F8_E4M3 \[2\]\) needs 2 bytes but has 1/,
+  )
+})

@@ -50,7 +50,12 @@ void test("by name, through wrappers, and through a name map", (t) => {
     ),
     EXPECTED,
   )
-  const averaged = checkpoint({ weight: f32([2, 3], 0, 0, 0, 0, 0, 0), "ema/weight": weight, bias })
+  const averaged = checkpoint({
+    weight: f32([2, 3], 0, 0, 0, 0, 0, 0),
+    "ema/weight": weight,
+    bias,
+    "ema/bias": bias,
+  })
   t.same(values(weightsOf(averaged, network, "file", { ema: true })), EXPECTED)
   t.same(values(weightsOf(averaged, network, "file"))[0], [0, 0, 0, 0, 0, 0])
   t.end()

@@ -5,7 +5,7 @@ import { audit as auditOf, type Audit, type AuditedRun, type ClaimAudit } from "
 import { packetHtml } from "../../report/packet/html.js"
 import { packetMarkdown } from "../../report/packet/markdown.js"
 import { pairsGrid } from "../../report/packet/pairs.js"
-import { showCharge, showCharged, showRescored } from "../../report/packet/words.js"
+import { showCharge, showCharged, showRescored, withUnit } from "../../report/packet/words.js"
 import { claimsOf } from "../../spec/claim-ledger.js"
 import { loadSpec } from "../../spec/spec-file.js"
 import { locateSpec, shortPath } from "../locate.js"
@@ -72,7 +72,7 @@ const claimRows = (claim: ClaimAudit): readonly (readonly string[])[] => {
   return [
     [
       claim.id,
-      `${claim.printed} ${claim.contract.unit}`,
+      withUnit(claim.printed, String(claim.contract.unit)),
       claim.comparison?.verdict ?? "no definition",
       claim.rescored === null
         ? "no definition"

@@ -7,7 +7,7 @@ import { Contract } from "../../metric/contract.js"
 import { rescoreClaim } from "../../metric/rescore-claim.js"
 import { compareMarked, type MarkedOrder } from "../../metric/bound.js"
 import { ratioSampleFor } from "../../report/packet/audit.js"
-import { VERDICT_WORDS } from "../../report/packet/words.js"
+import { VERDICT_WORDS, withUnit } from "../../report/packet/words.js"
 import { claimsOf, type Ledger } from "../../spec/claim-ledger.js"
 import type { ResolvedClaim } from "../../spec/claim.js"
 import { decodeValue, readJson } from "../../spec/decode.js"
@@ -69,6 +69,14 @@ const oneSource = (a: Side, b: Side): boolean => {
   return x.some((each) => each !== undefined) && x.every((each, index) => each === y[index])
 }
 
+/** The same words as the verdict's: at most an order follows, and whether one does. */
+const ORDER_WORDS: { readonly [K in MarkedOrder["relation"]]: string } = {
+  below: "the first is below",
+  above: "the first is above",
+  equal: "equal",
+  undetermined: "none follows",
+}
+
 const EXIT: { readonly [K in Verdict]: ExitCode } = {
   identical: 0,
   convertible: 0,
@@ -101,7 +109,8 @@ export const compare = async (
         : compareMarked(x, y)
   const describe = (side: Side, index: number): string => {
     const number = rescored[index]
-    const printed = side.claim === undefined ? "" : `: ${side.claim.printed} ${side.contract.unit}`
+    const printed =
+      side.claim === undefined ? "" : `: ${withUnit(side.claim.printed, String(side.contract.unit))}`
     return `${side.name} (${side.kind})${printed}${number?.number === undefined ? "" : `, under its definition ${showNumber(number)}`}`
   }
   return {
@@ -109,7 +118,9 @@ export const compare = async (
       `Verdict: ${VERDICT_WORDS[comparison.verdict]}`,
       describe(a, 0),
       describe(b, 1),
-      ...(order === undefined ? [] : [`Order under the definition: ${order.relation} (${order.reason})`]),
+      ...(order === undefined
+        ? []
+        : [`Order under the definition: ${ORDER_WORDS[order.relation]} (${order.reason})`]),
       ...(comparison.conversions.length === 0
         ? []
         : ["", "Conversions", ...comparison.conversions.map((step) => `- ${step}`)]),

@@ -10,6 +10,7 @@ import { contentOf } from "../../data/identity.js"
 import { cacheDirectory } from "../../data/sources.js"
 import { requireBoundaries } from "../../data/special-ids.js"
 import { openExecutor } from "../../engine/choose.js"
+import { accountOf, weightsSentences } from "../../evaluate/weights/account.js"
 import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../../evaluate/weights.js"
 import { networkOf } from "../../model/network.js"
 import { makePlan } from "../../plan/plan.js"
@@ -79,11 +80,13 @@ export const evaluateCheckpoint = async (
   const network = networkOf(experiment)
   // The weights come first: a file that does not fit is refused before data are read or a run is made.
   const checkpoint = await readCheckpoint(input.checkpoint)
-  const { parameters, unused } = weightsOf(checkpoint, network, input.checkpoint, {
+  const loaded = weightsOf(checkpoint, network, input.checkpoint, {
     names,
-    ema: experiment.training.emaDecay !== undefined,
+    ema: experiment.training.emaDecay ?? false,
+    model: experiment.model,
   })
   const sha256 = await fileDigest(input.checkpoint)
+  const weights = accountOf(loaded, checkpoint, { file: basename(input.checkpoint), sha256 })
   const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })
   await requireBoundaries(experiment, corpus, ["validation"])
   const data = await contentOf(corpus)
@@ -95,14 +98,11 @@ export const evaluateCheckpoint = async (
     const executor = await openExecutor(choice)
     display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
     try {
-      if (unused.length > 0)
-        display.log(
-          `${unused.length} tensors of ${input.checkpoint} are not of the network and were left out: ${unused.slice(0, 5).join(", ")}${unused.length > 5 ? ", ..." : ""}.`,
-        )
+      for (const sentence of weightsSentences(weights)) display.log(sentence)
       const run = await createRun(input.runs, {
         spec: experiment.id,
         profile: spec.profile,
-        fingerprint: weightsFingerprint(runFingerprint(experiment, data), sha256),
+        fingerprint: weightsFingerprint(runFingerprint(experiment, data), sha256, names),
         specText: text,
         experiment: experiment as unknown as Json,
         plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
@@ -115,6 +115,7 @@ export const evaluateCheckpoint = async (
           },
         ],
         data,
+        weights,
         provenance: await collectProvenance(file, {
           name: choice.engine,
           version: executor.version,
@@ -147,7 +148,7 @@ export const evaluateCheckpoint = async (
             choice,
             display,
             network,
-            parameters,
+            parameters: loaded.parameters,
             split,
             step: checkpoint.step,
           })
@@ -166,7 +167,7 @@ export const evaluateCheckpoint = async (
             directory: basename(run.directory),
             fingerprint: run.manifest.fingerprint,
             data,
-            weights: { file: basename(input.checkpoint), format: checkpoint.format, sha256 },
+            weights,
             finished: true,
             ...table,
           },

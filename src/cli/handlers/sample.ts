@@ -19,6 +19,7 @@ import { checkSettings, type SamplerName, type SamplingSettings } from "../../ev
 import { encodePrompt, textOf } from "../../evaluate/sampling/text.js"
 import { unigramEntropy } from "../../evaluate/sampling/unigram-entropy.js"
 import { readCheckpoint, weightsOf } from "../../evaluate/weights.js"
+import { requireFinite } from "../../evaluate/weights/finite.js"
 import { networkOf, type Network } from "../../model/network.js"
 import { restoredState } from "../../run/checkpoint.js"
 import { latestCheckpoint } from "../../run/directory.js"
@@ -67,7 +68,7 @@ interface Weights {
   readonly tokenizer?: string
   /** Where they are from, for people and for programs. */
   readonly about: string
-  readonly origin: Readonly<Record<string, string | number | null>>
+  readonly origin: Readonly<Record<string, unknown>>
 }
 
 const ofRun = async (root: string, name: string): Promise<Weights> => {
@@ -83,11 +84,13 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
   const experiment = run.manifest.experiment as unknown as Experiment
   const network = networkOf(experiment)
   const state = restoredState(await run.readCheckpoint(checkpoint))
+  const parameters = evaluationParameters(network, experiment.training, state)
+  requireFinite(parameters, `run ${id}, step ${checkpoint.step}`)
   return {
     experiment,
     network,
-    parameters: evaluationParameters(network, experiment.training, state),
     ...(run.manifest.data === undefined ? {} : { tokenizer: run.manifest.data.tokenizer.sha256 }),
+    parameters,
     about: `run ${id}, step ${checkpoint.step}`,
     origin: { run: id, spec, profile, fingerprint, step: checkpoint.step },
   }
@@ -98,16 +101,33 @@ const ofFile = async (input: SampleInput, path: string, spec: string): Promise<W
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
   const checkpoint = await readCheckpoint(path)
-  const { parameters } = weightsOf(checkpoint, network, path, {
+  const loaded = weightsOf(checkpoint, network, path, {
     names,
-    ema: experiment.training.emaDecay !== undefined,
+    ema: experiment.training.emaDecay ?? false,
+    model: experiment.model,
   })
   return {
     experiment,
     network,
-    parameters,
-    about: `${path} as ${experiment.id}, profile ${profile}`,
-    origin: { checkpoint: path, spec: experiment.id, profile, step: checkpoint.step },
+    parameters: loaded.parameters,
+    about: [
+      `${path} as ${experiment.id}, profile ${profile}, ${loaded.set === "ema" ? "the moving average of the weights" : "raw weights"}`,
+      ...loaded.notes,
+    ].join(". "),
+    origin: {
+      checkpoint: path,
+      spec: experiment.id,
+      profile,
+      step: checkpoint.step,
+      weights: {
+        set: loaded.set,
+        under: loaded.under,
+        leftOut: loaded.unused,
+        buffers: loaded.buffers,
+        absent: loaded.absent,
+        notes: loaded.notes,
+      },
+    },
   }
 }
 

@@ -9,6 +9,8 @@ import {
   showCharged,
   showRescored,
   VERDICT_WORDS,
+  unitAfter,
+  withUnit,
 } from "./words.js"
 
 /** Text inside a table cell or a sentence: nothing in it is read as Markdown. */
@@ -24,7 +26,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): r
 const claimSection = (claim: ClaimAudit): readonly string[] => {
   const { comparison, rescored } = claim
   const facts = [
-    `- Published: **${safe(claim.printed)}** ${safe(String(claim.contract.unit))} (${claim.mark})`,
+    `- Published: **${safe(claim.printed)}**${safe(unitAfter(claim.printed, String(claim.contract.unit)))} (${claim.mark})`,
     `- Model: ${safe(claim.model)}`,
     `- Source: ${safe(claim.source)} (<${claim.url}>)`,
     `- Hardware: ${safe(claim.hardware)}`,
@@ -116,7 +118,7 @@ export const packetMarkdown = (audit: Audit): string => {
       ["claim", "published", "verdict", "under the definition"],
       [...claims, ...audit.beside].map((claim) => [
         safe(claim.title),
-        `${safe(claim.printed)} ${safe(String(claim.contract.unit))}`,
+        safe(withUnit(claim.printed, String(claim.contract.unit))),
         claim.comparison?.verdict ?? "no definition",
         claim.rescored === null ? "no definition" : safe(showRescored(claim.rescored)),
       ]),

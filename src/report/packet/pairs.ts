@@ -82,6 +82,6 @@ export const pairsGrid = (
       : []),
     head.join(" ").trimEnd(),
     ...rows,
-    "= one definition, C convertible, O only an order follows, X incomparable, ? not stated enough",
+    "= one definition, C convertible, O at most an order follows, X incomparable, ? not stated enough",
   ]
 }

@@ -81,3 +81,10 @@ const describe = (value: unknown, depth = 0): string => {
 /** The fields of a contract as rows of name and value, in order. */
 export const contractRows = (contract: Contract): readonly (readonly [name: string, value: string])[] =>
   SEMANTIC_FIELDS.map((field) => [field, describe(contract[field])])
+
+/** The unit after a printed value, with a space; nothing where the value is printed with a sign of percent. */
+export const unitAfter = (printed: string, unit: string): string =>
+  unit === "percent" && /[%％]\s*$/.test(printed) ? "" : ` ${unit}`
+
+/** A printed value and its unit, which is named once: `67 %`, `1.1194 bits/byte`. */
+export const withUnit = (printed: string, unit: string): string => `${printed}${unitAfter(printed, unit)}`
