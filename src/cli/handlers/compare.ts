@@ -7,7 +7,7 @@ import { Contract } from "../../metric/contract.js"
 import { rescoreClaim } from "../../metric/rescore-claim.js"
 import { compareMarked, type MarkedOrder } from "../../metric/bound.js"
 import { ratioSampleFor } from "../../report/packet/audit.js"
-import { VERDICT_WORDS } from "../../report/packet/words.js"
+import { provenance, VERDICT_WORDS } from "../../report/packet/words.js"
 import { claimsOf, type Ledger } from "../../spec/claim-ledger.js"
 import type { ResolvedClaim } from "../../spec/claim.js"
 import { decodeValue, readJson } from "../../spec/decode.js"
@@ -101,7 +101,8 @@ export const compare = async (
         : compareMarked(x, y)
   const describe = (side: Side, index: number): string => {
     const number = rescored[index]
-    const printed = side.claim === undefined ? "" : `: ${side.claim.printed} ${side.contract.unit}`
+    const own = side.claim === undefined || side.claim.mark === "stated" ? "" : ` (${provenance(side.claim)})`
+    const printed = side.claim === undefined ? "" : `: ${side.claim.printed} ${side.contract.unit}${own}`
     return `${side.name} (${side.kind})${printed}${number?.number === undefined ? "" : `, under its definition ${showNumber(number)}`}`
   }
   return {
@@ -139,6 +140,7 @@ export const compare = async (
       conversions: comparison.conversions,
       axes: comparison.axes,
     },
+    notes: ledger.remarks ?? [],
     exitCode: EXIT[comparison.verdict],
   }
 }
