@@ -15,7 +15,7 @@ export interface KnownRatio {
 }
 
 /** Bytes of the last 64 targets of the scored split: the one number that fits every log of repeated tails. */
-const TAIL = { targets: 64, bytes: 143 } as const
+export const TAIL = { targets: 64, bytes: 143 } as const
 
 const scored = KNOWN_SLICES.find(({ tokens }) => tokens === 62_021_632)
 
@@ -26,7 +26,7 @@ const ratioOf = ({ name, tokens, bytes }: KnownSlice): KnownRatio => ({
 })
 
 /** Overlapping windows whose tail scores the stream's last 64 targets again. */
-const repeatedTail = (length: number): readonly KnownRatio[] =>
+export const repeatedTail = (length: number): readonly KnownRatio[] =>
   scored === undefined
     ? []
     : [

@@ -10,7 +10,8 @@ import { FINEWEB_SP1024 } from "./contract-builders.js"
 import { NOT_STATED, type Contract } from "./contract.js"
 import { DEFINITIONS, definitionFor, type DefinitionId } from "./contract-registry.js"
 import { noCode } from "./estimator-kinds.js"
-import { knownSlice } from "./known-slices.js"
+import { repeatedTail, TAIL, type KnownRatio } from "./known-ratios.js"
+import { knownSlice, type KnownSlice } from "./known-slices.js"
 import type { Mark } from "./findings-facts.js"
 import { rescoreShare } from "./rescore-share.js"
 import { exportIsTodays, sliceStandsForSplit, type Assumption } from "./rescore-assumptions.js"
@@ -90,6 +91,14 @@ interface Ratio {
   readonly assumptions: readonly Assumption[]
 }
 
+/** The ratio of overlapping windows whose tail repeats the last targets, where the contract says so. */
+const repeatedTailOf = ({ window }: Contract, slice: KnownSlice): KnownRatio | undefined => {
+  if (window === NOT_STATED || (window.tail !== "A" && window.tail !== "B")) return undefined
+  const { length, stride } = window
+  if (length === NOT_STATED || stride !== TAIL.targets || length <= stride) return undefined
+  return repeatedTail(length).find(({ tokens }) => tokens === slice.tokens)
+}
+
 /** Exact bytes per token of the claim's slice, as far as it is known. */
 const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | undefined => {
   const { denominator, data, tokenizer } = contract
@@ -105,6 +114,14 @@ const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | u
     }
   }
   const slice = tokens === NOT_STATED ? undefined : knownSlice(tokens)
+  const tail = slice === undefined ? undefined : repeatedTailOf(contract, slice)
+  if (tail !== undefined)
+    return {
+      point: tail.bytesPerToken,
+      interval: around(tail.bytesPerToken, 0),
+      formula: `the bytes per token of ${tail.name}`,
+      assumptions: [],
+    }
   if (slice !== undefined) {
     const point = slice.bytes / slice.tokens
     return {

@@ -147,9 +147,12 @@ export const rescoreShare = (claim: ClaimNumber, definition: DefinitionId, wide:
   if (counts === undefined && claim.exact === true) {
     const formula = `${claim.printed} of ${items} items is no whole number of right items`
     const why = `${claim.printed} times ${items} items is no whole number: it is a mean of other scores, or the count of items is another's.`
-    return error === undefined
-      ? shareOf(definition, "unknown", share, [share, share], { formula, assumptions: [], reason: why })
-      : fromError(definition, share, error, half, { formula, why, words: `${claim.standardError} ${unit}` })
+    if (error !== undefined)
+      return fromError(definition, share, error, half, {
+        formula,
+        why,
+        words: `${claim.standardError} ${unit}`,
+      })
   }
   const nearest = Math.round(share * items)
   const [fewest, most] = counts ?? [nearest, nearest]
@@ -160,7 +163,7 @@ export const rescoreShare = (claim: ClaimNumber, definition: DefinitionId, wide:
     share,
     [wilsonInterval(fewest, items).low, wilsonInterval(most, items).high],
     {
-      formula: `${claim.exact === true ? "exactly" : "about"} ${words} of ${items} items`,
+      formula: `${claim.exact === true && counts !== undefined ? "exactly" : "about"} ${words} of ${items} items`,
       assumptions: [
         {
           text: `Wilson interval (95 %) for ${words} of ${items} items${fewest === most ? "" : ", every count that prints so"}; one generation each, items independent.`,

@@ -94,7 +94,10 @@ export const compare = async (
   )
   const [x, y] = rescored.map((each) => each?.number)
   const order: MarkedOrder | undefined =
-    x === undefined || y === undefined || x.unit !== y.unit
+    x === undefined ||
+    y === undefined ||
+    x.unit !== y.unit ||
+    comparison.axes.some(({ axis, relation }) => axis === "data" && relation === "different")
       ? undefined
       : a.name === b.name
         ? { relation: "equal", reason: "one and the same number" }
