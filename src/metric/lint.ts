@@ -12,6 +12,10 @@ export const LINT_RULES = [
   "bound-among-exact",
   "single-seed",
   "coverage",
+  "baseline-range",
+  "setting-per-benchmark",
+  "any-extraction",
+  "temperatures",
 ] as const
 export type LintRule = (typeof LINT_RULES)[number]
 
@@ -139,6 +143,37 @@ const ofSpec = (experiment: LintedExperiment): readonly Warning[] => [
   ...selectionSplits(experiment).map((text) => ({ rule: "selection-split" as const, claims: [], text })),
 ]
 
+/** Patterns of a comparison's protocol, as sources show them. */
+const protocolWarning = (fact: SourcedFact): Omit<Warning, "claims"> | undefined => {
+  switch (fact.kind) {
+    case "baseline-range":
+      return fact.value >= fact.low && fact.value <= fact.high
+        ? undefined
+        : {
+            rule: fact.kind,
+            text: `The baseline is run at ${fact.setting} ${fact.value}, outside the ${fact.low} to ${fact.high} that its authors validated.`,
+          }
+    case "setting-per-benchmark":
+      return { rule: fact.kind, text: `A source shows: ${fact.statement}.` }
+    case "any-extraction":
+      return fact.extractions < 2
+        ? undefined
+        : {
+            rule: fact.kind,
+            text: `A sample passes when any of ${fact.extractions} extractions of it passes: an upper bound on the pass rate under one of them.`,
+          }
+    case "temperatures":
+      return fact.contender === fact.baseline
+        ? undefined
+        : {
+            rule: fact.kind,
+            text: `The contender is decoded at temperature ${fact.contender}, the baseline at ${fact.baseline}: pass@k depends on it.`,
+          }
+    default:
+      return undefined
+  }
+}
+
 /** How a value stands to what it measures, as far as a rank depends on it. */
 const sideOf = ({ contract: { bound } }: LintedClaim): string | undefined =>
   bound === NOT_STATED || bound === "unknown" ? undefined : bound
@@ -159,6 +194,8 @@ export const lint = (
   const fromFacts = relevant.flatMap((fact): readonly Warning[] => {
     if (fact.kind === "selection-split")
       return [{ rule: "selection-split", claims: fact.claims, text: `A source shows: ${fact.statement}.` }]
+    const protocol = protocolWarning(fact)
+    if (protocol !== undefined) return [{ ...protocol, claims: fact.claims }]
     if (fact.kind === "schedule-mismatch")
       return [
         {
