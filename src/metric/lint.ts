@@ -12,12 +12,16 @@ export const LINT_RULES = [
   "bound-among-exact",
   "single-seed",
   "coverage",
+] as const
+/** Patterns of a comparison's protocol, which facts of a source show. */
+export const PROTOCOL_RULES = [
   "baseline-range",
   "setting-per-benchmark",
   "any-extraction",
   "temperatures",
 ] as const
-export type LintRule = (typeof LINT_RULES)[number]
+export type LintRule = (typeof LINT_RULES)[number] | (typeof PROTOCOL_RULES)[number]
+const ORDER: readonly LintRule[] = [...LINT_RULES, ...PROTOCOL_RULES]
 
 export interface Warning {
   readonly rule: LintRule
@@ -225,5 +229,5 @@ export const lint = (
     ...ranked,
     ...(experiment === undefined ? [] : ofSpec(experiment)),
   ]
-  return all.sort((a, b) => LINT_RULES.indexOf(a.rule) - LINT_RULES.indexOf(b.rule))
+  return all.sort((a, b) => ORDER.indexOf(a.rule) - ORDER.indexOf(b.rule))
 }
