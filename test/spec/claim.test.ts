@@ -318,7 +318,7 @@ t.test("what kind of place it is stands in the words of the source", async (test
   )
   test.match(
     words("pr1106-t64"),
-    /README\.md, line 35; row "T = 64"; copy in yangguohao\/parameter-golf, .*, line 35, commit 71e1f7c$/,
+    /README\.md, line 35; commit 4908dc4; row "T = 64"$/,
   )
   test.match(words("flexmdm-gsm8k-headline"), /; abstract$/)
 })
