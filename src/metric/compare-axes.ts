@@ -1,6 +1,6 @@
 /** One rule per axis of a contract: how two values of one field stand to each other, and why. */
 import { NOT_STATED, type Contract } from "./contract.js"
-import type { Denominator, Estimator } from "./contract-fields.js"
+import type { DataPolicy, Denominator, Estimator } from "./contract-fields.js"
 import {
   convertible,
   different,
@@ -14,6 +14,7 @@ import {
   type Circumstances,
   type Outcome,
 } from "./compare-outcomes.js"
+import { FINEWEB_SP1024 } from "./contract-builders.js"
 import { acrossTokenizers, coverage, specials, windows } from "./compare-scope.js"
 import { isCode, isExactCode } from "./estimator-kinds.js"
 import { conversionSteps } from "./units.js"
@@ -85,7 +86,21 @@ export const statedBytesPerToken = (denominator: Contract["denominator"]): numbe
   return bytes === NOT_STATED || tokens === NOT_STATED ? undefined : bytes / tokens
 }
 
-const denominators = (a: Denominator, b: Denominator): Outcome => {
+/** Exact bytes per token of the split that a contract's own text comes from, as re-scoring takes them. */
+const ownRatio = ({ data, tokenizer }: Contract): number | undefined =>
+  data !== NOT_STATED &&
+  data.dataset === FINEWEB_SP1024.dataset &&
+  data.split === FINEWEB_SP1024.split &&
+  (tokenizer === NOT_STATED || tokenizer.id === "sp1024") &&
+  exportOf(data) === TODAYS_EXPORT
+    ? FINEWEB_SP1024.bytes / FINEWEB_SP1024.tokens
+    : undefined
+
+const denominators = (
+  a: Denominator,
+  b: Denominator,
+  [first, second]: readonly [Contract, Contract],
+): Outcome => {
   if (a.kind === b.kind) {
     if (a.kind !== "constant" || b.kind !== "constant") return same(`both: ${a.kind}`)
     if (a.bytesPerToken === NOT_STATED || b.bytesPerToken === NOT_STATED)
@@ -103,7 +118,7 @@ const denominators = (a: Denominator, b: Denominator): Outcome => {
     const constant = a.kind === "constant" ? a : b
     const table = a.kind === "constant" ? b : a
     const value = statedBytesPerToken(constant)
-    const ratio = statedBytesPerToken(table)
+    const ratio = ownRatio(a.kind === "constant" ? first : second) ?? statedBytesPerToken(table)
     if (value === undefined) return unknown("the constant of bytes per token is not stated")
     if (ratio === undefined)
       return unknown("one divides by a constant, the other by counted bytes whose total is not stated")
@@ -131,6 +146,17 @@ const denominators = (a: Denominator, b: Denominator): Outcome => {
   return different(kinds)
 }
 
+const TODAYS_EXPORT = `${FINEWEB_SP1024.tokens} tokens`
+
+/** The version of the file; an unstated one of the FineWeb split is taken to be today's, as re-scoring takes it. */
+const exportOf = ({ dataset, split, export: version }: DataPolicy): string =>
+  version === NOT_STATED && dataset === FINEWEB_SP1024.dataset && split === FINEWEB_SP1024.split
+    ? TODAYS_EXPORT
+    : version
+
+const exportWords = (data: DataPolicy): string =>
+  data.export === NOT_STATED ? `${exportOf(data)} (not stated, taken to be today's)` : data.export
+
 const otherTokenizers = (a: Contract, b: Contract): boolean =>
   a.tokenizer !== NOT_STATED &&
   b.tokenizer !== NOT_STATED &&
@@ -148,15 +174,15 @@ type Rules = { readonly [K in Axis]: (a: Contract, b: Contract, circumstances: C
 const field =
   <K extends keyof Contract>(
     key: K,
-    rule: (a: Stated<Contract[K]>, b: Stated<Contract[K]>) => Outcome,
+    rule: (a: Stated<Contract[K]>, b: Stated<Contract[K]>, circumstances: Circumstances) => Outcome,
     silent: (reason: string) => Outcome = unknown,
   ) =>
-  (a: Contract, b: Contract, { definition }: Circumstances): Outcome => {
-    if (b[key] === NOT_STATED && definition)
+  (a: Contract, b: Contract, circumstances: Circumstances): Outcome => {
+    if (b[key] === NOT_STATED && circumstances.definition)
       return { relation: "open", reason: "the definition leaves this open" }
     if (a[key] === NOT_STATED || b[key] === NOT_STATED)
       return silent(silentSide(a[key] === NOT_STATED, b[key] === NOT_STATED))
-    return rule(a[key] as Stated<Contract[K]>, b[key] as Stated<Contract[K]>)
+    return rule(a[key] as Stated<Contract[K]>, b[key] as Stated<Contract[K]>, circumstances)
   }
 
 export const AXIS_RULES: Rules = {
@@ -191,7 +217,7 @@ export const AXIS_RULES: Rules = {
   }),
   estimator: field("estimator", estimators),
   denominator: (a, b, circumstances) => {
-    const outcome = field("denominator", denominators)(a, b, circumstances)
+    const outcome = field("denominator", (x, y) => denominators(x, y, [a, b]))(a, b, circumstances)
     return outcome.relation === "convertible" && otherTokenizers(a, b)
       ? unknown(`${outcome.reason}; the bytes per token of one tokenizer say nothing of another's`)
       : outcome
@@ -218,16 +244,22 @@ export const AXIS_RULES: Rules = {
       return ordered(`${words}: an adaptive code against a fixed one`)
     return different(`${words} in one of them only`)
   }),
-  data: field("data", (a, b) => {
+  data: field("data", (a, b, { definition }) => {
     for (const key of ["dataset", "split"] as const) {
       if (b[key] === NOT_STATED || a[key] === NOT_STATED) {
         if (a[key] !== b[key] || a[key] === NOT_STATED) return unknown(`the ${key} is not stated`)
       } else if (a[key] !== b[key]) return different(`${key} ${a[key]} against ${b[key]}`)
     }
-    if (a.export !== NOT_STATED && b.export !== NOT_STATED && a.export !== b.export)
-      return convertible(
-        `two exports of the split: ${a.export} against ${b.export}`,
-        "treat both as samples of one text and add their sampling error",
+    if (a.export !== NOT_STATED && b.export !== NOT_STATED && a.export !== b.export) {
+      const words = `two exports of the split: ${a.export} against ${b.export}`
+      // A definition has no number: its text stands for what the split holds today.
+      return definition
+        ? convertible(words, "treat both as samples of one text and add their sampling error")
+        : different(`${words}: other text, so that neither a conversion nor an order leads across`)
+    }
+    if (!definition && exportOf(a) !== exportOf(b))
+      return noted(
+        `${a.dataset}, ${a.split}; export ${exportWords(a)} against ${exportWords(b)}: if so, other text`,
       )
     return same(`${a.dataset}, ${a.split}`)
   }),

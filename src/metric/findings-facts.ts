@@ -156,6 +156,32 @@ export const Fact = Schema.Union([
   Schema.Struct({ kind: kind("selection-split"), ...about, statement: Schema.String }).annotate({
     description: "Settings or checkpoints were chosen on the split that is reported.",
   }),
+  Schema.Struct({
+    kind: kind("baseline-range"),
+    ...about,
+    setting: Schema.String,
+    value: Schema.Finite,
+    low: Schema.Finite,
+    high: Schema.Finite,
+  }).annotate({ description: "A baseline was run at a setting outside the range its authors validated." }),
+  Schema.Struct({ kind: kind("setting-per-benchmark"), ...about, statement: Schema.String }).annotate({
+    description: "A setting was chosen per benchmark, on the benchmark that is reported.",
+  }),
+  Schema.Struct({ kind: kind("any-extraction"), ...about, extractions: Count }).annotate({
+    description: "A sample passes when it passes under any of several extractions of the answer.",
+  }),
+  Schema.Struct({
+    kind: kind("temperatures"),
+    ...about,
+    contender: Schema.Finite,
+    baseline: Schema.Finite,
+  }).annotate({ description: "Contender and baseline are decoded at these temperatures." }),
+  Schema.Struct({ kind: kind("paired-items"), ...about }).annotate({
+    description: "Two pass rates over the same items, first the contender's, printed without the items.",
+  }),
+  Schema.Struct({ kind: kind("versions"), ...about, statement: Schema.String }).annotate({
+    description: "Two versions of one claim, first the older.",
+  }),
   Schema.Struct({ kind: kind("unmatched-baseline"), ...about, statement: Schema.String }).annotate({
     description: "The two arms of a comparison differ in more than the claim says.",
   }),

@@ -2,6 +2,8 @@
 import { MARKS as MARKS_OF } from "./bound.js"
 import { FINEWEB_SP1024 } from "./contract-builders.js"
 import { NOT_STATED } from "./contract.js"
+import { roundingHalfWidth } from "./rescore-claim.js"
+import { countsBehind } from "./rescore-share.js"
 import { sourceLine, weakest, type AuditedClaim, type Finding, type SourcedFact } from "./findings-common.js"
 import { auditWeight, sequenceWeightMoments } from "./findings-objective.js"
 
@@ -265,6 +267,50 @@ const unmatched: Rule<"unmatched-baseline"> = (fact) =>
     values: {},
   })
 
+const itemsOf = ({ contract }: AuditedClaim): number | undefined =>
+  contract.denominator !== NOT_STATED &&
+  contract.denominator.kind === "items" &&
+  contract.denominator.items !== NOT_STATED
+    ? contract.denominator.items
+    : undefined
+
+/** The one count of items that prints so; undefined for a reading, or where several counts or none do. */
+const printedItems = (claim: AuditedClaim, items: number): number | undefined => {
+  if (claim.mark !== "stated" || claim.contract.unit !== "percent") return undefined
+  const counts = countsBehind(claim.value / 100, roundingHalfWidth(claim.printed) / 100, items)
+  return counts !== undefined && counts[0] === counts[1] ? counts[0] : undefined
+}
+
+const pairedItems: Rule<"paired-items"> = (fact, known) => {
+  const [a, b] = fact.claims.map((id) => known.get(id))
+  if (a === undefined || b === undefined) return undefined
+  const items = itemsOf(a)
+  if (items === undefined || itemsOf(b) !== items) return undefined
+  const [x, y] = [printedItems(a, items), printedItems(b, items)]
+  if (x === undefined || y === undefined) return undefined
+  const apart = Math.abs(x - y)
+  // Every discordant item on one side: two tails of a fair coin.
+  const p = Math.min(1, 2 * 0.5 ** apart)
+  return finding(fact, {
+    title: "How many items lie between two printed pass rates",
+    text: `${a.title}: ${a.printed} is ${x} of ${items} items; ${b.title}: ${b.printed} is ${y}. They differ by ${apart} items. Were every discordant item in favour of one side, an exact McNemar test would give p = ${Number(p.toPrecision(3))}; any other discordance gives more.`,
+    formula: `p >= 2 * 0.5^${apart}`,
+    values: { items, first: x, second: y, difference: apart, smallestP: p },
+    mark: weakest(fact.mark, "derived"),
+    command: `repro compare ${a.id} ${b.id}`,
+  })
+}
+
+const versions: Rule<"versions"> = (fact, known) => {
+  const [first, later] = fact.claims.map((id) => known.get(id))
+  if (first === undefined || later === undefined) return undefined
+  return finding(fact, {
+    title: "Two versions of one claim",
+    text: `${first.title}: ${first.printed}, later ${later.printed}. A source shows: ${fact.statement}.`,
+    values: { first: first.value, later: later.value },
+  })
+}
+
 const RULES: { readonly [K in SourcedFact["kind"]]?: Rule<K> } = {
   "training-objective": objective,
   "run-length": runLength,
@@ -281,6 +327,8 @@ const RULES: { readonly [K in SourcedFact["kind"]]?: Rule<K> } = {
   "post-processing": postProcessing,
   "selection-split": selectionSplit,
   "unmatched-baseline": unmatched,
+  "paired-items": pairedItems,
+  versions,
 }
 
 export const factFindings = (facts: readonly SourcedFact[], known: Known): readonly Finding[] =>

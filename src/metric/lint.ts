@@ -13,7 +13,15 @@ export const LINT_RULES = [
   "single-seed",
   "coverage",
 ] as const
-export type LintRule = (typeof LINT_RULES)[number]
+/** Patterns of a comparison's protocol, which facts of a source show. */
+export const PROTOCOL_RULES = [
+  "baseline-range",
+  "setting-per-benchmark",
+  "any-extraction",
+  "temperatures",
+] as const
+export type LintRule = (typeof LINT_RULES)[number] | (typeof PROTOCOL_RULES)[number]
+const ORDER: readonly LintRule[] = [...LINT_RULES, ...PROTOCOL_RULES]
 
 export interface Warning {
   readonly rule: LintRule
@@ -139,6 +147,37 @@ const ofSpec = (experiment: LintedExperiment): readonly Warning[] => [
   ...selectionSplits(experiment).map((text) => ({ rule: "selection-split" as const, claims: [], text })),
 ]
 
+/** Patterns of a comparison's protocol, as sources show them. */
+const protocolWarning = (fact: SourcedFact): Omit<Warning, "claims"> | undefined => {
+  switch (fact.kind) {
+    case "baseline-range":
+      return fact.value >= fact.low && fact.value <= fact.high
+        ? undefined
+        : {
+            rule: fact.kind,
+            text: `The baseline is run at ${fact.setting} ${fact.value}, outside the ${fact.low} to ${fact.high} that its authors validated.`,
+          }
+    case "setting-per-benchmark":
+      return { rule: fact.kind, text: `A source shows: ${fact.statement}.` }
+    case "any-extraction":
+      return fact.extractions < 2
+        ? undefined
+        : {
+            rule: fact.kind,
+            text: `A sample passes when any of ${fact.extractions} extractions of it passes: an upper bound on the pass rate under one of them.`,
+          }
+    case "temperatures":
+      return fact.contender === fact.baseline
+        ? undefined
+        : {
+            rule: fact.kind,
+            text: `The contender is decoded at temperature ${fact.contender}, the baseline at ${fact.baseline}: pass@k depends on it.`,
+          }
+    default:
+      return undefined
+  }
+}
+
 /** How a value stands to what it measures, as far as a rank depends on it. */
 const sideOf = ({ contract: { bound } }: LintedClaim): string | undefined =>
   bound === NOT_STATED || bound === "unknown" ? undefined : bound
@@ -159,6 +198,8 @@ export const lint = (
   const fromFacts = relevant.flatMap((fact): readonly Warning[] => {
     if (fact.kind === "selection-split")
       return [{ rule: "selection-split", claims: fact.claims, text: `A source shows: ${fact.statement}.` }]
+    const protocol = protocolWarning(fact)
+    if (protocol !== undefined) return [{ ...protocol, claims: fact.claims }]
     if (fact.kind === "schedule-mismatch")
       return [
         {
@@ -188,5 +229,5 @@ export const lint = (
     ...ranked,
     ...(experiment === undefined ? [] : ofSpec(experiment)),
   ]
-  return all.sort((a, b) => LINT_RULES.indexOf(a.rule) - LINT_RULES.indexOf(b.rule))
+  return all.sort((a, b) => ORDER.indexOf(a.rule) - ORDER.indexOf(b.rule))
 }

@@ -10,11 +10,16 @@ import { FINEWEB_SP1024 } from "./contract-builders.js"
 import { NOT_STATED, type Contract } from "./contract.js"
 import { DEFINITIONS, definitionFor, type DefinitionId } from "./contract-registry.js"
 import { noCode } from "./estimator-kinds.js"
-import { knownSlice } from "./known-slices.js"
+import { repeatedTail, TAIL, type KnownRatio } from "./known-ratios.js"
+import { knownSlice, type KnownSlice } from "./known-slices.js"
+import type { Mark } from "./findings-facts.js"
+import { rescoreShare } from "./rescore-share.js"
 import { exportIsTodays, sliceStandsForSplit, type Assumption } from "./rescore-assumptions.js"
 import { sampledRatio } from "./rescore.js"
-import { wilsonInterval } from "./statistics/intervals.js"
 import { ConversionError, convertInterval, type Interval, type Unit } from "./units.js"
+
+/** Name of the "tokenizer" of a perplexity per white-space separated word. */
+export const WORDS = "whitespace words"
 
 export type { Assumption } from "./rescore-assumptions.js"
 
@@ -23,6 +28,12 @@ export interface ClaimNumber {
   readonly printed: string
   readonly value: number
   readonly halfWidth?: number | undefined
+  /** The value is a double as a program wrote it: its digits hide no rounding. */
+  readonly exact?: boolean | undefined
+  /** Standard error that the source states, in the value's unit. */
+  readonly standardError?: number | undefined
+  /** stated when absent; a value computed here from a figure or from stored generations is not the source's own. */
+  readonly mark?: Mark | undefined
   readonly contract: Contract
 }
 
@@ -69,7 +80,7 @@ export const roundingHalfWidth = (printed: string): number => {
 
 /** What rounding or reading leaves open on either side of the printed number. */
 const halfWidth = (claim: ClaimNumber): number =>
-  Math.max(claim.halfWidth ?? 0, roundingHalfWidth(claim.printed))
+  Math.max(claim.halfWidth ?? 0, claim.exact === true ? 0 : roundingHalfWidth(claim.printed))
 
 const around = (value: number, half: number): Interval => ({ lo: value - half, hi: value + half })
 
@@ -78,6 +89,14 @@ interface Ratio {
   readonly interval: Interval
   readonly formula: string
   readonly assumptions: readonly Assumption[]
+}
+
+/** The ratio of overlapping windows whose tail repeats the last targets, where the contract says so. */
+const repeatedTailOf = ({ window }: Contract, slice: KnownSlice): KnownRatio | undefined => {
+  if (window === NOT_STATED || (window.tail !== "A" && window.tail !== "B")) return undefined
+  const { length, stride } = window
+  if (length === NOT_STATED || stride !== TAIL.targets || length <= stride) return undefined
+  return repeatedTail(length).find(({ tokens }) => tokens === slice.tokens)
 }
 
 /** Exact bytes per token of the claim's slice, as far as it is known. */
@@ -95,6 +114,14 @@ const ratioOf = (contract: Contract, sample: RatioSample | undefined): Ratio | u
     }
   }
   const slice = tokens === NOT_STATED ? undefined : knownSlice(tokens)
+  const tail = slice === undefined ? undefined : repeatedTailOf(contract, slice)
+  if (tail !== undefined)
+    return {
+      point: tail.bytesPerToken,
+      interval: around(tail.bytesPerToken, 0),
+      formula: `the bytes per token of ${tail.name}`,
+      assumptions: [],
+    }
   if (slice !== undefined) {
     const point = slice.bytes / slice.tokens
     return {
@@ -241,58 +268,16 @@ const rescoreBpb = (claim: ClaimNumber, sample: RatioSample | undefined): Rescor
   }
 }
 
-/** Counts of right items whose share prints as the claim does; the nearest one where none does. */
-const countsBehind = (share: number, half: number, items: number): readonly [number, number] => {
-  // Shares such as 0.675 are not exact in binary; a billionth of an item keeps the ends.
-  const low = Math.max(0, Math.ceil((share - half) * items - 1e-9))
-  const high = Math.min(items, Math.floor((share + half) * items + 1e-9))
-  const nearest = Math.round(share * items)
-  return low <= high ? [low, high] : [nearest, nearest]
-}
-
-const rescoreShare = (claim: ClaimNumber, definition: DefinitionId): Rescored => {
-  const { unit, denominator } = claim.contract
-  if (unit !== "percent" && unit !== "proportion")
-    return nothing(definition, "The unit is neither a proportion nor a percentage.")
-  const scale = unit === "percent" ? 100 : 1
-  const share = claim.value / scale
-  const half = halfWidth(claim) / scale
-  if (!(share >= 0 && share <= 1)) return nothing(definition, `${claim.printed} is no share of a whole.`)
-  if (denominator === NOT_STATED || denominator.kind !== "items" || denominator.items === NOT_STATED)
-    return {
-      ...nothing(
-        definition,
-        "The number of items is not stated, so the interval holds the rounding of the printed digits and no sampling error.",
-      ),
-      status: "rescored",
-      number: measured("unknown", "proportion", share, {
-        lo: Math.max(0, share - half),
-        hi: Math.min(1, share + half),
-      }),
-      derivation: [{ formula: `${claim.printed} as a proportion`, result: share, unit: "proportion" }],
-    }
-  const items = denominator.items
-  const [fewest, most] = countsBehind(share, half, items)
-  const { low } = wilsonInterval(fewest, items)
-  const { high } = wilsonInterval(most, items)
-  const counts = fewest === most ? `${fewest}` : `${fewest} to ${most}`
-  return {
-    definition,
-    status: "rescored",
-    number: measured("estimate", "proportion", share, {
-      lo: Math.min(low, share),
-      hi: Math.max(high, share),
-    }),
-    derivation: [{ formula: `about ${counts} of ${items} items`, result: share, unit: "proportion" }],
-    assumptions: [
-      {
-        text: `Wilson interval (95 %) for ${counts} of ${items} items${fewest === most ? "" : ", every count that prints so"}; one generation each, items independent.`,
-        mark: "derived",
-      },
-    ],
-    charges: [],
-    reason: "The grader is the source's; another grader needs the generations.",
-  }
+/** Why a perplexity is not per token, from its event and its denominator; undefined where it is. */
+const perWhat = ({ unit, event, denominator, tokenizer }: Contract): string | undefined => {
+  if (unit !== "ppl") return undefined
+  if (event === "task-items")
+    return "The perplexity is per target, the exponential of the mean over items of the sum over a target's tokens; the tokens behind it are not stated, so it is no perplexity per token."
+  if (tokenizer !== NOT_STATED && tokenizer.id === WORDS)
+    return "The perplexity is per word; the tokens behind it are not stated, so it is no perplexity per token."
+  return event === NOT_STATED && denominator === NOT_STATED
+    ? "The source does not state what the perplexity is per: a token, a word or a target."
+    : undefined
 }
 
 /**
@@ -326,10 +311,13 @@ const rescoreUnder = (
   if (claim.contract.unit === "ppl" && !(claim.value - halfWidth(claim) > 0))
     return nothing(definition, "A perplexity is positive, and by more than its rounding.")
   if (definition === "bpb") return rescoreBpb(claim, sample)
+  const other = definition === "perplexity" ? perWhat(claim.contract) : undefined
+  if (other !== undefined) return nothing(definition, other)
   const none =
     definition === "perplexity" ? noCode(claim.contract.estimator, claim.contract.bound) : undefined
   if (none !== undefined) return nothing(definition, none)
-  if (definition === "accuracy" || definition === "pass-rate") return rescoreShare(claim, definition)
+  if (definition === "accuracy" || definition === "pass-rate")
+    return rescoreShare(claim, definition, halfWidth(claim))
   if (definition === "training-loss")
     return nothing(definition, "A training loss is no code length; nothing converts it to one.")
   const { unit, bound, reduction } = claim.contract

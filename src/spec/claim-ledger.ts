@@ -14,6 +14,8 @@ export type LedgerFact = Fact & { readonly source: ClaimsFile["source"]; readonl
 export interface Ledger {
   readonly claims: ReadonlyMap<string, ResolvedClaim>
   readonly facts: readonly LedgerFact[]
+  /** What was left out of files of other programs, in sentences. */
+  readonly remarks?: readonly string[]
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

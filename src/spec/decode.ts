@@ -305,9 +305,13 @@ export const withPositions = (problems: readonly Problem[], locate: Locate): rea
   })
 
 /** Reads JSON text; a syntax error becomes a {@link SpecError} with line and column. */
-export const readJson = (text: string, file: string): ReturnType<typeof parseJson> => {
+export const readJson = (
+  text: string,
+  file: string,
+  options: Parameters<typeof parseJson>[1] = {},
+): ReturnType<typeof parseJson> => {
   try {
-    return parseJson(text)
+    return parseJson(text, options)
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     const { pointer, expected, found, position } = error

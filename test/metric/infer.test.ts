@@ -67,7 +67,7 @@ void test("a constant denominator is flagged", (t) => {
   t.equal(inferred.bytesPerToken.toFixed(6), "4.300000")
   const judged = judgeRatio(inferred, SCORED)
   t.match(judged, { verdict: "differs", constant: 4.3, matches: [] })
-  t.equal(judged.factor.toFixed(5), "1.76524")
+  t.equal(judged.factor!.toFixed(5), "1.76524")
   t.match(judgeRatio(inferRatio({ loss: "4.25743466", lossUnit: "bits/token", bpb: "0.99010108" }), SCORED), {
     constant: 4.3,
   })
@@ -104,12 +104,12 @@ void test("held against the present split, not against whichever export lies nea
   for (const tokens of [undefined, 1_024_000]) {
     const judged = judgeRatio(inferred, tokens)
     t.match(judged, { verdict: "differs", constant: 4.3, reference: { tokens: 62_021_846 } }, String(tokens))
-    t.equal(judged.factor.toFixed(5), "1.76524")
-    t.equal(judged.reference.bytesPerToken.toFixed(6), "2.435930")
+    t.equal(judged.factor!.toFixed(5), "1.76524")
+    t.equal(judged.reference!.bytesPerToken.toFixed(6), "2.435930")
   }
   // By hand: 7 * 0.182 / sqrt(500) = 0.05697 on either side.
   const { plausible } = judgeRatio(inferred, 1_024_000)
-  t.ok(Math.abs(plausible.hi - 2.4359302 - 0.05697) < 1e-4, String(plausible.hi))
+  t.ok(Math.abs(plausible!.hi - 2.4359302 - 0.05697) < 1e-4, String(plausible!.hi))
   const near = inferRatio({ loss: "1.6900000", bpb: "1.00000000" })
   // 1.69 / ln 2 = 2.43815: an unlisted slice may have it at 500 windows, the scored split cannot.
   t.equal(judgeRatio(near, 1_024_000).verdict, "unknown")

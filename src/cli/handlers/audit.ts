@@ -72,7 +72,7 @@ const claimRows = (claim: ClaimAudit): readonly (readonly string[])[] => {
   return [
     [
       claim.id,
-      withUnit(claim.printed, String(claim.contract.unit)),
+      `${withUnit(claim.printed, String(claim.contract.unit))}${claim.mark === "stated" ? "" : " *"}`,
       claim.comparison?.verdict ?? "no definition",
       claim.rescored === null
         ? "no definition"
@@ -95,6 +95,7 @@ const summary = ({ subject, claims, beside, pairs, findings, warnings }: Audit):
     claims.length === 0
       ? "The spec names no claims."
       : columns([["CLAIM", "PUBLISHED", "VERDICT", "UNDER THE DEFINITION"], ...claims.flatMap(claimRows)]),
+    ...claims.flatMap(({ id, mark, provenance }) => (mark === "stated" ? [] : [`* ${id}: ${provenance}`])),
     ...(grid === undefined ? [] : ["", "Which may stand beside which", ...grid]),
     "",
     "Findings",
@@ -154,7 +155,7 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
     ledger,
   )
   const markdown = packetMarkdown(result)
-  const notes: string[] = []
+  const notes: string[] = [...(ledger.remarks ?? [])]
   if (options.html !== undefined) {
     const folder = options.html
     await makeFolder(folder)

@@ -7,7 +7,7 @@ import { Contract } from "../../metric/contract.js"
 import { rescoreClaim } from "../../metric/rescore-claim.js"
 import { compareMarked, type MarkedOrder } from "../../metric/bound.js"
 import { ratioSampleFor } from "../../report/packet/audit.js"
-import { VERDICT_WORDS, withUnit } from "../../report/packet/words.js"
+import { provenance, VERDICT_WORDS, withUnit } from "../../report/packet/words.js"
 import { claimsOf, type Ledger } from "../../spec/claim-ledger.js"
 import type { ResolvedClaim } from "../../spec/claim.js"
 import { decodeValue, readJson } from "../../spec/decode.js"
@@ -102,15 +102,19 @@ export const compare = async (
   )
   const [x, y] = rescored.map((each) => each?.number)
   const order: MarkedOrder | undefined =
-    x === undefined || y === undefined || x.unit !== y.unit
+    x === undefined ||
+    y === undefined ||
+    x.unit !== y.unit ||
+    comparison.axes.some(({ axis, relation }) => axis === "data" && relation === "different")
       ? undefined
       : a.name === b.name
         ? { relation: "equal", reason: "one and the same number" }
         : compareMarked(x, y)
   const describe = (side: Side, index: number): string => {
     const number = rescored[index]
+    const own = side.claim === undefined || side.claim.mark === "stated" ? "" : ` (${provenance(side.claim)})`
     const printed =
-      side.claim === undefined ? "" : `: ${withUnit(side.claim.printed, String(side.contract.unit))}`
+      side.claim === undefined ? "" : `: ${withUnit(side.claim.printed, String(side.contract.unit))}${own}`
     return `${side.name} (${side.kind})${printed}${number?.number === undefined ? "" : `, under its definition ${showNumber(number)}`}`
   }
   return {
@@ -150,6 +154,7 @@ export const compare = async (
       conversions: comparison.conversions,
       axes: comparison.axes,
     },
+    notes: ledger.remarks ?? [],
     exitCode: EXIT[comparison.verdict],
   }
 }

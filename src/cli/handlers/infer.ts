@@ -1,9 +1,11 @@
 import { readdir, readFile, stat } from "node:fs/promises"
 import { join, relative } from "node:path"
 import { inferRatio, judgeRatio, type Inferred, type RatioVerdict } from "../../metric/infer.js"
+import { decodeText } from "../../metric/log-text.js"
+import type { RefusedStatement } from "../../metric/log-statements.js"
 import {
   customPreset,
-  inferLog,
+  inferLogRows,
   LOG_PRESETS,
   type LogPreset,
   type LogPresetId,
@@ -17,6 +19,8 @@ export interface InferOptions {
   readonly loss?: string | undefined
   readonly bpb?: string | undefined
   readonly tokens?: number | undefined
+  /** Pieces of the tokenizer, where known: whose totals the figures are held against. */
+  readonly vocab?: number | undefined
   /** A log or a folder of logs. */
   readonly path?: string | undefined
   readonly unit?: "nats/token" | "bits/token" | undefined
@@ -35,6 +39,8 @@ interface Row {
   readonly loss: string
   readonly bpb: string
   readonly tokens: number | null
+  readonly severalCounts?: readonly number[]
+  readonly vocabulary: number | null
   readonly inferred: Inferred
   /** null where the two figures are not of one event; `unlike` says why. */
   readonly verdict: RatioVerdict | null
@@ -69,7 +75,7 @@ const asUsage = <A>(place: string, run: () => A): A => {
   }
 }
 
-const given = ({ loss, bpb, tokens, unit }: InferOptions): Row => {
+const given = ({ loss, bpb, tokens, vocab, unit }: InferOptions): Row => {
   const inferred = asUsage("", () =>
     inferRatio({
       loss: loss!,
@@ -85,8 +91,9 @@ const given = ({ loss, bpb, tokens, unit }: InferOptions): Row => {
     loss: loss!,
     bpb: bpb!,
     tokens: tokens ?? null,
+    vocabulary: vocab ?? null,
     inferred,
-    verdict: judgeRatio(inferred, tokens),
+    verdict: judgeRatio(inferred, tokens, { vocabulary: vocab }),
   }
 }
 
@@ -96,44 +103,64 @@ const presetsOf = ({ preset, pattern, unit }: InferOptions): readonly LogPreset[
   return unit === undefined ? chosen : chosen.map((each) => ({ ...each, lossUnit: unit }))
 }
 
-const rowOf = (name: string, row: LogRow, tokens: number | undefined): Row => {
-  // Tokens given by hand stand in for those the log does not print.
-  const scored = row.tokens ?? tokens
-  const inferred =
-    scored === row.tokens
-      ? row.inferred
-      : inferRatio({ loss: row.loss, bpb: row.bpb, ...(scored === undefined ? {} : { tokens: scored }) })
-  return {
-    file: name,
-    line: row.line,
-    label: row.label,
-    loss: row.loss,
-    bpb: row.bpb,
-    tokens: scored ?? null,
-    inferred,
-    verdict: row.judged === undefined ? null : judgeRatio(inferred, scored),
-    ...(row.unlike === undefined ? {} : { unlike: row.unlike }),
-  }
+const rowOf = (name: string, row: LogRow): Row => ({
+  file: name,
+  line: row.line,
+  label: row.label,
+  loss: row.loss,
+  bpb: row.bpb,
+  tokens: row.tokens ?? null,
+  ...(row.severalCounts === undefined ? {} : { severalCounts: row.severalCounts }),
+  vocabulary: row.vocabulary ?? null,
+  inferred: row.inferred,
+  verdict: row.judged ?? null,
+  ...(row.unlike === undefined ? {} : { unlike: row.unlike }),
+})
+
+/** `by 528 bytes more`: what a factor of 1.00000 hides. */
+const showBytes = ({ bytesApart }: RatioVerdict): string => {
+  if (bytesApart === undefined) return ""
+  const bytes = Math.round(Math.abs(bytesApart))
+  return `, ${bytes} bytes ${bytesApart < 0 ? "fewer" : "more"}`
 }
 
-const showVerdict = (
-  { verdict, matches, reference, factor, constant, plausible }: RatioVerdict,
-  tokens: number | null,
-): string => {
-  if (verdict === "agrees") return `agrees: ${matches.map(({ name }) => name).join(" | ")}`
+const showHeld = ({ heldAgainst: { tokenizer, why } }: RatioVerdict): string =>
+  `${tokenizer === undefined ? "no tokenizer's totals" : `totals of ${tokenizer}`} (${why})`
+
+const showVerdict = (judged: RatioVerdict, tokens: number | null): string => {
+  const { verdict, matches, reference, factor, constant, plausible, remark } = judged
+  const said = remark === undefined ? "" : `; ${remark}`
+  if (verdict === "agrees") {
+    const apart = judged.bytesApart !== undefined && Math.abs(judged.bytesApart) >= 2 ? showBytes(judged) : ""
+    return `agrees: ${matches.map(({ name }) => name).join(" | ")}${apart}${said}`
+  }
   if (verdict === "coarse")
     return "too coarse to tell: the printed digits leave right and wrong denominators possible; give more digits"
   const round = constant === undefined ? "" : `; it is the constant ${constant} within rounding`
-  const times = `${factor.toFixed(5)} times ${reference.bytesPerToken.toFixed(6)} (${reference.name})`
-  if (verdict === "unknown") return `no known slice: ${times}${round}`
-  const range = `${plausible.lo.toFixed(4)} to ${plausible.hi.toFixed(4)}`
-  return `differs: ${times}; ${tokens === null ? "even single windows" : `slices of ${tokens} tokens`} have ${range}${round}`
+  if (reference === undefined || factor === undefined)
+    return `not known: no totals to hold it against${round}${said}`
+  const times = `${factor.toFixed(5)} times ${reference.bytesPerToken.toFixed(6)} (${reference.name})${showBytes(judged)}`
+  if (verdict === "unknown") return `no known slice: ${times}${round}${said}`
+  const slices = tokens === null ? "even single windows" : `slices of ${tokens} tokens`
+  const range =
+    plausible === undefined ? "" : `; ${slices} have ${plausible.lo.toFixed(4)} to ${plausible.hi.toFixed(4)}`
+  return `differs: ${times}${range}${round}${said}`
 }
 
-const rowsOf = async (
-  path: string,
-  options: InferOptions,
-): Promise<{ readonly rows: readonly Row[]; readonly silent: readonly string[] }> => {
+const showRefused = (name: string, { line, what, printed, reason }: RefusedStatement): string =>
+  what === "count"
+    ? `${name}:${line}: the count "${printed}" is not used: ${reason}. Give the whole number with --tokens, such as --tokens 62021632.`
+    : `${name}:${line}: the figure "${printed}" is not used: ${reason}. Give the figures as positive decimal numbers with --loss and --bpb.`
+
+interface Found {
+  readonly rows: readonly Row[]
+  /** Files without figures. */
+  readonly silent: readonly string[]
+  /** Sentences about what stands in a file and is not read. */
+  readonly refused: readonly string[]
+}
+
+const rowsOf = async (path: string, options: InferOptions): Promise<Found> => {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined)
     throw new UsageError(
@@ -142,49 +169,82 @@ const rowsOf = async (
   const presets = presetsOf(options)
   const rows: Row[] = []
   const silent: string[] = []
+  const refused = new Set<string>()
+  const { tokens, vocab: vocabulary, all = false } = options
   for (const file of found.isDirectory() ? await filesUnder(path) : [path]) {
     const name = found.isDirectory() ? relative(path, file) : file
-    const { size } = await stat(file)
-    const content = size > MOST_BYTES ? "" : await readFile(file, "utf8")
-    const own = presets.flatMap((preset) =>
-      asUsage(`${name}: `, () => inferLog(name, content, preset, { all: options.all ?? false })),
-    )
-    if (own.length === 0) silent.push(name)
-    rows.push(...own.map((row) => rowOf(name, row, options.tokens)))
+    const content = await contentOf(file)
+    if (typeof content === "string") {
+      const own = presets.map((preset) =>
+        asUsage(`${name}: `, () =>
+          inferLogRows(name, content, preset, { all, given: { tokens, vocabulary } }),
+        ),
+      )
+      for (const statement of own.flatMap((each) => each.refused)) refused.add(showRefused(name, statement))
+      if (own.every((each) => each.rows.length === 0)) silent.push(name)
+      rows.push(...own.flatMap((each) => each.rows.map((row) => rowOf(name, row))))
+    } else {
+      silent.push(name)
+      refused.add(`${name}: ${content.reason}`)
+    }
   }
-  return { rows, silent }
+  return { rows, silent, refused: [...refused] }
+}
+
+/** The text of a log, or why there is none. */
+const contentOf = async (file: string): Promise<string | { readonly reason: string }> => {
+  const { size } = await stat(file)
+  if (size > MOST_BYTES)
+    return {
+      reason: `${size} bytes are more than a training log has; give a part of it, or --loss and --bpb.`,
+    }
+  return (
+    decodeText(await readFile(file)) ?? {
+      reason: "this is no text in UTF-8 or UTF-16; unpack or convert it, or give --loss and --bpb.",
+    }
+  )
 }
 
 /** Recovers the bytes per token behind printed figures; exit code 3 when they disagree with the known totals. */
 export const infer = async (options: InferOptions): Promise<Outcome> => {
-  const { loss, bpb, path, tokens } = options
+  const { loss, bpb, path, tokens, vocab } = options
   if (tokens !== undefined && !(Number.isSafeInteger(tokens) && tokens > 0))
     throw new UsageError(
       `--tokens ${tokens}: the number of scored tokens is a whole number above 0. Leave the flag out where it is not known.`,
     )
+  if (vocab !== undefined && !(Number.isSafeInteger(vocab) && vocab > 1))
+    throw new UsageError(`--vocab ${vocab}: the number of a tokenizer's pieces is a whole number above 1.`)
   if (path !== undefined && (loss !== undefined || bpb !== undefined))
     throw new UsageError("Give a file or folder, or --loss and --bpb, not both.")
   if (path === undefined && (loss === undefined || bpb === undefined))
     throw new UsageError("Give --loss and --bpb as printed, or a log file, or a folder of logs.")
-  const { rows, silent } =
-    path === undefined ? { rows: [given(options)], silent: [] } : await rowsOf(path, options)
+  const { rows, silent, refused } =
+    path === undefined ? { rows: [given(options)], silent: [], refused: [] } : await rowsOf(path, options)
   if (rows.length === 0)
     throw new UsageError(
-      `${path}: no line with loss and BPB was found. The presets read lines with val_loss and val_bpb, or val_loss and val_var_bpb; otherwise give --pattern, or --loss and --bpb.`,
+      refused.length > 0
+        ? refused.join("\n")
+        : `${path}: no line with loss and BPB was found. The presets read lines with val_loss and val_bpb, or val_loss and val_var_bpb; otherwise give --pattern, or --loss and --bpb.`,
     )
-  const shown = rows.map(({ file, line, loss: a, bpb: b, tokens: n, inferred, verdict, unlike }) => [
-    file === null ? "(given)" : `${file}:${line}`,
-    a,
-    b,
-    n === null ? "not stated" : String(n),
-    `${inferred.bytesPerToken.toFixed(6)} (${inferred.interval.lo.toFixed(6)} to ${inferred.interval.hi.toFixed(6)})`,
-    inferred.bytes === undefined ? "" : Math.round(inferred.bytes.value).toString(),
-    verdict === null ? `not judged: ${unlike ?? ""}` : showVerdict(verdict, n),
-  ])
+  const shown = rows.map(
+    ({ file, line, loss: a, bpb: b, tokens: n, severalCounts: several, inferred, verdict, unlike }) => [
+      file === null ? "(given)" : `${file}:${line}`,
+      a,
+      b,
+      n === null ? (several === undefined ? "not stated" : several.join(" or ")) : String(n),
+      `${inferred.bytesPerToken.toFixed(6)} (${inferred.interval.lo.toFixed(6)} to ${inferred.interval.hi.toFixed(6)})`,
+      inferred.bytes === undefined ? "" : Math.round(inferred.bytes.value).toString(),
+      verdict === null ? "" : showHeld(verdict),
+      verdict === null ? `not judged: ${unlike ?? ""}` : showVerdict(verdict, n),
+    ],
+  )
   return {
-    text: columns([["FIGURES", "LOSS", "BPB", "TOKENS", "BYTES PER TOKEN", "BYTES", "VERDICT"], ...shown]),
-    json: { rows, withoutFigures: silent },
-    notes: silent.length === 0 ? [] : [`No loss and BPB in: ${silent.join(", ")}`],
+    text: columns([
+      ["FIGURES", "LOSS", "BPB", "TOKENS", "BYTES PER TOKEN", "BYTES", "HELD AGAINST", "VERDICT"],
+      ...shown,
+    ]),
+    json: { rows, withoutFigures: silent, refused },
+    notes: [...refused, ...(silent.length === 0 ? [] : [`No loss and BPB in: ${silent.join(", ")}`])],
     exitCode: rows.some(({ verdict }) => verdict?.verdict === "differs") ? 3 : 0,
   }
 }

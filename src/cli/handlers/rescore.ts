@@ -1,7 +1,7 @@
 import { contractDigest } from "../../metric/contract-digest.js"
 import { rescoreClaim, type Rescored } from "../../metric/rescore-claim.js"
 import { ratioSampleFor } from "../../report/packet/audit.js"
-import { showPoint, showRescored, showValue, withUnit } from "../../report/packet/words.js"
+import { provenance, showPoint, showRescored, showValue, withUnit } from "../../report/packet/words.js"
 import { sourceLine } from "../../metric/findings-common.js"
 import { claimsOf } from "../../spec/claim-ledger.js"
 import type { Outcome } from "../outcome.js"
@@ -28,7 +28,7 @@ export const rescore = async (
   const result = rescoreClaim(claim!, ratioSampleFor(ledger, id))
   const source = sourceLine(claim!.place, claim!.source)
   const text = [
-    `${claim!.title}: ${withUnit(claim!.printed, String(claim!.contract.unit))} as published`,
+    `${claim!.title}: ${withUnit(claim!.printed, String(claim!.contract.unit))}${claim!.mark === "stated" ? " " : "; "}${provenance(claim!)}`,
     `source: ${source}`,
     result === undefined
       ? "No definition fits this quantity."
@@ -51,11 +51,13 @@ export const rescore = async (
       printed: claim!.printed,
       value: claim!.value,
       unit: claim!.contract.unit,
+      provenance: provenance(claim!),
       source,
       contractId: contractDigest(claim!.contract),
       contract: claim!.contract,
       rescored: result ?? null,
     },
+    notes: ledger.remarks ?? [],
     exitCode: result === undefined || result.number === undefined ? 3 : 0,
   }
 }

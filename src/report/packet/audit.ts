@@ -15,6 +15,7 @@ import { lint, type LintedExperiment, type Warning } from "../../metric/lint.js"
 import { rescoreClaim, type RatioSample, type Rescored } from "../../metric/rescore-claim.js"
 import type { Ledger } from "../../spec/claim-ledger.js"
 import type { ResolvedClaim } from "../../spec/claim.js"
+import { provenance } from "./words.js"
 import { claimPairs, type ClaimPair } from "./pairs.js"
 
 export interface ClaimAudit {
@@ -28,6 +29,8 @@ export interface ClaimAudit {
   readonly url: string
   readonly hardware: string
   readonly notes: readonly string[]
+  /** Whether the number is the source's own print, in words. */
+  readonly provenance: string
   readonly contractId: string
   readonly contract: Contract
   /** The definition it is compared against; null where none fits the quantity. */
@@ -111,6 +114,7 @@ const claimAudit = (claim: AuditedClaim & ResolvedClaim): ClaimAudit => ({
   url: claim.place.thread?.url ?? claim.source.url,
   hardware: claim.hardware,
   notes: claim.notes ?? [],
+  provenance: provenance(claim),
   contractId: contractDigest(claim.contract),
   contract: claim.contract,
   definition: definitionFor(claim.contract) ?? null,

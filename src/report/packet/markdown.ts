@@ -26,7 +26,9 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): r
 const claimSection = (claim: ClaimAudit): readonly string[] => {
   const { comparison, rescored } = claim
   const facts = [
-    `- Published: **${safe(claim.printed)}**${safe(unitAfter(claim.printed, String(claim.contract.unit)))} (${claim.mark})`,
+    claim.mark === "stated"
+      ? `- Published: **${safe(claim.printed)}**${safe(unitAfter(claim.printed, String(claim.contract.unit)))} (${claim.mark})`
+      : `- Value, ${safe(claim.provenance)}: **${safe(claim.printed)}**${safe(unitAfter(claim.printed, String(claim.contract.unit)))} (${claim.mark})`,
     `- Model: ${safe(claim.model)}`,
     `- Source: ${safe(claim.source)} (<${claim.url}>)`,
     `- Hardware: ${safe(claim.hardware)}`,
