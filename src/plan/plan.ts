@@ -1,4 +1,5 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
+import { datasetName } from "../data/dataset-name.js"
 import { contractOf, FINEWEB_SP1024 } from "../metric/contract-builders.js"
 import type { Contract } from "../metric/contract.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -107,11 +108,10 @@ const streamsOf = ({ training, objective, evaluations }: Experiment): readonly P
   ]
 }
 
-const contractsOf = (experiment: Experiment): readonly PlannedContract[] => {
+/** The contract of each evaluation, as far as it is known before anything runs. */
+export const plannedContracts = (experiment: Experiment): readonly PlannedContract[] => {
   const { data, objective, training, evaluations } = experiment
   const corpus = data.corpus
-  const dataset =
-    corpus.kind === "parameter-golf" ? corpus.dataset : corpus.kind === "speeches" ? "speeches" : "files"
   const whole = corpus.kind === "parameter-golf" && corpus.dataset === FINEWEB_SP1024.dataset
   return evaluations.map((evaluation) => {
     const { count, length } = evaluation.windows
@@ -119,7 +119,7 @@ const contractsOf = (experiment: Experiment): readonly PlannedContract[] => {
     return {
       evaluation: evaluation.id,
       contract: contractOf(evaluation, {
-        dataset,
+        dataset: datasetName(corpus),
         split: "validation",
         slice: `the first ${count} windows of ${length} tokens, or all`,
         ...(whole ? { coverage: Math.min(1, tokens / FINEWEB_SP1024.tokens) } : {}),
@@ -194,7 +194,7 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
     },
     files: plannedFiles(experiment),
     streams: streamsOf(experiment),
-    contracts: contractsOf(experiment),
+    contracts: plannedContracts(experiment),
     warnings:
       device === "cpu" && memory.total > machine.memory
         ? [

@@ -2,6 +2,8 @@
 import type { ContractContext, EvaluationShape } from "../metric/contract-builders.js"
 import type { Interval } from "./table.js"
 
+export type { FloorSummary } from "../run/floor-summary.js"
+
 /** Sums over one window. */
 export interface WindowSums {
   readonly bits: number
@@ -36,18 +38,6 @@ export interface EvaluationSummary {
   /** Sequences that went through the network, and the seconds it took. */
   readonly forwards?: number
   readonly seconds?: number
-}
-
-/** A sanity floor on the same tokens. */
-export interface FloorSummary {
-  /** uniform, unigram, bigram, trigram, xz */
-  readonly id: string
-  readonly label: string
-  /** null: not defined (a byte compressor) or not computed. */
-  readonly bitsPerToken: number | null
-  readonly bitsPerByte: number | null
-  /** Why a value is missing, or how it was computed. */
-  readonly notes?: readonly string[]
 }
 
 /** Interval of sum(bits) / sum(denominator) over windows. */

@@ -7,11 +7,11 @@ import { readTokens, type LoadedCorpus } from "../data/corpus.js"
 import { decodeTokens } from "../data/decode.js"
 import { buildByteTable, countBytes } from "../metric/byte-table.js"
 import { bigramFloor, trigramFloor, unigramFloor, uniformFloor } from "../metric/floors.js"
-import type { FloorSummary } from "../report/language-model.js"
 import type { Experiment } from "../spec/experiment.js"
 import { ConservationError } from "./conservation.js"
 import type { Run, RunReader } from "./directory.js"
 import type { Display } from "./display.js"
+import type { FloorSummary } from "./floor-summary.js"
 
 const EVIDENCE = "floors"
 /** Training tokens up to which a trigram is cheap (seconds and tens of megabytes). */
