@@ -32,8 +32,9 @@ export const currentIdentities = async (folder: string): Promise<Identities> => 
   for (const name of (await readdir(folder)).filter((each) => each.endsWith(".json")).sort()) {
     const text = await readFile(`${folder}/${name}`, "utf8")
     for (const profile of decodeSpec(text, name, "paper").profiles) {
-      found[`${name} ${profile}`] = identityOf(decodeSpec(text, name, profile))
-      for (const { cell, spec } of cellSpecs(text, name, profile))
+      const whole = decodeSpec(text, name, profile)
+      found[`${name} ${profile}`] = identityOf(whole)
+      for (const { cell, spec } of cellSpecs(whole))
         found[`${name} ${profile} ${cell.name}`] = { fingerprint: spec.fingerprint }
     }
   }

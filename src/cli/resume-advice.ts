@@ -5,7 +5,7 @@ import { lockHolder } from "../run/lock.js"
 import type { RunManifest } from "../run/manifest.js"
 import { cellSpecs } from "../spec/cell-spec.js"
 import { SpecError } from "../spec/spec-error.js"
-import { decodeSpec, readSpecText, type Profile } from "../spec/spec-file.js"
+import { loadSpec, type Profile } from "../spec/spec-file.js"
 import { locateSpec, shortPath, specFiles } from "./locate.js"
 
 const runsFlag = (runs: string): string =>
@@ -28,12 +28,10 @@ const commandFor = async (
   runs: string,
 ): Promise<string | undefined> => {
   try {
-    const text = await readSpecText(file)
-    if (decodeSpec(text, file, profile as Profile).fingerprint === fingerprint)
+    const whole = await loadSpec(file, profile as Profile)
+    if (whole.fingerprint === fingerprint)
       return resumeCommand(await nameOf(file), profile, id, runs)
-    const cell = cellSpecs(text, file, profile as Profile).find(
-      ({ spec }) => spec.fingerprint === fingerprint,
-    )
+    const cell = cellSpecs(whole).find(({ spec }) => spec.fingerprint === fingerprint)
     return cell === undefined
       ? undefined
       : `repro sweep ${await nameOf(file)} --profile ${profile} --only ${cell.cell.name}${runsFlag(runs)}`

@@ -11,7 +11,7 @@ import { decodeValue, problemsOf, readJson, withPositions } from "./decode.js"
 import { unknownClaim } from "./claim-id.js"
 import { Experiment } from "./experiment.js"
 import { fingerprint } from "./fingerprint.js"
-import { differencesOf, mergePatch } from "./merge-patch.js"
+import { composePatches, differencesOf, mergePatch } from "./merge-patch.js"
 import { child, keysOf, upwards, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
 import { SpecError, type Problem } from "./spec-error.js"
@@ -50,6 +50,8 @@ export interface ProfileDifference {
 
 export interface LoadedSpec {
   readonly file: string
+  /** The whole spec file: decoding it again for `profile` gives this spec. */
+  readonly text: string
   readonly profile: Profile
   /** Every profile of the file. */
   readonly profiles: readonly Profile[]
@@ -60,6 +62,13 @@ export interface LoadedSpec {
   readonly sweep?: Sweep
   /** The profile's experiment as JSON, before decoding. */
   readonly document: unknown
+  /**
+   * The spec whose profile has a merge patch (RFC 7396) applied; other profiles keep what they say, and for `paper`
+   * inherit the change as they inherit everything. The spec itself where the patch changes nothing.
+   *
+   * @throws SpecError when what comes out is not valid
+   */
+  readonly with: (patch: Readonly<Record<string, unknown>>) => LoadedSpec
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -245,8 +254,9 @@ export const decodeSpec = (
   const differences = differencesOf(experimentOf(base), experimentOf(merged))
     .filter(({ pointer }) => !UNTOLD.test(pointer))
     .map(({ pointer, before, after }) => ({ pointer, paper: before, profile: after }))
-  return {
+  const loaded: LoadedSpec = {
     file,
+    text,
     profile,
     profiles,
     experiment,
@@ -254,7 +264,23 @@ export const decodeSpec = (
     fingerprint: fingerprint(experiment),
     ...(sweep === undefined ? {} : { sweep }),
     document: experimentOf(merged),
+    with: (patch) => {
+      if (differencesOf(merged, mergePatch(merged, patch)).length === 0) return loaded
+      return decodeSpec(patchedText(document, profile, patch), file, profile, claims)
+    },
   }
+  return loaded
+}
+
+/** The text of a spec file with a patch on one profile. */
+const patchedText = (document: unknown, profile: Profile, patch: unknown): string => {
+  const whole = document as Readonly<Record<string, unknown>>
+  const profiles = whole["profiles"] as Readonly<Record<string, unknown>>
+  const changed =
+    profile === "paper"
+      ? mergePatch(whole, patch)
+      : { ...whole, profiles: { ...profiles, [profile]: composePatches(profiles[profile], patch) } }
+  return `${JSON.stringify(changed, null, 2)}\n`
 }
 
 /** The experiment of one cell of a sweep. */

@@ -23,7 +23,7 @@ import { collectProvenance } from "../../run/provenance.js"
 import type { Experiment } from "../../spec/experiment.js"
 import { fingerprint, weightsFingerprint } from "../../spec/fingerprint.js"
 import { nearest } from "../../spec/nearest.js"
-import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, type EngineFlags } from "../choose-executor.js"
 import { knownClaims } from "../claims.js"
 import { watchInterrupts } from "../interrupts.js"
@@ -69,8 +69,7 @@ export const evaluateCheckpoint = async (
   display: Display = openDisplay(),
 ): Promise<Outcome> => {
   const file = await locateSpec(input.spec)
-  const text = await readSpecText(file)
-  const spec = decodeSpec(text, file, input.profile, await knownClaims())
+  const spec = await loadSpec(file, input.profile, await knownClaims())
   const experiment = chosen(spec, Option.getOrUndefined(input.evaluation))
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
@@ -96,7 +95,7 @@ export const evaluateCheckpoint = async (
         spec: experiment.id,
         profile: spec.profile,
         fingerprint: weightsFingerprint(fingerprint(experiment), sha256),
-        specText: text,
+        specText: spec.text,
         experiment: experiment as unknown as Json,
         plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
         differences: [

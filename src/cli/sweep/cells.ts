@@ -7,7 +7,7 @@ import { readRun } from "../../run/directory.js"
 import { listRuns } from "../../run/list.js"
 import { cellSpecs, type CellSpec } from "../../spec/cell-spec.js"
 import { nearest } from "../../spec/nearest.js"
-import type { Profile } from "../../spec/spec-file.js"
+import type { LoadedSpec } from "../../spec/spec-file.js"
 import { experimentState, type ExperimentState } from "../ensure-run.js"
 import { UsageError } from "../outcome.js"
 
@@ -19,12 +19,11 @@ export interface PlannedCell extends CellSpec {
 
 /** @throws UsageError when the spec has no sweep, or no cell is called like that */
 export const chooseCells = (
-  text: string,
-  file: string,
-  profile: Profile,
+  whole: LoadedSpec,
   only: readonly string[],
 ): readonly CellSpec[] => {
-  const all = cellSpecs(text, file, profile)
+  const { file, profile } = whole
+  const all = cellSpecs(whole)
   if (all.length === 0)
     throw new UsageError(
       `${file} has no sweep in profile ${profile}: add "sweep", or run the one experiment with repro run`,
