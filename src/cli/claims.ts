@@ -18,8 +18,7 @@ export const knownClaims = async (): Promise<ReadonlySet<string>> =>
   new Set((await claimsLedger()).claims.keys())
 
 /** The claims that a run's manifest names. */
-export const claimIdsOf = (run: RunReader): readonly string[] =>
-  experimentOf(run).claims
+export const claimIdsOf = (run: RunReader): readonly string[] => experimentOf(run).claims
 
 /**
  * A sentence for each claim that a run names and the ledger does not have. A manifest is never changed, so that what

@@ -29,8 +29,7 @@ const commandFor = async (
 ): Promise<string | undefined> => {
   try {
     const whole = await loadSpec(file, profile as Profile)
-    if (whole.fingerprint === fingerprint)
-      return resumeCommand(await nameOf(file), profile, id, runs)
+    if (whole.fingerprint === fingerprint) return resumeCommand(await nameOf(file), profile, id, runs)
     const cell = cellSpecs(whole).find(({ spec }) => spec.fingerprint === fingerprint)
     return cell === undefined
       ? undefined

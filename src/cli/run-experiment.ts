@@ -69,10 +69,7 @@ const prepare = async ({ spec, display }: ExperimentJob): Promise<LoadedCorpus> 
   }
 }
 
-const openOrCreate = async (
-  { spec, choice, runs, resume }: ExperimentJob,
-  version: string,
-): Promise<Run> => {
+const openOrCreate = async ({ spec, choice, runs, resume }: ExperimentJob, version: string): Promise<Run> => {
   if (resume !== undefined) {
     const run = await openRun(resume)
     if (run.manifest.fingerprint !== spec.fingerprint) {

@@ -1,5 +1,6 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
 import { datasetName } from "../data/dataset-name.js"
+import { objectivePart } from "../families/index.js"
 import { contractOf, FINEWEB_SP1024 } from "../metric/contract-builders.js"
 import type { Contract } from "../metric/contract.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -88,17 +89,11 @@ export interface RunPlan {
 /** The named random streams of a run; an evaluation has its own seed. */
 const streamsOf = ({ training, objective, evaluations }: Experiment): readonly PlannedStream[] => {
   const { seed } = training
-  const diffusion = objective.kind === "masked-diffusion"
   const masks = evaluations.filter((evaluation) => "seed" in evaluation)
   return [
     { name: "init", seed, used: "initial parameters" },
     { name: "data", seed, used: "which sequences are drawn" },
-    ...(diffusion
-      ? [
-          { name: "time", seed, used: "noise levels of each micro-batch" } as const,
-          { name: "mask", seed, used: "which tokens are masked in training" } as const,
-        ]
-      : []),
+    ...objectivePart(objective).streams.map((stream) => ({ ...stream, seed })),
     ...masks.map((evaluation) => ({
       name: "eval-mask" as const,
       seed: "seed" in evaluation ? evaluation.seed : seed,
@@ -112,6 +107,8 @@ const streamsOf = ({ training, objective, evaluations }: Experiment): readonly P
 export const plannedContracts = (experiment: Experiment): readonly PlannedContract[] => {
   const { data, objective, training, evaluations } = experiment
   const corpus = data.corpus
+  const part = objectivePart(objective)
+  const eps = part.eps(objective)
   const whole = corpus.kind === "parameter-golf" && corpus.dataset === FINEWEB_SP1024.dataset
   return evaluations.map((evaluation) => {
     const { count, length } = evaluation.windows
@@ -124,8 +121,8 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
         slice: `the first ${count} windows of ${length} tokens, or all`,
         ...(whole ? { coverage: Math.min(1, tokens / FINEWEB_SP1024.tokens) } : {}),
         tokenizer: { id: data.tokenizer.id },
-        boundary: objective.kind === "masked-diffusion" ? objective.boundary : "maskable",
-        ...(objective.kind === "masked-diffusion" ? { eps: objective.schedule.eps } : {}),
+        boundary: part.boundary(objective),
+        ...(eps === undefined ? {} : { eps }),
         denominator: { kind: "byte-table" },
         selection: "last-checkpoint",
         seeds: [training.seed],

@@ -1,7 +1,7 @@
 /** The experiment of a run, decoded from its manifest: what a program that reads runs may rely on. */
 import { join } from "node:path"
 import { decodeValue } from "../spec/decode.js"
-import { Experiment } from "../spec/experiment.js"
+import { experimentSchema, type Experiment } from "../spec/experiment.js"
 import { formatProblem, SpecError } from "../spec/spec-error.js"
 import { RunError } from "./errors.js"
 import type { RunManifest } from "./manifest.js"
@@ -35,7 +35,7 @@ export const experimentOf = ({ directory, manifest }: ManifestOfRun): Experiment
   if (known !== undefined) return known
   const file = join(directory, "manifest.json")
   try {
-    const experiment = decodeValue(Experiment, migrated(manifest), file)
+    const experiment = decodeValue(experimentSchema(), migrated(manifest), file)
     decoded.set(manifest, experiment)
     return experiment
   } catch (error) {

@@ -12,7 +12,11 @@ test("a spec with a patch is the spec whose file says so, in every profile", asy
     t.equal(changed.experiment.execution, undefined)
     t.same(changed.experiment.data, spec.experiment.data)
     t.equal(decodeSpec(changed.text, changed.file, profile).fingerprint, changed.fingerprint)
-    t.equal(changed.with({ training: { seed: 7 } }), changed, "a patch that changes nothing gives the spec itself")
+    t.equal(
+      changed.with({ training: { seed: 7 } }),
+      changed,
+      "a patch that changes nothing gives the spec itself",
+    )
     // Another profile of the new file is as before, unless it inherits what was published.
     const other = profile === "paper" ? undefined : decodeSpec(changed.text, changed.file, "paper")
     if (other !== undefined)

@@ -18,10 +18,7 @@ export interface PlannedCell extends CellSpec {
 }
 
 /** @throws UsageError when the spec has no sweep, or no cell is called like that */
-export const chooseCells = (
-  whole: LoadedSpec,
-  only: readonly string[],
-): readonly CellSpec[] => {
+export const chooseCells = (whole: LoadedSpec, only: readonly string[]): readonly CellSpec[] => {
   const { file, profile } = whole
   const all = cellSpecs(whole)
   if (all.length === 0)
