@@ -93,7 +93,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
   try {
     let step = job.resume?.step ?? 0
     while (step < total) {
-      const { micro, program } = feeder(step, { tokens: await source.rows(step, rows), length })
+      const { micro, program } = feeder(step, await source.rows(step, rows))
       const factor = learningRateFactor(training, step, rotation.groups)
       const { loss, gradNorm } = await trainer.step(micro, stepScalars(training, step, factor), program)
       if (!Number.isFinite(loss)) throw new DivergenceError(step, "loss", loss)
