@@ -103,6 +103,10 @@ test("a parameter has the settings of the first group that its name matches", (t
   t.end()
 })
 
+const tensors = (names: readonly string[], value: number) =>
+  Object.fromEntries(names.map((name) => [name, tf.tensor1d([value])]))
+const value = async (tensor: tf.Tensor): Promise<number> => (await tensor.data())[0]!
+
 test("one step: groups, a frozen parameter and the average's warm-up", async (t) => {
   const specs = [spec("w"), spec("q.lora_A"), spec("x.bias"), spec("base", true)]
   const training = { optimizer: grouped, clipNorm: 0, emaDecay: 0.9999, emaWarmup: true } as const
@@ -111,8 +115,6 @@ test("one step: groups, a frozen parameter and the average's warm-up", async (t)
     state.map(({ name }) => name).filter((name) => name.endsWith("base")),
     [],
   )
-  const tensors = (names: readonly string[], value: number) =>
-    Object.fromEntries(names.map((name) => [name, tf.tensor1d([value])]))
   const scalars = updateScalars(training, 0, 1)
   const next = applyUpdate(specs, training, {
     parameters: tensors(["w", "q.lora_A", "x.bias", "base"], 1),
@@ -122,7 +124,6 @@ test("one step: groups, a frozen parameter and the average's warm-up", async (t)
     ),
     scalars: Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, tf.scalar(value)])),
   })
-  const value = async (tensor: tf.Tensor): Promise<number> => (await tensor.data())[0]!
   // Adam's first step is the learning rate whatever the gradient; decay is learning rate times weight decay. Float32.
   const expected = { w: 1 - 0.05 - 0.1, "q.lora_A": 1 - 0.1, "x.bias": 1 - 0.0025 - 0.01 }
   for (const [name, wanted] of Object.entries(expected)) {
