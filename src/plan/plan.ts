@@ -93,7 +93,7 @@ const streamsOf = ({ training, objective, evaluations }: Experiment): readonly P
   return [
     { name: "init", seed, used: "initial parameters" },
     { name: "data", seed, used: "which sequences are drawn" },
-    ...objectivePart(objective).streams.map((stream) => ({ ...stream, seed })),
+    ...objectivePart(objective).streams.map(({ name, used }) => ({ name, seed, used })),
     ...masks.map((evaluation) => ({
       name: "eval-mask" as const,
       seed: "seed" in evaluation ? evaluation.seed : seed,
