@@ -1,6 +1,7 @@
 /** The published claims that come with the program, and the ids that are not among them. */
 import { join } from "node:path"
 import type { RunReader } from "../run/directory.js"
+import { experimentOf } from "../run/experiment-of.js"
 import { unknownClaim } from "../spec/claim-id.js"
 import { readLedger, type Ledger } from "../spec/claim-ledger.js"
 import { formatProblem } from "../spec/spec-error.js"
@@ -17,8 +18,7 @@ export const knownClaims = async (): Promise<ReadonlySet<string>> =>
   new Set((await claimsLedger()).claims.keys())
 
 /** The claims that a run's manifest names. */
-export const claimIdsOf = (run: RunReader): readonly string[] =>
-  (run.manifest.experiment as { readonly claims?: readonly string[] }).claims ?? []
+export const claimIdsOf = (run: RunReader): readonly string[] => experimentOf(run).claims
 
 /**
  * A sentence for each claim that a run names and the ledger does not have. A manifest is never changed, so that what

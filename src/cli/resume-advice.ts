@@ -6,7 +6,7 @@ import { lockHolder } from "../run/lock.js"
 import type { RunManifest } from "../run/manifest.js"
 import { cellSpecs } from "../spec/cell-spec.js"
 import { SpecError } from "../spec/spec-error.js"
-import { decodeSpec, readSpecText, type Profile } from "../spec/spec-file.js"
+import { loadSpec, type Profile } from "../spec/spec-file.js"
 import { locateSpec, shortPath, specFiles } from "./locate.js"
 
 const runsFlag = (runs: string): string =>
@@ -26,10 +26,9 @@ const nameOf = async (file: string): Promise<string> => {
 const commandFor = async (file: string, manifest: RunManifest, runs: string): Promise<string | undefined> => {
   const { id, profile } = manifest
   try {
-    const text = await readSpecText(file)
-    if (isRunOf(manifest, decodeSpec(text, file, profile as Profile)))
-      return resumeCommand(await nameOf(file), profile, id, runs)
-    const cell = cellSpecs(text, file, profile as Profile).find(({ spec }) => isRunOf(manifest, spec))
+    const whole = await loadSpec(file, profile as Profile)
+    if (isRunOf(manifest, whole)) return resumeCommand(await nameOf(file), profile, id, runs)
+    const cell = cellSpecs(whole).find(({ spec }) => isRunOf(manifest, spec))
     return cell === undefined
       ? undefined
       : `repro sweep ${await nameOf(file)} --profile ${profile} --only ${cell.cell.name}${runsFlag(runs)}`

@@ -26,9 +26,8 @@ import { UsageError } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
 
 export interface ExperimentJob {
+  /** Its text is kept in the manifest. */
   readonly spec: LoadedSpec
-  /** Text of a spec file whose profile `spec.profile` is this experiment; kept in the manifest. */
-  readonly text: string
   readonly choice: Choice
   /** Folder that holds the runs. */
   readonly runs: string
@@ -94,7 +93,7 @@ const requireSame = (manifest: RunManifest, { spec }: ExperimentJob, content: Da
 }
 
 const openOrCreate = async (
-  { spec, text, choice, runs, resume }: ExperimentJob,
+  { spec, choice, runs, resume }: ExperimentJob,
   version: string,
   content: () => Promise<DataContent>,
 ): Promise<Run> => {
@@ -104,7 +103,7 @@ const openOrCreate = async (
     spec: spec.experiment.id,
     profile: spec.profile,
     fingerprint: wantedFingerprint({ spec, content: data }),
-    specText: text,
+    specText: spec.text,
     experiment: spec.experiment as unknown as Json,
     plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
     differences: spec.differences,

@@ -3,6 +3,7 @@
  * with numbers of their own streams.
  */
 import { DataError } from "./errors.js"
+import type { Tokens } from "./tokens.js"
 
 /** Where each chunk lies in the token stream. */
 export interface ChunkIndex {
@@ -21,7 +22,7 @@ export interface ChunkIndex {
  * @throws DataError when the stream has no whole document.
  */
 export const buildChunkIndex = (
-  tokens: Uint16Array,
+  tokens: Tokens,
   options: { readonly boundaryId: number; readonly length: number; readonly subject?: string },
 ): ChunkIndex => {
   const { boundaryId, length } = options
@@ -58,7 +59,7 @@ export const buildChunkIndex = (
  * @returns the chunk's length, boundary included.
  */
 export const fillChunk = (
-  tokens: Uint16Array,
+  tokens: Tokens,
   index: ChunkIndex,
   chunk: number,
   row: Int32Array,
@@ -87,7 +88,7 @@ export const sequentialWindows = (tokens: number, length: number): number =>
 export const randomWindows = (tokens: number, length: number): number => Math.max(0, tokens - length)
 
 /** Copy the window of `row.length` tokens that starts at `start`; no PAD, boundaries inside. */
-export const fillWindow = (tokens: Uint16Array, start: number, row: Int32Array): void => {
+export const fillWindow = (tokens: Tokens, start: number, row: Int32Array): void => {
   if (start < 0 || start + row.length > tokens.length) {
     throw new RangeError(`fillWindow: [${start}, ${start + row.length}) of ${tokens.length} tokens.`)
   }

@@ -4,11 +4,12 @@
  */
 import { DataError } from "./errors.js"
 import { checkVocabulary, inspectShard, readShardInto, type ShardInfo, type ShardOptions } from "./shards.js"
+import type { Tokens } from "./tokens.js"
 
 /** Tokens of one group of shards, one after another. */
 export interface TokenGroup {
   /** Valid until another group is asked for: the memory is used again. */
-  readonly tokens: Uint16Array
+  readonly tokens: Tokens
   readonly index: number
   readonly shards: readonly string[]
 }

@@ -2,7 +2,10 @@
 import type { ContractContext, EvaluationShape } from "../metric/contract-builders.js"
 import type { LeftOut } from "../evaluate/windows.js"
 import type { TextAccount } from "../metric/text-account.js"
+import type { FloorSummary } from "../run/floor-summary.js"
 import type { Interval } from "./table.js"
+
+export type { FloorSummary } from "../run/floor-summary.js"
 
 /** Sums over one window. */
 export interface WindowSums {
@@ -55,30 +58,8 @@ export interface EvaluationSummary {
   readonly seconds?: number
 }
 
-export interface FloorTargets {
-  readonly evaluations: readonly string[]
-  readonly tokens: number
-  readonly bytes: number | null
-}
-
 /** Whether bits per byte may be stated of an evaluation. */
 export const isCountable = ({ text }: Pick<EvaluationSummary, "text">): boolean => text?.standing !== "none"
-
-/** A sanity floor on the same tokens. */
-export interface FloorSummary {
-  /** uniform, unigram, bigram, trigram, xz */
-  readonly id: string
-  readonly label: string
-  /** null: not defined (a byte compressor) or not computed. */
-  readonly bitsPerToken: number | null
-  readonly bitsPerByte: number | null
-  /** Why a value is missing, or how it was computed. */
-  readonly notes?: readonly string[]
-  /** The targets it is of: the evaluations that scored exactly these, their number and bytes (null: not countable). */
-  readonly targets?: FloorTargets
-  /** The same over the targets that are no boundary tokens; stated where a model is given those free. */
-  readonly maskable?: { readonly tokens: number; readonly bitsPerToken: number }
-}
 
 /** Interval of sum(bits) / sum(denominator) over windows. */
 export type RatioInterval = (

@@ -1,8 +1,8 @@
 /** Reads finished runs for a matched comparison. */
 import type { RunReader } from "../run/directory.js"
 import type { StoredEvent } from "../run/events.js"
+import { experimentOf } from "../run/experiment-of.js"
 import { readFloors } from "../run/floors.js"
-import type { Experiment } from "../spec/experiment.js"
 import { unstatedFiles } from "../spec/fingerprint.js"
 import type { ResolvedClaim } from "../spec/claim.js"
 import { publishedConstantOf } from "./claim-marks.js"
@@ -51,7 +51,7 @@ export const readMatchedRun = async (
   claims: readonly ResolvedClaim[],
 ): Promise<MatchedRun> => {
   const { manifest } = run
-  const experiment = manifest.experiment as unknown as Experiment
+  const experiment = experimentOf(run)
   const plan = manifest.plan as unknown as StoredPlan
   const floors = await readFloors(run)
   const evaluations = await runSummaries(run)

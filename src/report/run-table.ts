@@ -1,8 +1,10 @@
 /** The results table of a run, from its evidence. The same evidence always gives the same table. */
+import { datasetName } from "../data/dataset-name.js"
 import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import { weightsSentences } from "../evaluate/weights/account.js"
 import type { RunReader } from "../run/directory.js"
 import type { RunManifest } from "../run/manifest.js"
+import { experimentOf } from "../run/experiment-of.js"
 import { readFloors } from "../run/floors.js"
 import { contentNotices } from "../spec/content.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -14,13 +16,6 @@ import { summariseAll } from "./summaries.js"
 import { ladderOf } from "./ladder.js"
 import type { LadderPlot } from "./svg.js"
 import type { ResultsTable } from "./table.js"
-
-const datasetOf = ({ data }: Experiment): string =>
-  data.corpus.kind === "parameter-golf"
-    ? data.corpus.dataset
-    : data.corpus.kind === "speeches"
-      ? data.corpus.source.replace(/^npm:/, "")
-      : "files"
 
 export const ratioInterval: RatioInterval = (pairs) => {
   const { low, high, level, method } = bootstrapRatio(pairs)
@@ -37,7 +32,7 @@ const weightsWords = ({ weights }: RunManifest, { training }: Experiment): reado
 
 /** Every evaluation of a run, summed from its evidence, in the order of the spec. */
 export const runSummaries = async (run: RunReader): Promise<readonly EvaluationSummary[]> => {
-  const experiment = run.manifest.experiment as unknown as Experiment
+  const experiment = experimentOf(run)
   const there = await run.evidence()
   const summaries: EvaluationSummary[] = []
   for (const { id } of experiment.evaluations) {
@@ -46,7 +41,7 @@ export const runSummaries = async (run: RunReader): Promise<readonly EvaluationS
         ...summariseAll(
           await run.readEvidence(id),
           `${run.directory}/evidence/${id}.safetensors`,
-          datasetOf(experiment),
+          datasetName(experiment.data.corpus),
         ),
       )
   }
@@ -67,7 +62,7 @@ export const runTable = async (
   run: RunReader,
   published: TableClaims = { claims: [] },
 ): Promise<ResultsTable> => {
-  const experiment = run.manifest.experiment as unknown as Experiment
+  const experiment = experimentOf(run)
   const claims = claimsAbout(published.claims, experiment)
   const { rows, contracts } = markedClaimRows({ ...published, claims })
   const { manifest } = run

@@ -18,10 +18,10 @@ import {
 } from "../metric/floors.js"
 import type { TextAccount, TextStanding } from "../metric/text-account.js"
 import { decodeText, type TokenRun } from "../metric/text-bytes.js"
-import type { FloorSummary } from "../report/language-model.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { Run, RunReader } from "./directory.js"
 import type { Display } from "./display.js"
+import type { FloorSummary } from "./floor-summary.js"
 
 const EVIDENCE = "floors"
 /** Training tokens up to which a trigram is cheap (seconds and tens of megabytes). */

@@ -16,7 +16,7 @@ import { summariseAll } from "../../src/report/summaries.js"
 import type { Experiment } from "../../src/spec/experiment.js"
 import { train } from "../../src/train/loop.js"
 import { evaluationParameters } from "../../src/train/state.js"
-import { networkOf } from "../../src/model/network.js"
+import { networkOf } from "../../src/families/traced.js"
 import { LENGTH, tinyExperiment } from "../train/tiny.js"
 import { bothCodes, measure, type Kind, type Measurement } from "./harness.js"
 

@@ -1,5 +1,5 @@
 /** Which published claims, and which definition of theirs, stand beside a run. */
-import { readdir, readFile } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { test } from "tap"
@@ -78,9 +78,8 @@ test("a run's row under the published definition follows its claims, not its nam
 
 test("each claim of the head-count ablation is about one cell", async (t) => {
   const file = join(root, "specs", "ablation_heads.json")
-  const text = await readFile(file, "utf8")
   for (const profile of PROFILES) {
-    for (const { cell, spec } of cellSpecs(text, file, profile)) {
+    for (const { cell, spec } of cellSpecs(await loadSpec(file, profile))) {
       const [{ value } = { value: undefined }] = cell.settings
       const about = claimsAbout(named(...spec.experiment.claims), spec.experiment).map(({ id }) => id)
       t.same(about, [`pr1241-heads-${String(value)}`], `${profile}, ${cell.name}`)

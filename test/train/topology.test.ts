@@ -7,7 +7,7 @@ import type { Feeds } from "../../src/diffusion/batch.js"
 import type { Executor, HostTensors } from "../../src/engine/executor.js"
 import type { Experiment } from "../../src/spec/experiment.js"
 import { openRowSource } from "../../src/train/batches.js"
-import { makeFeeder } from "../../src/train/feeds.js"
+import { objectivePart } from "../../src/families/index.js"
 import { layoutFor } from "../../src/train/layout.js"
 import { train } from "../../src/train/loop.js"
 import { openTorch, testWithTorch } from "../engine/torch/available.js"
@@ -130,8 +130,7 @@ void t.test("slices hold the very rows, masks included, of the micro-batch as a 
     const rows = await source.rows(step, microBatch * accumulation)
     const [one, two] = [1, 2].map((slices) => {
       const layout = layoutFor(experiment, { slices, sizes: "few" })
-      const feeder = makeFeeder({
-        objective: experiment.objective,
+      const feeder = objectivePart(experiment.objective).feeds(experiment.objective, {
         tokenizer,
         seed,
         length: batching.length,

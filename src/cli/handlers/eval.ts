@@ -12,7 +12,7 @@ import { requireBoundaries } from "../../data/special-ids.js"
 import { openExecutor } from "../../engine/choose.js"
 import { accountOf, weightsSentences } from "../../evaluate/weights/account.js"
 import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../../evaluate/weights.js"
-import { networkOf } from "../../model/network.js"
+import { networkOf } from "../../families/traced.js"
 import { makePlan } from "../../plan/plan.js"
 import { renderTable } from "../../report/render/index.js"
 import { runTable } from "../../report/run-table.js"
@@ -26,7 +26,7 @@ import { collectProvenance } from "../../run/provenance.js"
 import type { Experiment } from "../../spec/experiment.js"
 import { runFingerprint, weightsFingerprint } from "../../spec/fingerprint.js"
 import { nearest } from "../../spec/nearest.js"
-import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, type EngineFlags } from "../choose-executor.js"
 import { knownClaims } from "../claims.js"
 import { dataWarnings, describeContent } from "../data-words.js"
@@ -73,8 +73,7 @@ export const evaluateCheckpoint = async (
   display: Display = openDisplay(),
 ): Promise<Outcome> => {
   const file = await locateSpec(input.spec)
-  const text = await readSpecText(file)
-  const spec = decodeSpec(text, file, input.profile, await knownClaims())
+  const spec = await loadSpec(file, input.profile, await knownClaims())
   const experiment = chosen(spec, Option.getOrUndefined(input.evaluation))
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
@@ -103,7 +102,7 @@ export const evaluateCheckpoint = async (
         spec: experiment.id,
         profile: spec.profile,
         fingerprint: weightsFingerprint(runFingerprint(experiment, data), sha256, names),
-        specText: text,
+        specText: spec.text,
         experiment: experiment as unknown as Json,
         plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
         differences: [

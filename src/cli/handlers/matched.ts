@@ -13,8 +13,7 @@ import { ratioInterval } from "../../report/run-table.js"
 import { readRun, type RunReader } from "../../run/directory.js"
 import { mayColour, openDisplay, type Display } from "../../run/display.js"
 import { findRuns } from "../../run/identity.js"
-import { withSeed } from "../../spec/seeded-spec.js"
-import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
+import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { chooseProfile } from "../choose-profile.js"
 import { knownClaims } from "../claims.js"
@@ -39,7 +38,6 @@ export interface MatchedInput extends EngineFlags {
 
 interface Job {
   readonly spec: LoadedSpec
-  readonly text: string
 }
 
 /** @throws UsageError unless the text is a list of different natural numbers */
@@ -57,13 +55,9 @@ const jobsOf = async (
 ): Promise<readonly Job[]> => {
   const jobs: Job[] = []
   for (const file of files) {
-    const text = await readSpecText(file)
-    decodeSpec(text, file, profile, await knownClaims())
-    const texts =
-      seeds === undefined
-        ? [text]
-        : seeds.map((seed) => withSeed(text, decodeSpec(text, file, profile), seed))
-    jobs.push(...texts.map((each) => ({ text: each, spec: decodeSpec(each, file, profile) })))
+    const spec = await loadSpec(file, profile, await knownClaims())
+    const seeded = seeds === undefined ? [spec] : seeds.map((seed) => spec.with({ training: { seed } }))
+    jobs.push(...seeded.map((each) => ({ spec: each })))
   }
   const ids = files.map((_, i) => jobs[i * (seeds?.length ?? 1)]!.spec.experiment.id)
   const twice = ids.find((id, i) => ids.indexOf(id) < i)

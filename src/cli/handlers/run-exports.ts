@@ -6,7 +6,7 @@ import { writeEveryEvalEver } from "../../report/interchange/every-eval-ever.js"
 import { writeRunCrate, type CrateFile } from "../../report/interchange/run-crate.js"
 import type { ResultsTable } from "../../report/table.js"
 import type { RunReader } from "../../run/directory.js"
-import type { Experiment } from "../../spec/experiment.js"
+import { experimentOf } from "../../run/experiment-of.js"
 
 /** Files of the run directory that go into the crate; evidence stays in the run directory, it may be large. */
 const COPIED = [
@@ -81,7 +81,7 @@ export const runExports = async (
     executor,
     spec: specCopy.file,
     files: [recordCopy, ...copies].map(({ file }) => file),
-    source: (manifest.experiment as unknown as Experiment).source,
+    source: experimentOf(run).source,
   })
   return [
     ["ro-crate-metadata.json", json(crate)],

@@ -4,6 +4,7 @@ import { runTable } from "../../report/run-table.js"
 import { claimIdsOf, claimsLedger } from "../claims.js"
 import { adviceFor } from "../resume-advice.js"
 import { readRun, type RunReader } from "../../run/directory.js"
+import { experimentOf } from "../../run/experiment-of.js"
 import { resolveRun } from "../../run/list.js"
 import { parseTable, type ResultsTable } from "../../report/table.js"
 
@@ -59,9 +60,7 @@ export const publishedClaims = async (run: RunReader, folder?: string): Promise<
  * @throws IncompleteRunError before everything is measured
  */
 export const recomputeTable = async (run: RunReader): Promise<ResultsTable> => {
-  const { evaluations } = run.manifest.experiment as unknown as {
-    readonly evaluations: readonly { readonly id: string }[]
-  }
+  const { evaluations } = experimentOf(run)
   const there = new Set(await run.evidence())
   if (!there.has("floors") || !evaluations.every(({ id }) => there.has(id))) return requireResults(run)
   return runTable(run, await publishedClaims(run))

@@ -8,7 +8,7 @@ import { mayColour, openDisplay, type Display } from "../../run/display.js"
 import { readRun } from "../../run/directory.js"
 import { resolveRun } from "../../run/list.js"
 import type { RunManifest } from "../../run/manifest.js"
-import { decodeSpec, readSpecText, type Profile } from "../../spec/spec-file.js"
+import { loadSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, chooseResumed, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { knownClaims } from "../claims.js"
 import { chooseProfile } from "../choose-profile.js"
@@ -49,8 +49,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
   const resume = Option.isNone(input.resume) ? undefined : await resolveRun(input.runs, input.resume.value)
   const resumed = resume === undefined ? undefined : (await readRun(resume)).manifest
   const profile = await findProfile(input, file, resumed, display, available)
-  const text = await readSpecText(file)
-  const spec = decodeSpec(text, file, profile, await knownClaims())
+  const spec = await loadSpec(file, profile, await knownClaims())
   const seconds = trainingSeconds(spec)
   const { execution } = spec.experiment
   const choice =
@@ -61,7 +60,6 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
   try {
     const ran = await runExperiment({
       spec,
-      text,
       choice,
       runs: input.runs,
       display,

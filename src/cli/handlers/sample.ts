@@ -20,11 +20,13 @@ import { encodePrompt, textOf } from "../../evaluate/sampling/text.js"
 import { unigramEntropy } from "../../evaluate/sampling/unigram-entropy.js"
 import { readCheckpoint, weightsOf } from "../../evaluate/weights.js"
 import { requireFinite } from "../../evaluate/weights/finite.js"
-import { networkOf, type Network } from "../../model/network.js"
+import { networkOf } from "../../families/traced.js"
+import type { Network } from "../../model/network.js"
 import { restoredState } from "../../run/checkpoint.js"
 import { latestCheckpoint } from "../../run/directory.js"
 import { openDisplay, type Display } from "../../run/display.js"
 import { RunError } from "../../run/errors.js"
+import { experimentOf } from "../../run/experiment-of.js"
 import type { Experiment } from "../../spec/experiment.js"
 import { loadSpec, type Profile } from "../../spec/spec-file.js"
 import { evaluationParameters } from "../../train/state.js"
@@ -81,7 +83,7 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
       run.directory,
       "the run has no checkpoint to sample from; train it with repro run, or, where it scored a file, give --checkpoint and --spec.",
     )
-  const experiment = run.manifest.experiment as unknown as Experiment
+  const experiment = experimentOf(run)
   const network = networkOf(experiment)
   const state = restoredState(await run.readCheckpoint(checkpoint))
   const parameters = evaluationParameters(network, experiment.training, state)

@@ -6,7 +6,7 @@ import { renderTable, type TableFormat } from "../../report/render/index.js"
 import { sweepTable } from "../../report/sweep-runs.js"
 import { mayColour, openDisplay, type Display } from "../../run/display.js"
 import { duration } from "../../run/progress.js"
-import { decodeSpec, readSpecText, type Profile } from "../../spec/spec-file.js"
+import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import type { CellSpec } from "../../spec/cell-spec.js"
 import type { EngineFlags } from "../choose-executor.js"
 import { knownClaims } from "../claims.js"
@@ -42,16 +42,14 @@ export interface SweepInput extends EngineFlags {
 
 interface Frame {
   readonly input: SweepInput
-  readonly file: string
-  readonly text: string
-  readonly profile: Profile
+  readonly spec: LoadedSpec
   readonly cells: readonly CellSpec[]
 }
 
 const progressOf = ({ state }: PlannedCell): string =>
   state.state === "new" || state.state === "finished" ? "" : `step ${state.run.step}`
 
-const dryRun = async ({ input, cells, file, profile }: Frame): Promise<Outcome> => {
+const dryRun = async ({ input, cells, spec: { file, profile } }: Frame): Promise<Outcome> => {
   const planned = await planCells(cells, input.runs)
   const left = planned.filter(({ state }) => state.state !== "finished")
   const total = left.reduce((sum, { seconds }) => sum + seconds, 0) / Math.max(1, input.workers)
@@ -94,9 +92,9 @@ const describe = ({ name, state, message }: CellOutcome): string =>
 
 /** The table over what is finished, with what is not beside it. */
 const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise<Outcome> => {
-  const { input, text, file, profile, cells } = frame
+  const { input, spec: whole, cells } = frame
+  const { file, profile, sweep } = whole
   const runs = await finishedRuns(cells, input.runs)
-  const sweep = decodeSpec(text, file, profile).sweep!
   const states: readonly CellOutcome[] =
     outcomes ??
     runs.map(({ cell, fingerprint, run }) => ({
@@ -133,7 +131,7 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
   if (first === undefined)
     return { text: "No cell is finished yet.", json: { sweep: summary }, notes, exitCode }
   const { table, comparisons } = await sweepTable(
-    sweep,
+    sweep!,
     runs,
     await publishedClaims(first),
     otherDataRemarks(runs),
@@ -151,7 +149,8 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
 }
 
 const compute = async (frame: Frame, display: Display): Promise<readonly CellOutcome[]> => {
-  const { input, file, profile } = frame
+  const { input } = frame
+  const { file, profile } = frame.spec
   const { runs, workers } = input
   let stopAll: (() => void) | undefined
   const stop = watchInterrupts(display, () => stopAll?.())
@@ -187,9 +186,8 @@ export const sweep = async (input: SweepInput, display: Display = openDisplay())
     display.log(`Profile ${chosen.profile}: ${chosen.reason}.`)
     profile = chosen.profile
   }
-  const text = await readSpecText(file)
-  decodeSpec(text, file, profile, await knownClaims())
-  const frame: Frame = { input, file, text, profile, cells: chooseCells(text, file, profile, input.only) }
+  const spec = await loadSpec(file, profile, await knownClaims())
+  const frame: Frame = { input, spec, cells: chooseCells(spec, input.only) }
   if (input.dryRun) return dryRun(frame)
   return results(frame, input.table ? undefined : await compute(frame, display))
 }

@@ -9,7 +9,7 @@ import { findRuns, wantedFingerprint, type WantedRun } from "../../run/identity.
 import type { DataContent } from "../../spec/content.js"
 import { cellSpecs, type CellSpec } from "../../spec/cell-spec.js"
 import { nearest } from "../../spec/nearest.js"
-import type { Profile } from "../../spec/spec-file.js"
+import type { LoadedSpec } from "../../spec/spec-file.js"
 import { experimentState, type ExperimentState } from "../ensure-run.js"
 import { UsageError } from "../outcome.js"
 import { presentContent } from "../present-content.js"
@@ -25,13 +25,9 @@ export interface PlannedCell extends CellSpec {
 }
 
 /** @throws UsageError when the spec has no sweep, or no cell is called like that */
-export const chooseCells = (
-  text: string,
-  file: string,
-  profile: Profile,
-  only: readonly string[],
-): readonly CellSpec[] => {
-  const all = cellSpecs(text, file, profile)
+export const chooseCells = (whole: LoadedSpec, only: readonly string[]): readonly CellSpec[] => {
+  const { file, profile } = whole
+  const all = cellSpecs(whole)
   if (all.length === 0)
     throw new UsageError(
       `${file} has no sweep in profile ${profile}: add "sweep", or run the one experiment with repro run`,

@@ -19,11 +19,11 @@ const runCell = async (
   { runs, engine, stopping }: SweepJob,
   display: Display,
 ): Promise<CellOutcome> => {
-  const { spec, text } = cell
+  const { spec } = cell
   try {
     const seconds = trainingSeconds(spec)
     const choice = await chooseExecutor(engine, spec.experiment.execution, findAvailable, seconds)
-    const ensured = await ensureRun({ spec, text, choice, runs, display, stopping })
+    const ensured = await ensureRun({ spec, choice, runs, display, stopping })
     if (ensured.state === "elsewhere") return outcomeOf(cell, { state: "elsewhere", message: ensured.reason })
     const run = ensured.run.manifest.id
     return ensured.state === "finished"

@@ -10,7 +10,6 @@
  * order shift, scale, gate of attention, then of the MLP), `final.proj` (gated: shift, scale before the head),
  * `mlp_fc.bias`, `mlp_proj.bias`, `head.bias`.
  */
-import type { MdlmModel } from "../spec/model.js"
 import {
   get,
   linear,
@@ -21,48 +20,11 @@ import {
   silu,
   type RotaryTables,
   type Tensors,
-} from "./layers.js"
-import { linearInit, zeros, type Initial, type ParameterGroup, type ParameterSpec } from "./parameters.js"
-import * as tf from "./tf.js"
-
-interface Sizes {
-  readonly frequencies: number
-  readonly hidden: number
-  readonly condition: number
-  readonly headWidth: number
-  readonly kvWidth: number
-  readonly mlp: number
-}
-
-/** Conditioning of the published network, kept with constant noise level 0 when the model has none. */
-const PUBLISHED_CONDITIONING = { frequencies: 64, hidden: 512 } as const
-
-const sizesOf = (model: MdlmModel): Sizes => {
-  const given = model.conditioning.kind === "sigma" ? model.conditioning : PUBLISHED_CONDITIONING
-  const { frequencies, hidden } = given
-  const headWidth = model.width / model.heads
-  return {
-    frequencies,
-    hidden,
-    condition: ("output" in given ? given.output : undefined) ?? 2 * frequencies,
-    headWidth,
-    kvWidth: headWidth * (model.kvHeads ?? model.heads),
-    mlp: Math.floor(model.width * model.mlpRatio),
-  }
-}
-
-/** A linear layer: weight [out, fanIn], and a bias. */
-const dense = (
-  name: string,
-  out: number,
-  fanIn: number,
-  bias: boolean,
-  group: ParameterGroup,
-  init: Initial = linearInit(fanIn),
-): readonly ParameterSpec[] => [
-  { name: `${name}.weight`, shape: [out, fanIn], init, group },
-  ...(bias ? [{ name: `${name}.bias`, shape: [out], init, group: "rest" } as const] : []),
-]
+} from "../../model/layers.js"
+import * as tf from "../../model/tf.js"
+import type { NetworkProgram, Scored } from "../../model/network.js"
+import type { MdlmModel } from "./schema.js"
+import { sizesOf } from "./parameters.js"
 
 /** Which positions of [rows, length] a matrix of activations holds. */
 interface Positions {
@@ -87,37 +49,6 @@ const perRow = (
 /** x times a gate [rows, width]. */
 const gate = (x: tf.Tensor, by: tf.Tensor, at: Positions): tf.Tensor =>
   perRow(x, [by], at, (y, g) => tf.mul(y, g!))
-
-/** Every parameter in the order of the published state dict. */
-export const mdlmParameters = (model: MdlmModel): readonly ParameterSpec[] => {
-  const { width, layers, tableRows } = model
-  const { frequencies, hidden, condition, kvWidth, mlp } = sizesOf(model)
-  const quiet = model.init === "zero-output"
-  const output = quiet ? zeros : undefined
-  const adaln = (name: string, vectors: number) =>
-    dense(name, vectors * width, condition, true, "rest", output)
-  const gated = model.modulation === "gated"
-  const block = (at: string): readonly ParameterSpec[] => [
-    ...dense(`${at}.attn.c_q`, width, width, false, "matrix"),
-    ...dense(`${at}.attn.c_k`, kvWidth, width, false, "matrix"),
-    ...dense(`${at}.attn.c_v`, kvWidth, width, false, "matrix"),
-    // With gates at zero a zero projection would stop every gradient of the block.
-    ...dense(`${at}.attn.c_proj`, width, width, false, "matrix", gated ? undefined : output),
-    ...(gated
-      ? adaln(`${at}.adaln.proj`, 6)
-      : [...adaln(`${at}.adaln_attn.proj`, 2), ...adaln(`${at}.adaln_mlp.proj`, 2)]),
-    ...dense(`${at}.mlp_fc`, mlp, width, model.mlpBias ?? false, "matrix"),
-    ...dense(`${at}.mlp_proj`, width, mlp, model.mlpBias ?? false, "matrix", gated ? undefined : output),
-  ]
-  return [
-    { name: "wte.weight", shape: [tableRows, width], init: { kind: "normal", std: 1 }, group: "embedding" },
-    ...dense("sigma_map.mlp.0", hidden, 2 * frequencies, true, "rest"),
-    ...dense("sigma_map.mlp.2", condition, hidden, true, "rest"),
-    ...Array.from({ length: layers }, (_, i) => block(`blocks.${i}`)).flat(),
-    ...(gated ? adaln("final.proj", 2) : []),
-    ...dense("head", tableRows, width, model.headBias ?? false, "embedding", output),
-  ]
-}
 
 /** The conditioning vectors [rows, condition] of noise levels [rows]; [1, condition] of level 0 without conditioning. */
 const conditionOf = (parameters: Tensors, model: MdlmModel, sigma: tf.Tensor | undefined): tf.Tensor => {
@@ -162,14 +93,6 @@ const attend = (
     causal: model.attention === "causal",
   })
   return tf.reshape(y, [total, width])
-}
-
-/** The positions whose activations are asked for: all of [rows, length], or those listed. */
-export interface Scored {
-  /** Their rows of a matrix [rows * length, width]. */
-  readonly select: (x: tf.Tensor) => tf.Tensor
-  /** i32 [k]: positions in [0, rows * length), where they are listed. */
-  readonly positions?: tf.Tensor | undefined
 }
 
 /**
@@ -237,4 +160,10 @@ export const mdlmLogits = (parameters: Tensors, hidden: tf.Tensor, classes: numb
   const logits = tf.matMul(hidden, rows, false, true)
   const bias = parameters["head.bias"]
   return bias === undefined ? logits : tf.add(logits, tf.slice(bias, [0], [classes]))
+}
+
+export const mdlmProgram: NetworkProgram<MdlmModel> = {
+  heads: (parameters, feeds, model, classes, at) => ({
+    tokens: mdlmLogits(parameters, mdlmHidden(parameters, feeds, model, at), classes),
+  }),
 }

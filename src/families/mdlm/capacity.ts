@@ -1,6 +1,6 @@
 /** How many masked positions a training program has room for. */
-import { WHOLE, type StepLayout } from "../engine/executor.js"
-import type { MaskedDiffusionObjective } from "../spec/objective.js"
+import { WHOLE, type StepLayout } from "../../diffusion/step-layout.js"
+import type { MaskedDiffusionObjective } from "./schema.js"
 
 const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to
 
