@@ -261,11 +261,11 @@ export interface Experiment {
            */
           kind: "files"
           /**
-           * Training shards (file: paths).
+           * Training shards (file: paths), in the order of use.
            */
           train: string[]
           /**
-           * Validation shards (file: paths).
+           * Validation shards (file: paths), in the order of use.
            */
           validation: string[]
           /**
@@ -882,11 +882,11 @@ export interface Overlay {
        */
       holdOutEvery?: number | null
       /**
-       * Training shards (file: paths).
+       * Training shards (file: paths), in the order of use.
        */
       train?: string[] | null
       /**
-       * Validation shards (file: paths).
+       * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
     } | null
@@ -1393,11 +1393,11 @@ export interface Overlay1 {
        */
       holdOutEvery?: number | null
       /**
-       * Training shards (file: paths).
+       * Training shards (file: paths), in the order of use.
        */
       train?: string[] | null
       /**
-       * Validation shards (file: paths).
+       * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
     } | null

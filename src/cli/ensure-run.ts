@@ -3,8 +3,10 @@ import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { readRun, type RunReader } from "../run/directory.js"
 import { RunError, runErrorFrom } from "../run/errors.js"
-import { listRuns, type RunSummary } from "../run/list.js"
+import { findRuns, wantedFingerprint, type WantedRun } from "../run/identity.js"
+import type { RunSummary } from "../run/list.js"
 import { acquireLock, type Lock } from "../run/lock.js"
+import { presentContent } from "./present-content.js"
 import { executeExperiment, openExperiment, type ExperimentJob } from "./run-experiment.js"
 
 /** finished: its results are there. stopped: it can be gone on with. new: there is none. */
@@ -13,11 +15,10 @@ export type ExperimentState =
 
 const ORDER = ["finished", "running", "stopped", "failed"] as const
 
-/** What the runs of one experiment, oldest first, amount to: of several, the newest that came furthest. */
-export const experimentState = (runs: readonly RunSummary[], fingerprint: string): ExperimentState => {
-  const own = runs.filter((run) => run.fingerprint === fingerprint)
-  const status = ORDER.find((each) => own.some((run) => run.status === each))
-  const found = own.findLast((run) => run.status === status)
+/** What the runs of one experiment on one data set, oldest first, amount to: of several, the newest that came furthest. */
+export const experimentState = (runs: readonly RunSummary[]): ExperimentState => {
+  const status = ORDER.find((each) => runs.some((run) => run.status === each))
+  const found = runs.findLast((run) => run.status === status)
   if (found === undefined || status === undefined) return { state: "new" }
   return { state: status === "failed" ? "stopped" : status, run: found }
 }
@@ -45,13 +46,12 @@ const claim = async (runs: string, fingerprint: string): Promise<Lock | string> 
 }
 
 /**
- * A finished run of `job.spec` is used, and nothing is repeated; a stopped or failed one is gone on with; one that
+ * A finished run of `job.spec` on the data as they are is used, and nothing is repeated; a stopped or failed one is gone on with; one that
  * another live process writes is left to it; else a new one is made. `job.resume` is not looked at.
  */
 export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
-  const { fingerprint } = job.spec
-  const look = async (): Promise<ExperimentState> =>
-    experimentState(await listRuns(job.runs, new Set([fingerprint])), fingerprint)
+  const wanted: WantedRun = { spec: job.spec, content: await presentContent(job.spec.experiment.data) }
+  const look = async (): Promise<ExperimentState> => experimentState((await findRuns(job.runs, [wanted]))[0]!)
   const settled = async (found: ExperimentState): Promise<EnsuredRun | undefined> => {
     if (found.state === "finished")
       return { state: "finished", run: await readRun(join(job.runs, found.run.id)), how: "found" }
@@ -61,7 +61,7 @@ export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   }
   const before = await settled(await look())
   if (before !== undefined) return before
-  const claimed = await claim(job.runs, fingerprint)
+  const claimed = await claim(job.runs, wantedFingerprint(wanted))
   if (typeof claimed === "string") return { state: "elsewhere", reason: claimed }
   let found: ExperimentState
   let opened

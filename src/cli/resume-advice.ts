@@ -1,6 +1,7 @@
 /** How to go on with a run that has no results yet, as a command that works. */
 import { basename, dirname, resolve } from "node:path"
 import type { RunReader } from "../run/directory.js"
+import { isRunOf } from "../run/identity.js"
 import { lockHolder } from "../run/lock.js"
 import type { RunManifest } from "../run/manifest.js"
 import { cellSpecs } from "../spec/cell-spec.js"
@@ -22,18 +23,13 @@ const nameOf = async (file: string): Promise<string> => {
 }
 
 /** The command that goes on with this experiment if the file holds it, as its own or as a cell of its sweep. */
-const commandFor = async (
-  file: string,
-  { id, profile, fingerprint }: RunManifest,
-  runs: string,
-): Promise<string | undefined> => {
+const commandFor = async (file: string, manifest: RunManifest, runs: string): Promise<string | undefined> => {
+  const { id, profile } = manifest
   try {
     const text = await readSpecText(file)
-    if (decodeSpec(text, file, profile as Profile).fingerprint === fingerprint)
+    if (isRunOf(manifest, decodeSpec(text, file, profile as Profile)))
       return resumeCommand(await nameOf(file), profile, id, runs)
-    const cell = cellSpecs(text, file, profile as Profile).find(
-      ({ spec }) => spec.fingerprint === fingerprint,
-    )
+    const cell = cellSpecs(text, file, profile as Profile).find(({ spec }) => isRunOf(manifest, spec))
     return cell === undefined
       ? undefined
       : `repro sweep ${await nameOf(file)} --profile ${profile} --only ${cell.cell.name}${runsFlag(runs)}`

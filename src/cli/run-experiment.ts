@@ -1,20 +1,26 @@
 /** Runs one decoded experiment: data, executor, run directory, training, evaluations, floors, table. */
 import { availableParallelism, totalmem } from "node:os"
 import { checkCorpus, prepareCorpus, type LoadedCorpus } from "../data/corpus.js"
+import { contentOf, digestsOf } from "../data/identity.js"
 import { cacheDirectory } from "../data/sources.js"
+import { requireBoundaries } from "../data/special-ids.js"
 import { openExecutor, type Choice } from "../engine/choose.js"
 import type { Executor } from "../engine/executor.js"
 import { makePlan } from "../plan/plan.js"
 import { runTable } from "../report/run-table.js"
 import type { ResultsTable } from "../report/table.js"
-import { createRun, openRun, type Run, type RunReader } from "../run/directory.js"
+import { createRun, openRun, readRun, type Run, type RunReader } from "../run/directory.js"
 import type { Display } from "../run/display.js"
 import type { Json } from "../run/events.js"
 import { executeRun } from "../run/execute.js"
 import { measureFloors } from "../run/floors.js"
+import { dataChanges, isRunOf, wantedFingerprint } from "../run/identity.js"
+import type { RunManifest } from "../run/manifest.js"
 import { collectProvenance } from "../run/provenance.js"
+import type { DataContent } from "../spec/content.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
 import { unknownClaimNotes } from "./claims.js"
+import { dataWarnings, describeContent } from "./data-words.js"
 import { publishedClaims } from "./handlers/run-results.js"
 import { UsageError } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
@@ -70,28 +76,39 @@ const prepare = async ({ spec, display }: ExperimentJob): Promise<LoadedCorpus> 
   }
 }
 
+/**
+ * The run to go on with is of this experiment and rests on the data as they are.
+ * @throws UsageError with what differs and the cure
+ */
+const requireSame = (manifest: RunManifest, { spec }: ExperimentJob, content: DataContent): void => {
+  const wanted = { spec, content }
+  if (!isRunOf(manifest, spec) && manifest.fingerprint !== wantedFingerprint(wanted))
+    throw new UsageError(
+      `the run ${manifest.id} is of another experiment (${manifest.spec}, profile ${manifest.profile}, ${manifest.fingerprint}); give its spec and profile, or start a new run without --resume`,
+    )
+  const changes = dataChanges(manifest, spec.experiment, content)
+  if (changes.length > 0)
+    throw new UsageError(
+      `the run ${manifest.id} was begun on other data: ${changes.join("; ")}. Put the data back that it was begun on, or start a new run without --resume`,
+    )
+}
+
 const openOrCreate = async (
   { spec, text, choice, runs, resume }: ExperimentJob,
   version: string,
+  content: () => Promise<DataContent>,
 ): Promise<Run> => {
-  if (resume !== undefined) {
-    const run = await openRun(resume)
-    if (run.manifest.fingerprint !== spec.fingerprint) {
-      await run.close()
-      throw new UsageError(
-        `the run ${run.manifest.id} is of another experiment (${run.manifest.spec}, profile ${run.manifest.profile}, ${run.manifest.fingerprint}); give its spec and profile, or start a new run without --resume`,
-      )
-    }
-    return run
-  }
+  if (resume !== undefined) return openRun(resume)
+  const data = await content()
   return createRun(runs, {
     spec: spec.experiment.id,
     profile: spec.profile,
-    fingerprint: spec.fingerprint,
+    fingerprint: wantedFingerprint({ spec, content: data }),
     specText: text,
     experiment: spec.experiment as unknown as Json,
     plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
     differences: spec.differences,
+    data,
     provenance: await collectProvenance(spec.file, {
       name: choice.engine,
       version,
@@ -104,18 +121,22 @@ const openOrCreate = async (
 
 /** Prepares the data, opens the executor and makes (or opens, to resume) the run directory. */
 export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperiment> => {
-  const { choice, display } = job
+  const { spec, choice, display, resume } = job
   const corpus = await prepare(job)
+  if (resume !== undefined) requireSame((await readRun(resume)).manifest, job, digestsOf(corpus))
+  await requireBoundaries(spec.experiment, corpus)
   const executor = await openExecutor(choice)
   display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
   try {
-    const run = await openOrCreate(job, executor.version)
+    const run = await openOrCreate(job, executor.version, () => contentOf(corpus))
     for (const notice of run.notices) display.warn(notice)
+    for (const notice of dataWarnings(spec.experiment, run.manifest.data)) display.warn(notice)
     const { executor: begunWith } = run.manifest.provenance
     if (begunWith.name !== choice.engine || begunWith.precision !== choice.options.precision)
       display.warn(
         `This run was begun with ${begunWith.name}, ${begunWith.precision}; from here on its numbers differ from an uninterrupted run's by rounding. Give --engine ${begunWith.name} --precision ${begunWith.precision} for the same bits.`,
       )
+    display.log(`Data: ${describeContent(digestsOf(corpus))}.`)
     display.log(`Run ${run.manifest.id} in ${run.directory}.`)
     return { run, corpus, executor }
   } catch (error) {

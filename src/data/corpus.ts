@@ -2,13 +2,14 @@
 import { join } from "node:path"
 import type { Corpus, Data } from "../spec/data.js"
 import { EMBEDDED_TOKENIZER } from "./assets.js"
-import { fileDigest } from "./digest.js"
-import { DataError } from "./errors.js"
+import { DataError, DataMismatch } from "./errors.js"
 import type { OnPrepareEvent } from "./events.js"
 import { findGolf, placeGolf, prepareGolf, type GolfFiles } from "./parameter-golf.js"
 import { readSentencePiece, type SentencePieceModel } from "./sentencepiece.js"
 import { inspectShard, readShardInto, type ShardOptions } from "./shards.js"
-import { parseSource } from "./sources.js"
+import { isPresent, parseSource } from "./sources.js"
+import { requireSpecialIds } from "./special-ids.js"
+import { requireDigest, shardDigest } from "./stated-digests.js"
 import { findSpeeches, placeSpeeches, prepareSpeeches, type SpeechTotals } from "./speech-shards.js"
 
 /** The part of a spec that says which files are needed. */
@@ -38,13 +39,15 @@ export interface PartTotals {
 
 /** A corpus that is on disk and whole. */
 export interface LoadedCorpus {
-  /** Shards in the order of their names. */
+  /** Shards in the order of the spec, of the manifest or of their making. */
   readonly train: readonly string[]
   readonly validation: readonly string[]
   readonly tokenizer: SentencePieceModel
   readonly tokenizerPath: string
   /** SHA-256 of the tokenizer model. */
   readonly tokenizerDigest: string
+  /** SHA-256 of each training shard, in order. */
+  readonly trainDigests: readonly string[]
   /** SHA-256 of each validation shard, in order. */
   readonly validationDigests: readonly string[]
   readonly totals: { readonly train: PartTotals; readonly validation: PartTotals }
@@ -86,6 +89,8 @@ const readTokenizer = async (spec: CorpusSpec, path: string): Promise<SentencePi
       `it has ${model.pieces.length} pieces, more than data.tokenizer.vocabSize ${spec.tokenizer.vocabSize}; correct the spec.`,
     )
   }
+  requireDigest(path, "data.tokenizer.sha256", spec.tokenizer.sha256, model.digest)
+  requireSpecialIds(model, spec.tokenizer, path)
   return model
 }
 
@@ -116,35 +121,45 @@ const speechFiles = (folder: string, totals: SpeechTotals): Files => ({
   speeches: totals,
 })
 
-const byName = (paths: readonly string[]): string[] => [...paths].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-
 const countTokens = async (paths: readonly string[]): Promise<number> => {
   let tokens = 0
   for (const path of paths) tokens += (await inspectShard(path)).tokens
   return tokens
 }
 
-const finish = async (files: Files, model: SentencePieceModel, modelPath: string): Promise<LoadedCorpus> => {
-  const train = byName(files.train)
-  const validation = byName(files.validation)
-  const { speeches } = files
+const finish = async (
+  { corpus }: CorpusSpec,
+  { train, validation, speeches }: Files,
+  model: SentencePieceModel,
+  modelPath: string,
+): Promise<LoadedCorpus> => {
   const known = (part: "train" | "validation"): Partial<PartTotals> =>
     speeches === undefined ? {} : { documents: speeches[part].documents, bytes: speeches[part].bytes }
-  const validationDigests: string[] = []
-  for (const path of validation) validationDigests.push(await fileDigest(path))
+  const digests = async (part: "train" | "validation", paths: readonly string[]): Promise<string[]> => {
+    const found: string[] = []
+    for (const [i, path] of paths.entries())
+      found.push(await shardDigest(corpus, sourceOf(corpus, part, i), path))
+    return found
+  }
+  const totals = {
+    train: { tokens: await countTokens(train), ...known("train") },
+    validation: { tokens: await countTokens(validation), ...known("validation") },
+  }
   return {
     train,
     validation,
     tokenizer: model,
     tokenizerPath: modelPath,
     tokenizerDigest: model.digest,
-    validationDigests,
-    totals: {
-      train: { tokens: await countTokens(train), ...known("train") },
-      validation: { tokens: await countTokens(validation), ...known("validation") },
-    },
+    trainDigests: await digests("train", train),
+    validationDigests: await digests("validation", validation),
+    totals,
   }
 }
+
+/** A shard's path as the spec writes it, where it writes one. */
+const sourceOf = (corpus: Corpus, part: "train" | "validation", index: number): string | undefined =>
+  corpus.kind === "files" ? corpus[part][index] : undefined
 
 /**
  * Fetch and write whatever the corpus lacks, then load it.
@@ -169,11 +184,11 @@ export const loadCorpus = async (spec: CorpusSpec, options: CorpusOptions): Prom
   if (corpus.kind === "parameter-golf") {
     const files = await findGolf(corpus, options.cacheDir)
     const path = tokenizerPath(spec, options, files)
-    return finish(files, await readTokenizer(spec, path), path)
+    return finish(spec, files, await readTokenizer(spec, path), path)
   }
   const path = tokenizerPath(spec, options)
   const model = await readTokenizer(spec, path)
-  if (corpus.kind === "files") return finish(listFiles(corpus, options), model, path)
+  if (corpus.kind === "files") return finish(spec, listFiles(corpus, options), model, path)
   const place = placeSpeeches(
     corpus,
     { digest: model.digest, boundaryId: spec.tokenizer.boundaryId },
@@ -183,7 +198,7 @@ export const loadCorpus = async (spec: CorpusSpec, options: CorpusOptions): Prom
   if (totals === undefined) {
     throw new DataError("missing", place.folder, "the speeches are not prepared; run `repro prepare` first.")
   }
-  return finish(speechFiles(place.folder, totals), model, path)
+  return finish(spec, speechFiles(place.folder, totals), model, path)
 }
 
 export interface MissingFile {
@@ -192,6 +207,8 @@ export interface MissingFile {
   readonly url: string | undefined
   /** Why it does not count as there. */
   readonly problem: string
+  /** It is there, but not what the spec means. */
+  readonly wrong?: true
 }
 
 export interface CorpusCheck {
@@ -201,7 +218,10 @@ export interface CorpusCheck {
 
 const problemOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** Whether the corpus is there, and what is not; looks at names, sizes and headers, fetches nothing, never throws. */
+/**
+ * Whether the corpus is there, and what is not; looks at names, sizes, headers and the digests that the spec states.
+ * Fetches nothing, never throws.
+ */
 export const checkCorpus = async (spec: CorpusSpec, options: CorpusOptions): Promise<CorpusCheck> => {
   const { corpus } = spec
   const missing: MissingFile[] = []
@@ -210,7 +230,14 @@ export const checkCorpus = async (spec: CorpusSpec, options: CorpusOptions): Pro
     url: string | undefined,
     look: () => Promise<unknown>,
   ): Promise<void> => {
-    await look().catch((error: unknown) => missing.push({ path, url, problem: problemOf(error) }))
+    await look().catch((error: unknown) =>
+      missing.push({
+        path,
+        url,
+        problem: problemOf(error),
+        ...(error instanceof DataMismatch ? { wrong: true } : {}),
+      }),
+    )
   }
   const shards = async (
     paths: readonly string[],
@@ -232,8 +259,13 @@ export const checkCorpus = async (spec: CorpusSpec, options: CorpusOptions): Pro
         await shards([...found.validation, ...found.train], () => repository)
       }
     } else if (corpus.kind === "files") {
-      const { train, validation } = listFiles(corpus, options)
-      await shards([...validation, ...train], () => undefined)
+      for (const part of ["validation", "train"] as const)
+        for (const [i, path] of listFiles(corpus, options)[part].entries())
+          await check(path, undefined, async () => {
+            await inspectShard(path)
+            if (corpus.sha256?.[corpus[part][i]!] !== undefined)
+              await shardDigest(corpus, corpus[part][i], path)
+          })
       const path = tokenizerPath(spec, options)
       await check(path, undefined, () => readTokenizer(spec, path))
     } else {
@@ -244,6 +276,19 @@ export const checkCorpus = async (spec: CorpusSpec, options: CorpusOptions): Pro
     missing.push({ path: "data", url: undefined, problem: problemOf(error) })
   }
   return { ready: missing.length === 0, missing }
+}
+
+/**
+ * The shards that are there have the digests that the spec states; missing ones are passed over.
+ * @throws DataMismatch naming the first that has not
+ */
+export const requireStatedDigests = async (spec: CorpusSpec, options: CorpusOptions): Promise<void> => {
+  const { corpus } = spec
+  if (corpus.kind !== "files") return
+  for (const part of ["validation", "train"] as const)
+    for (const [i, path] of listFiles(corpus, options)[part].entries())
+      if (corpus.sha256?.[corpus[part][i]!] !== undefined && (await isPresent(path)))
+        await shardDigest(corpus, corpus[part][i], path)
 }
 
 /** All tokens of some shards, one after another, as validation uses them. */

@@ -26,6 +26,19 @@ export class DataError extends Error {
   }
 }
 
+/** Spec and data do not fit each other: a wrong use, which ends with exit code 2. */
+export class DataMismatch extends DataError {
+  readonly exitCode = 2
+}
+
+/** A file is not the one that the spec states. */
+export const digestMismatch = (path: string, where: string, stated: string, found: string): DataMismatch =>
+  new DataMismatch(
+    "digest",
+    path,
+    `its SHA-256 is ${found}, but ${where} states ${stated}; give the file that the spec means, or correct the digest if this file is meant.`,
+  )
+
 /** Code of a Node system error, such as ENOSPC. */
 export const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined

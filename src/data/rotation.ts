@@ -1,5 +1,5 @@
 /**
- * Shard rotation: shards in the order of their names, in groups; one group trains while the next is read. Two buffers,
+ * Shard rotation: shards in the order given, in groups; one group trains while the next is read. Two buffers,
  * each as large as the largest group, serve any number of groups.
  */
 import { DataError } from "./errors.js"
@@ -20,6 +20,8 @@ export interface RotationOptions extends ShardOptions {
   readonly rotation: boolean
   /** Refuse tokens from this id on. */
   readonly vocabSize?: number
+  /** Called with each shard after it was read, before its tokens are used; rejects when it is no longer the same. */
+  readonly verify?: (path: string) => Promise<void>
 }
 
 const total = (group: readonly ShardInfo[]): number => group.reduce((sum, { tokens }) => sum + tokens, 0)
@@ -128,6 +130,7 @@ export class Rotation {
           `it had ${tokens} tokens when training began and has ${read} now.`,
         )
       }
+      await this.#options.verify?.(path)
       if (this.#options.vocabSize !== undefined) checkVocabulary(path, part, this.#options.vocabSize)
       used += read
     }
@@ -140,7 +143,7 @@ export class Rotation {
  * @throws DataError for the first shard that is missing, damaged or foreign.
  */
 export const openRotation = async (options: RotationOptions): Promise<Rotation> => {
-  const names = [...options.shards].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const names = options.shards
   if (names.length === 0) throw new DataError("missing", "training shards", "the corpus has none.")
   const used = options.rotation ? names : names.slice(0, options.shardsInMemory)
   const groups: ShardInfo[][] = []

@@ -14,6 +14,10 @@ import { makeTable, type ResultsTable, type TableHeader, type TableRow } from ".
 export interface LanguageModelTableInput extends RowOptions {
   readonly header: Omit<TableHeader, "verdict">
   readonly differences: readonly ExperimentDifference[]
+  /** Files whose content the spec does not fix. */
+  readonly unstated?: readonly string[]
+  /** Sentences about the data, such as that validation text is in the training split. */
+  readonly dataNotices?: readonly string[]
   readonly evaluations: readonly EvaluationSummary[]
   readonly floors: readonly FloorSummary[]
   /** Rows of published claims. */
@@ -108,8 +112,9 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   const untrained = input.evaluations.filter((summary) => isUntrained(summary, input.floors, first))
   const unigram = input.floors.find(({ id }) => id === "unigram")?.bitsPerToken
   const verdict = [
-    comparabilitySentence(input.header.profile, input.differences),
+    comparabilitySentence(input.header.profile, input.differences, input.unstated),
     ...untrainedSentence(untrained, unigram ?? Number.NaN, first),
+    ...(input.dataNotices ?? []),
   ]
   const rows = input.evaluations.flatMap((summary) =>
     evaluationRows(summary, input, untrained.includes(summary), contracts),

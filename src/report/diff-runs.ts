@@ -1,5 +1,6 @@
 /** Two runs beside each other: identical, equal within rounding, or different, and where. */
 import type { SafetensorsFile, TensorData } from "../data/safetensors.js"
+import { contentChanges, type DataContent } from "../spec/content.js"
 import { differencesOf } from "../spec/merge-patch.js"
 import { agreementOf, relativeOf, type Agreement, type ValueDiff } from "./agreement.js"
 import { diffChosenOrders, diffOwnOrders } from "./diff-orders.js"
@@ -10,6 +11,8 @@ import type { ResultsTable } from "./table.js"
 export interface RunSide {
   readonly id: string
   readonly fingerprint: string
+  /** Digests of its data; absent in runs of earlier versions. */
+  readonly data?: DataContent
   readonly experiment: unknown
   readonly precision: string
   /** undefined: the run has no results yet. */
@@ -48,6 +51,8 @@ export interface RunsDiff {
     readonly a?: unknown
     readonly b?: unknown
   }[]
+  /** Where the data of the two runs differ, as clauses; null where a run kept no digests of them. */
+  readonly dataDifferences: readonly string[] | null
   /** Everything that was compared. */
   readonly values: readonly ValueDiff[]
 }
@@ -164,7 +169,9 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
   const tolerance = Math.max(
     ...[a, b].map(({ precision }) => ROUNDING_TOLERANCE[precision] ?? ROUNDING_TOLERANCE["fp32"]!),
   )
-  const sameExperiment = a.fingerprint === b.fingerprint
+  const dataDifferences = a.data === undefined || b.data === undefined ? null : contentChanges(a.data, b.data)
+  const otherData = dataDifferences !== null && dataDifferences.length > 0
+  const sameExperiment = a.fingerprint === b.fingerprint && !otherData
   const training = diffTraining(a.losses ?? new Map(), b.losses ?? new Map(), tolerance)
   const amplified = sameExperiment && training?.amplified === true
   const allowed = amplified
@@ -205,16 +212,16 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
     ...evidence.flat(),
   ]
   const unfinished = (a.id === b.id ? [a] : [a, b]).filter(({ table }) => table === undefined)
-  const verdict = unfinished.length > 0 ? "incomplete" : worst(values)
+  const verdict = unfinished.length > 0 ? "incomplete" : otherData ? "differs" : worst(values)
   const differing = values.filter(({ agreement }) => agreement === "differs")
   const largest = Math.max(0, ...values.flatMap(({ relative }) => relative ?? []))
   const largestRow = Math.max(
     0,
     ...values.flatMap(({ where, relative }) => (where.startsWith("evidence/") ? [] : (relative ?? []))),
   )
-  const experiments = sameExperiment
-    ? ""
-    : " The experiments are different: their fingerprints are not equal."
+  const experiments =
+    a.fingerprint === b.fingerprint ? "" : " The experiments are different: their fingerprints are not equal."
+  const data = otherData ? ` The runs rest on different data: ${dataDifferences.join("; ")}.` : ""
   const sentence = {
     identical: `Identical: all ${values.length} values and evidence tensors are equal bit by bit.`,
     "within-rounding": amplified
@@ -229,11 +236,12 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
     a: a.id,
     b: b.id,
     verdict,
-    sentence: sentence + experiments,
+    sentence: sentence + experiments + data,
     tolerance,
     training: training ?? null,
     sameExperiment,
     experimentDifferences,
+    dataDifferences,
     values,
   }
 }

@@ -117,11 +117,26 @@ export const describeGroups = (differences: readonly ExperimentDifference[], mos
     return `${subject} (${[...named, ...(rest > 0 ? [`${rest} more`] : [])].join(", ")})`
   })
 
-/** Whether the values may stand beside the published ones, as one sentence. */
+/** At most this many files are named. */
+const NAMED = 3
+
+/**
+ * Whether the values may stand beside the published ones, as one sentence.
+ *
+ * @param unstated files whose content the spec does not fix: that they are those of the publication is not known
+ */
 export const comparabilitySentence = (
   profile: string,
   differences: readonly ExperimentDifference[],
-): string =>
-  differences.length === 0
-    ? "The experiment is the published one: every setting that determines its numbers is equal."
-    : `Not a reproduction of the published numbers: profile ${profile} differs from the published experiment in ${describeGroups(differences).join("; ")}.`
+  unstated: readonly string[] = [],
+): string => {
+  if (differences.length > 0)
+    return `Not a reproduction of the published numbers: profile ${profile} differs from the published experiment in ${describeGroups(differences).join("; ")}.`
+  if (unstated.length === 0)
+    return "The experiment is the published one: every setting that determines its numbers is equal."
+  const files = [
+    ...unstated.slice(0, NAMED),
+    ...(unstated.length > NAMED ? [`${unstated.length - NAMED} more`] : []),
+  ]
+  return `The settings are the published ones; whether the data are, is not known: the spec fixes no content of ${files.join(", ")}.`
+}

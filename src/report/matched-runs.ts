@@ -3,6 +3,7 @@ import type { RunReader } from "../run/directory.js"
 import type { StoredEvent } from "../run/events.js"
 import { readFloors } from "../run/floors.js"
 import type { Experiment } from "../spec/experiment.js"
+import { unstatedFiles } from "../spec/fingerprint.js"
 import type { ResolvedClaim } from "../spec/claim.js"
 import { publishedConstantOf } from "./claim-marks.js"
 import { ladderOf } from "./ladder.js"
@@ -64,6 +65,9 @@ export const readMatchedRun = async (
     run: manifest.id,
     profile: manifest.profile,
     experiment,
+    ...(manifest.data === undefined || unstatedFiles(experiment).length === 0
+      ? {}
+      : { trainDigests: manifest.data.train.map(({ sha256 }) => sha256) }),
     evaluations,
     floors,
     parameters: plan.parameters.total,

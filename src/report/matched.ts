@@ -19,6 +19,8 @@ export interface MatchedRun {
   readonly run: string
   readonly profile: string
   readonly experiment: Experiment
+  /** Digests of the training shards, where the experiment does not fix them; absent where they were not kept. */
+  readonly trainDigests?: readonly string[]
   /** In the order of the spec; the first is on all windows. */
   readonly evaluations: readonly EvaluationSummary[]
   readonly floors: readonly FloorSummary[]
@@ -91,7 +93,11 @@ const CONDITIONS: readonly {
   readonly essential?: true
   readonly of: (run: MatchedRun, identity: Identity) => unknown
 }[] = [
-  { name: "data", essential: true, of: (_, { data }) => data },
+  {
+    name: "data",
+    essential: true,
+    of: ({ trainDigests }, { data }) => (trainDigests === undefined ? data : { data, trainDigests }),
+  },
   {
     name: "validation split",
     essential: true,
@@ -118,15 +124,19 @@ const CONDITIONS: readonly {
   { name: "executor", of: ({ executor }) => executor },
 ]
 
+const told = (run: MatchedRun, of: (typeof CONDITIONS)[number]["of"]): string =>
+  text(of(run, identityOf(run.experiment) as Identity))
+
 const conditionsOf = (models: readonly MatchedModel[]): readonly MatchedCondition[] => {
   const conditions = CONDITIONS.map(({ name, essential = false, of }) => {
     const values = Object.fromEntries(
-      models.map(({ id, seeds }) => [
-        id,
-        [...new Set(seeds.map((run) => text(of(run, identityOf(run.experiment) as Identity))))].join(" | "),
-      ]),
+      models.map(({ id, seeds }) => [id, [...new Set(seeds.map((run) => told(run, of)))].join(" | ")]),
     )
-    return { name, essential, values, agrees: new Set(Object.values(values)).size === 1 }
+    // The seeds of a model are averaged: what is essential must be one for all of them too.
+    const distinct = essential
+      ? new Set(models.flatMap(({ seeds }) => seeds.map((run) => told(run, of))))
+      : new Set(Object.values(values))
+    return { name, essential, values, agrees: distinct.size === 1 }
   })
   const seeds = Object.fromEntries(
     models.map(({ id, seeds: runs }) => [

@@ -2,7 +2,9 @@
 import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import type { RunReader } from "../run/directory.js"
 import { readFloors } from "../run/floors.js"
+import { contentNotices } from "../spec/content.js"
 import type { Experiment } from "../spec/experiment.js"
+import { unstatedFiles } from "../spec/fingerprint.js"
 import { buildLanguageModelTable } from "./build-language-model-table.js"
 import { claimsAbout, markedClaimRows, publishedConstantOf, type TableClaims } from "./claim-marks.js"
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
@@ -69,6 +71,8 @@ export const runTable = async (
       fingerprint: manifest.fingerprint,
     },
     differences: manifest.differences,
+    unstated: unstatedFiles(experiment),
+    dataNotices: manifest.data === undefined ? [] : contentNotices(manifest.data),
     evaluations: await runSummaries(run),
     floors: (await readFloors(run)) ?? [],
     ratioInterval,

@@ -3,6 +3,8 @@ import { parameterCount } from "../plan/parameters.js"
 import type { RunReader } from "../run/directory.js"
 import { readFloors } from "../run/floors.js"
 import type { CellSpec } from "../spec/cell-spec.js"
+import { contentNotices } from "../spec/content.js"
+import { unstatedFiles } from "../spec/fingerprint.js"
 import { neighbouringPoints, pointName, type Sweep } from "../spec/sweep.js"
 import { markedClaimRows, type TableClaims } from "./claim-marks.js"
 import type { ExperimentDifference } from "./differences.js"
@@ -58,11 +60,19 @@ const executorRemarks = (cells: readonly SweepCellRun[]): readonly string[] => {
       ]
 }
 
+/** What the data of the runs hold that a reader must know, once each. */
+const dataRemarks = (cells: readonly SweepCellRun[]): readonly string[] => [
+  ...new Set(
+    cells.flatMap(({ run }) => (run?.manifest.data === undefined ? [] : contentNotices(run.manifest.data))),
+  ),
+]
+
 /** The table over the cells that are finished; the verdict names the others. `cells` holds one at least. */
 export const sweepTable = async (
   sweep: Sweep,
   cells: readonly SweepCellRun[],
   published: TableClaims = { claims: [] },
+  remarks: readonly string[] = [],
 ): Promise<{ readonly table: ResultsTable; readonly comparisons: readonly SweepComparison[] }> => {
   const { rows, contracts } = markedClaimRows(published)
   const { experiment, profile } = cells[0]!.spec
@@ -75,7 +85,8 @@ export const sweepTable = async (
     points: await readPoints(cells),
     neighbours: neighbouringPoints(sweep),
     missing: cells.filter(({ run }) => run === undefined).map(({ cell }) => cell.name),
-    remarks: executorRemarks(cells),
+    remarks: [...dataRemarks(cells), ...remarks, ...executorRemarks(cells)],
+    unstated: unstatedFiles(experiment),
     claims: rows,
     contracts,
   })

@@ -37,6 +37,8 @@ export interface SweepTableInput {
   readonly streams: "paired" | "independent"
   /** What every cell changes of the published experiment. */
   readonly differences: readonly ExperimentDifference[]
+  /** Files whose content the spec does not fix. */
+  readonly unstated?: readonly string[]
   readonly points: readonly SweepPoint[]
   /** Names of points that differ by one step of one axis. */
   readonly neighbours: readonly (readonly [string, string])[]
@@ -302,7 +304,7 @@ export const buildSweepTable = (
       : [
           `Incomplete: ${input.missing.length} of ${input.missing.length + runs} cells have no results yet (${input.missing.join("; ")}).`,
         ]),
-    comparabilitySentence(input.profile, input.differences),
+    comparabilitySentence(input.profile, input.differences, input.unstated),
     ...(points.length === 0 ? [] : [trainedSentence(points, untrained)]),
     ...sentences,
     ...(input.remarks ?? []),

@@ -4,6 +4,7 @@
  */
 import { totalmem } from "node:os"
 import { readTokens, type LoadedCorpus } from "../data/corpus.js"
+import { requireUnchanged } from "../data/identity.js"
 import { openRotation } from "../data/rotation.js"
 import type { Choice } from "../engine/choose.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
@@ -68,6 +69,7 @@ const trainPhase = async (
     shardsInMemory: batching.shardsInMemory,
     rotation: batching.rotation,
     vocabSize: tokenizer.vocabSize,
+    verify: (path) => requireUnchanged(corpus, [path]),
   })
   try {
     const total = totalSteps(experiment, rotation.groups)
@@ -183,6 +185,7 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
   const network = networkOf(experiment)
   const parameters = evaluationParameters(network, experiment.training, state)
   const split = await readTokens(corpus.validation)
+  await requireUnchanged(corpus, corpus.validation)
   const done = await run.evidence()
   for (const evaluation of experiment.evaluations) {
     if (done.includes(evaluation.id)) continue

@@ -5,6 +5,7 @@
 import { execa } from "execa"
 import { readTokens, type LoadedCorpus } from "../data/corpus.js"
 import { decodeTokens } from "../data/decode.js"
+import { requireUnchanged } from "../data/identity.js"
 import { buildByteTable, countBytes } from "../metric/byte-table.js"
 import { bigramFloor, trigramFloor, unigramFloor, uniformFloor } from "../metric/floors.js"
 import type { FloorSummary } from "../report/language-model.js"
@@ -114,6 +115,7 @@ export const measureFloors = async ({ run, experiment, corpus, display }: Floors
     notes: typeof compressed === "number" ? [] : [compressed],
   })
   display.end()
+  await requireUnchanged(corpus)
   await run.writeEvidence(EVIDENCE, {}, { floors: JSON.stringify(floors) })
 }
 

@@ -1,6 +1,7 @@
 /** `manifest.json`: what a run is. Written once, when the run is made. */
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
+import type { DataContent } from "../spec/content.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
 import type { Provenance } from "./provenance.js"
@@ -22,7 +23,7 @@ export interface RunManifest {
   /** Id of the experiment. */
   readonly spec: string
   readonly profile: string
-  /** Fingerprint of the experiment with the profile applied. */
+  /** Fingerprint of the experiment with the profile applied and the digests of its data. */
   readonly fingerprint: string
   /** ISO time. */
   readonly started: string
@@ -33,6 +34,8 @@ export interface RunManifest {
   readonly plan: Json
   /** What differs from the published experiment; empty for a run as published. */
   readonly differences: readonly Difference[]
+  /** Digests of tokenizer and shards; absent in runs of earlier versions. */
+  readonly data?: DataContent
   readonly provenance: Provenance
 }
 
@@ -45,6 +48,7 @@ export interface ManifestInput {
   readonly experiment: Json
   readonly plan: Json
   readonly differences: readonly Difference[]
+  readonly data?: DataContent
   readonly provenance: Provenance
 }
 
@@ -76,6 +80,7 @@ export const makeManifest = (id: string, started: Date, input: ManifestInput): R
   experiment: input.experiment,
   plan: input.plan,
   differences: input.differences,
+  ...(input.data === undefined ? {} : { data: input.data }),
   provenance: input.provenance,
 })
 

@@ -44,7 +44,18 @@ const largestId = ({ data: { tokenizer, batching }, objective }: Experiment): nu
     batching.kind === "document-chunks" ? tokenizer.padId : 0,
   )
 
+/** Ids that the 16 bits of the shard format hold. */
+const SHARD_IDS = 2 ** 16
+
 const tokenIds: readonly Rule[] = [
+  ({ data: { tokenizer } }) =>
+    tokenizer.vocabSize > SHARD_IDS &&
+    problem(
+      "/data/tokenizer/vocabSize",
+      `at most ${SHARD_IDS}, the ids that the shards' 16-bit integers hold`,
+      tokenizer.vocabSize,
+      "Larger ids would have been cut when the shards were written.",
+    ),
   ({ data }) =>
     data.tokenizer.model === "corpus" &&
     data.corpus.kind !== "parameter-golf" &&

@@ -1,25 +1,32 @@
 import { totalmem, availableParallelism } from "node:os"
 import { checkCorpus, loadCorpus, readTokens } from "../../data/corpus.js"
+import { contentOf } from "../../data/identity.js"
 import { readSentencePiece } from "../../data/sentencepiece.js"
 import { inspectShard } from "../../data/shards.js"
 import { cacheDirectory } from "../../data/sources.js"
+import { requireBoundaries } from "../../data/special-ids.js"
 import { chooseEngine, findAvailable, needsSearch, NOTHING } from "../../engine/choose.js"
 import { buildByteTable } from "../../metric/byte-table.js"
 import { checkConservation, describeConservation, type Conservation } from "../../metric/conservation.js"
 import { makePlan } from "../../plan/plan.js"
 import { requireConservation, scoredSlice } from "../../run/conservation.js"
+import type { DataContent } from "../../spec/content.js"
 import { loadSpec, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { trainingSeconds } from "../choose-executor.js"
+import { dataWarnings, describeContent } from "../data-words.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
 import { columns } from "../text.js"
 
 interface Part {
-  readonly name: "data" | "bytes" | "executor" | "memory"
+  readonly name: "data" | "content" | "bytes" | "executor" | "memory"
   readonly ready: boolean
+  /** What is there is not what the spec means. */
+  readonly wrong?: true
   readonly found: string
   readonly cure?: string
   readonly conservation?: Conservation
+  readonly content?: DataContent
 }
 
 /** At most this many missing files are named; a data set may lack a hundred. */
@@ -30,21 +37,23 @@ export const check = async (given: string, profile: Profile): Promise<Outcome> =
   const file = await locateSpec(given)
   const spec = await loadSpec(file, profile)
   const data = await dataPart(spec.experiment.data, `repro prepare ${given} --profile ${profile}`)
-  const bytes = data.ready ? [await bytesPart(spec)] : []
-  const parts: readonly Part[] = [data, ...bytes, await executorPart(spec), memoryPart(spec)]
+  const corpus = data.ready ? [await contentPart(spec), await bytesPart(spec)] : []
+  const parts: readonly Part[] = [data, ...corpus, await executorPart(spec), memoryPart(spec)]
+  const notices = dataWarnings(spec.experiment, parts.find(({ content }) => content !== undefined)?.content)
   const missing = parts.filter(({ ready }) => !ready)
-  const rows = parts.map(({ name, ready, found }) => [
+  const rows = parts.map(({ name, ready, wrong, found }) => [
     name,
-    ready ? "ok" : name === "bytes" ? "wrong" : "missing",
+    ready ? "ok" : name === "bytes" || wrong ? "wrong" : "missing",
     found,
   ])
   const cures = missing.flatMap(({ name, cure }) => (cure === undefined ? [] : [[name, cure]]))
   return {
     text: [
       columns(rows),
+      ...(notices.length === 0 ? [] : ["", ...notices]),
       ...(cures.length === 0 ? [] : ["", "To add what is missing:", columns(cures, "  ")]),
     ].join("\n"),
-    json: { file, profile, ready: missing.length === 0, parts },
+    json: { file, profile, ready: missing.length === 0, parts, notices },
     exitCode: missing.length === 0 ? 0 : 3,
   }
 }
@@ -53,9 +62,24 @@ const dataPart = async (data: Parameters<typeof checkCorpus>[0], cure: string): 
   const cacheDir = cacheDirectory()
   const { ready, missing } = await checkCorpus(data, { cacheDir })
   if (ready) return { name: "data", ready, found: `in ${cacheDir}` }
+  const wrong = missing.some((each) => each.wrong)
   const named = missing.slice(0, NAMED).map(({ problem }) => problem)
   const more = missing.length > NAMED ? [`and ${missing.length - NAMED} more`] : []
-  return { name: "data", ready, found: [...named, ...more].join(" "), cure }
+  const found = [...named, ...more].join(" ")
+  return { name: "data", ready, found, ...(wrong ? { wrong } : { cure }) }
+}
+
+/** The digests of the data, and whether they hold the boundary tokens that the experiment rests on. */
+const contentPart = async ({ experiment }: LoadedSpec): Promise<Part> => {
+  const name = "content"
+  try {
+    const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })
+    await requireBoundaries(experiment, corpus)
+    const content = await contentOf(corpus)
+    return { name, ready: true, found: describeContent(content), content }
+  } catch (error) {
+    return { name, ready: false, wrong: true, found: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 /** The byte table over the scored slice of the validation split against the slice's own text. */

@@ -29,13 +29,14 @@ export const diffWithClaims = async (
 }
 
 const sideOf = async (run: RunReader): Promise<RunSide> => {
-  const { id, fingerprint, experiment, provenance } = run.manifest
+  const { id, fingerprint, data, experiment, provenance } = run.manifest
   const ids = await run.evidence()
   const events = await run.events()
   const table = await resultsOf(run)
   return {
     id,
     fingerprint,
+    ...(data === undefined ? {} : { data }),
     experiment,
     precision: provenance.executor.precision,
     table,

@@ -6,6 +6,7 @@ import { availableParallelism, cpus, freemem, totalmem } from "node:os"
 import { dirname } from "node:path"
 import { cacheDirectory } from "../../data/sources.js"
 import { ExecutorError } from "../../engine/errors.js"
+import { TELEMETRY_OFF } from "../../engine/telemetry.js"
 import { columns } from "../text.js"
 import type { Outcome } from "../outcome.js"
 
@@ -61,7 +62,8 @@ const onnxruntime = async (): Promise<Finding> => {
     const { createRequire } = await import("node:module")
     const require = createRequire(import.meta.url)
     const { version } = require("onnxruntime-node/package.json") as { readonly version: string }
-    await import("onnxruntime-node")
+    const { loadOnnxruntime } = await import("../../engine/onnxruntime/library.js")
+    await loadOnnxruntime()
     return { ...common, status: "ok", found: `onnxruntime-node ${version}` }
   } catch (error) {
     const found = error instanceof Error ? error.message.split("\n")[0]! : String(error)
@@ -156,6 +158,20 @@ const cache = async (): Promise<Finding> => {
   }
 }
 
+/** Libraries that report their use by default are told not to. */
+export const telemetry = (env: NodeJS.ProcessEnv = process.env): Finding => {
+  const on = Object.entries(TELEMETRY_OFF).filter(([name, value]) => env[name] !== value)
+  const common = { name: "telemetry", needed: "nothing leaves the machine" }
+  return on.length === 0
+    ? { ...common, status: "ok", found: `off: ${Object.keys(TELEMETRY_OFF).join(", ")} are set` }
+    : {
+        ...common,
+        status: "missing",
+        found: `${on.map(([name]) => name).join(", ")} not set in this process`,
+        cure: `export ${on.map(([name, value]) => `${name}=${value}`).join(" ")}`,
+      }
+}
+
 /** Every finding. Exit code 3 when something that every run needs is missing. */
 export const doctor = async (): Promise<Outcome> => {
   const card = await gpu()
@@ -166,6 +182,7 @@ export const doctor = async (): Promise<Outcome> => {
     ...(await Promise.all([onnxruntime(), tensorflow(there), torch(there)])),
     card,
     ...(await Promise.all([xz(), cache()])),
+    telemetry(),
   ]
   const missing = findings.filter(({ status }) => status === "missing")
   const cures = findings.filter(({ cure }) => cure !== undefined)

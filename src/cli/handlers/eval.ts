@@ -6,7 +6,9 @@ import * as Option from "effect/Option"
 import { loadCorpus, readTokens } from "../../data/corpus.js"
 import { fileDigest } from "../../data/digest.js"
 import { fromSystemError } from "../../data/errors.js"
+import { contentOf } from "../../data/identity.js"
 import { cacheDirectory } from "../../data/sources.js"
+import { requireBoundaries } from "../../data/special-ids.js"
 import { openExecutor } from "../../engine/choose.js"
 import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../../evaluate/weights.js"
 import { networkOf } from "../../model/network.js"
@@ -21,11 +23,12 @@ import { measureEvaluation } from "../../run/execute.js"
 import { measureFloors } from "../../run/floors.js"
 import { collectProvenance } from "../../run/provenance.js"
 import type { Experiment } from "../../spec/experiment.js"
-import { fingerprint, weightsFingerprint } from "../../spec/fingerprint.js"
+import { runFingerprint, weightsFingerprint } from "../../spec/fingerprint.js"
 import { nearest } from "../../spec/nearest.js"
 import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, type EngineFlags } from "../choose-executor.js"
 import { knownClaims } from "../claims.js"
+import { dataWarnings, describeContent } from "../data-words.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
@@ -82,6 +85,10 @@ export const evaluateCheckpoint = async (
   })
   const sha256 = await fileDigest(input.checkpoint)
   const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })
+  await requireBoundaries(experiment, corpus, ["validation"])
+  const data = await contentOf(corpus)
+  for (const notice of dataWarnings(experiment, data)) display.warn(notice)
+  display.log(`Data: ${describeContent(data)}.`)
   const choice = await chooseExecutor(input, experiment.execution)
   const stop = watchInterrupts(display)
   try {
@@ -95,7 +102,7 @@ export const evaluateCheckpoint = async (
       const run = await createRun(input.runs, {
         spec: experiment.id,
         profile: spec.profile,
-        fingerprint: weightsFingerprint(fingerprint(experiment), sha256),
+        fingerprint: weightsFingerprint(runFingerprint(experiment, data), sha256),
         specText: text,
         experiment: experiment as unknown as Json,
         plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
@@ -107,6 +114,7 @@ export const evaluateCheckpoint = async (
             profile: `${basename(input.checkpoint)}, sha256 ${sha256.slice(0, 12)}`,
           },
         ],
+        data,
         provenance: await collectProvenance(file, {
           name: choice.engine,
           version: executor.version,
@@ -157,6 +165,7 @@ export const evaluateCheckpoint = async (
             run: run.manifest.id,
             directory: basename(run.directory),
             fingerprint: run.manifest.fingerprint,
+            data,
             weights: { file: basename(input.checkpoint), format: checkpoint.format, sha256 },
             finished: true,
             ...table,

@@ -12,7 +12,7 @@ import { reportFiles } from "../../report/report-files.js"
 import { ratioInterval } from "../../report/run-table.js"
 import { readRun, type RunReader } from "../../run/directory.js"
 import { mayColour, openDisplay, type Display } from "../../run/display.js"
-import { listRuns } from "../../run/list.js"
+import { findRuns } from "../../run/identity.js"
 import { withSeed } from "../../spec/seeded-spec.js"
 import { decodeSpec, readSpecText, type LoadedSpec, type Profile } from "../../spec/spec-file.js"
 import { chooseExecutor, trainingSeconds, type EngineFlags } from "../choose-executor.js"
@@ -22,6 +22,7 @@ import { ensureRun, experimentState } from "../ensure-run.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec, shortPath } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
+import { presentContent } from "../present-content.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
 const DEFAULT_SPECS = ["ar_matched", "mdlm_eos", "mdlm_eos_nelbo", "mdlm_nelbo"]
@@ -82,10 +83,18 @@ const finishedRuns = async (
 ): Promise<readonly RunReader[] | Outcome> => {
   const found: RunReader[] = []
   if (input.table) {
-    const known = await listRuns(input.runs, new Set(jobs.map(({ spec }) => spec.fingerprint)))
+    const known = await findRuns(
+      input.runs,
+      await Promise.all(
+        jobs.map(async ({ spec }) => ({
+          spec,
+          content: await presentContent(spec.experiment.data).catch(() => undefined),
+        })),
+      ),
+    )
     const missing: string[] = []
-    for (const job of jobs) {
-      const state = experimentState(known, job.spec.fingerprint)
+    for (const [i, job] of jobs.entries()) {
+      const state = experimentState(known[i]!)
       if (state.state === "finished") found.push(await readRun(join(input.runs, state.run.id)))
       else missing.push(nameOf(job))
     }

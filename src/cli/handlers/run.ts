@@ -68,13 +68,13 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
       stopping: stop.requested,
       ...(resume === undefined ? {} : { resume }),
     })
-    const { id } = ran.run.manifest
+    const { id, fingerprint, data = null } = ran.run.manifest
     if (!ran.finished) {
       const how = resumeCommand(input.spec, profile, id, input.runs)
       const { step, totalSteps } = ran
       return {
         text: `Stopped after step ${step} of ${totalSteps}; nothing is lost.\nGo on with: ${how}`,
-        json: { run: id, fingerprint: spec.fingerprint, finished: false, step, totalSteps, resume: how },
+        json: { run: id, fingerprint, data, finished: false, step, totalSteps, resume: how },
         exitCode: 3,
       }
     }
@@ -86,7 +86,8 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
       json: {
         run: id,
         directory: basename(ran.run.directory),
-        fingerprint: spec.fingerprint,
+        fingerprint,
+        data,
         finished: true,
         ...ran.table,
       },

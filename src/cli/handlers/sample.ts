@@ -1,9 +1,10 @@
 /** `repro sample`: texts from the weights of a run, or of a checkpoint made elsewhere. */
 import * as Option from "effect/Option"
 import { writeFileAtomic } from "../../data/atomic.js"
-import { loadTokenizer } from "../../data/corpus.js"
+import { loadTokenizer, requireStatedDigests } from "../../data/corpus.js"
 import { cacheDirectory } from "../../data/sources.js"
 import type { SentencePieceModel } from "../../data/sentencepiece.js"
+import { requireDigest } from "../../data/stated-digests.js"
 import { openExecutor } from "../../engine/choose.js"
 import type { HostTensors } from "../../engine/executor.js"
 import type { Revealed } from "../../evaluate/sampling/fill.js"
@@ -62,6 +63,8 @@ interface Weights {
   readonly experiment: Experiment
   readonly network: Network
   readonly parameters: HostTensors
+  /** SHA-256 of the tokenizer that they were trained with, where it is known. */
+  readonly tokenizer?: string
   /** Where they are from, for people and for programs. */
   readonly about: string
   readonly origin: Readonly<Record<string, string | number | null>>
@@ -84,6 +87,7 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
     experiment,
     network,
     parameters: evaluationParameters(network, experiment.training, state),
+    ...(run.manifest.data === undefined ? {} : { tokenizer: run.manifest.data.tokenizer.sha256 }),
     about: `run ${id}, step ${checkpoint.step}`,
     origin: { run: id, spec, profile, fingerprint, step: checkpoint.step },
   }
@@ -223,7 +227,10 @@ export const sample = async (
 ): Promise<Outcome> => {
   const weights = await loadWeights(input)
   const { experiment } = weights
-  const tokenizer = await loadTokenizer(experiment.data, { cacheDir: cacheDirectory() })
+  const place = { cacheDir: cacheDirectory() }
+  const tokenizer = await loadTokenizer(experiment.data, place)
+  requireDigest(experiment.data.tokenizer.model, weights.about, weights.tokenizer, tokenizer.digest)
+  await requireStatedDigests(experiment.data, place)
   const model = sampledModel(experiment)
   const settings = settingsOf(input, tokenizer, model)
   checkSettings(settings, model) // before an executor starts

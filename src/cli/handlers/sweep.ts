@@ -14,7 +14,14 @@ import { chooseProfile } from "../choose-profile.js"
 import { watchInterrupts } from "../interrupts.js"
 import { locateSpec } from "../locate.js"
 import { UsageError, type Outcome } from "../outcome.js"
-import { chooseCells, finishedRuns, planCells, type PlannedCell } from "../sweep/cells.js"
+import {
+  chooseCells,
+  finishedRuns,
+  otherDataRemarks,
+  planCells,
+  requireSomeData,
+  type PlannedCell,
+} from "../sweep/cells.js"
 import { sweepInProcess } from "../sweep/in-process.js"
 import type { CellOutcome } from "../sweep/progress.js"
 import { sweepOverWorkers } from "../sweep/workers.js"
@@ -67,17 +74,18 @@ const dryRun = async ({ input, cells, file, profile }: Frame): Promise<Outcome> 
       file,
       profile,
       seconds: total,
-      cells: planned.map(({ cell, spec, state, seconds }) => ({
+      cells: planned.map(({ cell, fingerprint, state, seconds }) => ({
         name: cell.name,
         settings: cell.settings,
         seed: cell.seed,
-        fingerprint: spec.fingerprint,
+        fingerprint,
         state: state.state,
         run: state.state === "new" ? null : state.run.id,
         step: state.state === "new" ? 0 : state.run.step,
         seconds,
       })),
     },
+    notes: otherDataRemarks(planned),
   }
 }
 
@@ -91,9 +99,9 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
   const sweep = decodeSpec(text, file, profile).sweep!
   const states: readonly CellOutcome[] =
     outcomes ??
-    runs.map(({ cell, spec, run }) => ({
+    runs.map(({ cell, fingerprint, run }) => ({
       name: cell.name,
-      fingerprint: spec.fingerprint,
+      fingerprint,
       ...(run === undefined
         ? { state: "pending" as const }
         : { state: "finished" as const, how: "found" as const, run: run.manifest.id }),
@@ -124,7 +132,12 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
   const first = runs.find(({ run }) => run !== undefined)?.run
   if (first === undefined)
     return { text: "No cell is finished yet.", json: { sweep: summary }, notes, exitCode }
-  const { table, comparisons } = await sweepTable(sweep, runs, await publishedClaims(first))
+  const { table, comparisons } = await sweepTable(
+    sweep,
+    runs,
+    await publishedClaims(first),
+    otherDataRemarks(runs),
+  )
   const shown = renderTable(table, input.format, {
     width: outputWidth(),
     colour: mayColour(process.stdout, process.env),
@@ -143,6 +156,7 @@ const compute = async (frame: Frame, display: Display): Promise<readonly CellOut
   let stopAll: (() => void) | undefined
   const stop = watchInterrupts(display, () => stopAll?.())
   try {
+    await requireSomeData(frame.cells)
     const cells = await planCells(frame.cells, runs)
     const done = cells.filter(({ state }) => state.state === "finished").length
     if (done > 0) display.log(`${done} of ${cells.length} cells are finished already.`)

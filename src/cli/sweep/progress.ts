@@ -17,9 +17,9 @@ export interface CellOutcome {
 }
 
 export const outcomeOf = (
-  { cell, spec }: PlannedCell,
+  { cell, fingerprint }: PlannedCell,
   rest: Omit<CellOutcome, "name" | "fingerprint">,
-): CellOutcome => ({ name: cell.name, fingerprint: spec.fingerprint, ...rest })
+): CellOutcome => ({ name: cell.name, fingerprint, ...rest })
 
 /** A display whose phases say which cell they are of. */
 export const cellDisplay = (display: Display, prefix: string): Display => ({

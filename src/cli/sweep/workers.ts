@@ -51,11 +51,11 @@ const engineArguments = (engine: EngineFlags, cell: PlannedCell, workers: number
 /** What a worker says on standard output; undefined when it ended without a word. */
 const parseOutcome = (
   stdout: string,
-  fingerprint: string,
+  cellName: string,
 ): Omit<CellOutcome, "name" | "fingerprint"> | undefined => {
   try {
     const { sweep } = JSON.parse(stdout) as { readonly sweep: { readonly cells: readonly CellOutcome[] } }
-    const found = sweep.cells.find((cell) => cell.fingerprint === fingerprint)
+    const found = sweep.cells.find((cell) => cell.name === cellName)
     if (found === undefined) return undefined
     const { name: _name, fingerprint: _fingerprint, ...rest } = found
     return rest
@@ -105,7 +105,7 @@ export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOut
     if (stopping()) child.kill("SIGINT")
     const { stdout, stderr, exitCode, signal } = await child
     living.delete(child)
-    const said = parseOutcome(stdout, cell.spec.fingerprint)
+    const said = parseOutcome(stdout, name)
     if (said !== undefined) return outcomeOf(cell, said)
     if (stopping()) return outcomeOf(cell, { state: "stopped", message: "stopped before it could say where" })
     const end = signal === undefined ? `exit code ${exitCode ?? "unknown"}` : `signal ${signal}`
