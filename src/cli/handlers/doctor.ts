@@ -59,12 +59,19 @@ const machine = (): readonly Finding[] => [
 const onnxruntime = async (): Promise<Finding> => {
   const common = { name: "onnxruntime", needed: "the embedded executor" }
   try {
-    const { createRequire } = await import("node:module")
-    const require = createRequire(import.meta.url)
-    const { version } = require("onnxruntime-node/package.json") as { readonly version: string }
-    const { loadOnnxruntime } = await import("../../engine/onnxruntime/library.js")
-    await loadOnnxruntime()
-    return { ...common, status: "ok", found: `onnxruntime-node ${version}` }
+    const { findOnnxruntime } = await import("../../engine/onnxruntime/library.js")
+    const found = await findOnnxruntime()
+    return found === undefined
+      ? {
+          ...common,
+          status: "ok",
+          found: "onnxruntime-node was left out by npm; its first use fetches it through npm",
+        }
+      : {
+          ...common,
+          status: "ok",
+          found: `onnxruntime-node ${found.env.versions.node ?? found.env.versions.common}`,
+        }
   } catch (error) {
     const found = error instanceof Error ? error.message.split("\n")[0]! : String(error)
     return { ...common, status: "missing", found, cure: "npm install onnxruntime-node@1.30.0" }

@@ -4,7 +4,7 @@
  * The state lives in two sets of buffers; each step reads one and writes the other, so a step allocates
  * nothing for it and a failed step leaves the state as it was.
  */
-import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node"
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common"
 import { ExecutorError } from "../errors.js"
 import {
   WHOLE,
