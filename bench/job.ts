@@ -2,7 +2,7 @@
 import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { writeSafetensors } from "../src/data/safetensors.js"
+import { writeSafetensors } from "../src/files/safetensors.js"
 import { corruptBatch, corruptionStreams } from "../src/diffusion/batch.js"
 import { integersBelow, stream, uniforms32 } from "../src/diffusion/philox.js"
 import { alpha } from "../src/diffusion/schedule.js"

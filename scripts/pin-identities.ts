@@ -5,7 +5,7 @@
  */
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { contractDigest } from "../src/metric/contract-digest.js"
+import { contractDigest } from "../src/metric/contract/digest.js"
 import { plannedContracts } from "../src/plan/plan.js"
 import { cellSpecs } from "../src/spec/cell-spec.js"
 import { decodeSpec, type LoadedSpec } from "../src/spec/spec-file.js"

@@ -1,10 +1,10 @@
 /** Before a denominator is used: what the scored tokens say of the bytes of their text. */
-import { isIntact } from "../data/intact.js"
-import { textRulesOf } from "../data/text-rules.js"
-import type { LoadedCorpus } from "../data/corpus.js"
-import { buildByteTable } from "../metric/byte-table.js"
-import { conservation, describeConservation, type Conservation } from "../metric/conservation.js"
-import { accountNotes, accountText, type TextAccount } from "../metric/text-account.js"
+import { isIntact } from "../files/intact.js"
+import { textRulesOf } from "../data/tokenizers/text-rules.js"
+import type { LoadedCorpus } from "../data/corpora/corpus.js"
+import { buildByteTable } from "../metric/bytes/byte-table.js"
+import { conservation, describeConservation, type Conservation } from "../metric/bytes/conservation.js"
+import { accountNotes, accountText, type TextAccount } from "../metric/bytes/text-account.js"
 import type { Experiment } from "../spec/experiment.js"
 
 /** A tokenizer that is not that of the shards. */

@@ -4,10 +4,10 @@
  */
 import { createHash } from "node:crypto"
 import { execa } from "execa"
-import { readTokens, type LoadedCorpus } from "../data/corpus.js"
-import { requireUnchanged } from "../data/identity.js"
-import { textRulesOf } from "../data/text-rules.js"
-import { accountOf, distinct, openWindows, positionsOf, targetBytes, targetsOf } from "../evaluate/targets.js"
+import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
+import { requireUnchanged } from "../data/corpora/identity.js"
+import { textRulesOf } from "../data/tokenizers/text-rules.js"
+import { accountOf, distinct, openWindows, positionsOf, targetBytes, targetsOf } from "../evaluators/targets.js"
 import {
   bigramBits,
   compressedBitsPerByte,
@@ -15,9 +15,9 @@ import {
   unigramBits,
   uniformFloor,
   type FloorInput,
-} from "../metric/floors.js"
-import type { TextAccount, TextStanding } from "../metric/text-account.js"
-import { decodeText, type TokenRun } from "../metric/text-bytes.js"
+} from "../metric/code/floors.js"
+import type { TextAccount, TextStanding } from "../metric/bytes/text-account.js"
+import { decodeText, type TokenRun } from "../metric/bytes/text-bytes.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { Run, RunReader } from "./directory.js"
 import type { Display } from "./display.js"
@@ -204,7 +204,7 @@ const DIVIDES: Readonly<Record<Exclude<TextStanding, "exact">, string>> = {
 }
 
 const shardsUpTo = async (shards: readonly string[]): Promise<readonly string[]> => {
-  const { inspectShard } = await import("../data/shards.js")
+  const { inspectShard } = await import("../data/rows/shards.js")
   const used: string[] = []
   let tokens = 0
   for (const shard of shards) {

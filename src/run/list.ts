@@ -1,8 +1,8 @@
 /** Finding runs: listing, the index, and what a person may type to name one. */
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { writeFileAtomic } from "../data/atomic.js"
-import { systemCode } from "../data/errors.js"
+import { writeFileAtomic } from "../files/atomic.js"
+import { systemCode } from "../files/errors.js"
 import type { DataContent } from "../spec/content.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import { readEvents, type StoredEvent } from "./events.js"

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import type { DataContent } from "../spec/content.js"
-import type { WeightsAccount } from "../evaluate/weights/account.js"
+import type { WeightsAccount } from "../inference/weights/account.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
 import type { Provenance } from "./provenance.js"

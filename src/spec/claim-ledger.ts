@@ -1,7 +1,7 @@
 /** Reads the ledger: every claims file of a folder, decoded, with contracts of older forms brought up to date. */
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { ContractVersionError, migrateContract } from "../metric/contract-migrations.js"
+import { ContractVersionError, migrateContract } from "../metric/contract/migrations.js"
 import { unknownClaim } from "./claim-id.js"
 import { ClaimsFile, resolveClaims, type Fact, type ResolvedClaim } from "./claim.js"
 import { decodeValue, readJson } from "./decode.js"

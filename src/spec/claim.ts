@@ -5,13 +5,13 @@
  * stands, and carries the contract as far as the source states it.
  */
 import * as Schema from "effect/Schema"
-import { Contract, semanticFields } from "../metric/contract.js"
-import { stated, type NotStated } from "../metric/contract-fields.js"
-import { boundConflict, boundWords } from "../metric/estimator-kinds.js"
-import { Fact, Mark, Place } from "../metric/findings-facts.js"
+import { Contract, semanticFields } from "../metric/contract/contract.js"
+import { stated, type NotStated } from "../metric/contract/fields.js"
+import { boundConflict, boundWords } from "../metric/contract/estimator-kinds.js"
+import { Fact, Mark, Place } from "./findings-facts.js"
 import { Identifier, JsonPointer, NonNegative } from "./common.js"
 
-export { Fact, Mark, Place } from "../metric/findings-facts.js"
+export { Fact, Mark, Place } from "./findings-facts.js"
 
 /** The number inside a printed text such as "<=23.21", "58 %" or "1.48306 +/- 0.00034"; undefined without one. */
 export const printedNumber = (printed: string): number | undefined => {

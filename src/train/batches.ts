@@ -6,9 +6,9 @@ import {
   randomWindows,
   sequentialWindows,
   type ChunkIndex,
-} from "../data/chunks.js"
-import { DataError } from "../data/errors.js"
-import type { Rotation, TokenGroup } from "../data/rotation.js"
+} from "../data/rows/chunks.js"
+import { DataError } from "../files/errors.js"
+import type { Rotation, TokenGroup } from "../data/rows/rotation.js"
 import type { Rows } from "../families/part.js"
 import type { Batching, Tokenizer } from "../spec/data.js"
 import { integersBelow, stream } from "../diffusion/philox.js"

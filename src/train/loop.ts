@@ -2,7 +2,7 @@
  * The training loop. Everything random in step s is a function of (seed, s), and the state is all there is
  * besides, so a run that stops after any step and starts again from its state ends bit-identically.
  */
-import type { Rotation } from "../data/rotation.js"
+import type { Rotation } from "../data/rows/rotation.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import { objectivePart } from "../families/index.js"
 import { networkOf } from "../families/traced.js"

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "tap"
-import { infer, type InferOptions } from "../../src/cli/handlers/infer.js"
+import { infer, type InferOptions } from "../../src/app/infer.js"
 
 const inferText = async (content: string | Uint8Array, options: Partial<InferOptions> = {}) => {
   const folder = await mkdtemp(join(tmpdir(), "repro-infer-"))

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { test } from "tap"
 import { commands } from "../../src/cli/commands/index.js"
 import { exitCodeOf } from "../../src/cli/main.js"
-import { ExitWith, UsageError } from "../../src/cli/outcome.js"
+import { ExitWith, UsageError } from "../../src/app/outcome.js"
 import { SpecError } from "../../src/spec/spec-error.js"
 import { invoke } from "./harness.js"
 

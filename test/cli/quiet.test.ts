@@ -3,7 +3,7 @@ import { spawn } from "node:child_process"
 import { mkdir, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import t from "tap"
-import { telemetry } from "../../src/cli/handlers/doctor.js"
+import { telemetry } from "../../src/app/doctor.js"
 import { switchTelemetryOff, TELEMETRY_OFF } from "../../src/engine/telemetry.js"
 import { root, smallSpec } from "./small.js"
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url"
 import { test } from "tap"
-import { compare } from "../../src/cli/handlers/compare.js"
-import { rescore } from "../../src/cli/handlers/rescore.js"
-import { compareContracts } from "../../src/metric/compare.js"
+import { compare } from "../../src/app/compare.js"
+import { rescore } from "../../src/app/rescore.js"
+import { compareContracts } from "../../src/metric/contract/compare.js"
 import { readLedger } from "../../src/spec/claim-ledger.js"
 
 const folder = fileURLToPath(new URL("../../specs/claims", import.meta.url))

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { test } from "tap"
-import { audit } from "../../src/report/packet/audit.js"
+import { audit } from "../../src/audit/packet.js"
 import { claimsOf, readLedger } from "../../src/spec/claim-ledger.js"
 
 const folder = fileURLToPath(new URL("../../specs/claims", import.meta.url))

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { test } from "tap"
-import { openLedger } from "../../src/cli/handlers/ledger.js"
-import { rescore } from "../../src/cli/handlers/rescore.js"
+import { openLedger } from "../../src/app/ledger.js"
+import { rescore } from "../../src/app/rescore.js"
 
 const cases = fileURLToPath(new URL("interchange-cases/", import.meta.url))
 

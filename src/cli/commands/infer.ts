@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const path = Argument.String("path").pipe(
   Argument.withDescription("A log, or a folder of logs"),
@@ -41,7 +41,7 @@ export const inferCommand = Command.make(
   { path, loss, bpb, tokens, vocab, unit, preset, pattern, all, json },
   (input) =>
     runHandler(input, async () => {
-      const { infer } = await import("../handlers/infer.js")
+      const { infer } = await import("../../app/infer.js")
       return infer({
         path: Option.getOrUndefined(input.path),
         loss: Option.getOrUndefined(input.loss),

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { execa } from "execa"
-import { cacheDirectory } from "../../data/sources.js"
+import { cacheDirectory } from "../../files/sources.js"
 
 export const ONNXRUNTIME_VERSION = "1.30.0"
 /** What the npm registry states of this version's tarball. */

@@ -1,12 +1,12 @@
 /** Every-Eval-Ever records (schema 0.2): read as claims, written for a run. */
 import { createHash } from "node:crypto"
 import * as Schema from "effect/Schema"
-import { BOUNDS, QUANTITIES, UNITS } from "../../metric/contract-fields.js"
-import { ContractVersionError, migrateContract } from "../../metric/contract-migrations.js"
-import { Contract, NOT_STATED } from "../../metric/contract.js"
+import { BOUNDS, QUANTITIES, UNITS } from "../../metric/contract/fields.js"
+import { ContractVersionError, migrateContract } from "../../metric/contract/migrations.js"
+import { Contract, NOT_STATED } from "../../metric/contract/contract.js"
 import { ClaimsFile, valueConflict } from "../../spec/claim.js"
 import { decodeValue } from "../../spec/decode.js"
-import type { ResultsTable, TableRow } from "../table.js"
+import type { ResultsTable, TableRow } from "../../analysis/table.js"
 import {
   at,
   badScore,

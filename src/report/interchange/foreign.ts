@@ -1,5 +1,5 @@
 /** What readers of foreign result files share: careful access, and contracts that state only what the file states. */
-import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract.js"
+import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { SpecError } from "../../spec/spec-error.js"
 
 export type Json = Readonly<Record<string, unknown>>

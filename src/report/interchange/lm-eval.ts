@@ -1,5 +1,5 @@
 /** Reads `results_*.json` of lm-evaluation-harness as claims. Nothing is assumed that the file does not say. */
-import { NOT_STATED, type Contract } from "../../metric/contract.js"
+import { NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { ClaimsFile, valueConflict } from "../../spec/claim.js"
 import { decodeValue } from "../../spec/decode.js"
 import {

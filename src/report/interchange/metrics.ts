@@ -1,6 +1,6 @@
 /** What the usual metric names of evaluation harnesses mean, as far as name and task say. */
-import { NOT_STATED, type Contract } from "../../metric/contract.js"
-import { WORDS } from "../../metric/rescore-claim.js"
+import { NOT_STATED, type Contract } from "../../metric/contract/contract.js"
+import { WORDS } from "../../audit/rescore-claim.js"
 import { SILENT } from "./foreign.js"
 
 const accuracy = (title: string): Contract => ({

@@ -1,8 +1,8 @@
 /** The audit as one self-contained HTML page: no script, no network, equal bytes for equal audits. */
-import type { Audit, ClaimAudit } from "./audit.js"
+import type { Audit, ClaimAudit } from "../../audit/packet.js"
 import { claimPlots } from "./plot.js"
 import { STYLE } from "./style.js"
-import { decidingAxes } from "./pairs.js"
+import { decidingAxes } from "../../audit/pairs.js"
 import {
   CHARGE_WORDS,
   contractRows,

@@ -1,6 +1,6 @@
 /** The audit as one Markdown document. Equal audits give equal bytes. */
-import type { Audit, ClaimAudit } from "./audit.js"
-import { decidingAxes } from "./pairs.js"
+import type { Audit, ClaimAudit } from "../../audit/packet.js"
+import { decidingAxes } from "../../audit/pairs.js"
 import {
   CHARGE_WORDS,
   contractRows,

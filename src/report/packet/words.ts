@@ -1,9 +1,9 @@
 /** Words and numbers that the packet's renderings share. */
-import { MARKS } from "../../metric/bound.js"
-import type { Verdict } from "../../metric/compare.js"
-import { NOT_STATED, SEMANTIC_FIELDS, type Contract } from "../../metric/contract.js"
-import type { ChargeRow } from "../../metric/boundary-charge.js"
-import type { Rescored } from "../../metric/rescore-claim.js"
+import { MARKS } from "../../metric/contract/bound.js"
+import type { Verdict } from "../../metric/contract/compare.js"
+import { NOT_STATED, SEMANTIC_FIELDS, type Contract } from "../../metric/contract/contract.js"
+import type { ChargeRow } from "../../audit/boundary-charge.js"
+import type { Rescored } from "../../audit/rescore-claim.js"
 
 export const VERDICT_WORDS: { readonly [K in Verdict]: string } = {
   identical: "identical: one definition",
