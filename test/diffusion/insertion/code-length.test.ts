@@ -2,7 +2,7 @@
  * The bound on toys of known entropy, its estimator, and its floor. Expected values: closed forms named beside them.
  * Exact integrals by Simpson's rule over t and enumeration over states; tolerance 1e-6.
  */
-import { test } from "tap"
+import t, { test } from "tap"
 import {
   codeLengthIntegrand,
   estimateCodeLength,
@@ -30,6 +30,9 @@ import {
   type OraclePrediction,
   type Words,
 } from "./oracle.js"
+
+// Integrals take longer than the default of a file that is run directly.
+t.setTimeout(600_000)
 
 type Predict = (xt: Int32Array, t: number) => OraclePrediction
 
