@@ -20,7 +20,7 @@ import {
   type Tensors,
 } from "../../model/layers.js"
 import * as tf from "../../model/tf.js"
-import type { FlexmdmModel } from "./model.js"
+import type { FlexmdmModel } from "./schema.js"
 
 /** Default of `torch.nn.LayerNorm`. */
 const NORM_EPS = 1e-5

@@ -3,7 +3,7 @@
  * model/transformer.py), and the names that xlm-core gives the same tensors.
  */
 import { linearInit, ones, zeros, type Initial, type ParameterSpec } from "../../model/parameters.js"
-import type { FlexmdmModel } from "./model.js"
+import type { FlexmdmModel } from "./schema.js"
 
 const vector = (name: string, size: number, init: Initial): ParameterSpec => ({
   name,

@@ -19,7 +19,7 @@ import {
 } from "../../model/layers.js"
 import { adapted } from "../../model/lora.js"
 import * as tf from "../../model/tf.js"
-import type { LladaModel } from "./model.js"
+import type { LladaModel } from "./schema.js"
 import { BLOCKS, EMBEDDING, HEAD, LAST_NORM, modulationOf } from "./parameters.js"
 
 const norm = (x: tf.Tensor, p: Tensors, name: string, { rmsEps }: LladaModel): tf.Tensor =>

@@ -1,7 +1,7 @@
 /** Parameters of LLaDA under their published names (safetensors of GSAI-ML/LLaDA-8B-Base), and of what is added. */
 import { loraParameters } from "../../model/lora.js"
 import { linearInit, ones, zeros, type Initial, type ParameterSpec } from "../../model/parameters.js"
-import type { LladaModel } from "./model.js"
+import type { LladaModel } from "./schema.js"
 
 export const BLOCKS = "model.transformer.blocks"
 export const EMBEDDING = "model.transformer.wte"

@@ -1,9 +1,9 @@
 /** Reads the numbers that the published code gave at tiny sizes; see goldens/README.md. */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { readSafetensors, toFloat32, type StoredTensor } from "../../../src/data/safetensors.js"
+import { readSafetensors, toFloat32, type StoredTensor } from "../../../src/files/safetensors.js"
 import { flexmdmName } from "../../../src/families/flexmdm/parameters.js"
-import type { FlexmdmModel } from "../../../src/families/flexmdm/model.js"
+import type { FlexmdmModel } from "../../../src/families/flexmdm/schema.js"
 import * as tf from "../../../src/model/tf.js"
 
 const at = (name: string): string => fileURLToPath(new URL(`goldens/${name}`, import.meta.url))

@@ -3,7 +3,7 @@
  * relative, gradients to 5e-5 of the largest entry of their parameter, or of their norm where only that is given.
  */
 import t from "tap"
-import { toFloat32 } from "../../../src/data/safetensors.js"
+import { toFloat32 } from "../../../src/files/safetensors.js"
 import { flexmdmGaps, flexmdmHidden, flexmdmLogits } from "../../../src/families/flexmdm/network.js"
 import { flexmdmName } from "../../../src/families/flexmdm/parameters.js"
 import { flexmdmLoss } from "../../../src/objectives/flexmdm/loss.js"

@@ -3,10 +3,10 @@
  * the goldens' README: logits 5e-5 absolute, gaps 2e-5 relative.
  */
 import t from "tap"
-import { toFloat32 } from "../../../src/data/safetensors.js"
+import { toFloat32 } from "../../../src/files/safetensors.js"
 import { flexmdmGaps, flexmdmHidden, flexmdmLogits } from "../../../src/families/flexmdm/network.js"
 import { flexmdmName, flexmdmParameters } from "../../../src/families/flexmdm/parameters.js"
-import type { FlexmdmModel } from "../../../src/families/flexmdm/model.js"
+import type { FlexmdmModel } from "../../../src/families/flexmdm/schema.js"
 import { countParameters } from "../../../src/model/parameters.js"
 import * as tf from "../../../src/model/tf.js"
 import { ints, modelOf, parametersOf, readJson, readTensors, type NetConfig } from "./golden.js"

@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import t from "tap"
-import { readSafetensors, toFloat32, type StoredTensor } from "../../../src/data/safetensors.js"
-import type { LladaModel } from "../../../src/families/llada/model.js"
+import { readSafetensors, toFloat32, type StoredTensor } from "../../../src/files/safetensors.js"
+import type { LladaModel } from "../../../src/families/llada/schema.js"
 import { lladaGaps, lladaHidden, lladaLogits } from "../../../src/families/llada/network.js"
 import {
   addedParameters,
