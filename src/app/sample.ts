@@ -9,12 +9,7 @@ import { openExecutor } from "../engine/choose.js"
 import type { HostTensors } from "../engine/executor.js"
 import type { Revealed } from "../samplers/masked/fill.js"
 import { sampledModel } from "../samplers/masked/model.js"
-import {
-  forwardsOf,
-  samplingPredictor,
-  sampleTexts,
-  type SampledText,
-} from "../samplers/masked/sample.js"
+import { forwardsOf, samplingPredictor, sampleTexts, type SampledText } from "../samplers/masked/sample.js"
 import { checkSettings, type SamplerName, type SamplingSettings } from "../samplers/masked/settings.js"
 import { encodePrompt, textOf } from "../samplers/masked/text.js"
 import { unigramEntropy } from "../samplers/unigram-entropy.js"

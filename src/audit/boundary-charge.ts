@@ -3,7 +3,12 @@
  * with each of them; beside them what its finite number of steps is expected to add. Rows of their own: none of them
  * is in the re-scored value.
  */
-import { boundaryEntropyBits, enumerativeSplitBits, enumerativeWindowBits, log2Binomial } from "../metric/code/boundary.js"
+import {
+  boundaryEntropyBits,
+  enumerativeSplitBits,
+  enumerativeWindowBits,
+  log2Binomial,
+} from "../metric/code/boundary.js"
 import { FINEWEB_SP1024 } from "../metric/contract/builders.js"
 import { NOT_STATED, type Contract } from "../metric/contract/contract.js"
 import type { Mark } from "../spec/findings-facts.js"

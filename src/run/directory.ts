@@ -17,7 +17,12 @@ import { mkdir, readFile, readdir, rename, rm, stat, unlink } from "node:fs/prom
 import { basename, join } from "node:path"
 import { syncDirectory, writeFileAtomic } from "../files/atomic.js"
 import { systemCode } from "../files/errors.js"
-import { readSafetensors, writeSafetensors, type SafetensorsFile, type Tensors } from "../files/safetensors.js"
+import {
+  readSafetensors,
+  writeSafetensors,
+  type SafetensorsFile,
+  type Tensors,
+} from "../files/safetensors.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import { openEventLog, readEvents, type Json, type RunEvent, type StoredEvent } from "./events.js"
 import { rebuildIndex } from "./list.js"

@@ -7,7 +7,14 @@ import { execa } from "execa"
 import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
-import { accountOf, distinct, openWindows, positionsOf, targetBytes, targetsOf } from "../evaluators/targets.js"
+import {
+  accountOf,
+  distinct,
+  openWindows,
+  positionsOf,
+  targetBytes,
+  targetsOf,
+} from "../evaluators/targets.js"
 import {
   bigramBits,
   compressedBitsPerByte,

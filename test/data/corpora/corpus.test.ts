@@ -4,7 +4,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import tap, { test } from "tap"
 import { EMBEDDED_TOKENIZER, EMBEDDED_TOKENIZER_DIGEST } from "../../../src/data/assets.js"
-import { checkCorpus, loadCorpus, prepareCorpus, readTokens, type CorpusSpec } from "../../../src/data/corpora/corpus.js"
+import {
+  checkCorpus,
+  loadCorpus,
+  prepareCorpus,
+  readTokens,
+  type CorpusSpec,
+} from "../../../src/data/corpora/corpus.js"
 import { bytesDigest } from "../../../src/files/digest.js"
 import type { PrepareEvent } from "../../../src/files/events.js"
 import { parseManifest } from "../../../src/data/corpora/parameter-golf.js"

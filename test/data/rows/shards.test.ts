@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import tap, { test } from "tap"
-import { checkVocabulary, inspectShard, readShard, readShardInto, writeShard } from "../../../src/data/rows/shards.js"
+import {
+  checkVocabulary,
+  inspectShard,
+  readShard,
+  readShardInto,
+  writeShard,
+} from "../../../src/data/rows/shards.js"
 
 const folder = await mkdtemp(join(tmpdir(), "shards-"))
 tap.teardown(() => rm(folder, { recursive: true }))

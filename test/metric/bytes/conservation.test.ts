@@ -1,6 +1,11 @@
 import * as fc from "fast-check"
 import { test } from "tap"
-import { buildByteTable, countBytes, type ByteTable, type TablePiece } from "../../../src/metric/bytes/byte-table.js"
+import {
+  buildByteTable,
+  countBytes,
+  type ByteTable,
+  type TablePiece,
+} from "../../../src/metric/bytes/byte-table.js"
 import { conservation, detokenise, type Conservation } from "../../../src/metric/bytes/conservation.js"
 
 const SPACE = "\u2581"

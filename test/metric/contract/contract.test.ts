@@ -3,7 +3,12 @@ import t from "tap"
 import { canonicalContract, contractOf, type ContractContext } from "../../../src/metric/contract/builders.js"
 import { contractDigest } from "../../../src/metric/contract/digest.js"
 import { CONTRACT_CHANGELOG, migrateContract } from "../../../src/metric/contract/migrations.js"
-import { Contract, CONTRACT_VERSION, NOT_STATED, SEMANTIC_FIELDS } from "../../../src/metric/contract/contract.js"
+import {
+  Contract,
+  CONTRACT_VERSION,
+  NOT_STATED,
+  SEMANTIC_FIELDS,
+} from "../../../src/metric/contract/contract.js"
 
 const context: ContractContext = {
   dataset: "fineweb10B_sp1024",

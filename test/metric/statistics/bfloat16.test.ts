@@ -1,5 +1,10 @@
 import { test } from "tap"
-import { frozenFrom, normalShareAbove, toBfloat16, updatedBfloat16 } from "../../../src/metric/statistics/bfloat16.js"
+import {
+  frozenFrom,
+  normalShareAbove,
+  toBfloat16,
+  updatedBfloat16,
+} from "../../../src/metric/statistics/bfloat16.js"
 import { close } from "../toy.js"
 
 void test("stored values and updates", (t) => {
