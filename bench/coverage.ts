@@ -2,21 +2,21 @@
  * Do intervals cover? Each estimator draws its data again and again from a process whose truth is known, and the share
  * of its intervals that hold the truth is set beside the stated level. Everything is a function of the seed.
  */
-import { measureBlocks } from "../src/evaluate/blocks.js"
-import { total } from "../src/evaluate/masking.js"
-import { measureDiscreteElbo } from "../src/evaluate/discrete-elbo.js"
-import { measurePaths } from "../src/evaluate/orders.js"
-import type { ScoredWindows } from "../src/evaluate/windows.js"
-import type { Scorer } from "../src/evaluate/scorer.js"
-import { anyOrder } from "../src/metric/any-order.js"
-import { blockBound } from "../src/metric/block.js"
-import { discreteElbo, revealProbabilities } from "../src/metric/elbo.js"
-import { importanceBound, mixtureNats } from "../src/metric/importance.js"
+import { measureBlocks } from "../src/evaluators/blocks.js"
+import { total } from "../src/inference/masking.js"
+import { measureDiscreteElbo } from "../src/evaluators/discrete-elbo.js"
+import { measurePaths } from "../src/evaluators/orders.js"
+import type { ScoredWindows } from "../src/inference/windows.js"
+import type { Scorer } from "../src/inference/scorer.js"
+import { anyOrder } from "../src/metric/code/any-order.js"
+import { blockBound } from "../src/metric/code/block.js"
+import { discreteElbo, revealProbabilities } from "../src/metric/code/elbo.js"
+import { importanceBound, mixtureNats } from "../src/metric/code/importance.js"
 import { bootstrapRatio, splitMix32, type Pair } from "../src/metric/statistics/bootstrap.js"
 import { normalQuantile } from "../src/metric/statistics/distributions.js"
 import { studentInterval, wilsonInterval } from "../src/metric/statistics/intervals.js"
 import { pairedComparison, pairedSeeds } from "../src/metric/statistics/paired.js"
-import { rule, schedule, toyScorer } from "../test/evaluate/toy-scorer.js"
+import { rule, schedule, toyScorer } from "../test/evaluators/toy-scorer.js"
 import { alongOrder, maskedNats, permutations, popCount, TOY, X } from "../test/metric/toy.js"
 
 interface Interval {

@@ -2,14 +2,14 @@
 import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { writeSafetensors } from "../src/data/safetensors.js"
+import { writeSafetensors } from "../src/files/safetensors.js"
 import { corruptBatch, corruptionStreams } from "../src/diffusion/batch.js"
 import { integersBelow, stream, uniforms32 } from "../src/diffusion/philox.js"
 import { alpha } from "../src/diffusion/schedule.js"
-import { networkOf } from "../src/model/network.js"
+import { networkOf } from "../src/families/traced.js"
 import { initialise } from "../src/model/parameters.js"
 import type { MaskedDiffusionObjective } from "../src/spec/objective.js"
-import { capacities } from "../src/train/capacity.js"
+import { capacities } from "../src/families/mdlm/capacity.js"
 import { benchExperiment, type Shape } from "./shapes.js"
 
 export interface Job {

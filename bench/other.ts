@@ -5,9 +5,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { EMBEDDED_TOKENIZER } from "../src/data/assets.js"
-import { readSentencePiece } from "../src/data/sentencepiece.js"
+import { readSentencePiece } from "../src/data/tokenizers/sentencepiece.js"
 import { quantile } from "./measure.js"
-import { buildByteTable, countBytes } from "../src/metric/byte-table.js"
+import { buildByteTable, countBytes } from "../src/metric/bytes/byte-table.js"
 
 export interface Other {
   readonly what: string

@@ -1,15 +1,17 @@
 /** Our side of a measurement: one executor in a process of its own, driven by the same JSON lines as the reference. */
 import { createInterface } from "node:readline"
-import { readSafetensors, toFloat32, writeSafetensors, type StoredTensor } from "../src/data/safetensors.js"
+import { readSafetensors, toFloat32, writeSafetensors, type StoredTensor } from "../src/files/safetensors.js"
 import { batchFeeds, type CorruptedBatch } from "../src/diffusion/batch.js"
 import { sliceBatch } from "../src/diffusion/slices.js"
 import { openExecutor, type EngineName } from "../src/engine/choose.js"
 import type { Executor, HostTensors, Trainer } from "../src/engine/executor.js"
-import { measureDiscreteElbo } from "../src/evaluate/discrete-elbo.js"
-import { makeScorer, type Scorer } from "../src/evaluate/scorer.js"
-import type { ScoredWindows } from "../src/evaluate/windows.js"
-import { networkOf, type Network } from "../src/model/network.js"
-import { layoutFor, programFor } from "../src/train/layout.js"
+import { measureDiscreteElbo } from "../src/evaluators/discrete-elbo.js"
+import { makeScorer, type Scorer } from "../src/inference/scorer.js"
+import type { ScoredWindows } from "../src/inference/windows.js"
+import { networkOf } from "../src/families/traced.js"
+import type { Network } from "../src/model/network.js"
+import { programFor, roomsOf } from "../src/families/mdlm/feeds.js"
+import { layoutFor } from "../src/train/layout.js"
 import { initialState, stepScalars } from "../src/train/state.js"
 import { traceGradients, tracePrograms } from "../src/train/programs.js"
 import { ELBO_SEED } from "./job.js"
@@ -93,7 +95,7 @@ const commands = {
     const { training } = experiment
     const layout = layoutFor(experiment, executor.layout)
     const slices = sliceBatch(batch, layout.slices)
-    const capacity = layout.capacities[programFor(slices, layout.capacities)]!
+    const capacity = roomsOf(layout)[programFor(slices, roomsOf(layout))]!
     trainer ??= await executor.trainer(
       tracePrograms({
         network,

@@ -1,6 +1,6 @@
 /** Parity: the same parameters and the same batch give the same loss, gradients and bound on both sides. */
 import { join } from "node:path"
-import { readSafetensors, toFloat32 } from "../src/data/safetensors.js"
+import { readSafetensors, toFloat32 } from "../src/files/safetensors.js"
 import type { Contender } from "./contender.js"
 import { PARITY_ELBO_STEPS, type Job } from "./job.js"
 

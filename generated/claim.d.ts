@@ -388,6 +388,10 @@ export interface Claims {
        */
       standardError?: number
       /**
+       * The value is a number as a program wrote it, the shortest decimal of a double, so that its digits hide no rounding; printed by hand when absent.
+       */
+      exact?: boolean
+      /**
        * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
        */
       mark: "stated" | "computed" | "derived" | "inferred"
@@ -804,6 +808,10 @@ export interface Claims {
        * Standard error or spread over seeds as the source prints it.
        */
       standardError?: number
+      /**
+       * The value is a number as a program wrote it, the shortest decimal of a double, so that its digits hide no rounding; printed by hand when absent.
+       */
+      exact?: boolean
       /**
        * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
        */
@@ -2006,6 +2014,339 @@ export interface Claims {
          * Settings or checkpoints were chosen on the split that is reported.
          */
         kind: "selection-split"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        statement: string
+      }
+    | {
+        /**
+         * A baseline was run at a setting outside the range its authors validated.
+         */
+        kind: "baseline-range"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        setting: string
+        value: number
+        low: number
+        high: number
+      }
+    | {
+        /**
+         * A setting was chosen per benchmark, on the benchmark that is reported.
+         */
+        kind: "setting-per-benchmark"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        statement: string
+      }
+    | {
+        /**
+         * A sample passes when it passes under any of several extractions of the answer.
+         */
+        kind: "any-extraction"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        extractions: number
+      }
+    | {
+        /**
+         * Contender and baseline are decoded at these temperatures.
+         */
+        kind: "temperatures"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        contender: number
+        baseline: number
+      }
+    | {
+        /**
+         * Two pass rates over the same items, first the contender's, printed without the items.
+         */
+        kind: "paired-items"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+      }
+    | {
+        /**
+         * Two versions of one claim, first the older.
+         */
+        kind: "versions"
         id: string
         /**
          * Claims the fact bears on.

@@ -261,11 +261,11 @@ export interface Experiment {
            */
           kind: "files"
           /**
-           * Training shards (file: paths).
+           * Training shards (file: paths), in the order of use.
            */
           train: string[]
           /**
-           * Validation shards (file: paths).
+           * Validation shards (file: paths), in the order of use.
            */
           validation: string[]
           /**
@@ -567,6 +567,41 @@ export interface Experiment {
            * Decoupled: weights shrink by learning rate times this.
            */
           weightDecay: number
+          /**
+           * Parameters with settings of their own; the others have the optimiser's.
+           *
+           * @minItems 1
+           */
+          groups?: [
+            {
+              /**
+               * Regular expression on the parameter's name; the first group that matches holds it.
+               */
+              match: string
+              /**
+               * Peak learning rate; the optimiser's when absent.
+               */
+              learningRate?: number
+              /**
+               * Weight decay; the optimiser's when absent.
+               */
+              weightDecay?: number
+            },
+            ...{
+              /**
+               * Regular expression on the parameter's name; the first group that matches holds it.
+               */
+              match: string
+              /**
+               * Peak learning rate; the optimiser's when absent.
+               */
+              learningRate?: number
+              /**
+               * Weight decay; the optimiser's when absent.
+               */
+              weightDecay?: number
+            }[]
+          ]
         }
       | {
           /**
@@ -638,32 +673,81 @@ export interface Experiment {
     /**
      * Factor on every learning rate as a function of the step.
      */
-    schedule: {
-      /**
-       * Steps of linear warm-up: factor (s+1)/warmup.
-       */
-      warmup: number
-      /**
-       * Steps of decay at the end of each group; at the end of the run when restart is false.
-       */
-      warmdown: number
-      /**
-       * Shape of the decay.
-       */
-      shape: "cosine" | "linear"
-      /**
-       * Factor at the end of the decay.
-       */
-      floor: number
-      /**
-       * Restart the schedule with each shard group (weights and moments are kept).
-       */
-      restart: boolean
-    }
+    schedule:
+      | {
+          /**
+           * Constant between warm-up and warm-down; meant when absent.
+           */
+          kind?: "warmdown"
+          /**
+           * Steps of linear warm-up: factor (s+1)/warmup.
+           */
+          warmup: number
+          /**
+           * Steps of decay at the end of each group; at the end of the run when restart is false.
+           */
+          warmdown: number
+          /**
+           * Shape of the decay.
+           */
+          shape: "cosine" | "linear"
+          /**
+           * Factor at the end of the decay.
+           */
+          floor: number
+          /**
+           * Restart the schedule with each shard group (weights and moments are kept).
+           */
+          restart: boolean
+        }
+      | {
+          /**
+           * Cosine over the whole run after a warm-up.
+           */
+          kind: "cosine"
+          /**
+           * Steps of linear warm-up.
+           */
+          warmup: number
+          /**
+           * Factor of the first step of the warm-up: 0 in transformers, start_factor in torch.
+           */
+          warmupFrom: number
+          /**
+           * Cycles between the end of the warm-up and that of the run.
+           */
+          cycles: number
+          /**
+           * fall: each cycle falls from 1 to the floor, the next begins at 1 again (warm restarts; one cycle is plain cosine). fall-and-rise: each cycle is a whole period, so the run ends at the peak, as get_cosine_schedule_with_warmup of transformers has it with a whole num_cycles.
+           */
+          cycle: "fall" | "fall-and-rise"
+          /**
+           * Lowest factor.
+           */
+          floor: number
+        }
+      | {
+          /**
+           * Constant after a warm-up.
+           */
+          kind: "constant"
+          /**
+           * Steps of linear warm-up.
+           */
+          warmup: number
+          /**
+           * Factor of the first step of the warm-up: 0 in transformers, start_factor in torch.
+           */
+          warmupFrom: number
+        }
     /**
      * Decay of the exponential moving average of the weights; evaluation uses the average when given.
      */
     emaDecay?: number
+    /**
+     * Whether the average's decay begins lower: min(emaDecay, (1+n)/(10+n)) at the n-th update; false when absent.
+     */
+    emaWarmup?: boolean
     /**
      * Steps between checkpoints.
      */
@@ -882,11 +966,11 @@ export interface Overlay {
        */
       holdOutEvery?: number | null
       /**
-       * Training shards (file: paths).
+       * Training shards (file: paths), in the order of use.
        */
       train?: string[] | null
       /**
-       * Validation shards (file: paths).
+       * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
     } | null
@@ -1126,6 +1210,41 @@ export interface Overlay {
        */
       weightDecay?: number | null
       /**
+       * Parameters with settings of their own; the others have the optimiser's.
+       */
+      groups?:
+        | [
+            {
+              /**
+               * Regular expression on the parameter's name; the first group that matches holds it.
+               */
+              match: string
+              /**
+               * Peak learning rate; the optimiser's when absent.
+               */
+              learningRate?: number
+              /**
+               * Weight decay; the optimiser's when absent.
+               */
+              weightDecay?: number
+            },
+            ...{
+              /**
+               * Regular expression on the parameter's name; the first group that matches holds it.
+               */
+              match: string
+              /**
+               * Peak learning rate; the optimiser's when absent.
+               */
+              learningRate?: number
+              /**
+               * Weight decay; the optimiser's when absent.
+               */
+              weightDecay?: number
+            }[]
+          ]
+        | null
+      /**
        * Learning rate of the embedding and head tables; that of `rest` when absent.
        */
       embeddingLearningRate?: number | null
@@ -1181,6 +1300,10 @@ export interface Overlay {
      */
     schedule?: {
       /**
+       * Constant between warm-up and warm-down; meant when absent.
+       */
+      kind?: ("warmdown" | "cosine" | "constant") | null
+      /**
        * Steps of linear warm-up: factor (s+1)/warmup.
        */
       warmup?: number | null
@@ -1200,11 +1323,27 @@ export interface Overlay {
        * Restart the schedule with each shard group (weights and moments are kept).
        */
       restart?: boolean | null
+      /**
+       * Factor of the first step of the warm-up: 0 in transformers, start_factor in torch.
+       */
+      warmupFrom?: number | null
+      /**
+       * Cycles between the end of the warm-up and that of the run.
+       */
+      cycles?: number | null
+      /**
+       * fall: each cycle falls from 1 to the floor, the next begins at 1 again (warm restarts; one cycle is plain cosine). fall-and-rise: each cycle is a whole period, so the run ends at the peak, as get_cosine_schedule_with_warmup of transformers has it with a whole num_cycles.
+       */
+      cycle?: ("fall" | "fall-and-rise") | null
     } | null
     /**
      * Decay of the exponential moving average of the weights; evaluation uses the average when given.
      */
     emaDecay?: number | null
+    /**
+     * Whether the average's decay begins lower: min(emaDecay, (1+n)/(10+n)) at the n-th update; false when absent.
+     */
+    emaWarmup?: boolean | null
     /**
      * Steps between checkpoints.
      */
@@ -1393,11 +1532,11 @@ export interface Overlay1 {
        */
       holdOutEvery?: number | null
       /**
-       * Training shards (file: paths).
+       * Training shards (file: paths), in the order of use.
        */
       train?: string[] | null
       /**
-       * Validation shards (file: paths).
+       * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
     } | null
@@ -1637,6 +1776,41 @@ export interface Overlay1 {
        */
       weightDecay?: number | null
       /**
+       * Parameters with settings of their own; the others have the optimiser's.
+       */
+      groups?:
+        | [
+            {
+              /**
+               * Regular expression on the parameter's name; the first group that matches holds it.
+               */
+              match: string
+              /**
+               * Peak learning rate; the optimiser's when absent.
+               */
+              learningRate?: number
+              /**
+               * Weight decay; the optimiser's when absent.
+               */
+              weightDecay?: number
+            },
+            ...{
+              /**
+               * Regular expression on the parameter's name; the first group that matches holds it.
+               */
+              match: string
+              /**
+               * Peak learning rate; the optimiser's when absent.
+               */
+              learningRate?: number
+              /**
+               * Weight decay; the optimiser's when absent.
+               */
+              weightDecay?: number
+            }[]
+          ]
+        | null
+      /**
        * Learning rate of the embedding and head tables; that of `rest` when absent.
        */
       embeddingLearningRate?: number | null
@@ -1692,6 +1866,10 @@ export interface Overlay1 {
      */
     schedule?: {
       /**
+       * Constant between warm-up and warm-down; meant when absent.
+       */
+      kind?: ("warmdown" | "cosine" | "constant") | null
+      /**
        * Steps of linear warm-up: factor (s+1)/warmup.
        */
       warmup?: number | null
@@ -1711,11 +1889,27 @@ export interface Overlay1 {
        * Restart the schedule with each shard group (weights and moments are kept).
        */
       restart?: boolean | null
+      /**
+       * Factor of the first step of the warm-up: 0 in transformers, start_factor in torch.
+       */
+      warmupFrom?: number | null
+      /**
+       * Cycles between the end of the warm-up and that of the run.
+       */
+      cycles?: number | null
+      /**
+       * fall: each cycle falls from 1 to the floor, the next begins at 1 again (warm restarts; one cycle is plain cosine). fall-and-rise: each cycle is a whole period, so the run ends at the peak, as get_cosine_schedule_with_warmup of transformers has it with a whole num_cycles.
+       */
+      cycle?: ("fall" | "fall-and-rise") | null
     } | null
     /**
      * Decay of the exponential moving average of the weights; evaluation uses the average when given.
      */
     emaDecay?: number | null
+    /**
+     * Whether the average's decay begins lower: min(emaDecay, (1+n)/(10+n)) at the n-th update; false when absent.
+     */
+    emaWarmup?: boolean | null
     /**
      * Steps between checkpoints.
      */

@@ -15,18 +15,18 @@ import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
-import { writeFileAtomic } from "../src/data/atomic.js"
-import { publishedClaims, recomputeTable } from "../src/cli/handlers/run-results.js"
-import { matched, type MatchedRun } from "../src/report/matched.js"
-import { matchedLadder, readMatchedRun } from "../src/report/matched-runs.js"
+import { writeFileAtomic } from "../src/files/atomic.js"
+import { publishedClaims, recomputeTable } from "../src/app/run-results.js"
+import { matched, type MatchedRun } from "../src/analysis/matched.js"
+import { matchedLadder, readMatchedRun } from "../src/analysis/matched-runs.js"
 import { renderMatched } from "../src/report/matched-text.js"
 import { renderMarkdown } from "../src/report/render/markdown.js"
-import { ratioInterval, runLadder, runTable } from "../src/report/run-table.js"
-import { sweepTable } from "../src/report/sweep-runs.js"
+import { ratioInterval, runLadder, runTable } from "../src/analysis/run-table.js"
+import { sweepTable } from "../src/analysis/sweep-runs.js"
 import { ladderPlot, type LadderPlot } from "../src/report/svg.js"
 import { readRun, type RunReader } from "../src/run/directory.js"
 import { cellSpecs } from "../src/spec/cell-spec.js"
-import { decodeSpec, type Profile } from "../src/spec/spec-file.js"
+import { loadSpec, type Profile } from "../src/spec/spec-file.js"
 
 export const resultsFolder = fileURLToPath(new URL("../docs/results", import.meta.url))
 
@@ -57,13 +57,12 @@ interface Body {
 
 const sweepBody = async (page: Page, runs: readonly RunReader[], folder: string): Promise<Body> => {
   const file = join(folder, `${page.name}.spec.json`)
-  const text = await readFile(file, "utf8")
-  const profile = page.profile ?? "paper"
-  const cells = cellSpecs(text, file, profile).map((cell) => ({
+  const spec = await loadSpec(file, page.profile ?? "paper")
+  const cells = cellSpecs(spec).map((cell) => ({
     ...cell,
     run: runs.find(({ manifest }) => manifest.fingerprint === cell.spec.fingerprint),
   }))
-  const { sweep } = decodeSpec(text, file, profile)
+  const { sweep } = spec
   if (sweep === undefined || runs[0] === undefined)
     throw new Error(`${page.name}: this is no finished sweep.`)
   const { table } = await sweepTable(sweep, cells, await publishedClaims(runs[0]))

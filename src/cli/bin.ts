@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** Entry point: checks Node, then loads the rest. */
+/** Entry point: checks Node, switches the telemetry of libraries off, then loads the rest. */
+import { switchTelemetryOff } from "../engine/telemetry.js"
+
+switchTelemetryOff()
 
 const FLOOR = [20, 19] as const
 

@@ -15,8 +15,8 @@ import * as NodePath from "@effect/platform-node-shared/NodePath"
 import * as NodeStdio from "@effect/platform-node-shared/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node-shared/NodeTerminal"
 import { commands } from "./commands/index.js"
-import { packageRoot } from "./locate.js"
-import { ExitWith, type ExitCode } from "./outcome.js"
+import { packageRoot } from "../app/locate.js"
+import { ExitWith, type ExitCode } from "../app/outcome.js"
 
 export const version = (
   JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { readonly version: string }

@@ -4,6 +4,7 @@
  * A training job is given as four traced graphs that share parameter and state names; an executor takes those
  * it needs: one that runs whole steps takes `step`, one that differentiates by itself takes `loss` and `apply`.
  */
+import type { StepLayout } from "../diffusion/step-layout.js"
 import type { Graph } from "./ir.js"
 
 /** Host data in row-major order; `bool` is held as bytes 0/1. */
@@ -99,16 +100,7 @@ export interface ExecutorOptions {
   readonly compile?: boolean
 }
 
-/** How a step is best cut for an executor. It changes the order of additions, nothing else. */
-export interface StepLayout {
-  /** Slices of a micro-batch that are computed side by side; 1: the executor divides each operation itself. */
-  readonly slices: number
-  /** Whether further programs cost little, so that there may be one for each usual number of masked positions. */
-  readonly sizes: "few" | "many"
-}
-
-/** One micro-batch, one usual size. */
-export const WHOLE: StepLayout = { slices: 1, sizes: "few" }
+export { WHOLE, type StepLayout } from "../diffusion/step-layout.js"
 
 export interface Executor {
   readonly name: "onnxruntime" | "tensorflow" | "torch" | "tfjs"

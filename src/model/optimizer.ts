@@ -5,121 +5,27 @@
  * and comes in as scalars, so that one traced program serves every step.
  */
 import type { AdamWUpdate } from "../engine/executor.js"
-import type { AdamWOptimizer, MuonOptimizer, Optimizer, Training } from "../spec/training.js"
 import { get, type Tensors } from "./layers.js"
-import type { Initial, ParameterGroup, ParameterSpec } from "./parameters.js"
-import { zeros } from "./parameters.js"
+import { adamOf, decaysOf, rateOf, ruleOf, trainable, type UpdateSettings } from "./optimizer-state.js"
+import type { ParameterSpec } from "./parameters.js"
 import * as tf from "./tf.js"
 
-/** One tensor that the optimiser keeps between steps. */
-export interface StateSpec {
-  readonly name: string
-  readonly shape: readonly number[]
-  /** `parameter`: starts as a copy of the named parameter. */
-  readonly init: Initial | { readonly kind: "parameter"; readonly name: string }
-}
-
-type Rule = "adamw" | "muon"
-
-const ruleOf = (optimizer: Optimizer, group: ParameterGroup): Rule =>
-  optimizer.kind === "muon" && group === "matrix" ? "muon" : "adamw"
-
-/** The learning rates of an optimiser: `table` is that of the embedding and head tables. */
-type RateName = "adamw" | "table" | "muon"
-
-const rateOf = (optimizer: Optimizer, group: ParameterGroup): RateName =>
-  optimizer.kind === "adamw"
-    ? "adamw"
-    : group === "matrix"
-      ? "muon"
-      : group === "embedding"
-        ? "table"
-        : "adamw"
-
-const decayOf = (optimizer: Optimizer, rate: RateName): number =>
-  optimizer.kind === "muon" && rate === "muon" ? optimizer.weightDecay : adamOf(optimizer).weightDecay
-
-const adamOf = (optimizer: Optimizer): AdamWOptimizer =>
-  optimizer.kind === "muon" ? optimizer.rest : optimizer
-
-/** The optimiser's tensors: adam.m/, adam.v/, muon.m/ and ema/ followed by the parameter's name. */
-export const optimizerState = (
-  specs: readonly ParameterSpec[],
-  { optimizer, emaDecay }: Pick<Training, "optimizer" | "emaDecay">,
-): readonly StateSpec[] => {
-  const slots = specs.flatMap(({ name, shape, group }): StateSpec[] =>
-    (ruleOf(optimizer, group) === "muon" ? ["muon.m"] : ["adam.m", "adam.v"]).map((slot) => ({
-      name: `${slot}/${name}`,
-      shape,
-      init: zeros,
-    })),
-  )
-  const averages = specs.map(({ name, shape }): StateSpec => ({
-    name: `ema/${name}`,
-    shape,
-    init: { kind: "parameter", name },
-  }))
-  return emaDecay === undefined ? slots : [...slots, ...averages]
-}
-
-/** Names of the scalar feeds of a step. */
-export const optimizerScalars = (optimizer: Optimizer): readonly string[] =>
-  Object.keys(scalarValues(optimizer, 0, 1))
-
-/**
- * Values of the scalar feeds.
- *
- * - rate/<r>: Adam's learning rate over its first bias correction, or Muon's learning rate.
- * - keep/<r>: 1 - learning rate * weight decay, where there is weight decay.
- * - inverseSqrtCorrection2: 1 / sqrt(1 - beta2^(step + 1)).
- * - momentum: Muon's, after its warm-up.
- *
- * @param step optimiser steps already made since the start of the run
- * @param factor of the learning-rate schedule at this step
- */
-export const scalarValues = (
-  optimizer: Optimizer,
-  step: number,
-  factor: number,
-): Readonly<Record<string, number>> => {
-  const adam = adamOf(optimizer)
-  const [beta1, beta2] = adam.betas
-  const keep = (name: RateName, rate: number): Record<string, number> => {
-    const decay = decayOf(optimizer, name)
-    return decay === 0 ? {} : { [`keep/${name}`]: 1 - rate * decay }
-  }
-  const adamRate = (learningRate: number, name: RateName): Record<string, number> => ({
-    [`rate/${name}`]: (learningRate * factor) / (1 - beta1 ** (step + 1)),
-    ...keep(name, learningRate * factor),
-  })
-  const shared = {
-    ...adamRate(adam.learningRate, "adamw"),
-    inverseSqrtCorrection2: 1 / Math.sqrt(1 - beta2 ** (step + 1)),
-  }
-  if (optimizer.kind === "adamw") return shared
-  return {
-    ...shared,
-    ...adamRate(optimizer.embeddingLearningRate ?? adam.learningRate, "table"),
-    "rate/muon": optimizer.learningRate * factor,
-    ...keep("muon", optimizer.learningRate * factor),
-    momentum: momentumAt(optimizer, step),
-  }
-}
-
-/** Muon's momentum: linear from `from` to `momentum` over the warm-up's steps, then constant. */
-export const momentumAt = ({ momentum, momentumWarmup }: MuonOptimizer, step: number): number => {
-  if (momentumWarmup === undefined) return momentum
-  const done = Math.min(step / momentumWarmup.steps, 1)
-  return (1 - done) * momentumWarmup.from + done * momentum
-}
+export {
+  momentumAt,
+  optimizerScalars,
+  optimizerState,
+  scalarValues,
+  type StateSpec,
+} from "./optimizer-state.js"
 
 /** `applyUpdate` in words where it is AdamW alone; undefined for anything else. */
 export const describeUpdate = ({
   optimizer,
   clipNorm,
   emaDecay,
-}: Pick<Training, "optimizer" | "clipNorm" | "emaDecay">): AdamWUpdate | undefined =>
-  optimizer.kind !== "adamw"
+  emaWarmup,
+}: UpdateSettings): AdamWUpdate | undefined =>
+  optimizer.kind !== "adamw" || optimizer.groups !== undefined || emaWarmup === true
     ? undefined
     : {
         kind: "adamw",
@@ -176,13 +82,14 @@ export interface UpdateResult {
  *
  * Clip: gradients times min(1, clipNorm / (norm + 1e-6)), as `torch.nn.utils.clip_grad_norm_`. AdamW: as
  * `torch.optim.AdamW`, decay first. Muon: momentum m <- momentum m + g, Nesterov g + momentum m, orthogonalised,
- * times sqrt(max(1, rows / columns)). Average: ema <- decay ema + (1 - decay) parameter.
+ * times sqrt(max(1, rows / columns)). Frozen parameters are left out of all of it, the norm too. Average: ema <- decay ema + (1 - decay) parameter.
  */
 export const applyUpdate = (
-  specs: readonly ParameterSpec[],
-  { optimizer, clipNorm, emaDecay }: Pick<Training, "optimizer" | "clipNorm" | "emaDecay">,
+  all: readonly ParameterSpec[],
+  { optimizer, clipNorm, emaDecay, emaWarmup }: UpdateSettings,
   { parameters, gradients, state, scalars }: UpdateInputs,
 ): UpdateResult => {
+  const specs = trainable(all)
   const gradNorm = globalNorm(specs.map(({ name }) => get(gradients, name)))
   const clip = clipNorm === 0 ? undefined : tf.minimum(tf.div(clipNorm, tf.add(gradNorm, 1e-6)), 1)
   const { betas, eps } = adamOf(optimizer)
@@ -211,23 +118,26 @@ export const applyUpdate = (
     return rows > columns ? tf.mul(update, Math.sqrt(rows / columns)) : update
   }
 
-  for (const { name, group } of specs) {
+  for (const spec of specs) {
+    const { name } = spec
     const g = get(gradients, name)
-    const rate = rateOf(optimizer, group)
-    const muon = optimizer.kind === "muon" && ruleOf(optimizer, group) === "muon"
+    const rate = rateOf(optimizer, spec)
+    const muon = optimizer.kind === "muon" && ruleOf(optimizer, spec) === "muon"
     const update = muon
       ? muonUpdate(name, clip === undefined ? g : tf.mul(g, clip), optimizer.newtonSchulzSteps)
       : adamUpdate(name, g)
     const pace = get(scalars, `rate/${rate}`)
-    const decayed =
-      decayOf(optimizer, rate) === 0
-        ? get(parameters, name)
-        : tf.mul(get(parameters, name), get(scalars, `keep/${rate}`))
+    const decayed = !decaysOf(optimizer, rate)
+      ? get(parameters, name)
+      : tf.mul(get(parameters, name), get(scalars, `keep/${rate}`))
     const next = tf.sub(decayed, tf.mul(update, muon ? pace : tf.div(pace, correction)))
     nextParameters[name] = next
     if (emaDecay !== undefined) {
-      const average = tf.mul(get(state, `ema/${name}`), emaDecay)
-      nextState[`ema/${name}`] = tf.add(average, tf.mul(next, 1 - emaDecay))
+      const [keep, take] =
+        emaWarmup === true
+          ? [get(scalars, "average/keep"), get(scalars, "average/take")]
+          : [emaDecay, 1 - emaDecay]
+      nextState[`ema/${name}`] = tf.add(tf.mul(get(state, `ema/${name}`), keep), tf.mul(next, take))
     }
   }
   return { parameters: nextParameters, state: nextState, gradNorm }

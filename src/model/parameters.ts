@@ -21,6 +21,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[]
   readonly init: Initial
   readonly group: ParameterGroup
+  /** Never changed by training: no gradient, no optimiser state, no average. */
+  readonly frozen?: true
 }
 
 export const zeros: Initial = { kind: "constant", value: 0 }
@@ -32,7 +34,7 @@ export const linearInit = (fanIn: number): Initial => ({ kind: "uniform", bound:
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
 /** Number of parameters. */
-export const countParameters = (specs: readonly ParameterSpec[]): number =>
+export const countParameters = (specs: readonly Pick<ParameterSpec, "shape">[]): number =>
   specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
 /** A host tensor of float32 numbers. */

@@ -5,17 +5,15 @@
  * for attention scores and their sum over values (the whole square, also under a causal mask). A training step costs
  * three forward passes. Norms, activations and the optimiser are left out: below 5 % at every size here.
  */
+import { networkPart } from "../families/index.js"
+import { averageSpecs, momentSpecs } from "../model/optimizer-state.js"
+import { countParameters } from "../model/parameters.js"
 import type { Evaluation } from "../spec/evaluation.js"
 import type { Experiment } from "../spec/experiment.js"
-import { parameterCount } from "./parameters.js"
 
 /** FLOPs of one position in a forward pass over sequences of `length` tokens. */
-export const forwardFlops = (experiment: Pick<Experiment, "model" | "data">, length: number): number => {
-  const { model, data } = experiment
-  const { blockMatrices } = parameterCount(experiment)
-  const rows = model.kind === "mdlm" ? model.tableRows : (model.tableRows ?? data.tokenizer.vocabSize)
-  return 2 * (blockMatrices + rows * model.width) + 4 * length * model.width * model.layers
-}
+export const forwardFlops = ({ model, data }: Pick<Experiment, "model" | "data">, length: number): number =>
+  networkPart(model).flops(model, data.tokenizer.vocabSize, length)
 
 /** Steps of a run: groups of shards visited, and optimiser steps on all of them. */
 export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "training">) => {
@@ -81,41 +79,24 @@ export interface MemoryEstimate {
 /** Node, the executor's library and its graph, as measured for small networks. */
 const PROGRAM_BYTES = 350 * 2 ** 20
 
-/** Attention probabilities kept for the backward pass, in all layers together. */
-const KEPT_SQUARES_BYTES = 768 * 2 ** 20
-
-/**
- * Bytes of a training run in fp32 on the CPU.
- *
- * Activations: three copies of one layer's attention squares (scores, probabilities, their gradient), the probabilities
- * of the layers that keep them (the others compute them a second time), 14 vectors of the width and 4 of the MLP's hidden
- * width for each layer and position, three of the logits. Calibrated on onnxruntime 1.30: 0.74 GB estimated against 0.66
- * measured for 4 layers of width 256, and 3.3 against 3.9 for the #1241 network at micro-batch 1.
- */
+/** Bytes of a training run in fp32 on the CPU. */
 export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const { model, data, training } = experiment
-  const { total: parameters, blockMatrices } = parameterCount(experiment)
-  const moments =
-    training.optimizer.kind === "muon" ? blockMatrices + 2 * (parameters - blockMatrices) : 2 * parameters
+  const part = networkPart(model)
+  const specs = part.parameters(model, data.tokenizer.vocabSize)
+  const parameters = countParameters(specs)
   const { length, shardsInMemory } = data.batching
-  const rows = model.kind === "mdlm" ? model.tableRows : (model.tableRows ?? data.tokenizer.vocabSize)
-  const squares = model.heads * length
-  const kept = Math.floor(KEPT_SQUARES_BYTES / (4 * training.microBatch * length * squares))
-  const perPosition =
-    (3 + Math.min(kept, model.layers)) * squares +
-    model.layers * (14 * model.width + 4 * model.width * model.mlpRatio) +
-    3 * rows
   const shards = data.corpus.kind === "parameter-golf" ? shardsInMemory * SHARD_TOKENS * 2 : 0
   const parts = {
     parameters: 4 * parameters,
-    gradients: 4 * parameters,
-    optimizer: 4 * moments,
-    average: training.emaDecay === undefined ? 0 : 4 * parameters,
-    activations: 4 * training.microBatch * length * perPosition,
+    gradients: 4 * countParameters(specs.filter(({ frozen }) => frozen !== true)),
+    optimizer: 4 * countParameters(momentSpecs(specs, training)),
+    average: 4 * countParameters(averageSpecs(specs, training)),
+    activations: part.activationBytes(model, data.tokenizer.vocabSize, training.microBatch, length),
     shards,
     program: PROGRAM_BYTES,
   }
-  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) }
+  return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) }
 }
 
 /** Tokens of a full shard of the parameter-golf data set (published manifest: shard_size 1e8), two bytes each. */

@@ -1,6 +1,8 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
-import { contractOf, FINEWEB_SP1024 } from "../metric/contract-builders.js"
-import type { Contract } from "../metric/contract.js"
+import { datasetName } from "../data/corpora/dataset-name.js"
+import { objectivePart } from "../families/index.js"
+import { contractOf, FINEWEB_SP1024 } from "../metric/contract/builders.js"
+import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { LoadedSpec, Profile, ProfileDifference } from "../spec/spec-file.js"
 import {
@@ -87,17 +89,11 @@ export interface RunPlan {
 /** The named random streams of a run; an evaluation has its own seed. */
 const streamsOf = ({ training, objective, evaluations }: Experiment): readonly PlannedStream[] => {
   const { seed } = training
-  const diffusion = objective.kind === "masked-diffusion"
   const masks = evaluations.filter((evaluation) => "seed" in evaluation)
   return [
     { name: "init", seed, used: "initial parameters" },
     { name: "data", seed, used: "which sequences are drawn" },
-    ...(diffusion
-      ? [
-          { name: "time", seed, used: "noise levels of each micro-batch" } as const,
-          { name: "mask", seed, used: "which tokens are masked in training" } as const,
-        ]
-      : []),
+    ...objectivePart(objective).streams.map(({ name, used }) => ({ name, seed, used })),
     ...masks.map((evaluation) => ({
       name: "eval-mask" as const,
       seed: "seed" in evaluation ? evaluation.seed : seed,
@@ -107,11 +103,12 @@ const streamsOf = ({ training, objective, evaluations }: Experiment): readonly P
   ]
 }
 
-const contractsOf = (experiment: Experiment): readonly PlannedContract[] => {
+/** The contract of each evaluation, as far as it is known before anything runs. */
+export const plannedContracts = (experiment: Experiment): readonly PlannedContract[] => {
   const { data, objective, training, evaluations } = experiment
   const corpus = data.corpus
-  const dataset =
-    corpus.kind === "parameter-golf" ? corpus.dataset : corpus.kind === "speeches" ? "speeches" : "files"
+  const part = objectivePart(objective)
+  const eps = part.eps(objective)
   const whole = corpus.kind === "parameter-golf" && corpus.dataset === FINEWEB_SP1024.dataset
   return evaluations.map((evaluation) => {
     const { count, length } = evaluation.windows
@@ -119,13 +116,13 @@ const contractsOf = (experiment: Experiment): readonly PlannedContract[] => {
     return {
       evaluation: evaluation.id,
       contract: contractOf(evaluation, {
-        dataset,
+        dataset: datasetName(corpus),
         split: "validation",
         slice: `the first ${count} windows of ${length} tokens, or all`,
         ...(whole ? { coverage: Math.min(1, tokens / FINEWEB_SP1024.tokens) } : {}),
         tokenizer: { id: data.tokenizer.id },
-        boundary: objective.kind === "masked-diffusion" ? objective.boundary : "maskable",
-        ...(objective.kind === "masked-diffusion" ? { eps: objective.schedule.eps } : {}),
+        boundary: part.boundary(objective),
+        ...(eps === undefined ? {} : { eps }),
         denominator: { kind: "byte-table" },
         selection: "last-checkpoint",
         seeds: [training.seed],
@@ -194,7 +191,7 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
     },
     files: plannedFiles(experiment),
     streams: streamsOf(experiment),
-    contracts: contractsOf(experiment),
+    contracts: plannedContracts(experiment),
     warnings:
       device === "cpu" && memory.total > machine.memory
         ? [

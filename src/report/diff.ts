@@ -1,13 +1,13 @@
 /** The text of a comparison, for people. */
-import type { ClaimDiff, ClaimsDiff, Nearest, Pairing } from "./diff-claims.js"
-import { describeDifference } from "./differences.js"
-import type { RunsDiff } from "./diff-runs.js"
-import { formatNumber } from "./numbers.js"
+import type { ClaimDiff, ClaimsDiff, Nearest, Pairing } from "../analysis/diff-claims.js"
+import { describeDifference } from "../analysis/differences.js"
+import type { RunsDiff } from "../analysis/diff-runs.js"
+import { formatNumber } from "../analysis/numbers.js"
 import { wrap } from "./render/terminal.js"
-import { boundSign, type BoundKind } from "./table.js"
+import { boundSign, type BoundKind } from "../analysis/table.js"
 
-export { diffClaims, type ClaimDiff, type ClaimsDiff, type Pairing } from "./diff-claims.js"
-export { diffRuns, type RunsDiff, type RunSide } from "./diff-runs.js"
+export { diffClaims, type ClaimDiff, type ClaimsDiff, type Pairing } from "../analysis/diff-claims.js"
+export { diffRuns, type RunsDiff, type RunSide } from "../analysis/diff-runs.js"
 
 const percent = (relative: number): string => {
   const text = (100 * relative).toFixed(2)

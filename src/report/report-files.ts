@@ -1,6 +1,6 @@
 /** Every file of a run's report: the table in each format, plots, and the plots' data. */
-import type { Contract } from "../metric/contract.js"
-import { showNumber } from "./numbers.js"
+import type { Contract } from "../metric/contract/contract.js"
+import { showNumber } from "../analysis/numbers.js"
 import { renderCsv } from "./render/csv.js"
 import { renderHtml, type HtmlFigure } from "./render/html.js"
 import { renderJson } from "./render/json.js"
@@ -15,7 +15,7 @@ import {
   type LadderPoint,
   type LinePlot,
 } from "./svg.js"
-import type { ResultsTable, TableRow } from "./table.js"
+import type { ResultsTable, TableRow } from "../analysis/table.js"
 import { intervalVega, ladderVega, lineVega } from "./vega.js"
 import { viewTable } from "./view.js"
 
@@ -37,7 +37,9 @@ export const valuesPlot = (table: ResultsTable): IntervalPlot | undefined => {
   if (ids.size === 0) return undefined
   return {
     title: `${table.header.experiment}, profile ${table.header.profile}: bits per byte`,
-    unit: "bits/byte, exact byte count",
+    unit: bitsPerByte(table).every(({ denominator }) => (denominator?.text?.standing ?? "exact") === "exact")
+      ? "bits/byte, exact byte count"
+      : "bits/byte, over the bytes that each label names",
     items: viewTable(table).groups.flatMap(({ name, rows }) =>
       rows
         .filter(({ row }) => ids.has(row.id))

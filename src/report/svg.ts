@@ -3,7 +3,7 @@
  * with an arrow towards where the truth may lie.
  */
 import { linearScale, logScale, thin, type Scale } from "./plot-scale.js"
-import type { BoundKind } from "./table.js"
+import type { BoundKind } from "../analysis/table.js"
 
 type Attributes = Readonly<Record<string, string | number>>
 

@@ -1,5 +1,5 @@
 /** What the human-readable renderers share: groups in order, numbered notes, a legend of the signs that occur. */
-import { formatCount, showNumber, type ShownNumber } from "./numbers.js"
+import { formatCount, showNumber, type ShownNumber } from "../analysis/numbers.js"
 import {
   GROUPS,
   SIGN_LEGEND,
@@ -7,7 +7,7 @@ import {
   type ResultsTable,
   type RowGroup,
   type TableRow,
-} from "./table.js"
+} from "../analysis/table.js"
 
 export interface RowView {
   readonly row: TableRow

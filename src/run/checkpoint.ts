@@ -1,5 +1,5 @@
 /** Between the executor's host tensors and checkpoint files. */
-import { toFloat32, type SafetensorsFile, type StoredTensor } from "../data/safetensors.js"
+import { toFloat32, type SafetensorsFile, type StoredTensor } from "../files/safetensors.js"
 import type { HostTensors } from "../engine/executor.js"
 
 /** A state as it is stored: float32 tensors by name. */

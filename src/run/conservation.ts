@@ -1,9 +1,13 @@
-/** Before a denominator is used: the byte table against the text of the very tokens that are scored. */
-import { buildByteTable, type TablePiece } from "../metric/byte-table.js"
-import { checkConservation, describeConservation, type Conservation } from "../metric/conservation.js"
+/** Before a denominator is used: what the scored tokens say of the bytes of their text. */
+import { isIntact } from "../files/intact.js"
+import { textRulesOf } from "../data/tokenizers/text-rules.js"
+import type { LoadedCorpus } from "../data/corpora/corpus.js"
+import { buildByteTable } from "../metric/bytes/byte-table.js"
+import { conservation, describeConservation, type Conservation } from "../metric/bytes/conservation.js"
+import { accountNotes, accountText, type TextAccount } from "../metric/bytes/text-account.js"
 import type { Experiment } from "../spec/experiment.js"
 
-/** A byte table that disagrees with the text it should measure. */
+/** A tokenizer that is not that of the shards. */
 export class ConservationError extends Error {
   override readonly name = "ConservationError"
 }
@@ -25,28 +29,54 @@ export const scoredSlice = (
     ),
   )
 
-const checked = (pieces: readonly TablePiece[], tokens: Uint16Array, tokenizer: string) => {
-  try {
-    return checkConservation({ pieces, table: buildByteTable(pieces), tokens })
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new ConservationError(`${tokenizer} does not fit the shards: ${error.message}.`, { cause: error })
-  }
+/** The account of a slice, and the published table's terms on it. */
+export interface SliceAccount {
+  readonly account: TextAccount
+  readonly conservation: Conservation
+  /** What is to be told a person: every note; and first, where there is no denominator, why. */
+  readonly notes: readonly string[]
 }
 
 /**
- * Throws unless the byte table of the pieces conserves the slice.
+ * What may be said of the bytes of the scored slice. A slice without a denominator is no error: a run then reports bits
+ * per token alone.
  *
- * @throws ConservationError naming the tokenizer, the terms and the surplus by piece type
+ * @throws ConservationError when the tokenizer is not that of the shards
  */
-export const requireConservation = (
-  pieces: readonly TablePiece[],
-  tokens: Uint16Array,
-  tokenizer: string,
-): Conservation => {
-  const { report, conserved } = checked(pieces, tokens, tokenizer)
-  if (conserved) return report
-  throw new ConservationError(
-    `${tokenizer}: its byte table does not conserve the scored slice, so bits per byte would be wrong by the factor ${report.inflation.toFixed(5)}: ${describeConservation(report)}. Give the tokenizer that made the shards, with a U+2581 of its own, or report bits per token.`,
-  )
+export const accountSlice = (
+  corpus: Pick<LoadedCorpus, "tokenizer" | "tokenizerPath"> & Partial<Pick<LoadedCorpus, "totals">>,
+  split: Uint16Array,
+  experiment: Pick<Experiment, "evaluations">,
+): SliceAccount => {
+  const { tokenizer, tokenizerPath } = corpus
+  const { pieces } = tokenizer
+  const rules = textRulesOf(tokenizer)
+  const tokens = scoredSlice(split, experiment)
+  try {
+    const account = accountText({
+      pieces,
+      rules,
+      runs: [{ tokens, previous: -1, following: split[tokens.length] ?? -1 }],
+      intact: isIntact({ pieces, text: rules }, split, corpus.totals?.validation.bytes),
+    })
+    const report = conservation({ pieces, table: buildByteTable(pieces), tokens })
+    return { account, conservation: report, notes: slicesNotes(account, report, tokenizerPath) }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new ConservationError(`${tokenizerPath} does not fit the shards: ${error.message}.`, {
+      cause: error,
+    })
+  }
+}
+
+const slicesNotes = (account: TextAccount, report: Conservation, tokenizer: string): readonly string[] => {
+  const notes = accountNotes(account)
+  if (account.standing !== "none") return notes
+  const broken = account.findings.some(({ kind }) => kind === "table-against-text")
+  return [
+    broken
+      ? `${tokenizer}: its byte table does not conserve the scored slice, so bits per byte would be wrong by the factor ${report.inflation.toFixed(5)}: ${describeConservation(report)}. Bits per token are reported alone; for bits per byte give the tokenizer that made the shards, with a U+2581 of its own.`
+      : `${tokenizer}: the scored tokens do not say how many bytes their text has. Bits per token are reported alone.`,
+    ...notes,
+  ]
 }

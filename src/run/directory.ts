@@ -15,9 +15,14 @@
 import { randomBytes } from "node:crypto"
 import { mkdir, readFile, readdir, rename, rm, stat, unlink } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { syncDirectory, writeFileAtomic } from "../data/atomic.js"
-import { systemCode } from "../data/errors.js"
-import { readSafetensors, writeSafetensors, type SafetensorsFile, type Tensors } from "../data/safetensors.js"
+import { syncDirectory, writeFileAtomic } from "../files/atomic.js"
+import { systemCode } from "../files/errors.js"
+import {
+  readSafetensors,
+  writeSafetensors,
+  type SafetensorsFile,
+  type Tensors,
+} from "../files/safetensors.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import { openEventLog, readEvents, type Json, type RunEvent, type StoredEvent } from "./events.js"
 import { rebuildIndex } from "./list.js"

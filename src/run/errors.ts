@@ -1,5 +1,5 @@
 /** The error of this folder: a sentence that names the run, what was found and the cure. */
-import { DataError, systemCode } from "../data/errors.js"
+import { DataError, systemCode } from "../files/errors.js"
 
 /** What went wrong, for callers that react differently to each. */
 export type RunErrorReason =

@@ -3,7 +3,7 @@
  * read; it is cut off when the log is opened for writing again.
  */
 import { open, readFile, type FileHandle } from "node:fs/promises"
-import { systemCode } from "../data/errors.js"
+import { systemCode } from "../files/errors.js"
 import { RunError, runErrorFrom } from "./errors.js"
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }

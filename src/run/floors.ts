@@ -2,16 +2,33 @@
  * Sanity floors: what simple models fitted on the training split, and xz, need for the very tokens that were
  * scored. Measured once per run and kept beside the evidence, because they need the training data.
  */
+import { createHash } from "node:crypto"
 import { execa } from "execa"
-import { readTokens, type LoadedCorpus } from "../data/corpus.js"
-import { decodeTokens } from "../data/decode.js"
-import { buildByteTable, countBytes } from "../metric/byte-table.js"
-import { bigramFloor, trigramFloor, unigramFloor, uniformFloor } from "../metric/floors.js"
-import type { FloorSummary } from "../report/language-model.js"
+import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
+import { requireUnchanged } from "../data/corpora/identity.js"
+import { textRulesOf } from "../data/tokenizers/text-rules.js"
+import {
+  accountOf,
+  distinct,
+  openWindows,
+  positionsOf,
+  targetBytes,
+  targetsOf,
+} from "../evaluators/targets.js"
+import {
+  bigramBits,
+  compressedBitsPerByte,
+  trigramBits,
+  unigramBits,
+  uniformFloor,
+  type FloorInput,
+} from "../metric/code/floors.js"
+import type { TextAccount, TextStanding } from "../metric/bytes/text-account.js"
+import { decodeText, type TokenRun } from "../metric/bytes/text-bytes.js"
 import type { Experiment } from "../spec/experiment.js"
-import { ConservationError } from "./conservation.js"
 import type { Run, RunReader } from "./directory.js"
 import type { Display } from "./display.js"
+import type { FloorSummary } from "./floor-summary.js"
 
 const EVIDENCE = "floors"
 /** Training tokens up to which a trigram is cheap (seconds and tens of megabytes). */
@@ -49,76 +66,152 @@ const xzBytes = async (text: Uint8Array): Promise<number | string> => {
   }
 }
 
-/** The slice of the validation split that an evaluation on raw windows scores. */
-const scoredTokens = (split: Uint16Array, experiment: Experiment): Uint16Array => {
-  const { windows } = experiment.evaluations[0]
-  return split.subarray(
-    0,
-    Math.min(windows.count, Math.floor((split.length - 1) / windows.length)) * windows.length,
-  )
+/** Targets that one or more evaluations scored. */
+interface Targets {
+  readonly evaluations: string[]
+  /** Places in the split in the order of the stream; a target that was scored twice stands twice. */
+  readonly positions: Int32Array
+  readonly maskable: boolean
+  readonly bytes: number
+  readonly account: TextAccount | undefined
+}
+
+/** The targets of every evaluation, from its evidence; evaluations of the very same ones together. */
+const scoredTargets = async (run: RunReader, experiment: Experiment): Promise<readonly Targets[]> => {
+  const there = await run.evidence()
+  const found = new Map<string, Targets>()
+  for (const { id } of experiment.evaluations) {
+    if (!there.includes(id)) continue
+    const file = await run.readEvidence(id)
+    const windows = openWindows(file, `${run.directory}/evidence/${id}.safetensors`)
+    const targets = targetsOf(file, windows)
+    const positions = positionsOf(windows, targets).sort()
+    const key = createHash("sha256").update(new Uint8Array(positions.buffer)).digest("hex")
+    const same = found.get(key)
+    if (same !== undefined) same.evaluations.push(id)
+    else
+      found.set(key, {
+        evaluations: [id],
+        positions,
+        maskable: windows.header.objective.boundary === "free",
+        bytes: targets.reduce((sum, target) => sum + targetBytes(windows, target), 0),
+        account: accountOf(windows, targets),
+      })
+  }
+  return [...found.values()]
+}
+
+/** Consecutive places of a split as runs of its tokens. */
+const runsAt = (split: Uint16Array, positions: Int32Array): readonly TokenRun[] => {
+  const runs: TokenRun[] = []
+  for (let i = 0; i < positions.length; i++) {
+    const first = positions[i]!
+    while (i + 1 < positions.length && positions[i + 1] === positions[i]! + 1) i++
+    const end = positions[i]! + 1
+    runs.push({
+      tokens: split.subarray(first, end),
+      previous: split[first - 1] ?? -1,
+      following: split[end] ?? -1,
+    })
+  }
+  return runs
 }
 
 /** Measures the floors and writes them beside the evidence; does nothing when they are there. */
 export const measureFloors = async ({ run, experiment, corpus, display }: FloorsOptions): Promise<void> => {
   if ((await run.evidence()).includes(EVIDENCE)) return
   display.phase("measuring floors")
-  const { vocabSize } = experiment.data.tokenizer
+  const { vocabSize, boundaryId } = experiment.data.tokenizer
   const split = await readTokens(corpus.validation)
-  const score = scoredTokens(split, experiment)
-  const table = buildByteTable(corpus.tokenizer.pieces)
-  const bytes = countBytes(table, score)
-  const text = decodeTokens(corpus.tokenizer.pieces, score)
-  if (text.length !== bytes) {
-    throw new ConservationError(
-      `the byte table counts ${bytes} bytes on the scored tokens, but their text has ${text.length}; the tokenizer ${corpus.tokenizerPath} does not fit the shards`,
-    )
-  }
+  const sets = await scoredTargets(run, experiment)
+  // Every place once: each model is fitted once, and the sums of every set are taken from the same bits.
+  const places = distinct(Int32Array.from(sets.flatMap(({ positions }) => [...positions])))
+  const indexOf = new Int32Array(split.length).fill(-1)
+  places.forEach((place, i) => (indexOf[place] = i))
   const train = await readTokens(await shardsUpTo(corpus.train))
   const partial =
     train.length < corpus.totals.train.tokens
       ? [`Fitted on the first ${train.length} of ${corpus.totals.train.tokens} training tokens.`]
       : []
-  const input = { train, score, previous: [], vocabSize }
-  const summary = (
-    id: string,
-    label: string,
-    bits: number,
-    notes: readonly string[] = partial,
-  ): FloorSummary => ({
-    id,
-    label,
-    bitsPerToken: bits / score.length,
-    bitsPerByte: bits / bytes,
-    notes,
-  })
-  const floors: FloorSummary[] = [
-    {
-      id: "uniform",
-      label: `uniform over ${vocabSize} tokens`,
-      bitsPerToken: uniformFloor(vocabSize),
-      bitsPerByte: (uniformFloor(vocabSize) * score.length) / bytes,
-      notes: [],
-    },
-    summary("unigram", "unigram of the training split", unigramFloor(input).bits),
-    summary("bigram", "bigram, Witten-Bell", bigramFloor(input).bits),
+  const input: FloorInput = {
+    train,
+    score: Uint16Array.from(places, (place) => split[place]!),
+    previous: [],
+    contextOf: (i, back) => split[places[i]! - back],
+    vocabSize,
+  }
+  const models = [
+    ["unigram", "unigram of the training split", unigramBits(input)],
+    ["bigram", "bigram, Witten-Bell", bigramBits(input)],
     ...(train.length <= TRIGRAM_TOKENS
-      ? [summary("trigram", "trigram, Witten-Bell", trigramFloor(input).bits)]
+      ? ([["trigram", "trigram, Witten-Bell", trigramBits(input)]] as const)
       : []),
-  ]
-  const compressed = await xzBytes(text)
-  floors.push({
-    id: "xz",
-    label: "xz -9e on the scored text alone",
-    bitsPerToken: null,
-    bitsPerByte: typeof compressed === "number" ? (8 * compressed) / bytes : null,
-    notes: typeof compressed === "number" ? [] : [compressed],
-  })
+  ] as const
+  const rules = textRulesOf(corpus.tokenizer)
+  const floors: FloorSummary[] = []
+  for (const { evaluations, positions, maskable, bytes, account } of sets) {
+    const tokens = positions.length
+    const counted = account?.standing === "none" ? null : bytes
+    const targets = { evaluations, tokens, bytes: counted }
+    const called = account === undefined || account.standing === "exact" ? [] : [DIVIDES[account.standing]]
+    const charged = positions.filter((place) => split[place] !== boundaryId)
+    const floor = (
+      id: string,
+      label: string,
+      of: (places: Int32Array) => number,
+      notes: readonly string[] = partial,
+    ): FloorSummary => {
+      const bits = of(positions)
+      return {
+        id,
+        label,
+        bitsPerToken: bits / tokens,
+        bitsPerByte: counted === null ? null : bits / counted,
+        notes: [...notes, ...called],
+        targets,
+        ...(maskable && charged.length > 0
+          ? { maskable: { tokens: charged.length, bitsPerToken: of(charged) / charged.length } }
+          : {}),
+      }
+    }
+    floors.push(
+      floor(
+        "uniform",
+        `uniform over ${vocabSize} tokens`,
+        (those) => uniformFloor(vocabSize) * those.length,
+        [],
+      ),
+      ...models.map(([id, label, bits]) =>
+        floor(id, label, (those) => those.reduce((sum, place) => sum + bits[indexOf[place]!]!, 0)),
+      ),
+    )
+    const text = Buffer.concat(
+      runsAt(split, distinct(positions)).map((each) => decodeText(corpus.tokenizer.pieces, rules, each)),
+    )
+    const compressed = counted === null ? DIVIDES.none : await xzBytes(text)
+    floors.push({
+      id: "xz",
+      label: "xz -9e on the scored text alone",
+      bitsPerToken: null,
+      bitsPerByte: typeof compressed === "number" ? compressedBitsPerByte(compressed, text.length) : null,
+      notes: typeof compressed === "number" ? called : [compressed],
+      targets,
+    })
+  }
   display.end()
+  await requireUnchanged(corpus)
   await run.writeEvidence(EVIDENCE, {}, { floors: JSON.stringify(floors) })
 }
 
+/** What a floor per byte divides by where that is not the exact table. */
+const DIVIDES: Readonly<Record<Exclude<TextStanding, "exact">, string>> = {
+  "normalised text": "Divided by the bytes of the normalised text.",
+  pieces: "Divided by the bytes of the pieces, which are not UTF-8 text.",
+  none: "Not per byte: the tokens do not say how many bytes their text has.",
+}
+
 const shardsUpTo = async (shards: readonly string[]): Promise<readonly string[]> => {
-  const { inspectShard } = await import("../data/shards.js")
+  const { inspectShard } = await import("../data/rows/shards.js")
   const used: string[] = []
   let tokens = 0
   for (const shard of shards) {

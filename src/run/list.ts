@@ -1,12 +1,13 @@
 /** Finding runs: listing, the index, and what a person may type to name one. */
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { writeFileAtomic } from "../data/atomic.js"
-import { systemCode } from "../data/errors.js"
+import { writeFileAtomic } from "../files/atomic.js"
+import { systemCode } from "../files/errors.js"
+import type { DataContent } from "../spec/content.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import { readEvents, type StoredEvent } from "./events.js"
 import { lockHolder } from "./lock.js"
-import { readManifest } from "./manifest.js"
+import { readManifest, type RunManifest } from "./manifest.js"
 
 /** running: a live process writes it. stopped: killed or interrupted, can be resumed. */
 export type RunStatus = "running" | "finished" | "stopped" | "failed"
@@ -16,6 +17,8 @@ export interface RunSummary {
   readonly spec: string
   readonly profile: string
   readonly fingerprint: string
+  /** Digests of its data; absent in runs of earlier versions. */
+  readonly data?: DataContent
   readonly started: string
   readonly status: RunStatus
   /** Optimiser steps of the last record; 0 before the first. */
@@ -43,7 +46,9 @@ const directories = async (root: string): Promise<readonly string[]> => {
 
 /** One run's state, from its manifest, events and lock. */
 export const summarizeRun = async (directory: string): Promise<RunSummary> => {
-  const { id, spec, profile, fingerprint, started } = await readManifest(join(directory, "manifest.json"))
+  const { id, spec, profile, fingerprint, data, started } = await readManifest(
+    join(directory, "manifest.json"),
+  )
   const events = await readEvents(join(directory, "events.ndjson"))
   const held = (await lockHolder(directory)) !== undefined
   const step = events.findLast((event) => "step" in event)
@@ -52,6 +57,7 @@ export const summarizeRun = async (directory: string): Promise<RunSummary> => {
     spec,
     profile,
     fingerprint,
+    ...(data === undefined ? {} : { data }),
     started,
     status: statusOf(events, held),
     step: step !== undefined && "step" in step ? step.step : 0,
@@ -59,20 +65,17 @@ export const summarizeRun = async (directory: string): Promise<RunSummary> => {
 }
 
 /**
- * Every run under `root`, oldest first; only those of these experiments when `fingerprints` is given. Folders that
- * are no runs are left out.
+ * Every run under `root`, oldest first; only those whose manifest is `wanted` when that is given. Folders that are no
+ * runs are left out.
  */
 export const listRuns = async (
   root: string,
-  fingerprints?: ReadonlySet<string>,
+  wanted?: (manifest: RunManifest) => boolean,
 ): Promise<readonly RunSummary[]> => {
   const runs: RunSummary[] = []
   for (const name of await directories(root)) {
     try {
-      if (fingerprints !== undefined) {
-        const { fingerprint } = await readManifest(join(root, name, "manifest.json"))
-        if (!fingerprints.has(fingerprint)) continue
-      }
+      if (wanted !== undefined && !wanted(await readManifest(join(root, name, "manifest.json")))) continue
       runs.push(await summarizeRun(join(root, name)))
     } catch (error) {
       if (!(error instanceof RunError)) throw error

@@ -12,7 +12,7 @@ import { mkdir, readFile, readdir, rename, unlink, writeFile } from "node:fs/pro
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { systemCode } from "../data/errors.js"
+import { systemCode } from "../files/errors.js"
 import { RunError, runErrorFrom } from "./errors.js"
 
 /** Who holds a run. */

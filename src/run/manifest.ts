@@ -1,6 +1,8 @@
 /** `manifest.json`: what a run is. Written once, when the run is made. */
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
+import type { DataContent } from "../spec/content.js"
+import type { WeightsAccount } from "../inference/weights/account.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
 import type { Provenance } from "./provenance.js"
@@ -22,7 +24,7 @@ export interface RunManifest {
   /** Id of the experiment. */
   readonly spec: string
   readonly profile: string
-  /** Fingerprint of the experiment with the profile applied. */
+  /** Fingerprint of the experiment with the profile applied and the digests of its data. */
   readonly fingerprint: string
   /** ISO time. */
   readonly started: string
@@ -33,7 +35,11 @@ export interface RunManifest {
   readonly plan: Json
   /** What differs from the published experiment; empty for a run as published. */
   readonly differences: readonly Difference[]
+  /** Digests of tokenizer and shards; absent in runs of earlier versions. */
+  readonly data?: DataContent
   readonly provenance: Provenance
+  /** Weights that were trained elsewhere: which of them were scored. Absent for a run that trains its own. */
+  readonly weights?: WeightsAccount
 }
 
 /** What a caller gives; the rest of the manifest is filled in. */
@@ -45,7 +51,9 @@ export interface ManifestInput {
   readonly experiment: Json
   readonly plan: Json
   readonly differences: readonly Difference[]
+  readonly data?: DataContent
   readonly provenance: Provenance
+  readonly weights?: WeightsAccount
 }
 
 /** `20260131T142530Z-mdlm_eos-laptop-1a2b3c4d`: sorts by time, says what it is. */
@@ -76,7 +84,9 @@ export const makeManifest = (id: string, started: Date, input: ManifestInput): R
   experiment: input.experiment,
   plan: input.plan,
   differences: input.differences,
+  ...(input.data === undefined ? {} : { data: input.data }),
   provenance: input.provenance,
+  ...(input.weights === undefined ? {} : { weights: input.weights }),
 })
 
 const REQUIRED = ["id", "spec", "profile", "fingerprint", "started"] as const

@@ -1,29 +1,26 @@
 /** A cell of a sweep as a spec of its own: the plain experiment with the cell's values, which `repro run` runs alone. */
 import { patchBetween } from "./merge-patch.js"
-import { decodeSpec, type LoadedSpec, type Profile } from "./spec-file.js"
+import { decodeSpec, type LoadedSpec } from "./spec-file.js"
 import { applyCell, cellsOf, type SweepCell } from "./sweep.js"
 
 export interface CellSpec {
   readonly cell: SweepCell
-  /** Text of a whole spec file; its profile of the same name is the cell. */
-  readonly text: string
+  /** Its text is a whole spec file whose profile of the same name is the cell. */
   readonly spec: LoadedSpec
 }
 
 type Document = Readonly<Record<string, unknown>>
 
 /**
- * Every cell of a spec file's sweep in one profile; empty without a sweep.
+ * Every cell of a spec's sweep; empty without a sweep.
  *
  * A cell's published configuration is the published sweep's cell of the same values where that sweep has it, so that
  * a swept value is no difference from what was published.
- *
- * @throws SpecError when the file is not valid
  */
-export const cellSpecs = (text: string, file: string, profile: Profile): readonly CellSpec[] => {
-  const whole = decodeSpec(text, file, profile)
+export const cellSpecs = (whole: LoadedSpec): readonly CellSpec[] => {
+  const { text, file, profile } = whole
   if (whole.sweep === undefined) return []
-  const published = decodeSpec(text, file, "paper")
+  const published = profile === "paper" ? whole : decodeSpec(text, file, "paper")
   const known = new Map(
     (published.sweep === undefined ? [] : cellsOf(published.sweep)).map((cell) => [cell.name, cell]),
   )
@@ -34,6 +31,6 @@ export const cellSpecs = (text: string, file: string, profile: Profile): readonl
     const profiles =
       profile === "paper" ? {} : { [profile]: patchBetween(base, applyCell(whole.document, cell)) }
     const cellText = `${JSON.stringify({ schemaVersion: 1, ...base, profiles }, null, 2)}\n`
-    return { cell, text: cellText, spec: decodeSpec(cellText, file, profile) }
+    return { cell, spec: decodeSpec(cellText, file, profile) }
   })
 }

@@ -1,7 +1,7 @@
 /** Reads the ledger: every claims file of a folder, decoded, with contracts of older forms brought up to date. */
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { ContractVersionError, migrateContract } from "../metric/contract-migrations.js"
+import { ContractVersionError, migrateContract } from "../metric/contract/migrations.js"
 import { unknownClaim } from "./claim-id.js"
 import { ClaimsFile, resolveClaims, type Fact, type ResolvedClaim } from "./claim.js"
 import { decodeValue, readJson } from "./decode.js"
@@ -14,6 +14,8 @@ export type LedgerFact = Fact & { readonly source: ClaimsFile["source"]; readonl
 export interface Ledger {
   readonly claims: ReadonlyMap<string, ResolvedClaim>
   readonly facts: readonly LedgerFact[]
+  /** What was left out of files of other programs, in sentences. */
+  readonly remarks?: readonly string[]
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

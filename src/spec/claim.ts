@@ -5,13 +5,13 @@
  * stands, and carries the contract as far as the source states it.
  */
 import * as Schema from "effect/Schema"
-import { Contract, semanticFields } from "../metric/contract.js"
-import { stated, type NotStated } from "../metric/contract-fields.js"
-import { boundConflict, boundWords } from "../metric/estimator-kinds.js"
-import { Fact, Mark, Place } from "../metric/findings-facts.js"
+import { Contract, semanticFields } from "../metric/contract/contract.js"
+import { stated, type NotStated } from "../metric/contract/fields.js"
+import { boundConflict, boundWords } from "../metric/contract/estimator-kinds.js"
+import { Fact, Mark, Place } from "./findings-facts.js"
 import { Identifier, JsonPointer, NonNegative } from "./common.js"
 
-export { Fact, Mark, Place } from "../metric/findings-facts.js"
+export { Fact, Mark, Place } from "./findings-facts.js"
 
 /** The number inside a printed text such as "<=23.21", "58 %" or "1.48306 +/- 0.00034"; undefined without one. */
 export const printedNumber = (printed: string): number | undefined => {
@@ -30,6 +30,10 @@ export const Claim = Schema.Struct({
   }),
   standardError: Schema.optionalKey(NonNegative).annotate({
     description: "Standard error or spread over seeds as the source prints it.",
+  }),
+  exact: Schema.optionalKey(Schema.Boolean).annotate({
+    description:
+      "The value is a number as a program wrote it, the shortest decimal of a double, so that its digits hide no rounding; printed by hand when absent.",
   }),
   mark: Mark,
   place: Place,
@@ -76,6 +80,10 @@ const RANGES: { readonly [U in Exclude<Contract["unit"], NotStated>]: typeof POS
   score: range(`a number of magnitude below ${LARGEST}`, (x) => Math.abs(x) < LARGEST),
 }
 
+/** What a value of the unit has to be, where this one is not. */
+export const valueConflict = (unit: Contract["unit"], value: number): string | undefined =>
+  unit === "not stated" || RANGES[unit].holds(value) ? undefined : RANGES[unit].wanted
+
 interface Issue {
   readonly path: PropertyKey[]
   readonly issue: string
@@ -86,9 +94,8 @@ const againstContract = (claim: Claim, contract: Contract, index: number): reado
   const { unit, estimator, bound } = { ...contract, ...claim.vary }
   const at = (...keys: PropertyKey[]) => ["claims", index, ...keys]
   const issues: Issue[] = []
-  const fits = unit === "not stated" ? undefined : RANGES[unit]
-  if (fits !== undefined && !fits.holds(claim.value))
-    issues.push({ path: at("value"), issue: `${fits.wanted}, as its unit is ${unit}` })
+  const wanted = valueConflict(unit, claim.value)
+  if (wanted !== undefined) issues.push({ path: at("value"), issue: `${wanted}, as its unit is ${unit}` })
   for (const key of ["halfWidth", "standardError"] as const)
     if ((claim[key] ?? 0) >= LARGEST)
       issues.push({ path: at(key), issue: `a number from 0 to below ${LARGEST}` })

@@ -38,8 +38,12 @@ const Speeches = Schema.Struct({
 
 const Files = Schema.Struct({
   kind: Schema.Literal("files"),
-  train: Schema.Array(FileSource).annotate({ description: "Training shards (file: paths)." }),
-  validation: Schema.Array(FileSource).annotate({ description: "Validation shards (file: paths)." }),
+  train: Schema.Array(FileSource).annotate({
+    description: "Training shards (file: paths), in the order of use.",
+  }),
+  validation: Schema.Array(FileSource).annotate({
+    description: "Validation shards (file: paths), in the order of use.",
+  }),
   sha256: Schema.optionalKey(Schema.Record(Schema.String, Sha256)).annotate({
     description:
       "Digest of each shard by its path as written above; paths never enter the fingerprint, digests do.",

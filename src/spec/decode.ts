@@ -54,6 +54,13 @@ const literalOfKey = (ast: SchemaAST.AST, key: PropertyKey): SchemaAST.LiteralVa
   return target !== undefined && SchemaAST.isLiteral(target) ? target.literal : undefined
 }
 
+/** Whether an object of this form may be without the key. */
+const mayLack = (ast: SchemaAST.AST, key: PropertyKey): boolean => {
+  if (!SchemaAST.isObjects(ast)) return false
+  const type = ast.propertySignatures.find((property) => property.name === key)?.type
+  return type !== undefined && SchemaAST.isOptional(type)
+}
+
 /** The key whose literal tells the members of a union of objects apart. */
 const discriminator = (members: readonly SchemaAST.AST[]): string | undefined => {
   const first = members[0]
@@ -240,6 +247,8 @@ const union = (ast: SchemaAST.Union, value: unknown, pointer: string): readonly 
     const kinds = members.map((member) => literalOfKey(member, key)!)
     const chosen = members.find((_, index) => kinds[index] === value[key])
     if (chosen !== undefined) return walk(chosen, value, pointer)
+    const tacit = Object.hasOwn(value, key) ? undefined : members.find((member) => mayLack(member, key))
+    if (tacit !== undefined) return walk(tacit, value, pointer)
     const problem = literalProblem(kinds, value[key], child(pointer, key))[0]!
     // Near a valid kind, the rest of the object is judged as that kind, so that nothing waits for a second try.
     const meant = members.find((_, index) => JSON.stringify(kinds[index]) === problem.nearest)
@@ -305,9 +314,13 @@ export const withPositions = (problems: readonly Problem[], locate: Locate): rea
   })
 
 /** Reads JSON text; a syntax error becomes a {@link SpecError} with line and column. */
-export const readJson = (text: string, file: string): ReturnType<typeof parseJson> => {
+export const readJson = (
+  text: string,
+  file: string,
+  options: Parameters<typeof parseJson>[1] = {},
+): ReturnType<typeof parseJson> => {
   try {
-    return parseJson(text)
+    return parseJson(text, options)
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     const { pointer, expected, found, position } = error

@@ -1,10 +1,11 @@
 /** The experiment: what a spec file holds. Execution (paths, device, executor) is not part of its identity. */
 import * as Schema from "effect/Schema"
+import { perRegistration } from "../families/index.js"
 import { Count, Identifier } from "./common.js"
 import { Data } from "./data.js"
 import { Evaluation } from "./evaluation.js"
-import { Model } from "./model.js"
-import { Objective } from "./objective.js"
+import { modelSchema, type Model } from "./model.js"
+import { objectiveSchema, type Objective } from "./objective.js"
 import { Training } from "./training.js"
 
 export const Source = Schema.Struct({
@@ -40,26 +41,31 @@ export const Execution = Schema.Struct({
 export type Execution = typeof Execution.Type
 
 /** An experiment with its profile applied: everything that determines its numbers. */
-export const Experiment = Schema.Struct({
-  id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
-  system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
-    description: "Family of experiments that it belongs to.",
-  }),
-  title: Schema.String.annotate({ description: "One line for lists and tables." }),
-  description: Schema.String.annotate({
-    description: "What is done, and which settings are stated, derived or assumed.",
-  }),
-  source: Source,
-  claims: Schema.Array(Identifier).annotate({
-    description: "Ids of published claims in specs/claims that this experiment is set beside.",
-  }),
-  data: Data,
-  model: Model,
-  objective: Objective,
-  training: Training,
-  evaluations: Schema.NonEmptyArray(Evaluation).annotate({
-    description: "Evaluations of the final weights; each writes evidence of its own.",
-  }),
-  execution: Schema.optionalKey(Execution),
-})
+const frame = (model: typeof Model, objective: typeof Objective) =>
+  Schema.Struct({
+    id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
+    system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
+      description: "Family of experiments that it belongs to.",
+    }),
+    title: Schema.String.annotate({ description: "One line for lists and tables." }),
+    description: Schema.String.annotate({
+      description: "What is done, and which settings are stated, derived or assumed.",
+    }),
+    source: Source,
+    claims: Schema.Array(Identifier).annotate({
+      description: "Ids of published claims in specs/claims that this experiment is set beside.",
+    }),
+    data: Data,
+    model,
+    objective,
+    training: Training,
+    evaluations: Schema.NonEmptyArray(Evaluation).annotate({
+      description: "Evaluations of the final weights; each writes evidence of its own.",
+    }),
+    execution: Schema.optionalKey(Execution),
+  })
+
+/** The schema over the families that are registered now. */
+export const experimentSchema = perRegistration(() => frame(modelSchema(), objectiveSchema()))
+export const Experiment = experimentSchema()
 export type Experiment = typeof Experiment.Type

@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto"
 import { canonicalJson } from "./canonical.js"
+import type { DataContent } from "./content.js"
 import type { Experiment } from "./experiment.js"
 
 export const FINGERPRINT_ALGORITHM = "repro-fp1"
@@ -51,7 +52,84 @@ export const fingerprint = (experiment: Experiment): string => {
 
 /**
  * The fingerprint of weights scored under an experiment without being trained by it: the weights determine the numbers
- * too. `repro-fp1+weights` and SHA-256 over the experiment's fingerprint, a line feed and the file's SHA-256.
+ * too. `repro-fp1+weights` and SHA-256 over the experiment's fingerprint, a line feed and the file's SHA-256; with a
+ * name map, which decides which of the file's tensors are scored, also a line feed and its canonical JSON.
  */
-export const weightsFingerprint = (experiment: string, weightsSha256: string): string =>
-  `${FINGERPRINT_ALGORITHM}+weights:${createHash("sha256").update(`${experiment}\n${weightsSha256}`, "utf8").digest("hex")}`
+export const weightsFingerprint = (
+  experiment: string,
+  weightsSha256: string,
+  names: Readonly<Record<string, string | null>> = {},
+): string => {
+  const map = Object.keys(names).length === 0 ? "" : `\n${canonicalJson(names)}`
+  const digest = createHash("sha256").update(`${experiment}\n${weightsSha256}${map}`, "utf8").digest("hex")
+  return `${FINGERPRINT_ALGORITHM}+weights:${digest}`
+}
+
+/** Whether a fingerprint is that of weights which were scored without being trained. */
+export const isOfWeights = (text: string): boolean => text.startsWith(`${FINGERPRINT_ALGORITHM}+weights:`)
+
+const filled = (paths: readonly string[], files: DataContent["train"]) =>
+  paths.map((path, i) => [path, files[i]!.sha256] as const)
+
+/** The experiment with the digests that its spec leaves out: stating a digest changes no fingerprint of a run. */
+export const withContent = (experiment: Experiment, content: DataContent): Experiment => {
+  const { corpus, tokenizer } = experiment.data
+  return {
+    ...experiment,
+    data: {
+      ...experiment.data,
+      corpus:
+        corpus.kind === "files"
+          ? {
+              ...corpus,
+              sha256: Object.fromEntries([
+                ...filled(corpus.train, content.train),
+                ...filled(corpus.validation, content.validation),
+              ]),
+            }
+          : corpus,
+      tokenizer: tokenizer.model.startsWith("file:")
+        ? { ...tokenizer, sha256: content.tokenizer.sha256 }
+        : tokenizer,
+    },
+  }
+}
+
+/**
+ * The fingerprint of a run: that of its experiment with every digest filled in. What `speeches` are is fixed by the
+ * tarball's digest and the tokenizer. A hub repository's files are not fixed by its name, so their digests are added:
+ * `repro-fp1+data` and SHA-256 over the experiment's fingerprint and the digests of tokenizer, training and validation
+ * shards, each on a line of its own.
+ */
+export const runFingerprint = (experiment: Experiment, content: DataContent): string => {
+  const own = fingerprint(withContent(experiment, content))
+  if (experiment.data.corpus.kind !== "parameter-golf") return own
+  const digests = [content.tokenizer, ...content.train, ...content.validation].map(({ sha256 }) => sha256)
+  const digest = createHash("sha256")
+    .update([own, String(content.train.length), ...digests].join("\n"), "utf8")
+    .digest("hex")
+  return `${FINGERPRINT_ALGORITHM}+data:${digest}`
+}
+
+/** Files whose content the experiment does not fix: whether they are those of another run, only their digests tell. */
+export const unstatedFiles = ({ data: { corpus, tokenizer } }: Experiment): readonly string[] => [
+  ...(corpus.kind === "files"
+    ? [...corpus.train, ...corpus.validation]
+        .filter((path) => corpus.sha256?.[path] === undefined)
+        .map((path) => path.replace(/^file:/, ""))
+    : []),
+  ...(corpus.kind === "parameter-golf" && !/^[0-9a-f]{40}$/.test(corpus.revision ?? "")
+    ? [`${corpus.repository} (its revision is no commit)`]
+    : []),
+  ...(tokenizer.model.startsWith("file:") && tokenizer.sha256 === undefined
+    ? [tokenizer.model.replace(/^file:/, "")]
+    : []),
+]
+
+/** Paths that have a stated digest but are not listed as shards: such a digest is compared with nothing. */
+export const strayDigests = ({ data: { corpus } }: Experiment): readonly string[] =>
+  corpus.kind === "files"
+    ? Object.keys(corpus.sha256 ?? {}).filter(
+        (path) => !corpus.train.includes(path) && !corpus.validation.includes(path),
+      )
+    : []

@@ -50,8 +50,12 @@ const positionAt = (text: string, offset: number): Position => {
   return { line, column: offset - before.lastIndexOf("\n") }
 }
 
-/** Reads one JSON document; throws {@link JsonSyntaxError}. */
-export const parseJson = (text: string): ParsedJson => {
+/**
+ * Reads one JSON document; throws {@link JsonSyntaxError}.
+ *
+ * @param options.nonFinite also read `NaN`, `Infinity` and `-Infinity`, which Python's `json` writes
+ */
+export const parseJson = (text: string, options: { readonly nonFinite?: boolean } = {}): ParsedJson => {
   const offsets = new Map<string, number>()
   let at = text.startsWith("\uFEFF") ? 1 : 0
 
@@ -150,6 +154,12 @@ export const parseJson = (text: string): ParsedJson => {
         return value
       }
     }
+    if (options.nonFinite === true)
+      for (const word of ["NaN", "Infinity", "-Infinity"])
+        if (text.startsWith(word, at)) {
+          at += word.length
+          return Number(word)
+        }
     NUMBER.lastIndex = at
     const match = NUMBER.exec(text)
     if (match === null) return fail(pointer, "a JSON value")

@@ -25,6 +25,16 @@ export const mergePatch = (target: unknown, patch: unknown): unknown => {
   return result
 }
 
+/** One patch that does what `first` and then `second` do to any document whose places they agree are objects. */
+export const composePatches = (first: unknown, second: unknown): unknown => {
+  if (!isObject(first) || !isObject(second)) return second
+  const patch: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(first)) define(patch, key, value)
+  for (const [key, value] of Object.entries(second))
+    define(patch, key, composePatches(Object.hasOwn(first, key) ? first[key] : undefined, value))
+  return patch
+}
+
 /**
  * The patch that makes `after` of `before`: mergePatch(before, patchBetween(before, after)) equals `after`, as long as
  * no key of `after` holds null, which a merge patch cannot say.

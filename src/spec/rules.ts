@@ -1,50 +1,39 @@
-/** Rules between the fields of an experiment, which no single field's schema can state. */
+/** Rules between the fields of an experiment, which no single field's schema can state. Those of a kind stand with it. */
+import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
+import { problem, type Rule, type RuleSubject } from "../families/part.js"
 import type { Evaluation } from "./evaluation.js"
 import type { Experiment } from "./experiment.js"
+import { valueAt } from "./pointer.js"
 import { ifReadable, readable } from "./readable.js"
 import type { Problem } from "./spec-error.js"
 
-/**
- * One rule. It reads no more fields than it is about: a field of the wrong form silences the rules that read it, and
- * no other.
- */
-type Rule = (experiment: Experiment) => Problem | false
-
-const problem = (pointer: string, expected: string, found: unknown, hint?: string): Problem => ({
-  pointer,
-  expected,
-  found: typeof found === "string" ? found : JSON.stringify(found),
-  ...(hint === undefined ? {} : { hint }),
-})
-
-const headCounts: readonly Rule[] = [
-  ({ model: { width, heads } }) =>
-    width % heads !== 0 && problem("/model/heads", `a divisor of the width ${width}`, heads),
-  ({ model: { width, heads } }) =>
-    width % heads === 0 &&
-    (width / heads) % 2 !== 0 &&
-    problem(
-      "/model/heads",
-      `an even head width (width ${width} / heads)`,
-      heads,
-      "Rotary positions turn pairs.",
-    ),
-  ({ model: { heads, kvHeads = heads } }) =>
-    heads % kvHeads !== 0 && problem("/model/kvHeads", `a divisor of heads ${heads}`, kvHeads),
-  ({ model: { width, mlpRatio } }) =>
-    !Number.isInteger(width * mlpRatio) &&
-    problem("/model/mlpRatio", `a ratio that makes width ${width} * mlpRatio an integer`, mlpRatio),
-]
+/** An experiment as it is read, with the parts that its kinds name. */
+interface Subject extends RuleSubject {
+  readonly model: Experiment["model"]
+  readonly objective: Experiment["objective"]
+  readonly evaluations: Experiment["evaluations"]
+}
 
 /** The largest id that the network reads or predicts. */
-const largestId = ({ data: { tokenizer, batching }, objective }: Experiment): number =>
+const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubject): number =>
   Math.max(
     tokenizer.vocabSize - 1,
-    objective.kind === "masked-diffusion" ? tokenizer.maskId : 0,
+    ...parts.objective.ids(objective, tokenizer),
     batching.kind === "document-chunks" ? tokenizer.padId : 0,
   )
 
+/** Ids that the 16 bits of the shard format hold. */
+const SHARD_IDS = 2 ** 16
+
 const tokenIds: readonly Rule[] = [
+  ({ data: { tokenizer } }) =>
+    tokenizer.vocabSize > SHARD_IDS &&
+    problem(
+      "/data/tokenizer/vocabSize",
+      `at most ${SHARD_IDS}, the ids that the shards' 16-bit integers hold`,
+      tokenizer.vocabSize,
+      "Larger ids would have been cut when the shards were written.",
+    ),
   ({ data }) =>
     data.tokenizer.model === "corpus" &&
     data.corpus.kind !== "parameter-golf" &&
@@ -74,10 +63,10 @@ const tokenIds: readonly Rule[] = [
   ({ data: { tokenizer } }) =>
     tokenizer.padId === tokenizer.maskId &&
     problem("/data/tokenizer/padId", "an id other than maskId", tokenizer.padId),
-  (experiment) => {
-    const { model, data } = experiment
-    const rows = model.kind === "mdlm" ? model.tableRows : (model.tableRows ?? data.tokenizer.vocabSize)
-    const largest = largestId(experiment)
+  (subject) => {
+    const { model, data, parts } = subject
+    const rows = parts.network.tokenRows(model, data.tokenizer.vocabSize)
+    const largest = largestId(subject)
     return (
       rows <= largest &&
       problem("/model/tableRows", `at least ${largest + 1} rows, one for every id in use`, rows)
@@ -85,65 +74,28 @@ const tokenIds: readonly Rule[] = [
   },
 ]
 
-/** alpha(1) is 0 in float64: eps is 0, or so small that 1 - eps loses it. */
-const endsInvisible = (eps: number): boolean => 1 - eps === 1
+/** A network that is not of the experiment's system. */
+const systems: Rule = ({ system, model, parts }) => {
+  const { systems: own } = parts.network
+  return (
+    own !== undefined &&
+    !own.includes(system) &&
+    problem(
+      "/system",
+      `${own.map((name) => JSON.stringify(name)).join(" or ")} for a network of kind "${model.kind}"`,
+      JSON.stringify(system),
+    )
+  )
+}
 
-const objectives: readonly Rule[] = [
-  ({ objective, model }) =>
-    objective.kind === "masked-diffusion" &&
-    model.kind === "mdlm" &&
-    model.conditioning.kind === "sigma" &&
-    endsInvisible(objective.schedule.eps) &&
-    problem(
-      "/objective/schedule/eps",
-      "a number above 0 (at least 2^-52) for a network that is told the noise level",
-      objective.schedule.eps,
-      "With 0 the noise level sigma(1) = -ln eps is infinite.",
-    ),
-  ({ objective }) =>
-    objective.kind === "masked-diffusion" &&
-    objective.weight === "dsigma" &&
-    objective.timeMax === 1 &&
-    endsInvisible(objective.schedule.eps) &&
-    problem(
-      "/objective/timeMax",
-      'a time below 1 for the weight "dsigma" with eps 0',
-      objective.timeMax,
-      "The weight (1-eps)/alpha is infinite at t = 1.",
-    ),
-  ({ objective }) =>
-    objective.kind === "masked-diffusion" &&
-    objective.schedule.eps === 1 &&
-    problem("/objective/schedule/eps", "a number below 1", 1, "With 1 nothing is ever masked."),
-  ({ objective }) =>
-    objective.kind === "masked-diffusion" &&
-    objective.timeMin >= objective.timeMax &&
-    problem("/objective/timeMin", `a time below timeMax ${objective.timeMax}`, objective.timeMin),
-  ({ objective, model }) =>
-    objective.kind === "autoregressive" &&
-    (model.attention ?? "causal") !== "causal" &&
-    problem(
-      "/model/attention",
-      '"causal" for the autoregressive objective',
-      JSON.stringify(model.attention),
-      "Bidirectional attention would show the model its targets.",
-    ),
-  ({ objective, model }) =>
-    objective.kind === "autoregressive" &&
-    model.kind === "mdlm" &&
-    model.conditioning.kind !== "none" &&
-    problem(
-      "/model/conditioning/kind",
-      '"none" for the autoregressive objective',
-      JSON.stringify(model.conditioning.kind),
-      "There is no noise level.",
-    ),
-]
-
-const shardCount = ({ data: { corpus } }: Experiment): number =>
+const shardCount = ({ data: { corpus } }: RuleSubject): number =>
   corpus.kind === "files" ? corpus.train.length : corpus.trainShards
 
 const schedules: readonly Rule[] = [
+  ({ training: { emaDecay, emaWarmup } }) =>
+    emaWarmup === true &&
+    emaDecay === undefined &&
+    problem("/training/emaDecay", "the decay that the average warms up to", "nothing"),
   (experiment) =>
     shardCount(experiment) === 0 && problem("/data/corpus/train", "at least one shard", "an empty list"),
   (experiment) => {
@@ -156,12 +108,19 @@ const schedules: readonly Rule[] = [
   },
   (experiment) => {
     const { data, training } = experiment
-    const { warmup, warmdown, restart } = training.schedule
+    const { schedule } = training
+    const restart = "restart" in schedule && schedule.restart
     const groups =
       restart || !data.batching.rotation
         ? 1
         : Math.ceil(shardCount(experiment) / data.batching.shardsInMemory)
     const span = training.stepsPerGroup * groups
+    if (!("warmdown" in schedule))
+      return (
+        schedule.warmup > span &&
+        problem("/training/schedule/warmup", `at most the ${span} steps of the run`, schedule.warmup)
+      )
+    const { warmup, warmdown } = schedule
     return (
       warmup + warmdown > span &&
       problem(
@@ -174,7 +133,7 @@ const schedules: readonly Rule[] = [
   },
 ]
 
-type EvaluationRule = (evaluation: Evaluation, at: string, experiment: Experiment) => Problem | false
+type EvaluationRule = (evaluation: Evaluation, at: string, subject: Subject) => Problem | false
 
 const scorings: readonly EvaluationRule[] = [
   (evaluation, at) =>
@@ -186,11 +145,11 @@ const scorings: readonly EvaluationRule[] = [
     evaluation.kind === "block-nelbo" &&
     evaluation.block > evaluation.windows.length &&
     problem(`${at}/block`, `at most the window length ${evaluation.windows.length}`, evaluation.block),
-  ({ kind }, at, { objective }) =>
-    (kind === "autoregressive") !== (objective.kind === "autoregressive") &&
+  ({ kind }, at, { parts }) =>
+    (kind === "autoregressive") !== (parts.objective.scored === "all") &&
     problem(
       `${at}/kind`,
-      objective.kind === "autoregressive"
+      parts.objective.scored === "all"
         ? '"autoregressive", as the objective is'
         : "a diffusion evaluation, as the objective is masked diffusion",
       JSON.stringify(kind),
@@ -207,7 +166,7 @@ const scorings: readonly EvaluationRule[] = [
 ]
 
 /** Of each evaluation whose id an earlier one has. */
-const repeatedIds = (experiment: Experiment, count: number): readonly Problem[] => {
+const repeatedIds = (experiment: Subject, count: number): readonly Problem[] => {
   const first = new Map<string, number>()
   return Array.from({ length: count }, (_, index) => index).flatMap((index): readonly Problem[] => {
     const id = ifReadable(() => experiment.evaluations[index]?.id)
@@ -228,7 +187,24 @@ const repeatedIds = (experiment: Experiment, count: number): readonly Problem[] 
   })
 }
 
-const RULES: readonly Rule[] = [...headCounts, ...tokenIds, ...objectives, ...schedules]
+/** The parts that a value's kinds mean; reading one that no kind names silences the rule that reads it. */
+const withParts = (subject: Subject, value: unknown): Subject => {
+  const meant = (pointer: string, kinds: readonly string[]): string | undefined =>
+    meantKind(valueAt(value, pointer), kinds)
+  const network = meant("/model/kind", networkKinds())
+  const objective = meant("/objective/kind", objectiveKinds())
+  const parts = {
+    network: network === undefined ? undefined : networkPart({ kind: network }),
+    objective: objective === undefined ? undefined : objectivePart({ kind: objective }),
+  }
+  return new Proxy(subject, {
+    get: (target, key) =>
+      key === "parts" ? readable(parts, missingParts(parts)) : (Reflect.get(target, key) as unknown),
+  })
+}
+
+const missingParts = (parts: Readonly<Record<string, unknown>>): readonly string[] =>
+  Object.entries(parts).flatMap(([name, part]) => (part === undefined ? [`/${name}`] : []))
 
 /**
  * Every broken rule of an experiment as it is written.
@@ -237,15 +213,20 @@ const RULES: readonly Rule[] = [...headCounts, ...tokenIds, ...objectives, ...sc
  * @param wrong pointers of what the schema refuses in it; rules that need those places are not judged
  */
 export const brokenRules = (value: unknown, wrong: Iterable<string> = []): readonly Problem[] => {
-  const experiment = readable<Experiment>(value, wrong)
-  const count = ifReadable(() => experiment.evaluations.length) ?? 0
+  const subject = withParts(readable<Subject>(value, wrong), value)
+  const rules: readonly Rule[] = [
+    systems,
+    ...(ifReadable(() => subject.parts.network.rules) ?? []),
+    ...tokenIds,
+    ...(ifReadable(() => subject.parts.objective.rules) ?? []),
+    ...schedules,
+  ]
+  const count = ifReadable(() => subject.evaluations.length) ?? 0
   const evaluationRules = Array.from({ length: count }, (_, index) =>
     scorings.map(
-      (rule): Rule =>
-        (whole) =>
-          rule(whole.evaluations[index]!, `/evaluations/${index}`, whole),
+      (rule) => (): Problem | false => rule(subject.evaluations[index]!, `/evaluations/${index}`, subject),
     ),
   ).flat()
-  const found = [...RULES, ...evaluationRules].map((rule) => ifReadable(() => rule(experiment)))
-  return [...found, ...repeatedIds(experiment, count)].filter((each) => each !== undefined && each !== false)
+  const found = [...rules.map((rule) => () => rule(subject)), ...evaluationRules].map(ifReadable)
+  return [...found, ...repeatedIds(subject, count)].filter((each) => each !== undefined && each !== false)
 }

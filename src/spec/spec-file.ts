@@ -9,9 +9,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { decodeValue, problemsOf, readJson, withPositions } from "./decode.js"
 import { unknownClaim } from "./claim-id.js"
-import { Experiment } from "./experiment.js"
+import { perRegistration } from "../families/index.js"
+import { experimentSchema, type Experiment } from "./experiment.js"
 import { fingerprint } from "./fingerprint.js"
-import { differencesOf, mergePatch } from "./merge-patch.js"
+import { composePatches, differencesOf, mergePatch } from "./merge-patch.js"
 import { child, keysOf, upwards, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
 import { SpecError, type Problem } from "./spec-error.js"
@@ -25,21 +26,30 @@ const Overlay = Schema.Record(Schema.String, Schema.Json).annotate({
     "JSON merge patch (RFC 7396) on the experiment above: objects merge, null removes a key, lists and other values replace.",
 })
 
-const body = { ...Experiment.fields, sweep: Schema.optionalKey(Sweep) }
+const bodyFields = perRegistration(() => ({
+  ...experimentSchema().fields,
+  sweep: Schema.optionalKey(Sweep),
+}))
 /** An experiment with its sweep: what profiles are overlaid on. */
-const Body = Schema.Struct(body)
+const bodySchema = perRegistration(() => Schema.Struct(bodyFields()))
 
-/** The whole file. */
-export const SpecFile = Schema.Struct({
-  $schema: Schema.optionalKey(Schema.String).annotate({
-    description: "Path of experiment.schema.json, for completion and hover text in an editor.",
+/** The whole file, over the families that are registered now. */
+const fileSchema = perRegistration(() =>
+  Schema.Struct({
+    $schema: Schema.optionalKey(Schema.String).annotate({
+      description: "Path of experiment.schema.json, for completion and hover text in an editor.",
+    }),
+    schemaVersion: Schema.Literal(1).annotate({ description: "Version of this format." }),
+    ...bodyFields(),
+    profiles: Schema.Struct({
+      laptop: Schema.optionalKey(Overlay),
+      ci: Schema.optionalKey(Overlay),
+    }).annotate({
+      description: "Overlays for smaller machines; the fields above are the published configuration.",
+    }),
   }),
-  schemaVersion: Schema.Literal(1).annotate({ description: "Version of this format." }),
-  ...body,
-  profiles: Schema.Struct({ laptop: Schema.optionalKey(Overlay), ci: Schema.optionalKey(Overlay) }).annotate({
-    description: "Overlays for smaller machines; the fields above are the published configuration.",
-  }),
-})
+)
+export const SpecFile = fileSchema()
 
 /** One place where a profile differs from the published configuration; undefined is absence. */
 export interface ProfileDifference {
@@ -50,6 +60,8 @@ export interface ProfileDifference {
 
 export interface LoadedSpec {
   readonly file: string
+  /** The whole spec file: decoding it again for `profile` gives this spec. */
+  readonly text: string
   readonly profile: Profile
   /** Every profile of the file. */
   readonly profiles: readonly Profile[]
@@ -60,6 +72,13 @@ export interface LoadedSpec {
   readonly sweep?: Sweep
   /** The profile's experiment as JSON, before decoding. */
   readonly document: unknown
+  /**
+   * The spec whose profile has a merge patch (RFC 7396) applied; other profiles keep what they say, and for `paper`
+   * inherit the change as they inherit everything. The spec itself where the patch changes nothing.
+   *
+   * @throws SpecError when what comes out is not valid
+   */
+  readonly with: (patch: Readonly<Record<string, unknown>>) => LoadedSpec
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -136,7 +155,7 @@ const sweepProblems = (
   const seen = new Set<string>()
   const inCells = cellsOf({ ...sweep, grid }).flatMap((cell) => {
     const value = applyCell(experiment, cell)
-    const fields = problemsOf(Experiment, value)
+    const fields = problemsOf(experimentSchema(), value)
     const found = [...fields, ...brokenRules(value, wrongPlaces(fields))]
     return found.flatMap((problem): readonly Problem[] => {
       const axis = grid.findIndex(
@@ -176,7 +195,7 @@ const overlayProblems = (
   claims: ReadonlySet<string> | undefined,
 ): readonly Problem[] => {
   const merged = mergePatch(base, overlay) as Readonly<Record<string, unknown>>
-  const inFields = problemsOf(Body, merged)
+  const inFields = problemsOf(bodySchema(), merged)
   const wrongInBase = new Set(inBase.map(({ pointer }) => pointer))
   return [...inFields, ...furtherProblems(merged, inFields, claims)].flatMap((problem) => {
     const inherited = !isSetBy(overlay, problem.pointer)
@@ -196,7 +215,7 @@ const overlayProblems = (
 }
 
 const problemsOfFile = (document: unknown, claims: ReadonlySet<string> | undefined): readonly Problem[] => {
-  const frame = problemsOf(SpecFile, document)
+  const frame = problemsOf(fileSchema(), document)
   if (!isObject(document)) return frame
   const base = bodyOf(document)
   const inBase = [...frame, ...furtherProblems(base, frame, claims)]
@@ -227,7 +246,7 @@ export const decodeSpec = (
   const { value: document, locate } = readJson(text, file)
   const problems = problemsOfFile(document, claims)
   if (problems.length > 0) throw new SpecError(file, withPositions(problems, locate))
-  const whole = decodeValue(SpecFile, document, file, locate)
+  const whole = decodeValue(fileSchema(), document, file, locate)
   const base = bodyOf(document as Readonly<Record<string, unknown>>)
   const profiles = PROFILES.filter((each) => each === "paper" || whole.profiles[each] !== undefined)
   const overlay = profile === "paper" ? {} : whole.profiles[profile]
@@ -241,12 +260,13 @@ export const decodeSpec = (
     ])
   }
   const merged = mergePatch(base, overlay) as Readonly<Record<string, unknown>>
-  const { sweep, ...experiment } = Schema.decodeUnknownSync(Body)(merged)
+  const { sweep, ...experiment } = Schema.decodeUnknownSync(bodySchema())(merged)
   const differences = differencesOf(experimentOf(base), experimentOf(merged))
     .filter(({ pointer }) => !UNTOLD.test(pointer))
     .map(({ pointer, before, after }) => ({ pointer, paper: before, profile: after }))
-  return {
+  const loaded: LoadedSpec = {
     file,
+    text,
     profile,
     profiles,
     experiment,
@@ -254,12 +274,28 @@ export const decodeSpec = (
     fingerprint: fingerprint(experiment),
     ...(sweep === undefined ? {} : { sweep }),
     document: experimentOf(merged),
+    with: (patch) => {
+      if (differencesOf(merged, mergePatch(merged, patch)).length === 0) return loaded
+      return decodeSpec(patchedText(document, profile, patch), file, profile, claims)
+    },
   }
+  return loaded
+}
+
+/** The text of a spec file with a patch on one profile. */
+const patchedText = (document: unknown, profile: Profile, patch: unknown): string => {
+  const whole = document as Readonly<Record<string, unknown>>
+  const profiles = whole["profiles"] as Readonly<Record<string, unknown>>
+  const changed =
+    profile === "paper"
+      ? mergePatch(whole, patch)
+      : { ...whole, profiles: { ...profiles, [profile]: composePatches(profiles[profile], patch) } }
+  return `${JSON.stringify(changed, null, 2)}\n`
 }
 
 /** The experiment of one cell of a sweep. */
 export const cellExperiment = (spec: LoadedSpec, cell: SweepCell): Experiment =>
-  decodeValue(Experiment, applyCell(spec.document, cell), spec.file)
+  decodeValue(experimentSchema(), applyCell(spec.document, cell), spec.file)
 
 /** Reads and decodes a spec file; see {@link decodeSpec}. */
 export const loadSpec = async (

@@ -1,5 +1,5 @@
 /** JSON lines of test sets, with the place of every fault. */
-import { DataError } from "../data/errors.js"
+import { DataError } from "../files/errors.js"
 
 export interface Place {
   readonly subject: string

@@ -1,5 +1,5 @@
 /** What a task is: items, prompts, graders and what its figures mean. Models know nothing of it, nor it of them. */
-import type { Contract } from "../metric/contract.js"
+import type { Contract } from "../metric/contract/contract.js"
 import type { Sandbox } from "./sandbox/sandbox.js"
 
 /** A generation as it is graded, wherever it was made. */

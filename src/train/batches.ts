@@ -6,15 +6,16 @@ import {
   randomWindows,
   sequentialWindows,
   type ChunkIndex,
-} from "../data/chunks.js"
-import { DataError } from "../data/errors.js"
-import type { Rotation, TokenGroup } from "../data/rotation.js"
+} from "../data/rows/chunks.js"
+import { DataError } from "../files/errors.js"
+import type { Rotation, TokenGroup } from "../data/rows/rotation.js"
+import type { Rows } from "../families/part.js"
 import type { Batching, Tokenizer } from "../spec/data.js"
 import { integersBelow, stream } from "../diffusion/philox.js"
 
 export interface RowSource {
-  /** Rows [count, length] of token ids for one step, row-major. Steps of one group must be asked for in order of groups. */
-  readonly rows: (step: number, count: number) => Promise<Int32Array>
+  /** `count` rows for one step. Steps of one group must be asked for in order of groups. */
+  readonly rows: (step: number, count: number) => Promise<Rows>
 }
 
 interface GroupRows {
@@ -57,7 +58,7 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
  * at the group's end. Step s belongs to group floor(s / stepsPerGroup).
  */
 export const openRowSource = (
-  rotation: Rotation,
+  rotation: Pick<Rotation, "group">,
   options: {
     readonly batching: Batching
     readonly tokenizer: Tokenizer
@@ -84,7 +85,7 @@ export const openRowSource = (
         const choice = drawn?.[i] ?? (first + i) % choices
         fill(out.subarray(i * batching.length, (i + 1) * batching.length), choice)
       }
-      return out
+      return { tokens: out, length: batching.length }
     },
   }
 }

@@ -2,13 +2,13 @@
  * The training loop. Everything random in step s is a function of (seed, s), and the state is all there is
  * besides, so a run that stops after any step and starts again from its state ends bit-identically.
  */
-import type { Rotation } from "../data/rotation.js"
+import type { Rotation } from "../data/rows/rotation.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
+import { objectivePart } from "../families/index.js"
+import { networkOf } from "../families/traced.js"
 import { learningRateFactor } from "../model/learning-rate.js"
-import { networkOf } from "../model/network.js"
 import type { Experiment } from "../spec/experiment.js"
 import { openRowSource } from "./batches.js"
-import { makeFeeder } from "./feeds.js"
 import { layoutFor } from "./layout.js"
 import { initialState, stepScalars } from "./state.js"
 import { tracePrograms } from "./programs.js"
@@ -68,12 +68,11 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
   const network = networkOf(experiment)
   const total = totalSteps(experiment, rotation.groups)
   const layout = layoutFor(experiment, executor.layout)
-  const sizes = layout.capacities.length === 0 ? [layout.rows * length] : layout.capacities
   const programs = tracePrograms({
     network,
     training,
     slices: layout.slices,
-    feeds: sizes.map((capacity) => network.feeds("loss", { rows: layout.rows, length, capacity })),
+    feeds: layout.programs,
   })
   const source = openRowSource(rotation, {
     batching: experiment.data.batching,
@@ -81,8 +80,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     seed: training.seed,
     stepsPerGroup: training.stepsPerGroup,
   })
-  const feeder = makeFeeder({
-    objective,
+  const feeder = objectivePart(objective).feeds(objective, {
     tokenizer: experiment.data.tokenizer,
     seed: training.seed,
     length,

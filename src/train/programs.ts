@@ -3,7 +3,8 @@ import type { ProgramsOfSize, TrainPrograms } from "../engine/executor.js"
 import type { Graph } from "../engine/ir.js"
 import { trace, type TraceInput } from "../engine/trace/trace.js"
 import type { FeedSpec, Network } from "../model/network.js"
-import { applyUpdate, describeUpdate, optimizerScalars, optimizerState } from "../model/optimizer.js"
+import { applyUpdate, describeUpdate } from "../model/optimizer.js"
+import { optimizerState, trainable, updateScalars } from "../model/optimizer-state.js"
 import * as tf from "../model/tf.js"
 import type { Training } from "../spec/training.js"
 
@@ -31,9 +32,12 @@ const lossAndGradients = (
   parameters: Tensors,
   feeds: Tensors,
 ): { loss: tf.Tensor; gradients: Tensors } => {
-  const names = network.parameters.map((p) => p.name)
+  const names = trainable(network.parameters).map((p) => p.name)
   const f = (...values: tf.Tensor[]): tf.Scalar =>
-    network.loss(Object.fromEntries(values.map((v, i) => [names[i]!, v])), feeds) as tf.Scalar
+    network.loss(
+      { ...parameters, ...Object.fromEntries(values.map((v, i) => [names[i]!, v])) },
+      feeds,
+    ) as tf.Scalar
   const { value, grads } = tf.valueAndGrads(f)(names.map((name) => parameters[name]!))
   return { loss: value, gradients: Object.fromEntries(grads.map((g, i) => [names[i]!, g])) }
 }
@@ -55,9 +59,10 @@ export const traceGradients = (network: Network, feeds: readonly FeedSpec[]): Gr
 /** The four programs of a job; `feeds[0]` is the usual size, the others are `larger`. */
 export const tracePrograms = ({ network, training, slices = 1, feeds }: JobShape): TrainPrograms => {
   const names = network.parameters.map((p) => p.name)
+  const changed = trainable(network.parameters).map((p) => p.name)
   const slots = optimizerState(network.parameters, training)
   const slotNames = slots.map((s) => s.name)
-  const scalars: readonly TraceInput[] = optimizerScalars(training.optimizer).map((name) => ({
+  const scalars: readonly TraceInput[] = Object.keys(updateScalars(training, 0, 1)).map((name) => ({
     name,
     kind: "feed",
     dtype: "f32",
@@ -104,20 +109,20 @@ export const tracePrograms = ({ network, training, slices = 1, feeds }: JobShape
             return training.accumulation === 1 ? sum : tf.mul(sum, 1 / training.accumulation)
           }
           const gradients = Object.fromEntries(
-            names.map((name) => [name, mean((part) => part.gradients[name]!)]),
+            changed.map((name) => [name, mean((part) => part.gradients[name]!)]),
           )
           return { ...update(inputs, gradients), loss: mean((part) => part.loss) }
         })
       },
       apply: () => {
-        const gradientInputs = network.parameters.map(({ name, shape }): TraceInput => ({
+        const gradientInputs = trainable(network.parameters).map(({ name, shape }): TraceInput => ({
           name: `grad/${name}`,
           kind: "feed",
           dtype: "f32",
           shape,
         }))
         return trace("apply", [...held, ...gradientInputs, ...scalars], (inputs) =>
-          update(inputs, Object.fromEntries(names.map((name) => [name, inputs[`grad/${name}`]!]))),
+          update(inputs, Object.fromEntries(changed.map((name) => [name, inputs[`grad/${name}`]!]))),
         )
       },
     }

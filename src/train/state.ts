@@ -1,7 +1,7 @@
 /** The state of a training run: parameters and the optimiser's tensors. */
 import type { HostTensor, HostTensors } from "../engine/executor.js"
 import type { Network } from "../model/network.js"
-import { optimizerState, scalarValues } from "../model/optimizer.js"
+import { optimizerState, updateScalars } from "../model/optimizer-state.js"
 import { initialise } from "../model/parameters.js"
 import type { Training } from "../spec/training.js"
 
@@ -23,7 +23,7 @@ export const initialState = (network: Network, training: Training): HostTensors 
 /** The optimiser's scalar feeds at a step. */
 export const stepScalars = (training: Training, step: number, factor: number): HostTensors =>
   Object.fromEntries(
-    Object.entries(scalarValues(training.optimizer, step, factor)).map(([name, value]) => [
+    Object.entries(updateScalars(training, step, factor)).map(([name, value]) => [
       name,
       { shape: [], data: Float32Array.of(value) },
     ]),
@@ -32,8 +32,8 @@ export const stepScalars = (training: Training, step: number, factor: number): H
 /** The parameters that an evaluation uses: the moving average where the experiment keeps one. */
 export const evaluationParameters = (network: Network, training: Training, state: HostTensors): HostTensors =>
   Object.fromEntries(
-    network.parameters.map(({ name }) => {
-      const tensor = state[training.emaDecay === undefined ? name : `ema/${name}`]
+    network.parameters.map(({ name, frozen }) => {
+      const tensor = state[training.emaDecay === undefined || frozen === true ? name : `ema/${name}`]
       if (tensor === undefined) throw new Error(`the state holds no ${name}`)
       return [name, tensor]
     }),

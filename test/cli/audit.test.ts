@@ -3,12 +3,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import t from "tap"
-import { audit } from "../../src/cli/handlers/audit.js"
-import { compare } from "../../src/cli/handlers/compare.js"
-import { infer } from "../../src/cli/handlers/infer.js"
-import { rescore } from "../../src/cli/handlers/rescore.js"
-import { canonicalContract } from "../../src/metric/contract-builders.js"
-import type { Audit } from "../../src/report/packet/audit.js"
+import { audit } from "../../src/app/audit.js"
+import { compare } from "../../src/app/compare.js"
+import { infer } from "../../src/app/infer.js"
+import { rescore } from "../../src/app/rescore.js"
+import { canonicalContract } from "../../src/metric/contract/builders.js"
+import type { Audit } from "../../src/audit/packet.js"
 
 const spec = fileURLToPath(new URL("../../specs/mdlm_eos.json", import.meta.url))
 

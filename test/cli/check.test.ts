@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import t from "tap"
-import { writeShard } from "../../src/data/shards.js"
-import { WireWriter } from "../../src/data/wire.js"
+import { writeShard } from "../../src/data/rows/shards.js"
+import { WireWriter } from "../../src/files/wire.js"
 import { invoke } from "./harness.js"
 import { smallSpec } from "./small.js"
 
@@ -109,7 +109,19 @@ t.test("check of a spec sums the table over the scored slice", async (test) => {
   const wrong = await invoke("check", foreign.spec)
   test.equal(wrong.code, 3)
   test.match(wrong.stdout, /bytes +wrong .*does not conserve.*space-spelled-in-bytes/)
-  const ran = await invoke("run", foreign.spec, "--runs", join(foreign.folder, "runs"))
-  test.not(ran.code, 0)
-  test.match(ran.stderr, /does not conserve the scored slice.*surplus by piece type: byte \+/)
+  const ran = await invoke("run", foreign.spec, "--runs", join(foreign.folder, "runs"), "--json")
+  test.equal(ran.code, 0, "a run without a denominator reports bits per token")
+  const { rows } = JSON.parse(ran.stdout) as {
+    readonly rows: readonly {
+      readonly id: string
+      readonly value: number | null
+      readonly notes: readonly string[]
+    }[]
+  }
+  const row = (id: string) => rows.find((each) => each.id === id)!
+  test.equal(row("elbo-t128/bits-per-byte").value, null)
+  test.match(row("elbo-t128/bits-per-byte").notes.join(" "), /No bits per byte.*does not conserve the text/)
+  test.ok(row("elbo-t128/bits-per-token").value! > 0)
+  test.equal(row("floor/unigram/bits-per-byte").value, null)
+  test.ok(row("floor/unigram/bits-per-token").value! > 0)
 })

@@ -5,8 +5,8 @@ import {
   chooseResumed,
   trainingSeconds,
   type EngineFlags,
-} from "../../src/cli/choose-executor.js"
-import { locateSpec } from "../../src/cli/locate.js"
+} from "../../src/app/choose-executor.js"
+import { locateSpec } from "../../src/app/locate.js"
 import { loadSpec } from "../../src/spec/spec-file.js"
 
 const flags = (over: Partial<EngineFlags> = {}): EngineFlags => ({

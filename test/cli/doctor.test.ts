@@ -1,7 +1,7 @@
 /** What `repro doctor` says of the optional executors and the sandbox. */
 import { writeFile } from "node:fs/promises"
 import t from "tap"
-import { sandbox, tensorflow, torch } from "../../src/cli/handlers/doctor.js"
+import { sandbox, tensorflow, torch } from "../../src/app/doctor.js"
 
 // PyTorch and TensorFlow take seconds to load on a busy machine.
 t.setTimeout(540_000)

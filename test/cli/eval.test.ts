@@ -5,10 +5,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Option from "effect/Option"
 import { test } from "tap"
-import { evaluateCheckpoint, type EvalInput } from "../../src/cli/handlers/eval.js"
-import { writeShard } from "../../src/data/shards.js"
-import { writeSafetensors } from "../../src/data/safetensors.js"
-import { networkOf } from "../../src/model/network.js"
+import { evaluateCheckpoint, type EvalInput } from "../../src/app/eval.js"
+import { writeShard } from "../../src/data/rows/shards.js"
+import { writeSafetensors } from "../../src/files/safetensors.js"
+import { networkOf } from "../../src/families/traced.js"
 import { storedState } from "../../src/run/checkpoint.js"
 import { readRun } from "../../src/run/directory.js"
 import { decodeSpec } from "../../src/spec/spec-file.js"
@@ -65,7 +65,10 @@ interface Result {
   readonly run: string
   readonly fingerprint: string
   readonly weights: { readonly file: string; readonly sha256: string }
-  readonly header: { readonly verdict: readonly string[] }
+  readonly header: {
+    readonly verdict: readonly string[]
+    readonly weights: { readonly set: string; readonly leftOut: readonly string[] }
+  }
   readonly rows: readonly { readonly id: string; readonly value: number | null; readonly boundKind: string }[]
 }
 
@@ -83,7 +86,10 @@ void test("a checkpoint from elsewhere is scored without training", async (t) =>
     ]),
   )
   const checkpoint = join(folder, "foreign.safetensors")
-  await writeSafetensors(checkpoint, tensors)
+  await writeSafetensors(checkpoint, {
+    ...tensors,
+    "net.old.moment": { dtype: "F32", shape: [1], data: Float32Array.of(1) },
+  })
   await writeFile(join(folder, "names.json"), '{"net.": ""}')
   const runs = join(folder, "runs")
   const input: EvalInput = {
@@ -129,6 +135,21 @@ void test("a checkpoint from elsewhere is scored without training", async (t) =>
   t.same(await run.checkpoints(), [], "nothing was trained")
   t.match(JSON.stringify(await run.events()), /Weights from foreign\.safetensors \(safetensors, sha256 /)
 
+  const said = "Weights scored: the weights by their plain names (raw) in foreign.safetensors"
+  t.match(result.header.verdict.join(" "), said)
+  const { leftOut, ...account } = result.header.weights
+  t.match(account, { set: "raw", under: "net.", scored: 16, absent: [], buffers: [] })
+  t.same(
+    leftOut,
+    [...Object.keys(tensors), "net.old.moment"].filter((name) => /adam|old/.test(name)).sort(),
+    "an optimiser's moments and a stray tensor",
+  )
+  t.match(result.header.verdict.join(" "), ", net.old.moment.")
+  t.same(run.manifest.weights, result.header.weights, "the manifest holds the same account")
+  t.equal((await invoke("report", result.run, "--runs", runs, "--out", join(folder, "report"))).code, 0)
+  for (const name of ["table.md", "table.html", "table.json"])
+    t.match(await readFile(join(folder, "report", name), "utf8"), "net.old.moment", `${name} names it too`)
+
   const table = await invoke("table", result.run, "--runs", runs, "--json")
   t.equal(table.code, 0, table.stderr)
   t.same(
@@ -158,4 +179,42 @@ void test("a checkpoint from elsewhere is scored without training", async (t) =>
   const resumed = await invoke("run", spec, "--profile", "paper", "--runs", runs, "--resume", result.run)
   t.equal(resumed.code, 2, "scored weights are never trained on")
   t.match(resumed.stderr, /is of another experiment/)
+})
+
+/** A file of checkpoint/. */
+const from = (name: string): string => join(root, "test/cli/checkpoint", name)
+
+void test("a file that PyTorch wrote with a lazily negated view gives the reference's value", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "repro-eval-"))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  // checkpoint/README.md: 2.352735765888732 bits per byte by PyTorch; fp32 here.
+  const spec = JSON.parse(await readFile(from("spec.json"), "utf8")) as Record<string, object>
+  const corpus = {
+    kind: "files",
+    train: [`file:${from("train.bin")}`],
+    validation: [`file:${from("val.bin")}`],
+  }
+  const path = join(folder, "spec.json")
+  await writeFile(
+    path,
+    JSON.stringify({
+      ...spec,
+      data: { ...spec["data"], corpus },
+      execution: { engine: "onnxruntime", device: "cpu", precision: "fp32", threads: 1 },
+    }),
+  )
+  const scored = await invoke(
+    "eval",
+    "--checkpoint",
+    from("negbit.pt"),
+    "--spec",
+    path,
+    "--runs",
+    join(folder, "runs"),
+    "--json",
+  )
+  t.equal(scored.code, 0, scored.stderr)
+  const { rows } = JSON.parse(scored.stdout) as Result
+  const value = rows.find(({ id }) => id === "ar-chunked/bits-per-byte")!.value!
+  t.ok(Math.abs(value - 2.352735765888732) < 1e-6, `${value}`)
 })

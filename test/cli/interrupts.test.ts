@@ -1,5 +1,5 @@
 import { test } from "tap"
-import { watchInterrupts } from "../../src/cli/interrupts.js"
+import { watchInterrupts } from "../../src/app/interrupts.js"
 import { recordingDisplay } from "../../src/run/display.js"
 
 /** Signals are handed out between turns of the event loop; how soon is the system's affair. */

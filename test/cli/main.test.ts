@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { test } from "tap"
 import { commands } from "../../src/cli/commands/index.js"
 import { exitCodeOf } from "../../src/cli/main.js"
-import { ExitWith, UsageError } from "../../src/cli/outcome.js"
+import { ExitWith, UsageError } from "../../src/app/outcome.js"
 import { SpecError } from "../../src/spec/spec-error.js"
 import { invoke } from "./harness.js"
 
@@ -96,7 +96,19 @@ test("list and doctor have both forms", async (t) => {
   t.equal(doctor.code, ready ? 0 : 3)
   t.same(
     findings.map(({ name }) => name),
-    ["node", "cores", "memory", "onnxruntime", "libtensorflow", "torch", "gpu", "xz", "sandbox", "cache"],
+    [
+      "node",
+      "cores",
+      "memory",
+      "onnxruntime",
+      "libtensorflow",
+      "torch",
+      "gpu",
+      "xz",
+      "sandbox",
+      "cache",
+      "telemetry",
+    ],
   )
   t.equal(
     ready,

@@ -1,8 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { test } from "tap"
-import { parseSeeds } from "../../src/cli/handlers/matched.js"
-import { withSeed } from "../../src/spec/seeded-spec.js"
+import { parseSeeds } from "../../src/app/matched.js"
 import { decodeSpec, loadSpec } from "../../src/spec/spec-file.js"
 import { invoke } from "./harness.js"
 import { smallSpec } from "./small.js"
@@ -90,12 +89,13 @@ test("another seed changes one profile and nothing else", async (t) => {
   const text = await readFile(file, "utf8")
   for (const profile of ["paper", "ci"] as const) {
     const spec = await loadSpec(file, profile)
-    t.equal(withSeed(text, spec, 42), text, "its own seed")
-    const seeded = decodeSpec(withSeed(text, spec, 7), file, profile)
+    t.equal(spec.with({ training: { seed: 42 } }).text, text, "its own seed")
+    const seeded = spec.with({ training: { seed: 7 } })
+    t.equal(decodeSpec(seeded.text, file, profile).fingerprint, seeded.fingerprint)
     t.same(seeded.experiment, { ...spec.experiment, training: { ...spec.experiment.training, seed: 7 } })
     t.not(seeded.fingerprint, spec.fingerprint)
     const other = profile === "paper" ? "ci" : "paper"
-    const untouched = decodeSpec(withSeed(text, spec, 7), file, other).experiment.training.seed
+    const untouched = decodeSpec(seeded.text, file, other).experiment.training.seed
     // Profiles inherit the published seed: only a change of an overlay leaves the others alone.
     t.equal(untouched, profile === "paper" ? 7 : 42)
   }

@@ -1,5 +1,5 @@
 import { test } from "tap"
-import { describePrepareEvents } from "../../src/cli/prepare-events.js"
+import { describePrepareEvents } from "../../src/app/prepare-events.js"
 import { plainDisplay } from "../../src/run/display.js"
 
 const shown = () => {

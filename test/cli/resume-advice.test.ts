@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test, type Test } from "tap"
-import { locateSpec } from "../../src/cli/locate.js"
-import { adviceFor, resumeCommand } from "../../src/cli/resume-advice.js"
+import { locateSpec } from "../../src/app/locate.js"
+import { adviceFor, resumeCommand } from "../../src/app/resume-advice.js"
 import { createRun, type Run } from "../../src/run/directory.js"
 import type { ManifestInput } from "../../src/run/manifest.js"
 import { cellSpecs } from "../../src/spec/cell-spec.js"
@@ -44,7 +44,7 @@ void test("a run in progress is left to its process", async (t) => {
 
 void test("a cell of a sweep is finished by the sweep", async (t) => {
   const file = await locateSpec("ablation_heads")
-  const [cell] = cellSpecs(await readFile(file, "utf8"), file, "ci")
+  const [cell] = cellSpecs(await loadSpec(file, "ci"))
   const { run, root } = await begin(t, { profile: "ci", fingerprint: cell!.spec.fingerprint })
   await run.close()
   t.equal(

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { writeShard } from "../../src/data/shards.js"
+import { writeShard } from "../../src/data/rows/shards.js"
 import { mergePatch } from "../../src/spec/merge-patch.js"
 import { syntheticTokens } from "../train/tiny.js"
 

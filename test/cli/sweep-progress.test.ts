@@ -1,6 +1,6 @@
 import { test } from "tap"
-import type { PlannedCell } from "../../src/cli/sweep/cells.js"
-import { cellLine, estimator } from "../../src/cli/sweep/progress.js"
+import type { PlannedCell } from "../../src/app/sweep/cells.js"
+import { cellLine, estimator } from "../../src/app/sweep/progress.js"
 
 /** A cell as far as the estimate goes. */
 const cell = { seconds: 0.5 } as PlannedCell

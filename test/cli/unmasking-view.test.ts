@@ -1,6 +1,6 @@
 /** The view of a text being unmasked: its lines, its pace, and what it leaves on the terminal. */
 import t from "tap"
-import { canView, openView, viewLines, type ViewModel } from "../../src/cli/unmasking-view.js"
+import { canView, openView, viewLines, type ViewModel } from "../../src/app/unmasking-view.js"
 
 const model: ViewModel = {
   maskId: 8,

@@ -4,8 +4,8 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import tap, { test, type Test } from "tap"
-import type { PrepareEvent } from "../../src/data/events.js"
-import { fetchNpmTarball } from "../../src/data/sources.js"
+import type { PrepareEvent } from "../../src/files/events.js"
+import { fetchNpmTarball } from "../../src/files/sources.js"
 import { startServer } from "./server.js"
 
 const root = await mkdtemp(join(tmpdir(), "npm-"))

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url"
 import t from "tap"
-import { findingsOn, type AuditedClaim } from "../../src/metric/findings.js"
-import { rescoreClaim } from "../../src/metric/rescore-claim.js"
+import { findingsOn, type AuditedClaim } from "../../src/audit/findings.js"
+import { rescoreClaim } from "../../src/audit/rescore-claim.js"
 import { readLedger } from "../../src/spec/claim-ledger.js"
 
 const ledger = await readLedger(fileURLToPath(new URL("../../specs/claims/", import.meta.url)))

@@ -2,8 +2,8 @@ import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import t from "tap"
 import { METRIC_DOCS, metricDocs } from "../../scripts/generate-metric-docs.js"
-import { CONTRACT_PAGES } from "../../src/metric/contract-pages.js"
-import { DEFINITIONS } from "../../src/metric/contract-registry.js"
+import { CONTRACT_PAGES } from "../../src/metric/contract/pages.js"
+import { DEFINITIONS } from "../../src/metric/contract/registry.js"
 
 t.test(
   "docs/metrics is what the schema says: npx tsx scripts/generate-metric-docs.ts writes it",

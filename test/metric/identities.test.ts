@@ -1,12 +1,12 @@
 /** Identities that hold for every estimator of a code length, whatever the model. */
 import { test } from "tap"
 import { chain } from "../../src/diffusion/reveal.js"
-import { anyOrder } from "../../src/metric/any-order.js"
-import { blockBound } from "../../src/metric/block.js"
-import { enumerativeWindowBits } from "../../src/metric/boundary.js"
-import { chainRule } from "../../src/metric/chain-rule.js"
-import { discreteElbo, uniformElboBits } from "../../src/metric/elbo.js"
-import { importanceBound } from "../../src/metric/importance.js"
+import { anyOrder } from "../../src/metric/code/any-order.js"
+import { blockBound } from "../../src/metric/code/block.js"
+import { enumerativeWindowBits } from "../../src/metric/code/boundary.js"
+import { chainRule } from "../../src/metric/code/chain-rule.js"
+import { discreteElbo, uniformElboBits } from "../../src/metric/code/elbo.js"
+import { importanceBound } from "../../src/metric/code/importance.js"
 import { close, strings, total } from "./toy.js"
 
 const EPS = 1e-3

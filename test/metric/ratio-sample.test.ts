@@ -1,6 +1,6 @@
 import t from "tap"
-import { canonicalContract } from "../../src/metric/contract-builders.js"
-import { rescoreClaim } from "../../src/metric/rescore-claim.js"
+import { canonicalContract } from "../../src/metric/contract/builders.js"
+import { rescoreClaim } from "../../src/audit/rescore-claim.js"
 
 /** The re-scored interval of one bit per byte over a constant 4.3, for 1 024 000 tokens in windows of this length. */
 const intervalOf = (length: number) => {

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs"
 import type { Test } from "tap"
 import { gatherFeeds, type Feeds } from "../../src/diffusion/batch.js"
-import { networkOf, type Network } from "../../src/model/network.js"
+import { networkOf } from "../../src/families/traced.js"
+import type { Network } from "../../src/model/network.js"
 import * as tf from "../../src/model/tf.js"
 import type { GptModel, MdlmModel } from "../../src/spec/model.js"
 

@@ -7,7 +7,8 @@
 import { test, type Test } from "tap"
 import { nextTokenFeeds } from "../../src/diffusion/batch.js"
 import { countParameters, initialise } from "../../src/model/parameters.js"
-import { networkOf, type Network } from "../../src/model/network.js"
+import { networkOf } from "../../src/families/traced.js"
+import type { Network } from "../../src/model/network.js"
 import * as tf from "../../src/model/tf.js"
 import type { GptModel, MdlmModel } from "../../src/spec/model.js"
 import {

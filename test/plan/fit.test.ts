@@ -7,7 +7,7 @@ import { findPython } from "../../src/engine/torch/find-torch.js"
 import { findLibrary } from "../../src/engine/tensorflow/find-library.js"
 import { memoryEstimate } from "../../src/plan/cost.js"
 import { explainMemory, smallerBatch } from "../../src/plan/fit.js"
-import { locateSpec } from "../../src/cli/locate.js"
+import { locateSpec } from "../../src/app/locate.js"
 import { loadSpec } from "../../src/spec/spec-file.js"
 import type { Experiment } from "../../src/spec/experiment.js"
 

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises"
 import { test } from "tap"
-import { networkOf } from "../../src/model/network.js"
+import { networkOf } from "../../src/families/traced.js"
 import { countParameters } from "../../src/model/parameters.js"
 import { forwardFlops, memoryEstimate } from "../../src/plan/cost.js"
 import { parameterCount } from "../../src/plan/parameters.js"

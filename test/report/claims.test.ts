@@ -1,16 +1,16 @@
 /** Which published claims, and which definition of theirs, stand beside a run. */
-import { readdir, readFile } from "node:fs/promises"
+import { readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { test } from "tap"
-import { diffWithClaims } from "../../src/cli/handlers/diff.js"
-import { publishedClaims } from "../../src/cli/handlers/run-results.js"
-import { table } from "../../src/cli/handlers/table.js"
-import { buildLanguageModelTable } from "../../src/report/build-language-model-table.js"
-import { claimsAbout, publishedConstantOf } from "../../src/report/claim-marks.js"
+import { diffWithClaims } from "../../src/app/diff.js"
+import { publishedClaims } from "../../src/app/run-results.js"
+import { table } from "../../src/app/table.js"
+import { buildLanguageModelTable } from "../../src/analysis/build-language-model-table.js"
+import { claimsAbout, publishedConstantOf } from "../../src/analysis/claim-marks.js"
 import { claimsDiffText, diffClaims } from "../../src/report/diff.js"
-import type { EvaluationSummary } from "../../src/report/language-model.js"
-import { runTable } from "../../src/report/run-table.js"
+import type { EvaluationSummary } from "../../src/analysis/language-model.js"
+import { runTable } from "../../src/analysis/run-table.js"
 import { readRun } from "../../src/run/directory.js"
 import type { Json } from "../../src/run/events.js"
 import { cellSpecs } from "../../src/spec/cell-spec.js"
@@ -78,9 +78,8 @@ test("a run's row under the published definition follows its claims, not its nam
 
 test("each claim of the head-count ablation is about one cell", async (t) => {
   const file = join(root, "specs", "ablation_heads.json")
-  const text = await readFile(file, "utf8")
   for (const profile of PROFILES) {
-    for (const { cell, spec } of cellSpecs(text, file, profile)) {
+    for (const { cell, spec } of cellSpecs(await loadSpec(file, profile))) {
       const [{ value } = { value: undefined }] = cell.settings
       const about = claimsAbout(named(...spec.experiment.claims), spec.experiment).map(({ id }) => id)
       t.same(about, [`pr1241-heads-${String(value)}`], `${profile}, ${cell.name}`)

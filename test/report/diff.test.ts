@@ -1,9 +1,9 @@
 import { test } from "tap"
-import type { SafetensorsFile, StoredTensor } from "../../src/data/safetensors.js"
-import { claimRows, exactReading } from "../../src/report/claim-rows.js"
+import type { SafetensorsFile, StoredTensor } from "../../src/files/safetensors.js"
+import { claimRows, exactReading } from "../../src/analysis/claim-rows.js"
 import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../../src/report/diff.js"
 import { renderTable, TABLE_FORMATS } from "../../src/report/render/index.js"
-import { makeTable } from "../../src/report/table.js"
+import { makeTable } from "../../src/analysis/table.js"
 import { claimsOf, readLedger } from "../../src/spec/claim-ledger.js"
 import { LEDGER, PUBLISHED_BITS, tableOf, TOKENS } from "./uniform.js"
 

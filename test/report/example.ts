@@ -1,5 +1,5 @@
 /** A table with every kind of row, and text that each format must escape. Values are invented; nothing is measured. */
-import { makeTable, type TableRow } from "../../src/report/table.js"
+import { makeTable, type TableRow } from "../../src/analysis/table.js"
 
 const base: TableRow = {
   id: "",

@@ -3,8 +3,8 @@ import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { test } from "tap"
 import { readPages, renderPages, resultsFolder } from "../../scripts/results.js"
-import { resultsOf } from "../../src/cli/handlers/run-results.js"
-import { runTable } from "../../src/report/run-table.js"
+import { resultsOf } from "../../src/app/run-results.js"
+import { runTable } from "../../src/analysis/run-table.js"
 import { readRun } from "../../src/run/directory.js"
 
 const pages = await readPages()

@@ -1,8 +1,8 @@
 /** A table of parameter-golf's final evaluation with chosen bits, and the claims it is set beside. */
 import { fileURLToPath } from "node:url"
-import { buildLanguageModelTable } from "../../src/report/build-language-model-table.js"
-import type { EvaluationSummary } from "../../src/report/language-model.js"
-import type { ResultsTable } from "../../src/report/table.js"
+import { buildLanguageModelTable } from "../../src/analysis/build-language-model-table.js"
+import type { EvaluationSummary } from "../../src/analysis/language-model.js"
+import type { ResultsTable } from "../../src/analysis/table.js"
 
 export const LEDGER = fileURLToPath(new URL("../../specs/claims", import.meta.url))
 

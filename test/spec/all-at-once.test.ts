@@ -1,7 +1,7 @@
 /** Every problem of a bad spec is reported in one go, once, where it is to be mended. */
 import { readFile } from "node:fs/promises"
 import { test } from "tap"
-import { parseSource } from "../../src/data/sources.js"
+import { parseSource } from "../../src/files/sources.js"
 import { problemsOf } from "../../src/spec/decode.js"
 import { mergePatch } from "../../src/spec/merge-patch.js"
 import { FileSource, HubSource, NpmSource } from "../../src/spec/source-syntax.js"

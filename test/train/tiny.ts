@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { openRotation, type Rotation } from "../../src/data/rotation.js"
-import { writeShard } from "../../src/data/shards.js"
+import { openRotation, type Rotation } from "../../src/data/rows/rotation.js"
+import { writeShard } from "../../src/data/rows/shards.js"
 import { integersBelow, stream } from "../../src/diffusion/philox.js"
 import type { Experiment } from "../../src/spec/experiment.js"
 

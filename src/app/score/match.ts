@@ -1,5 +1,5 @@
 /** Which item a generation answers: by the name that its file gives, in the test set or in the file itself. */
-import { DataError } from "../../data/errors.js"
+import { DataError } from "../../files/errors.js"
 import type { Stored } from "../../tasks/generations/formats.js"
 import { strip } from "../../tasks/python-text.js"
 import type { Task } from "../../tasks/task.js"

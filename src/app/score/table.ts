@@ -1,9 +1,9 @@
 /** The results table of scored generations: one row a grader, each with the contract of its number. */
 import { basename } from "node:path"
-import { contractDigest } from "../../metric/contract-digest.js"
-import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract.js"
-import { claimRows } from "../../report/claim-rows.js"
-import { makeTable, type ResultsTable, type TableRow } from "../../report/table.js"
+import { contractDigest } from "../../metric/contract/digest.js"
+import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
+import { claimRows } from "../../analysis/claim-rows.js"
+import { makeTable, type ResultsTable, type TableRow } from "../../analysis/table.js"
 import type { ResolvedClaim } from "../../spec/claim.js"
 import { FORMATS } from "../../tasks/generations/formats.js"
 import type { Grader } from "../../tasks/task.js"

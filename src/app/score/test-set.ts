@@ -1,11 +1,11 @@
 /** The test set that generations are graded with: named by its source and known by its digest, never guessed. */
 import { mkdir } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { fileDigest } from "../../data/digest.js"
-import { download } from "../../data/download.js"
-import { DataError } from "../../data/errors.js"
-import type { OnPrepareEvent } from "../../data/events.js"
-import { cacheDirectory, hubHeaders, hubUrl, isPresent, parseSource } from "../../data/sources.js"
+import { fileDigest } from "../../files/digest.js"
+import { download } from "../../files/download.js"
+import { DataError } from "../../files/errors.js"
+import type { OnPrepareEvent } from "../../files/events.js"
+import { cacheDirectory, hubHeaders, hubUrl, isPresent, parseSource } from "../../files/sources.js"
 import { readText } from "../../tasks/generations/bytes.js"
 import type { Task } from "../../tasks/task.js"
 

@@ -2,7 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json, spec } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const md = Flag.Boolean("md").pipe(
   Flag.withDescription("Print the reviewer packet as Markdown"),
@@ -29,7 +29,7 @@ const claims = Flag.String("claims").pipe(
 
 export const auditCommand = Command.make("audit", { spec, md, html, run, runs, claims, json }, (input) =>
   runHandler(input, async () => {
-    const { audit } = await import("../handlers/audit.js")
+    const { audit } = await import("../../app/audit.js")
     return audit({
       ...input,
       html: Option.getOrUndefined(input.html),

@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json, profile, spec } from "../flags.js"
-import { runHandler, UsageError } from "../outcome.js"
+import { runHandler, UsageError } from "../../app/outcome.js"
 
 const tokenizer = Flag.String("tokenizer").pipe(
   Flag.withDescription("A SentencePiece model: check its byte table on --tokens instead of a spec"),
@@ -19,7 +19,7 @@ export const checkCommand = Command.make(
   { spec: spec.pipe(Argument.optional), profile, tokenizer, tokens, json },
   (input) =>
     runHandler(input, async () => {
-      const { check, checkBytes } = await import("../handlers/check.js")
+      const { check, checkBytes } = await import("../../app/check.js")
       const [given, model, shard] = [input.spec, input.tokenizer, input.tokens].map(Option.getOrUndefined)
       if ((model === undefined) !== (shard === undefined))
         throw new UsageError("--tokenizer and --tokens go together: a model and a shard made with it.")

@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const side = (name: string) =>
   Argument.String(name).pipe(
@@ -21,7 +21,7 @@ export const compareCommand = Command.make(
   { first: side("first"), second: side("second"), claims, json },
   (input) =>
     runHandler(input, async () => {
-      const { compare } = await import("../handlers/compare.js")
+      const { compare } = await import("../../app/compare.js")
       return compare(input.first, input.second, { claims: Option.getOrUndefined(input.claims) })
     }),
 ).pipe(

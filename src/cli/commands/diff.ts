@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 import { run, runs } from "../run-arguments.js"
 
 const other = Argument.String("other").pipe(
@@ -18,7 +18,7 @@ const claims = Flag.String("claims").pipe(
 
 export const diffCommand = Command.make("diff", { run, other, claims, runs, json }, (input) =>
   runHandler(input, async () => {
-    const { diffTwoRuns, diffWithClaims } = await import("../handlers/diff.js")
+    const { diffTwoRuns, diffWithClaims } = await import("../../app/diff.js")
     return Option.isSome(input.other)
       ? diffTwoRuns(input.runs, input.run, input.other.value)
       : diffWithClaims(input.runs, input.run, Option.getOrUndefined(input.claims))

@@ -1,10 +1,10 @@
 import * as Command from "effect/cli/Command"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 export const doctorCommand = Command.make("doctor", { json }, (input) =>
   runHandler(input, async () => {
-    const { doctor } = await import("../handlers/doctor.js")
+    const { doctor } = await import("../../app/doctor.js")
     return doctor()
   }),
 ).pipe(

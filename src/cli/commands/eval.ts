@@ -2,7 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags, outputRuns as runs } from "../engine-flags.js"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const checkpoint = Flag.String("checkpoint").pipe(
   Flag.withDescription("Weights: a safetensors file, or a state dict written by torch.save (.pt)"),
@@ -32,7 +32,7 @@ export const evalCommand = Command.make(
   { checkpoint, spec, profile, evaluation, names, ...engineFlags, runs, json },
   (input) =>
     runHandler(input, async () => {
-      const { evaluateCheckpoint } = await import("../handlers/eval.js")
+      const { evaluateCheckpoint } = await import("../../app/eval.js")
       return evaluateCheckpoint(input)
     }),
 ).pipe(

@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const path = Argument.String("path").pipe(
   Argument.withDescription("A log, or a folder of logs"),
@@ -15,6 +15,10 @@ const bpb = Flag.String("bpb").pipe(
   Flag.optional,
 )
 const tokens = Flag.Int("tokens").pipe(Flag.withDescription("Scored tokens, where known"), Flag.optional)
+const vocab = Flag.Int("vocab").pipe(
+  Flag.withDescription("Pieces of the tokenizer, where the log does not say: whose totals count"),
+  Flag.optional,
+)
 const unit = Flag.Literals("unit", ["nats/token", "bits/token"]).pipe(
   Flag.withDescription("Unit of the loss"),
   Flag.optional,
@@ -34,15 +38,16 @@ const all = Flag.Boolean("all").pipe(
 
 export const inferCommand = Command.make(
   "infer",
-  { path, loss, bpb, tokens, unit, preset, pattern, all, json },
+  { path, loss, bpb, tokens, vocab, unit, preset, pattern, all, json },
   (input) =>
     runHandler(input, async () => {
-      const { infer } = await import("../handlers/infer.js")
+      const { infer } = await import("../../app/infer.js")
       return infer({
         path: Option.getOrUndefined(input.path),
         loss: Option.getOrUndefined(input.loss),
         bpb: Option.getOrUndefined(input.bpb),
         tokens: Option.getOrUndefined(input.tokens),
+        vocab: Option.getOrUndefined(input.vocab),
         unit: Option.getOrUndefined(input.unit),
         preset: Option.getOrUndefined(input.preset),
         pattern: Option.getOrUndefined(input.pattern),

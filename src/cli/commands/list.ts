@@ -1,10 +1,10 @@
 import * as Command from "effect/cli/Command"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 export const listCommand = Command.make("list", { json }, (input) =>
   runHandler(input, async () => {
-    const { list } = await import("../handlers/list.js")
+    const { list } = await import("../../app/list.js")
     return list()
   }),
 ).pipe(

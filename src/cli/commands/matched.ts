@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags, outputRuns as runs, profileOrBest as profile } from "../engine-flags.js"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 import { format } from "./table.js"
 
 const specs = Argument.String("spec").pipe(
@@ -33,7 +33,7 @@ export const matchedCommand = Command.make(
   { specs, profile, seeds, table, format, out, ...engineFlags, runs, json },
   (input) =>
     runHandler(input, async () => {
-      const { matchedComparison } = await import("../handlers/matched.js")
+      const { matchedComparison } = await import("../../app/matched.js")
       return matchedComparison(input)
     }),
 ).pipe(

@@ -1,10 +1,10 @@
 import * as Command from "effect/cli/Command"
 import { json, profile, spec } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 export const planCommand = Command.make("plan", { spec, profile, json }, (input) =>
   runHandler(input, async () => {
-    const { plan } = await import("../handlers/plan.js")
+    const { plan } = await import("../../app/plan.js")
     return plan(input.spec, input.profile)
   }),
 ).pipe(

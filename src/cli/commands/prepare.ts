@@ -1,10 +1,10 @@
 import * as Command from "effect/cli/Command"
 import { json, profile, spec } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 export const prepareCommand = Command.make("prepare", { spec, profile, json }, (input) =>
   runHandler(input, async () => {
-    const { prepare } = await import("../handlers/prepare.js")
+    const { prepare } = await import("../../app/prepare.js")
     return prepare(input.spec, input.profile)
   }),
 ).pipe(

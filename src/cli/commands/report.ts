@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 import { run, runs } from "../run-arguments.js"
 
 const out = Flag.String("out").pipe(
@@ -11,7 +11,7 @@ const out = Flag.String("out").pipe(
 
 export const reportCommand = Command.make("report", { run, out, runs, json }, (input) =>
   runHandler(input, async () => {
-    const { report } = await import("../handlers/report.js")
+    const { report } = await import("../../app/report.js")
     return report(input.runs, input.run, input.out)
   }),
 ).pipe(

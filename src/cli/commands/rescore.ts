@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const claim = Argument.String("claim").pipe(
   Argument.withDescription("Id of a claim, such as pr1241-headline"),
@@ -17,7 +17,7 @@ const claims = Flag.String("claims").pipe(
 
 export const rescoreCommand = Command.make("rescore", { claim, claims, json }, (input) =>
   runHandler(input, async () => {
-    const { rescore } = await import("../handlers/rescore.js")
+    const { rescore } = await import("../../app/rescore.js")
     return rescore(input.claim, { claims: Option.getOrUndefined(input.claims) })
   }),
 ).pipe(

@@ -2,7 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags, outputRuns as runs, profileOrBest as profile } from "../engine-flags.js"
 import { json, spec } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const resume = Flag.String("resume").pipe(
   Flag.withDescription("Go on with a run that was stopped: its id, the beginning of it, or latest"),
@@ -13,7 +13,7 @@ export const runCommand = Command.make(
   { spec, profile, resume, ...engineFlags, runs, json },
   (input) =>
     runHandler(input, async () => {
-      const { run } = await import("../handlers/run.js")
+      const { run } = await import("../../app/run.js")
       return run(input)
     }),
 ).pipe(

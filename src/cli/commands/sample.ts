@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags } from "../engine-flags.js"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 import { run, runs } from "../run-arguments.js"
 
 const checkpoint = Flag.String("checkpoint").pipe(
@@ -109,7 +109,7 @@ export const sampleCommand = Command.make(
   },
   (input) =>
     runHandler(input, async () => {
-      const { sample } = await import("../handlers/sample.js")
+      const { sample } = await import("../../app/sample.js")
       return sample(input)
     }),
 ).pipe(

@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const files = Argument.String("file").pipe(
   Argument.withDescription("Files of generations; several are the shards of one"),
@@ -53,7 +53,7 @@ export const scoreCommand = Command.make(
   { files, task, grader, data, sha256, compare, claim, evidence, preflight, json },
   (input) =>
     runHandler(input, async () => {
-      const { score } = await import("../handlers/score.js")
+      const { score } = await import("../../app/score.js")
       return score({
         files: input.files,
         task: input.task,

@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { json, profile, spec } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 const slurm = Flag.Boolean("slurm").pipe(Flag.withDescription("For the SLURM queue"), Flag.withDefault(false))
 const nodes = Flag.Int("nodes").pipe(Flag.withDescription("Number of nodes"), Flag.withDefault(1))
@@ -42,7 +42,7 @@ export const submitCommand = Command.make(
   { spec, profile, slurm, nodes, gpus, cpus, time, partition, account, precision, output, runs, send, json },
   (input) =>
     runHandler(input, async () => {
-      const { submit } = await import("../handlers/submit.js")
+      const { submit } = await import("../../app/submit.js")
       return submit(input)
     }),
 ).pipe(

@@ -2,7 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags, outputRuns as runs, profileOrBest as profile } from "../engine-flags.js"
 import { json, spec } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 import { format } from "./table.js"
 
 const workers = Flag.Int("workers").pipe(
@@ -40,7 +40,7 @@ export const sweepCommand = Command.make(
   },
   (input) =>
     runHandler(input, async () => {
-      const { sweep } = await import("../handlers/sweep.js")
+      const { sweep } = await import("../../app/sweep.js")
       return sweep(input)
     }),
 ).pipe(

@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 import { run, runs } from "../run-arguments.js"
 
 export const format = Flag.Literals("format", ["terminal", "md", "csv", "tex", "html", "json"]).pipe(
@@ -12,7 +12,7 @@ export const format = Flag.Literals("format", ["terminal", "md", "csv", "tex", "
 
 export const tableCommand = Command.make("table", { run, format, runs, json }, (input) =>
   runHandler(input, async () => {
-    const { table } = await import("../handlers/table.js")
+    const { table } = await import("../../app/table.js")
     return table(input.runs, input.run, input.format)
   }),
 ).pipe(

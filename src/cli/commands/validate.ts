@@ -1,7 +1,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import { json } from "../flags.js"
-import { runHandler } from "../outcome.js"
+import { runHandler } from "../../app/outcome.js"
 
 export const validateCommand = Command.make(
   "validate",
@@ -14,7 +14,7 @@ export const validateCommand = Command.make(
   },
   (input) =>
     runHandler(input, async () => {
-      const { validate } = await import("../handlers/validate.js")
+      const { validate } = await import("../../app/validate.js")
       return validate(input.specs)
     }),
 ).pipe(

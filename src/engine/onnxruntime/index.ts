@@ -4,7 +4,7 @@
  * The state lives in two sets of buffers; each step reads one and writes the other, so a step allocates
  * nothing for it and a failed step leaves the state as it was.
  */
-import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node"
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common"
 import { ExecutorError } from "../errors.js"
 import {
   WHOLE,
@@ -19,6 +19,7 @@ import {
   type TrainPrograms,
 } from "../executor.js"
 import { sizeOf, type DType, type Graph } from "../ir.js"
+import { loadOnnxruntime, type Onnxruntime } from "./library.js"
 import { lowerToOnnx, type LowerOptions } from "./lower.js"
 import { encodeOnnx, type OnnxInitializer, type OnnxModel } from "./onnx.js"
 
@@ -32,7 +33,7 @@ const ATTENTION_BLOCK_BYTES = 16 * 2 ** 20
 /** Protobuf messages end at 2 GiB; larger parameter sets are fed instead of embedded. */
 const EMBED_PARAMETER_BYTES = 1.5 * 2 ** 30
 
-type Ort = typeof import("onnxruntime-node")
+type Ort = Onnxruntime
 
 const ORT_TYPES = { f32: "float32", i32: "int32", bool: "bool" } as const
 
@@ -72,7 +73,7 @@ export const makeOnnxruntimeExecutor = async (options: OnnxruntimeOptions): Prom
 
 const load = async (): Promise<Ort> => {
   try {
-    return (await import("onnxruntime-node")) as unknown as Ort
+    return await loadOnnxruntime()
   } catch (cause) {
     throw new ExecutorError(
       "onnxruntime",

@@ -1,5 +1,5 @@
 /** ONNX model files: the few protobuf messages that a graph needs (onnx.proto, IR version 10). */
-import { WireWriter } from "../../data/wire.js"
+import { WireWriter } from "../../files/wire.js"
 
 /** TensorProto.DataType */
 export const ELEMENT = { f32: 1, i32: 6, i64: 7, bool: 9 } as const

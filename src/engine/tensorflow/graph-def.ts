@@ -2,7 +2,7 @@
  * TensorFlow's GraphDef message, as far as a lowered graph needs it. Field numbers: tensorflow/core/framework/
  * graph.proto, node_def.proto, attr_value.proto, tensor.proto, tensor_shape.proto.
  */
-import { WireWriter } from "../../data/wire.js"
+import { WireWriter } from "../../files/wire.js"
 import type { DType } from "../ir.js"
 
 export type TfType = "float" | "int32" | "bool" | "bfloat16"

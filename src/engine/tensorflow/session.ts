@@ -1,5 +1,5 @@
 /** A library context: functions compiled from graphs, run on tensor handles that stay inside the library. */
-import { WireWriter } from "../../data/wire.js"
+import { WireWriter } from "../../files/wire.js"
 import { GraphBuilder } from "../builder.js"
 import { ExecutorError } from "../errors.js"
 import type { HostArray, HostTensor } from "../executor.js"

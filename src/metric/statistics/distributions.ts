@@ -1,5 +1,5 @@
 /** Normal and Student-t distributions in float64. */
-import { logGamma } from "../boundary.js"
+import { logGamma } from "../code/boundary.js"
 
 /** Continued fraction of the incomplete beta function (Lentz). */
 const betaFraction = (x: number, a: number, b: number): number => {

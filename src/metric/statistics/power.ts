@@ -1,5 +1,5 @@
 /** What a comparison could have found: the power of a two-sided t test and the smallest effect it detects. */
-import { logGamma } from "../boundary.js"
+import { logGamma } from "../code/boundary.js"
 import { normalCdf, studentQuantile } from "./distributions.js"
 
 export interface PowerOptions {

@@ -1,14 +1,25 @@
 /** Every-Eval-Ever records (schema 0.2): read as claims, written for a run. */
 import { createHash } from "node:crypto"
 import * as Schema from "effect/Schema"
-import { BOUNDS, QUANTITIES, UNITS } from "../../metric/contract-fields.js"
-import { ContractVersionError, migrateContract } from "../../metric/contract-migrations.js"
-import { Contract, NOT_STATED } from "../../metric/contract.js"
-import { ClaimsFile } from "../../spec/claim.js"
+import { BOUNDS, QUANTITIES, UNITS } from "../../metric/contract/fields.js"
+import { ContractVersionError, migrateContract } from "../../metric/contract/migrations.js"
+import { Contract, NOT_STATED } from "../../metric/contract/contract.js"
+import { ClaimsFile, valueConflict } from "../../spec/claim.js"
 import { decodeValue } from "../../spec/decode.js"
-import type { ResultsTable, TableRow } from "../table.js"
-import { at, count, finite, identifier, refuse, text, uniquely } from "./foreign.js"
-import { contractOfMetric, lowerIsBetter } from "./metrics.js"
+import type { ResultsTable, TableRow } from "../../analysis/table.js"
+import {
+  at,
+  badScore,
+  count,
+  finite,
+  identifier,
+  refuse,
+  SILENTLY,
+  text,
+  uniquely,
+  type Remark,
+} from "./foreign.js"
+import { contractOfMetric, lowerIsBetter, type PerplexityEvent } from "./metrics.js"
 
 export const EVERY_EVAL_EVER_VERSION = "0.2.1"
 
@@ -42,33 +53,106 @@ const statedDetails = (details: unknown, named: Contract): Contract => ({
   bound: member(BOUNDS, at(details, "bound")) ?? named.bound,
 })
 
+const PERCENT = /^(?:%|percent(?:age)?|pct)$/i
+const PROPORTION = /^(?:proportion|fraction|ratio|probability|rate)$/i
+
+/** Unit of a share from the scale that a record states: `metric_unit` and the ends of the scale have to agree. */
+const scaleOf = (config: unknown): Contract["unit"] => {
+  const named = text(at(config, "metric_unit"))
+  const [low, high] = [finite(at(config, "min_score")), finite(at(config, "max_score"))]
+  const byName =
+    named === undefined
+      ? undefined
+      : PERCENT.test(named)
+        ? "percent"
+        : PROPORTION.test(named)
+          ? "proportion"
+          : "score"
+  const byEnds =
+    high === undefined
+      ? undefined
+      : (low ?? 0) !== 0
+        ? "score"
+        : high === 1
+          ? "proportion"
+          : high === 100
+            ? "percent"
+            : "score"
+  if (byName !== undefined && byEnds !== undefined && byName !== byEnds) return NOT_STATED
+  return byName ?? byEnds ?? NOT_STATED
+}
+
+/** What a perplexity is per, where the words of the record say it. */
+const perplexityEvent = (words: string): PerplexityEvent | undefined => {
+  if (/lambada|target/i.test(words)) return "target"
+  if (/\bword/i.test(words)) return "word"
+  return /\btoken/i.test(words) ? "token" : undefined
+}
+
+const NAMES = ["metric_id", "metric_name", "evaluation_description"] as const
+
+/** The contract that the names of a metric give: the first of them that means something. */
+const namedContract = (config: unknown, name: string, dataset: string): Contract => {
+  const words = [...NAMES.map((key) => text(at(config, key)) ?? ""), name, dataset]
+  const event = perplexityEvent(words.join(" "))
+  const contracts = words
+    .slice(0, -1)
+    .filter((word) => word !== "")
+    .map((word) => contractOfMetric(identifier(word).replaceAll("-", "_"), event))
+  const found = contracts.find(({ quantity }) => quantity !== NOT_STATED) ?? contracts[0]!
+  if (text(at(config, "score_type")) === "levels") return { ...contractOfMetric("level"), title: name }
+  const share = found.quantity === "accuracy" || found.quantity === "pass-rate"
+  return share ? { ...found, unit: scaleOf(config) } : found
+}
+
 /** The claims of a record; throws SpecError with a pointer where it is not one. */
-export const readEveryEvalEver = (document: unknown, file: string): ClaimsFile => {
+export const readEveryEvalEver = (document: unknown, file: string, remark: Remark = SILENTLY): ClaimsFile => {
   const results = at(document, "evaluation_results")
   if (!Array.isArray(results)) return refuse(file, "/evaluation_results", "a list", "nothing")
   const model = text(at(document, "model_info", "name")) ?? NOT_STATED
   const unique = uniquely()
   const contracts: Record<string, Contract> = {}
   const claims: unknown[] = []
+  const left: string[] = []
+  const leave = (index: number, why: string): void => {
+    left.push(why)
+    remark(`${file}: the score at /evaluation_results/${index} is left out: ${why}.`)
+  }
   for (const [index, result] of results.entries()) {
-    const score = finite(at(result, "score_details", "score"))
+    const given = at(result, "score_details", "score")
+    const score = finite(given)
     const name = text(at(result, "evaluation_name")) ?? `result ${index}`
+    const bad = badScore(given)
+    if (bad !== undefined) leave(index, bad)
     if (score === undefined) continue
     const metric = text(at(result, "metric_config", "evaluation_description")) ?? name
-    const id = unique(identifier(name))
     const details = at(result, "metric_config", "additional_details")
     const carried = carriedContract(details)
-    const base = statedDetails(details, contractOfMetric(identifier(metric).replaceAll("-", "_")))
+    const config = at(result, "metric_config")
+    const dataset = text(at(result, "source_data", "dataset_name")) ?? NOT_STATED
+    const base = statedDetails(details, namedContract(config, name, dataset))
+    const [low, high] = [finite(at(config, "min_score")), finite(at(config, "max_score"))]
+    const unit = (carried ?? base).unit
+    const wanted =
+      valueConflict(unit, score) ??
+      (score < (low ?? score) || score > (high ?? score)
+        ? `a number on the record's own scale, ${low ?? "open"} to ${high ?? "open"}`
+        : undefined)
+    if (wanted !== undefined) {
+      leave(index, `${score} is not ${wanted}${unit === NOT_STATED ? "" : `, as its unit is ${unit}`}`)
+      continue
+    }
+    const id = unique(identifier(name))
     const items = count(at(result, "score_details", "uncertainty", "num_samples"))
     const stderr = finite(at(result, "score_details", "uncertainty", "standard_error", "value"))
     contracts[id] = carried ?? {
       ...base,
       title: metric,
-      ...(base.quantity === "accuracy" && items !== undefined
+      ...((base.quantity === "accuracy" || base.quantity === "pass-rate") && items !== undefined
         ? { denominator: { kind: "items", items, source: "num_samples of the record" } as const }
         : {}),
       data: {
-        dataset: text(at(result, "source_data", "dataset_name")) ?? NOT_STATED,
+        dataset,
         split: text(at(result, "source_data", "hf_split")) ?? NOT_STATED,
         slice: NOT_STATED,
         coverage: NOT_STATED,
@@ -81,6 +165,7 @@ export const readEveryEvalEver = (document: unknown, file: string): ClaimsFile =
       model,
       printed: String(score),
       value: score,
+      exact: true,
       ...(stderr === undefined || stderr < 0 ? {} : { standardError: stderr }),
       mark: "stated",
       place: { file, note: `evaluation_results ${index}` },
@@ -88,7 +173,8 @@ export const readEveryEvalEver = (document: unknown, file: string): ClaimsFile =
       hardware: NOT_STATED,
     })
   }
-  if (claims.length === 0) refuse(file, "/evaluation_results", "at least one numeric score", "none")
+  if (claims.length === 0)
+    refuse(file, "/evaluation_results", "at least one numeric score", left[0] ?? "none")
   const source = text(at(document, "source_metadata", "source_name"))
   return decodeValue(
     ClaimsFile,

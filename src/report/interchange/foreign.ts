@@ -1,5 +1,5 @@
 /** What readers of foreign result files share: careful access, and contracts that state only what the file states. */
-import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract.js"
+import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { SpecError } from "../../spec/spec-error.js"
 
 export type Json = Readonly<Record<string, unknown>>
@@ -66,4 +66,18 @@ export const uniquely = (): ((name: string) => string) => {
     seen.set(name, times)
     return times === 1 ? name : `${name}-${times}`
   }
+}
+
+/** Takes a sentence about a score that is left out, so that one bad score does not refuse a file. */
+export type Remark = (sentence: string) => void
+
+export const SILENTLY: Remark = () => undefined
+
+/** Why a score is no number that can be read; undefined where it is one. */
+export const badScore = (value: unknown): string | undefined => {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : `it is ${value}`
+  if (value === null) return "it is null"
+  return typeof value === "string" && /^[-+]?(?:nan|inf(?:inity)?)$/i.test(value.trim())
+    ? `it is "${value}"`
+    : undefined
 }

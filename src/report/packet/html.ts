@@ -1,8 +1,8 @@
 /** The audit as one self-contained HTML page: no script, no network, equal bytes for equal audits. */
-import type { Audit, ClaimAudit } from "./audit.js"
+import type { Audit, ClaimAudit } from "../../audit/packet.js"
 import { claimPlots } from "./plot.js"
 import { STYLE } from "./style.js"
-import { decidingAxes } from "./pairs.js"
+import { decidingAxes } from "../../audit/pairs.js"
 import {
   CHARGE_WORDS,
   contractRows,
@@ -13,6 +13,7 @@ import {
   showPoint,
   showRescored,
   VERDICT_WORDS,
+  withUnit,
 } from "./words.js"
 
 const safe = (text: string): string =>
@@ -56,7 +57,7 @@ const card = (claim: ClaimAudit): string => {
   return [
     '<div class="card">',
     `<h3>${safe(claim.title)}</h3>`,
-    `<p><span class="soft">published</span> ${safe(claim.printed)} ${safe(String(claim.contract.unit))}</p>`,
+    `<p><span class="soft">${claim.mark === "stated" ? "published" : safe(claim.provenance)}</span> ${safe(withUnit(claim.printed, String(claim.contract.unit)))}</p>`,
     claim.rescored?.number === undefined
       ? `<p>${claim.rescored === null ? "no definition fits" : safe(showPoint(claim.rescored))}</p>`
       : `<p class="big">${safe(showPoint(claim.rescored))}</p><p class="soft">${safe(showInterval(claim.rescored) ?? "no interval beyond rounding")}${boundary === undefined ? "" : `; without the boundary charge, with it ${safe(showCharged(boundary, claim.rescored))}`}</p>`,
@@ -85,7 +86,10 @@ const claimSection = (claim: ClaimAudit): string => {
   return [
     `<details open id="${safe(claim.id)}"><summary>${safe(claim.title)} <code>${safe(claim.id)}</code></summary>`,
     list([
-      ["published", `${safe(claim.printed)} ${safe(String(claim.contract.unit))} ${mark(claim.mark)}`],
+      [
+        claim.mark === "stated" ? "published" : "value",
+        `${safe(withUnit(claim.printed, String(claim.contract.unit)))} ${mark(claim.mark)}`,
+      ],
       [
         "re-scored",
         rescored === null

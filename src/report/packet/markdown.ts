@@ -1,6 +1,6 @@
 /** The audit as one Markdown document. Equal audits give equal bytes. */
-import type { Audit, ClaimAudit } from "./audit.js"
-import { decidingAxes } from "./pairs.js"
+import type { Audit, ClaimAudit } from "../../audit/packet.js"
+import { decidingAxes } from "../../audit/pairs.js"
 import {
   CHARGE_WORDS,
   contractRows,
@@ -9,6 +9,8 @@ import {
   showCharged,
   showRescored,
   VERDICT_WORDS,
+  unitAfter,
+  withUnit,
 } from "./words.js"
 
 /** Text inside a table cell or a sentence: nothing in it is read as Markdown. */
@@ -24,7 +26,9 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): r
 const claimSection = (claim: ClaimAudit): readonly string[] => {
   const { comparison, rescored } = claim
   const facts = [
-    `- Published: **${safe(claim.printed)}** ${safe(String(claim.contract.unit))} (${claim.mark})`,
+    claim.mark === "stated"
+      ? `- Published: **${safe(claim.printed)}**${safe(unitAfter(claim.printed, String(claim.contract.unit)))} (${claim.mark})`
+      : `- Value, ${safe(claim.provenance)}: **${safe(claim.printed)}**${safe(unitAfter(claim.printed, String(claim.contract.unit)))} (${claim.mark})`,
     `- Model: ${safe(claim.model)}`,
     `- Source: ${safe(claim.source)} (<${claim.url}>)`,
     `- Hardware: ${safe(claim.hardware)}`,
@@ -116,7 +120,7 @@ export const packetMarkdown = (audit: Audit): string => {
       ["claim", "published", "verdict", "under the definition"],
       [...claims, ...audit.beside].map((claim) => [
         safe(claim.title),
-        `${safe(claim.printed)} ${safe(String(claim.contract.unit))}`,
+        safe(withUnit(claim.printed, String(claim.contract.unit))),
         claim.comparison?.verdict ?? "no definition",
         claim.rescored === null ? "no definition" : safe(showRescored(claim.rescored)),
       ]),

@@ -3,8 +3,8 @@
  * the page so that light, dark and print all read.
  */
 import { linearScale } from "../plot-scale.js"
-import type { ClaimAudit } from "./audit.js"
-import { MARKS } from "../../metric/bound.js"
+import type { ClaimAudit } from "../../audit/packet.js"
+import { MARKS } from "../../metric/contract/bound.js"
 import { showInterval, showValue } from "./words.js"
 
 const WIDTH = 340

@@ -1,9 +1,9 @@
 /** Words and numbers that the packet's renderings share. */
-import { MARKS } from "../../metric/bound.js"
-import type { Verdict } from "../../metric/compare.js"
-import { NOT_STATED, SEMANTIC_FIELDS, type Contract } from "../../metric/contract.js"
-import type { ChargeRow } from "../../metric/boundary-charge.js"
-import type { Rescored } from "../../metric/rescore-claim.js"
+import { MARKS } from "../../metric/contract/bound.js"
+import type { Verdict } from "../../metric/contract/compare.js"
+import { NOT_STATED, SEMANTIC_FIELDS, type Contract } from "../../metric/contract/contract.js"
+import type { ChargeRow } from "../../audit/boundary-charge.js"
+import type { Rescored } from "../../audit/rescore-claim.js"
 
 export const VERDICT_WORDS: { readonly [K in Verdict]: string } = {
   identical: "identical: one definition",
@@ -20,6 +20,26 @@ export const MARK_WORDS = {
   derived: "mathematics",
   inferred: "could be wrong",
 } as const
+
+/** What a claim's number is: the source's own print, or what this project read or graded, with the ledger's notes. */
+export const provenance = ({
+  mark,
+  place,
+  notes = [],
+}: {
+  readonly mark: keyof typeof MARK_WORDS
+  readonly place: { readonly figure?: string | undefined }
+  readonly notes?: readonly string[] | undefined
+}): string => {
+  if (mark === "stated") return "as published"
+  const how =
+    place.figure !== undefined
+      ? "read off the source's figure"
+      : mark === "computed"
+        ? "computed by this project from the source's files"
+        : mark
+  return [`not the source's own print: ${how}`, ...notes].join("; ").replace(/\.$/, "")
+}
 
 const DECIMALS: Readonly<Record<string, number>> = { percent: 2, proportion: 4, ppl: 3 }
 
@@ -81,3 +101,10 @@ const describe = (value: unknown, depth = 0): string => {
 /** The fields of a contract as rows of name and value, in order. */
 export const contractRows = (contract: Contract): readonly (readonly [name: string, value: string])[] =>
   SEMANTIC_FIELDS.map((field) => [field, describe(contract[field])])
+
+/** The unit after a printed value, with a space; nothing where the value is printed with a sign of percent. */
+export const unitAfter = (printed: string, unit: string): string =>
+  unit === "percent" && /[%％]\s*$/.test(printed) ? "" : ` ${unit}`
+
+/** A printed value and its unit, which is named once: `67 %`, `1.1194 bits/byte`. */
+export const withUnit = (printed: string, unit: string): string => `${printed}${unitAfter(printed, unit)}`

@@ -1,5 +1,5 @@
 /** The table's rows as CSV (RFC 4180): CRLF, fields quoted where needed, numbers at full precision. */
-import type { ResultsTable, TableRow } from "../table.js"
+import type { ResultsTable, TableRow } from "../../analysis/table.js"
 
 const COLUMNS: readonly (readonly [string, (row: TableRow) => string | number | null | undefined])[] = [
   ["id", (row) => row.id],

@@ -1,5 +1,5 @@
 /** The table as one self-contained HTML page: no script, nothing loaded from elsewhere. */
-import type { ResultsTable } from "../table.js"
+import type { ResultsTable } from "../../analysis/table.js"
 import { showInterval, viewTable, type RowView } from "../view.js"
 
 export const escapeHtml = (text: string): string =>

@@ -1,5 +1,5 @@
 /** Every form of the table by name. */
-import type { ResultsTable } from "../table.js"
+import type { ResultsTable } from "../../analysis/table.js"
 import { renderCsv } from "./csv.js"
 import { renderHtml } from "./html.js"
 import { renderJson } from "./json.js"

@@ -1,4 +1,4 @@
 /** The table as JSON: the model itself, in a fixed order of keys. */
-import type { ResultsTable } from "../table.js"
+import type { ResultsTable } from "../../analysis/table.js"
 
 export const renderJson = (table: ResultsTable): string => `${JSON.stringify(table, null, 2)}\n`

@@ -1,5 +1,5 @@
 /** The table as a LaTeX float; needs only the booktabs package. */
-import type { ResultsTable } from "../table.js"
+import type { ResultsTable } from "../../analysis/table.js"
 import { showInterval, viewTable } from "../view.js"
 
 const SPECIAL: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 /** The table as GitHub Markdown. */
-import type { ResultsTable } from "../table.js"
+import type { ResultsTable } from "../../analysis/table.js"
 import { showInterval, viewTable } from "../view.js"
 
 /** Text that Markdown shows as it is, also inside a table cell. */

@@ -1,5 +1,5 @@
 /** The table for a terminal: aligned, at most `width` columns, coloured only when asked. */
-import type { ResultsTable, RowGroup } from "../table.js"
+import type { ResultsTable, RowGroup } from "../../analysis/table.js"
 import { showInterval, viewTable, type RowView } from "../view.js"
 
 export interface TerminalOptions {

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs"
 import { open } from "node:fs/promises"
 import { pipeline } from "node:stream"
 import { createGunzip } from "node:zlib"
-import { DataError, fromSystemError } from "../../data/errors.js"
+import { DataError, fromSystemError } from "../../files/errors.js"
 
 const isGzip = async (path: string): Promise<boolean> => {
   const handle = await open(path, "r")

@@ -1,5 +1,5 @@
 /** Reads files of generations record by record: nothing is held that one record does not need. */
-import { DataError } from "../../data/errors.js"
+import { DataError } from "../../files/errors.js"
 import { invalidAt, isRecord, parseJsonLine } from "../records.js"
 import { lines, readText } from "./bytes.js"
 import { formatOf, FORMATS, readRecord, type Format, type Stored } from "./formats.js"

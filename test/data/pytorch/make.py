@@ -51,3 +51,31 @@ class Call:
 
 
 torch.save({"weight": Call()}, "call.pt")
+
+# Views and types of every kind. `used` is float32 and read; the rest must not stand in its way.
+def z():
+    return torch.tensor([1 + 2j, 3 - 4j], dtype=torch.complex64)
+
+
+torch.save(
+    {
+        "used": torch.tensor([1.0, 2.0]),
+        "negated": z().conj().imag,
+        "negated_half": torch.tensor([1.5, -2.0], dtype=torch.float16)._neg_view(),
+        "negated_int": torch.tensor([3, -4], dtype=torch.int64)._neg_view(),
+        "expanded": torch.tensor([[1.0], [2.0]]).expand(2, 3),
+        "expanded_scalar": torch.tensor(7.0).expand(2, 2),
+        "vast": torch.zeros(1).expand(1 << 40),
+        "float8": torch.tensor([0.5, 1.0]).to(torch.float8_e4m3fn),
+        "uint16": torch.tensor([1, 65535], dtype=torch.int32).to(torch.uint16),
+        "complex": z(),
+        "conjugated": z().conj(),
+        "quantised": torch.quantize_per_tensor(torch.tensor([0.5, 1.0]), 0.1, 0, torch.qint8),
+        "sparse": torch.eye(2).to_sparse(),
+        "meta": torch.empty(2, device="meta"),
+    },
+    "views.pt",
+)
+
+# A dotted key and nested dicts that make one name.
+torch.save({"a.b": torch.zeros(1), "a": {"b": torch.ones(1)}}, "collide.pt")

@@ -2,7 +2,7 @@
 import t from "tap"
 import type { HostTensors, TrainPrograms } from "../../../src/engine/executor.js"
 import type { TorchOptions } from "../../../src/engine/torch/index.js"
-import { networkOf } from "../../../src/model/network.js"
+import { networkOf } from "../../../src/families/traced.js"
 import { tracePrograms } from "../../../src/train/programs.js"
 import { initialState, stepScalars } from "../../../src/train/state.js"
 import { numbers } from "../op-cases.js"

@@ -1,7 +1,7 @@
 /** Intervals hold the truth as often as they say: the simulation of bench/coverage.ts, with fewer repetitions. */
 import { test } from "tap"
 import { CASES, coverage, coverageMarkdown } from "../../../bench/coverage.js"
-import { binomialProbabilities } from "../../../src/metric/any-order.js"
+import { binomialProbabilities } from "../../../src/metric/code/any-order.js"
 import { wilsonInterval } from "../../../src/metric/statistics/intervals.js"
 
 /** Share of intervals that hold p, exactly: the probabilities of the counts whose interval does. */

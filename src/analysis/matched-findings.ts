@@ -1,0 +1,360 @@
+/**
+ * What a matched comparison shows, as sentences with paired intervals.
+ *
+ * A finding names the settings in which its two models differ, and is made only where these are the ones it is about.
+ * With one training seed the interval is a bootstrap over the windows that both scored, and says nothing about another
+ * seed; with several it is Student-t over seeds whose data, times and masks are shared.
+ */
+import { enumerativeWindowBits } from "../metric/code/boundary.js"
+import type { Pair } from "../metric/statistics/bootstrap.js"
+import { pairedComparison, pairedSeeds } from "../metric/statistics/paired.js"
+import { identityOf } from "../spec/fingerprint.js"
+import { differencesOf } from "../spec/merge-patch.js"
+import { estimatorName } from "./evaluation-rows.js"
+import { chargedBits, isPrefix } from "./ladder.js"
+import { isCountable, type EvaluationSummary } from "./language-model.js"
+import type { MatchedModel, MatchedRun } from "./matched.js"
+import { decimalsFor, formatLevel, formatNumber } from "./numbers.js"
+
+/**
+ * What is paid for boundary positions that a model gets free. none: nothing, so its bits are no complete code. window:
+ * an enumerative code of each window. slice: one such code over all scored windows, the cheapest of the three lawful
+ * ones where windows are short.
+ */
+export type Charge = "none" | "window" | "slice"
+
+/** Two values on the same windows, in bits per byte under the exact byte table. */
+export interface Comparison {
+  readonly name: string
+  readonly a: { readonly model: string; readonly evaluation: string; readonly value: number }
+  readonly b: { readonly model: string; readonly evaluation: string; readonly value: number }
+  readonly charge: Charge
+  /** a - b; positive: a needs more bits. */
+  readonly difference: number
+  readonly low: number
+  readonly high: number
+  readonly level: number
+  readonly method: string
+  readonly windows: number
+  readonly seeds: number
+  /** Whether the interval excludes 0. */
+  readonly told: "more" | "fewer" | "neither"
+}
+
+export interface Finding {
+  readonly id: string
+  readonly title: string
+  /** In what the two models differ, and what is compared. */
+  readonly setting: string
+  readonly comparisons: readonly Comparison[]
+  /** How the intervals were made, and what they do not cover. */
+  readonly method: string
+  /** All of it in one. */
+  readonly sentence: string
+}
+
+type Pick = (run: MatchedRun) => EvaluationSummary | undefined
+
+interface Side {
+  readonly model: MatchedModel
+  readonly pick: Pick
+}
+
+const kind =
+  (matches: (evaluation: EvaluationSummary["evaluation"]) => boolean): Pick =>
+  ({ evaluations }) =>
+    evaluations.find(({ evaluation }) => matches(evaluation))
+
+/** The T-step bound of most steps. */
+const elbo: Pick = ({ evaluations }) =>
+  evaluations
+    .filter(({ evaluation }) => evaluation.kind === "discrete-elbo")
+    .reduce<EvaluationSummary | undefined>(
+      (best, each) => (stepsOf(each) > (best === undefined ? 0 : stepsOf(best)) ? each : best),
+      undefined,
+    )
+const stepsOf = ({ evaluation }: EvaluationSummary): number =>
+  evaluation.kind === "discrete-elbo" ? evaluation.steps : 0
+const anyOrder = kind((evaluation) => evaluation.kind === "any-order")
+const order = (name: string): Pick =>
+  kind((evaluation) => evaluation.kind === "chain-rule" && evaluation.order === name)
+const sliding = kind((evaluation) => evaluation.kind === "sliding")
+const chunked = kind((evaluation) => evaluation.kind === "autoregressive" && evaluation.stride === undefined)
+/** Next-token scoring with the stride of a masked model's sliding score. */
+const strideOf =
+  (partner: EvaluationSummary | undefined): Pick =>
+  (run) =>
+    partner?.evaluation.kind !== "sliding"
+      ? undefined
+      : kind(
+          (evaluation) =>
+            evaluation.kind === "autoregressive" &&
+            evaluation.stride === (partner.evaluation as { readonly stride: number }).stride &&
+            evaluation.tail === "C",
+        )(run)
+
+/** Bits of one code for the boundary positions of all scored windows: their number, then which they are. */
+export const sliceBoundaryBits = ({ tokens, boundaryTokens }: EvaluationSummary): number =>
+  enumerativeWindowBits(tokens, boundaryTokens)
+
+/** Whether the model was given boundary positions of these windows. */
+const isFree = ({ boundaryBits }: EvaluationSummary): boolean => boundaryBits !== null && boundaryBits > 0
+
+const pairsOf = (summary: EvaluationSummary, windows: number, charge: Charge): readonly Pair[] => {
+  const perToken = isFree(summary) && charge === "slice" ? sliceBoundaryBits(summary) / summary.tokens : 0
+  return summary.perWindow.slice(0, windows).map((window) => ({
+    numerator: charge === "window" ? chargedBits(window) : window.bits + perToken * window.tokens,
+    denominator: window.bytes,
+  }))
+}
+
+const ratio = (pairs: readonly Pair[]): number =>
+  pairs.reduce((sum, { numerator }) => sum + numerator, 0) /
+  pairs.reduce((sum, { denominator }) => sum + denominator, 0)
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
+
+/** Undefined where a side lacks the evaluation, or the windows of one are not the first of the other's. */
+export const comparison = (a: Side, b: Side, charge: Charge): Comparison | undefined => {
+  const pairs = a.model.seeds.flatMap((left) => {
+    const right = b.model.seeds.find(
+      ({ experiment }) => experiment.training.seed === left.experiment.training.seed,
+    )
+    const [one, other] = [a.pick(left), right === undefined ? undefined : b.pick(right)]
+    if (one === undefined || other === undefined || !isCountable(one) || !isCountable(other)) return []
+    if (!isPrefix(one, other) && !isPrefix(other, one)) return []
+    return [{ one, other, windows: Math.min(one.perWindow.length, other.perWindow.length) }]
+  })
+  const [first] = pairs
+  if (first === undefined || first.windows < 2) return undefined
+  const values = pairs.map(({ one, other, windows }) => ({
+    a: pairsOf(one, windows, charge),
+    b: pairsOf(other, windows, charge),
+  }))
+  const seeds = pairedSeeds(
+    values.map((each) => ratio(each.a)),
+    values.map((each) => ratio(each.b)),
+  )
+  const { estimate, low, high, level, method } =
+    seeds === undefined
+      ? pairedComparison(values[0]!.a, values[0]!.b)
+      : { ...seeds, estimate: seeds.mean, method: `Student-t over ${pairs.length} seeds` }
+  const nameA = estimatorName(first.one.evaluation)
+  const nameB = estimatorName(first.other.evaluation)
+  return {
+    name: nameA === nameB ? nameA : `${nameA} against ${nameB}`,
+    a: {
+      model: a.model.id,
+      evaluation: first.one.evaluationId,
+      value: mean(values.map((v) => ratio(v.a))),
+    },
+    b: {
+      model: b.model.id,
+      evaluation: first.other.evaluationId,
+      value: mean(values.map((v) => ratio(v.b))),
+    },
+    charge: pairs.some(({ one, other }) => isFree(one) || isFree(other)) ? charge : "none",
+    difference: estimate,
+    low,
+    high,
+    level,
+    method,
+    windows: first.windows,
+    seeds: pairs.length,
+    told: low > 0 ? "more" : high < 0 ? "fewer" : "neither",
+  }
+}
+
+/** `+0.0713`, `[0.0620, 0.0811]` and both values, with equal decimals. */
+export const showComparison = ({
+  a,
+  b,
+  difference,
+  low,
+  high,
+  level,
+}: Comparison): {
+  readonly difference: string
+  readonly interval: string
+  readonly values: readonly [string, string]
+} => {
+  const decimals = decimalsFor("bits/byte", { low, high, level, method: "" })
+  // What the interval's decimals show as zero is zero: an exponent would claim digits that the interval denies.
+  const shown = (value: number): string =>
+    formatNumber(Math.abs(value) < 0.5 * 10 ** -decimals ? 0 : value, decimals)
+  const signed = (value: number): string => (value > 0 ? `+${shown(value)}` : shown(value))
+  return {
+    difference: signed(difference),
+    interval: `[${signed(low)}, ${signed(high)}]`,
+    values: [shown(a.value), shown(b.value)],
+  }
+}
+
+const CHARGES: Readonly<Record<Charge, string>> = {
+  none: "",
+  window: ", positions charged window by window",
+  slice: ", positions charged in one code",
+}
+
+/** What a comparison is under: estimators and charge. */
+export const comparisonName = ({ name, charge, a, b }: Comparison): string =>
+  `${name}${a.model === b.model ? "" : CHARGES[charge]}`
+
+const TOLD = { more: "", fewer: "", neither: ", which may be none" } as const
+
+const methodOf = ({ level, method, seeds }: Comparison): string =>
+  seeds > 1
+    ? `${formatLevel(level)} intervals, ${method} that share data, times and masks; the windows are the same, so they do not cover other text.`
+    : `${formatLevel(level)} intervals, ${method.replace(/ \d+ windows$/, " windows")} with common random numbers; one training seed, so they do not cover another.`
+
+const makeFinding = (
+  id: string,
+  title: string,
+  setting: string,
+  comparisons: readonly Comparison[],
+): Finding | undefined => {
+  const [first] = comparisons
+  if (first === undefined) return undefined
+  const sides = first.a.model === first.b.model ? "" : `${first.a.model} minus ${first.b.model}: `
+  const parts = comparisons.map((each) => {
+    const { difference, interval } = showComparison(each)
+    return `${difference} ${interval} under ${comparisonName(each)}${TOLD[each.told]}`
+  })
+  const method = methodOf(first)
+  return {
+    id,
+    title,
+    setting,
+    comparisons,
+    method,
+    sentence: `${setting} In bits/byte, ${sides}${parts.join("; ")}. ${method}`,
+  }
+}
+
+/** What the numbers depend on, seed and evaluations apart. */
+const settingsOf = ({ seeds: [run] }: MatchedModel): unknown => {
+  const {
+    evaluations: _evaluations,
+    training,
+    ...rest
+  } = identityOf(run!.experiment) as {
+    readonly evaluations: unknown
+    readonly training: Readonly<Record<string, unknown>>
+  }
+  const { seed: _seed, ...trained } = training
+  return { ...rest, training: trained }
+}
+
+/** Pointers at which two experiments differ. */
+const settings = (a: MatchedModel, b: MatchedModel): readonly string[] =>
+  differencesOf(settingsOf(a), settingsOf(b)).map(({ pointer }) => pointer)
+
+const same = (found: readonly string[], ...wanted: readonly string[]): boolean =>
+  found.length === wanted.length && wanted.every((pointer) => found.includes(pointer))
+
+const objectiveOf = ({ seeds: [run] }: MatchedModel) => run!.experiment.objective
+
+type Picks = readonly (readonly [Pick, Pick])[]
+
+const compareAll = (a: MatchedModel, b: MatchedModel, charge: Charge, picks: Picks): readonly Comparison[] =>
+  picks.flatMap(
+    ([left, right]) => comparison({ model: a, pick: left }, { model: b, pick: right }, charge) ?? [],
+  )
+
+const MASKED: Picks = [
+  [elbo, elbo],
+  [anyOrder, anyOrder],
+  [order("left-to-right"), order("left-to-right")],
+]
+
+const weightFinding = (a: MatchedModel, b: MatchedModel): Finding | undefined => {
+  if (!same(settings(a, b), "/objective/weight")) return undefined
+  const [x, y] = [objectiveOf(a), objectiveOf(b)]
+  if (x.kind !== "masked-diffusion" || y.kind !== "masked-diffusion") return undefined
+  return makeFinding(
+    `weight/${a.id}/${b.id}`,
+    "What the published weight costs",
+    `${a.id} and ${b.id} differ in the training weight alone (${x.weight}, ${y.weight}).`,
+    compareAll(a, b, "none", MASKED),
+  )
+}
+
+const boundaryFinding = (a: MatchedModel, b: MatchedModel): Finding | undefined => {
+  if (!same(settings(a, b), "/objective/boundary")) return undefined
+  const summary = elbo(a.seeds[0]!) ?? a.seeds[0]!.evaluations[0]
+  if (summary === undefined || summary.boundaryBits === null) return undefined
+  const [window, slice] = [summary.boundaryBits, sliceBoundaryBits(summary)].map((bits) =>
+    formatNumber(bits / summary.bytes, 4),
+  )
+  const few: Picks = MASKED.filter(([pick]) => pick !== anyOrder)
+  return makeFinding(
+    `boundary/${a.id}/${b.id}`,
+    "What boundary tokens that are never masked do",
+    `${a.id} and ${b.id} differ in the boundary rule alone (free, maskable). ${a.id} is told the positions of ${summary.boundaryTokens} boundary tokens; a code for them takes ${window} bits/byte window by window, ${slice} as one code over all windows.`,
+    [...compareAll(a, b, "none", few), ...compareAll(a, b, "slice", few), ...compareAll(a, b, "window", few)],
+  )
+}
+
+const bothFinding = (a: MatchedModel, b: MatchedModel): Finding | undefined =>
+  same(settings(a, b), "/objective/weight", "/objective/boundary")
+    ? makeFinding(
+        `mended/${a.id}/${b.id}`,
+        "Weight and boundary rule together",
+        `${a.id} and ${b.id} differ in the training weight and in the boundary rule.`,
+        compareAll(a, b, "slice", MASKED),
+      )
+    : undefined
+
+const CAUSAL = /^\/(objective|model\/(attention|conditioning))(\/|$)/
+
+const distanceFinding = (masked: MatchedModel, causal: MatchedModel): Finding | undefined => {
+  if (objectiveOf(masked).kind !== "masked-diffusion" || objectiveOf(causal).kind !== "autoregressive")
+    return undefined
+  if (!settings(masked, causal).every((pointer) => CAUSAL.test(pointer))) return undefined
+  return makeFinding(
+    `distance/${masked.id}/${causal.id}`,
+    "Distance to the causal network",
+    // As published next-token scores have it; at the first positions of short windows this is felt, either way.
+    `${masked.id} and ${causal.id} have one network up to attention mask and noise level. The causal one's first input in a scored window is the token before it, where training had a boundary token; the masked one sees nothing of it.`,
+    compareAll(masked, causal, "slice", [
+      [elbo, chunked],
+      [order("left-to-right"), chunked],
+      [sliding, strideOf(sliding(masked.seeds[0]!))],
+    ]),
+  )
+}
+
+const orderFinding = (model: MatchedModel): Finding | undefined =>
+  makeFinding(
+    `order/${model.id}`,
+    `Bound and order, the weights of ${model.id}`,
+    "Each estimator beside the exact left-to-right code of the same weights.",
+    compareAll(model, model, "none", [
+      [elbo, order("left-to-right")],
+      [anyOrder, order("left-to-right")],
+      [order("right-to-left"), order("left-to-right")],
+      [order("random"), order("left-to-right")],
+      [order("confidence"), order("left-to-right")],
+    ]),
+  )
+
+const isMasked = (model: MatchedModel): boolean => objectiveOf(model).kind === "masked-diffusion"
+const rank = (model: MatchedModel): number => {
+  const objective = objectiveOf(model)
+  if (objective.kind !== "masked-diffusion") return 3
+  return (objective.weight === "nelbo" ? 1 : 0) + (objective.boundary === "maskable" ? 1 : 0)
+}
+
+/** Every finding that the given models allow, the published objective first. */
+export const findings = (models: readonly MatchedModel[]): readonly Finding[] => {
+  const masked = models.filter(isMasked).sort((a, b) => rank(a) - rank(b))
+  const causal = models.filter((model) => !isMasked(model))
+  const ordered = masked.flatMap((a, i) => masked.slice(i + 1).map((b) => [a, b] as const))
+  return [
+    ...ordered.map(([a, b]) => weightFinding(a, b)),
+    ...ordered.map(([a, b]) => boundaryFinding(a, b)),
+    ...ordered.map(([a, b]) => bothFinding(a, b)),
+    ...masked.flatMap((each) => causal.map((other) => distanceFinding(each, other))),
+    ...masked.map(orderFinding),
+  ].filter((finding) => finding !== undefined)
+}

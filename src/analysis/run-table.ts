@@ -1,0 +1,90 @@
+/** The results table of a run, from its evidence. The same evidence always gives the same table. */
+import { datasetName } from "../data/corpora/dataset-name.js"
+import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
+import { weightsSentences } from "../inference/weights/account.js"
+import type { RunReader } from "../run/directory.js"
+import type { RunManifest } from "../run/manifest.js"
+import { experimentOf } from "../run/experiment-of.js"
+import { readFloors } from "../run/floors.js"
+import { contentNotices } from "../spec/content.js"
+import type { Experiment } from "../spec/experiment.js"
+import { unstatedFiles } from "../spec/fingerprint.js"
+import { buildLanguageModelTable } from "./build-language-model-table.js"
+import { claimsAbout, markedClaimRows, publishedConstantOf, type TableClaims } from "./claim-marks.js"
+import type { EvaluationSummary, RatioInterval } from "./language-model.js"
+import { summariseAll } from "./summaries.js"
+import { ladderOf } from "./ladder.js"
+import type { LadderPlot } from "../report/svg.js"
+import type { ResultsTable } from "./table.js"
+
+export const ratioInterval: RatioInterval = (pairs) => {
+  const { low, high, level, method } = bootstrapRatio(pairs)
+  return { low, high, level, method }
+}
+
+/** Which weights a run scored, where there is more than one set to choose from. */
+const weightsWords = ({ weights }: RunManifest, { training }: Experiment): readonly string[] =>
+  weights !== undefined
+    ? weightsSentences(weights)
+    : training.emaDecay === undefined
+      ? []
+      : [`Weights scored: the moving average of those trained here (emaDecay ${training.emaDecay}).`]
+
+/** Every evaluation of a run, summed from its evidence, in the order of the spec. */
+export const runSummaries = async (run: RunReader): Promise<readonly EvaluationSummary[]> => {
+  const experiment = experimentOf(run)
+  const there = await run.evidence()
+  const summaries: EvaluationSummary[] = []
+  for (const { id } of experiment.evaluations) {
+    if (there.includes(id))
+      summaries.push(
+        ...summariseAll(
+          await run.readEvidence(id),
+          `${run.directory}/evidence/${id}.safetensors`,
+          datasetName(experiment.data.corpus),
+        ),
+      )
+  }
+  return summaries
+}
+
+/** The ladder of a run; undefined when its evidence is gone or holds fewer than two evaluations. */
+export const runLadder = async (run: RunReader): Promise<LadderPlot | undefined> => {
+  const floors = await readFloors(run)
+  return floors === undefined ? undefined : ladderOf([{ evaluations: await runSummaries(run) }], floors)
+}
+
+/**
+ * The table of a run, with the published claims that are about it and the constant that its claims divide by.
+ * @throws TableError when the run holds no evidence or no floors yet
+ */
+export const runTable = async (
+  run: RunReader,
+  published: TableClaims = { claims: [] },
+): Promise<ResultsTable> => {
+  const experiment = experimentOf(run)
+  const claims = claimsAbout(published.claims, experiment)
+  const { rows, contracts } = markedClaimRows({ ...published, claims })
+  const { manifest } = run
+  const constant = publishedConstantOf(published.claims)
+  return buildLanguageModelTable({
+    header: {
+      experiment: experiment.id,
+      title: experiment.title,
+      profile: manifest.profile,
+      run: manifest.id,
+      fingerprint: manifest.fingerprint,
+      ...(manifest.weights === undefined ? {} : { weights: manifest.weights }),
+    },
+    weights: weightsWords(manifest, experiment),
+    differences: manifest.differences,
+    unstated: unstatedFiles(experiment),
+    dataNotices: manifest.data === undefined ? [] : contentNotices(manifest.data),
+    evaluations: await runSummaries(run),
+    floors: (await readFloors(run)) ?? [],
+    ratioInterval,
+    claims: rows,
+    contracts,
+    ...(constant === undefined ? {} : { publishedConstant: constant }),
+  })
+}

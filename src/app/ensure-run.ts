@@ -1,0 +1,87 @@
+/** One finished run for an experiment: the one that is there, else one that is gone on with, else a new one. */
+import { mkdir } from "node:fs/promises"
+import { join } from "node:path"
+import { readRun, type RunReader } from "../run/directory.js"
+import { RunError, runErrorFrom } from "../run/errors.js"
+import { findRuns, wantedFingerprint, type WantedRun } from "../run/identity.js"
+import type { RunSummary } from "../run/list.js"
+import { acquireLock, type Lock } from "../run/lock.js"
+import { presentContent } from "./present-content.js"
+import { executeExperiment, openExperiment, type ExperimentJob } from "./run-experiment.js"
+
+/** finished: its results are there. stopped: it can be gone on with. new: there is none. */
+export type ExperimentState =
+  { readonly state: "finished" | "running" | "stopped"; readonly run: RunSummary } | { readonly state: "new" }
+
+const ORDER = ["finished", "running", "stopped", "failed"] as const
+
+/** What the runs of one experiment on one data set, oldest first, amount to: of several, the newest that came furthest. */
+export const experimentState = (runs: readonly RunSummary[]): ExperimentState => {
+  const status = ORDER.find((each) => runs.some((run) => run.status === each))
+  const found = runs.findLast((run) => run.status === status)
+  if (found === undefined || status === undefined) return { state: "new" }
+  return { state: status === "failed" ? "stopped" : status, run: found }
+}
+
+export type EnsuredRun =
+  | { readonly state: "finished"; readonly run: RunReader; readonly how: "found" | "resumed" | "made" }
+  /** The user asked to stop. */
+  | { readonly state: "stopped"; readonly run: RunReader; readonly step: number; readonly totalSteps: number }
+  /** Another process is at it. */
+  | { readonly state: "elsewhere"; readonly reason: string }
+
+/**
+ * Held from looking for a run until the run's own lock is held, so that two processes, also on machines that share
+ * the folder, never make two runs of one experiment. A sentence when another process holds it.
+ */
+const claim = async (runs: string, fingerprint: string): Promise<Lock | string> => {
+  const folder = join(runs, ".claims", fingerprint.replace(/^.*:/, ""))
+  try {
+    await mkdir(folder, { recursive: true })
+    return await acquireLock(folder, () => new Date())
+  } catch (error) {
+    if (error instanceof RunError && error.reason === "locked") return error.message
+    throw runErrorFrom(error, folder, "claiming an experiment")
+  }
+}
+
+/**
+ * A finished run of `job.spec` on the data as they are is used, and nothing is repeated; a stopped or failed one is gone on with; one that
+ * another live process writes is left to it; else a new one is made. `job.resume` is not looked at.
+ */
+export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
+  const wanted: WantedRun = { spec: job.spec, content: await presentContent(job.spec.experiment.data) }
+  const look = async (): Promise<ExperimentState> => experimentState((await findRuns(job.runs, [wanted]))[0]!)
+  const settled = async (found: ExperimentState): Promise<EnsuredRun | undefined> => {
+    if (found.state === "finished")
+      return { state: "finished", run: await readRun(join(job.runs, found.run.id)), how: "found" }
+    if (found.state === "running")
+      return { state: "elsewhere", reason: `another process is writing ${found.run.id}` }
+    return undefined
+  }
+  const before = await settled(await look())
+  if (before !== undefined) return before
+  const claimed = await claim(job.runs, wantedFingerprint(wanted))
+  if (typeof claimed === "string") return { state: "elsewhere", reason: claimed }
+  let found: ExperimentState
+  let opened
+  try {
+    found = await look() // another process may have come and gone since
+    const now = await settled(found)
+    if (now !== undefined) return now
+    opened = await openExperiment(
+      found.state === "new" ? job : { ...job, resume: join(job.runs, found.run.id) },
+    )
+  } catch (error) {
+    // A plain `repro run --resume` may take the run's lock in between.
+    if (error instanceof RunError && error.reason === "locked")
+      return { state: "elsewhere", reason: error.message }
+    throw error
+  } finally {
+    await claimed.release()
+  }
+  const ran = await executeExperiment(opened, job)
+  return ran.finished
+    ? { state: "finished", run: ran.run, how: found.state === "new" ? "made" : "resumed" }
+    : { state: "stopped", run: ran.run, step: ran.step, totalSteps: ran.totalSteps }
+}

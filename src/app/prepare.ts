@@ -1,0 +1,68 @@
+import { checkCorpus, prepareCorpus } from "../data/corpora/corpus.js"
+import { cacheDirectory } from "../files/sources.js"
+import { plannedFiles } from "../plan/files.js"
+import { openDisplay, type Display } from "../run/display.js"
+import { loadSpec, type Profile } from "../spec/spec-file.js"
+import { locateSpec } from "./locate.js"
+import type { Outcome } from "./outcome.js"
+import { describePrepareEvents } from "./prepare-events.js"
+import { columns } from "./text.js"
+import { whole } from "../plan/render.js"
+
+/** Makes the data of a spec ready. */
+export const prepare = async (
+  given: string,
+  profile: Profile,
+  display: Display = openDisplay(),
+): Promise<Outcome> => {
+  const { experiment } = await loadSpec(await locateSpec(given), profile)
+  const cacheDir = cacheDirectory()
+  const before = await checkCorpus(experiment.data, { cacheDir })
+  if (!before.ready) {
+    display.log(`Into ${cacheDir}:`)
+    for (const { path, about } of plannedFiles(experiment).reads) display.log(`  ${path}: ${about}`)
+  }
+  const abort = new AbortController()
+  const stop = () => abort.abort()
+  process.once("SIGINT", stop)
+  try {
+    const corpus = await prepareCorpus(experiment.data, {
+      cacheDir,
+      onEvent: describePrepareEvents(display),
+      signal: abort.signal,
+    })
+    const { totals } = corpus
+    const row = (name: string, paths: readonly string[], part: typeof totals.train) => [
+      name,
+      `${paths.length} shard${paths.length === 1 ? "" : "s"}`,
+      `${whole(part.tokens)} tokens`,
+      ...(part.bytes === undefined ? [] : [`${whole(part.bytes)} bytes of text`]),
+    ]
+    return {
+      text: [
+        before.ready ? "The data was there already." : "The data is ready.",
+        columns(
+          [
+            row("train", corpus.train, totals.train),
+            row("validation", corpus.validation, totals.validation),
+            ["tokenizer", corpus.tokenizerPath],
+          ],
+          "  ",
+        ),
+      ].join("\n"),
+      json: {
+        fetched: !before.ready,
+        cache: cacheDir,
+        train: corpus.train,
+        validation: corpus.validation,
+        validationDigests: corpus.validationDigests,
+        tokenizer: corpus.tokenizerPath,
+        tokenizerDigest: corpus.tokenizerDigest,
+        totals,
+      },
+    }
+  } finally {
+    process.removeListener("SIGINT", stop)
+    display.end()
+  }
+}

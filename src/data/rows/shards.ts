@@ -1,0 +1,165 @@
+/**
+ * Token shards in the published format (parameter-golf, train_gpt.py): a header of 256 little-endian int32, of which
+ * the first three are magic, version and token count and the rest zero, then the tokens as little-endian uint16.
+ */
+import { open, type FileHandle } from "node:fs/promises"
+import { writeAtomically, writeFully } from "../../files/atomic.js"
+import { DataError, fromSystemError } from "../../files/errors.js"
+
+export const SHARD_MAGIC = 20240520
+export const SHARD_VERSION = 1
+/** Bytes before the first token. */
+export const SHARD_HEADER_BYTES = 1024
+
+const FETCH_AGAIN = "delete it and run `repro prepare` again"
+
+export interface ShardInfo {
+  readonly path: string
+  /** Tokens in the file. */
+  readonly tokens: number
+  /** Tokens the header promises; more than `tokens` only for a partial download read with `truncated`. */
+  readonly promised: number
+}
+
+export interface ShardOptions {
+  /** Accept a file that ends early, as a partial download does, and use the tokens it has. */
+  readonly truncated?: boolean
+}
+
+/** Write a shard atomically. */
+export const writeShard = async (path: string, tokens: Uint16Array): Promise<void> => {
+  const header = new Int32Array(SHARD_HEADER_BYTES / 4)
+  header.set([SHARD_MAGIC, SHARD_VERSION, tokens.length])
+  await writeAtomically(path, async (handle) => {
+    await writeFully(handle, new Uint8Array(header.buffer))
+    await writeFully(handle, new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength))
+  })
+}
+
+const checkHeader = (path: string, header: Uint8Array, size: number, truncated: boolean): ShardInfo => {
+  if (header.byteLength < 12) {
+    const what = size === 0 ? "it is empty" : `it has only ${size} bytes`
+    throw new DataError("truncated", path, `${what}, less than a shard's header; ${FETCH_AGAIN}.`)
+  }
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
+  const magic = view.getInt32(0, true)
+  if (magic !== SHARD_MAGIC) {
+    const start = new TextDecoder().decode(header.subarray(0, 64))
+    const hint = /^\s*<|^version https:\/\/git-lfs/i.test(start)
+      ? " (it looks like a web page or a Git LFS pointer instead of the file)"
+      : ""
+    throw new DataError(
+      "invalid",
+      path,
+      `it is not a token shard: the first number is ${magic}, not ${SHARD_MAGIC}${hint}; ${FETCH_AGAIN} or correct the path.`,
+    )
+  }
+  const version = view.getInt32(4, true)
+  if (version !== SHARD_VERSION) {
+    throw new DataError(
+      "invalid",
+      path,
+      `shard version ${version} is not supported, only ${SHARD_VERSION}; convert it or use another export.`,
+    )
+  }
+  const promised = view.getInt32(8, true)
+  if (promised < 0) {
+    throw new DataError("invalid", path, `the header claims ${promised} tokens; ${FETCH_AGAIN}.`)
+  }
+  const expected = SHARD_HEADER_BYTES + 2 * promised
+  if (size > expected) {
+    throw new DataError(
+      "invalid",
+      path,
+      `${promised} tokens need ${expected} bytes but the file has ${size}: ${size - expected} too many; ${FETCH_AGAIN}.`,
+    )
+  }
+  if (size < expected && !truncated) {
+    throw new DataError(
+      "truncated",
+      path,
+      `${promised} tokens need ${expected} bytes but the file has ${size}: ${expected - size} are missing; ${FETCH_AGAIN}, or allow a truncated shard.`,
+    )
+  }
+  const tokens = Math.max(0, Math.floor((Math.min(size, expected) - SHARD_HEADER_BYTES) / 2))
+  return { path, tokens, promised }
+}
+
+const withFile = async <A>(path: string, use: (handle: FileHandle) => Promise<A>): Promise<A> => {
+  try {
+    const handle = await open(path, "r")
+    try {
+      return await use(handle)
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw fromSystemError(error, path, "reading a token shard")
+  }
+}
+
+const inspect = async (handle: FileHandle, path: string, options: ShardOptions): Promise<ShardInfo> => {
+  const { size } = await handle.stat()
+  const header = new Uint8Array(Math.min(size, SHARD_HEADER_BYTES))
+  await handle.read(header, 0, header.byteLength, 0)
+  return checkHeader(path, header, size, options.truncated ?? false)
+}
+
+/**
+ * Check header and size; no tokens are read.
+ * @throws DataError for a truncated, oversized or foreign file.
+ */
+export const inspectShard = (path: string, options: ShardOptions = {}): Promise<ShardInfo> =>
+  withFile(path, (handle) => inspect(handle, path, options))
+
+/** Bytes of one read; large enough to be fast, small enough for Node's limit. */
+const READ_SLICE = 1 << 26
+
+/**
+ * Read a shard's tokens into `out`, from its start.
+ * @returns how many were read.
+ * @throws DataError also when `out` is too small for them.
+ */
+export const readShardInto = (path: string, out: Uint16Array, options: ShardOptions = {}): Promise<number> =>
+  withFile(path, async (handle) => {
+    const { tokens } = await inspect(handle, path, options)
+    if (tokens > out.length) {
+      throw new DataError(
+        "invalid",
+        path,
+        `${tokens} tokens do not fit the ${out.length} set aside for them.`,
+      )
+    }
+    const bytes = new Uint8Array(out.buffer, out.byteOffset, 2 * tokens)
+    for (let done = 0; done < bytes.byteLength;) {
+      const wanted = Math.min(READ_SLICE, bytes.byteLength - done)
+      const { bytesRead } = await handle.read(bytes, done, wanted, SHARD_HEADER_BYTES + done)
+      if (bytesRead === 0)
+        throw new DataError("truncated", path, `it became shorter while being read; ${FETCH_AGAIN}.`)
+      done += bytesRead
+    }
+    return tokens
+  })
+
+/** All tokens of a shard. */
+export const readShard = async (path: string, options: ShardOptions = {}): Promise<Uint16Array> => {
+  const { tokens } = await inspectShard(path, options)
+  const out = new Uint16Array(tokens)
+  await readShardInto(path, out, options)
+  return out
+}
+
+/**
+ * Check that every token is below `vocabSize`.
+ * @throws DataError naming the first one that is not.
+ */
+export const checkVocabulary = (path: string, tokens: Uint16Array, vocabSize: number): void => {
+  for (let at = 0; at < tokens.length; at++) {
+    if (tokens[at]! < vocabSize) continue
+    throw new DataError(
+      "invalid",
+      path,
+      `token ${at} is ${tokens[at]}, outside the vocabulary of ${vocabSize}; the shard was made with another tokenizer: correct data.tokenizer or data.corpus in the spec.`,
+    )
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The one registration of families: what a spec may name, and who answers for it.
+ *
+ * A family's networks are traced by the programs of `traced.ts`, keyed by the same kinds; types hold the two together.
+ */
+import * as Schema from "effect/Schema"
+import { nearest } from "../spec/nearest.js"
+import { gptNetwork } from "./gpt/model.js"
+import { autoregressive } from "./gpt/objective.js"
+import { mdlmNetwork } from "./mdlm/model.js"
+import { maskedDiffusion } from "./mdlm/objective.js"
+import type { Family, Kind, NetworkPart, ObjectivePart } from "./part.js"
+
+const mdlm = { name: "mdlm", networks: [mdlmNetwork], objectives: [maskedDiffusion] } as const
+const gpt = { name: "gpt", networks: [gptNetwork], objectives: [autoregressive] } as const
+
+export const FAMILIES = [mdlm, gpt] as const satisfies readonly Family[]
+
+type Registered = (typeof FAMILIES)[number]
+type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never
+/** A network of some registered family, as a spec holds it. */
+export type RegisteredModel = SpecOf<Registered["networks"][number]>
+/** An objective of some registered family, as a spec holds it. */
+export type RegisteredObjective = SpecOf<Registered["objectives"][number]>
+
+let families: readonly Family[] = FAMILIES
+let version = 0
+
+/**
+ * Adds a family for the rest of the process, as if it stood in the list above.
+ *
+ * @returns what takes it away again
+ * @throws Error where one of its kinds is taken
+ */
+export const registerFamily = (family: Family): (() => void) => {
+  const taken = [
+    ...family.networks.map(({ kind }) => networkKinds().includes(kind) && kind),
+    ...family.objectives.map(({ kind }) => objectiveKinds().includes(kind) && kind),
+  ].find((kind) => kind !== false)
+  if (taken !== undefined) throw new Error(`the kind "${taken}" of the family ${family.name} is taken`)
+  families = [...families, family]
+  version++
+  return () => {
+    families = families.filter((each) => each !== family)
+    version++
+  }
+}
+
+/** What is built from the registered parts, built again when they change. */
+export const perRegistration = <A>(build: () => A): (() => A) => {
+  let built: { readonly version: number; readonly value: A } | undefined
+  return () => {
+    if (built?.version !== version) built = { version, value: build() }
+    return built.value
+  }
+}
+
+const networks = (): readonly NetworkPart[] => families.flatMap((family) => family.networks)
+const objectives = (): readonly ObjectivePart[] => families.flatMap((family) => family.objectives)
+
+export const networkKinds = (): readonly string[] => networks().map(({ kind }) => kind)
+export const objectiveKinds = (): readonly string[] => objectives().map(({ kind }) => kind)
+
+const find = <P extends { readonly kind: string }>(parts: readonly P[], kind: string, what: string): P => {
+  const part = parts.find((each) => each.kind === kind)
+  if (part === undefined)
+    throw new Error(
+      `no ${what} of the kind "${kind}" is registered; there are ${parts.map((each) => each.kind).join(", ")}`,
+    )
+  return part
+}
+
+/** The network part of an experiment's model. */
+export const networkPart = ({ kind }: Kind): NetworkPart => find(networks(), kind, "network")
+
+/** The objective part of an experiment's objective. */
+export const objectivePart = ({ kind }: Kind): ObjectivePart => find(objectives(), kind, "objective")
+
+/** The kind that a spec means: its own, or the nearest where it is misspelled. */
+export const meantKind = (given: unknown, kinds: readonly string[]): string | undefined =>
+  typeof given !== "string" ? undefined : kinds.includes(given) ? given : nearest(given, kinds)
+
+/** Schema of every registered network. */
+export const networkUnion = (): Schema.Codec<RegisteredModel> =>
+  Schema.Union(networks().map(({ schema }) => schema)).annotate({
+    description: "The network.",
+  }) as unknown as Schema.Codec<RegisteredModel>
+
+/** Schema of every registered objective. */
+export const objectiveUnion = (): Schema.Codec<RegisteredObjective> =>
+  Schema.Union(objectives().map(({ schema }) => schema)).annotate({
+    description: "What training minimises.",
+  }) as unknown as Schema.Codec<RegisteredObjective>

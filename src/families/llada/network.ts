@@ -1,0 +1,119 @@
+/**
+ * The LLaDA transformer (GSAI-ML/LLaDA-8B-Base, modeling_llada.py) and its extension to FlexMDM (brianlck/FlexMDM
+ * 99eb7b7 scaling_flexmdm/llada_dit.py): one source, whose differences are fields of the model.
+ *
+ * For FlexMDM one PAD is appended to each row; its position carries the slot after the last token.
+ */
+import {
+  gelu,
+  get,
+  layerNorm,
+  linear,
+  perRow,
+  rotaryTables,
+  silu,
+  timeEmbedding,
+  type Held,
+  type RotaryTables,
+  type Tensors,
+} from "../../model/layers.js"
+import { adapted } from "../../model/lora.js"
+import * as tf from "../../model/tf.js"
+import type { LladaModel } from "./schema.js"
+import { BLOCKS, EMBEDDING, HEAD, LAST_NORM, modulationOf } from "./parameters.js"
+
+const norm = (x: tf.Tensor, p: Tensors, name: string, { rmsEps }: LladaModel): tf.Tensor =>
+  tf.mul(tf.rmsNorm(x, { eps: rmsEps }), get(p, `${name}.weight`))
+
+/** Default of `torch.nn.LayerNorm`. */
+const GAP_NORM_EPS = 1e-5
+
+/** Scale and shift [rows, width] of a layer's group. */
+interface Modulation {
+  readonly scale: tf.Tensor
+  readonly shift: tf.Tensor
+}
+
+/** Modulations of every group, from times f32 [rows]; undefined without a time path. */
+const modulations = (p: Tensors, model: LladaModel, time: tf.Tensor | undefined): readonly Modulation[] => {
+  const { flex, width, layers } = model
+  if (flex === undefined || time === undefined) return []
+  const inner = silu(linear(timeEmbedding(time, width / 2), p, "time_mlp.0"))
+  const embedded = linear(inner, p, "time_mlp.2")
+  return Array.from({ length: Math.ceil(layers / flex.groupSize) }, (_, g) => {
+    const [scale, shift] = tf.split(
+      linear(embedded, p, modulationOf(g * flex.groupSize, flex.groupSize)),
+      2,
+      1,
+    )
+    return { scale: tf.add(scale!, 1), shift: shift! }
+  })
+}
+
+const modulate = (x: tf.Tensor, by: Modulation | undefined, held: Held): tf.Tensor =>
+  by === undefined
+    ? x
+    : perRow(x, [by.scale, by.shift], held, (y, scale, shift) => tf.add(tf.mul(y, scale!), shift!))
+
+const attend = (
+  h: tf.Tensor,
+  p: Tensors,
+  at: string,
+  model: LladaModel,
+  rows: number,
+  tables: RotaryTables,
+  lengths: tf.Tensor | undefined,
+): tf.Tensor => {
+  const { width, heads, lora } = model
+  const [total] = h.shape as [number, number]
+  const headWidth = width / heads
+  const project = (name: string): tf.Tensor =>
+    tf.reshape(adapted(h, p, `${at}.${name}`, lora), [rows, total / rows, heads, headWidth])
+  const q = tf.rotary(project("q_proj"), tables.cos, tables.sin)
+  const k = tf.rotary(project("k_proj"), tables.cos, tables.sin)
+  const options = { scale: 1 / Math.sqrt(headWidth), causal: false }
+  const y = tf.attention(q, k, project("v_proj"), options, lengths)
+  return linear(tf.reshape(y, [total, width]), p, `${at}.attn_out`)
+}
+
+/**
+ * Hidden states f32 [rows * length, width] after the last norm.
+ *
+ * feeds: inputIds i32 [rows, length]; time f32 [rows] where the model has a time path; lengths i32 [rows], the
+ * positions that may be attended to, where the attention mask is honoured.
+ */
+export const lladaHidden = (p: Tensors, feeds: Tensors, model: LladaModel): tf.Tensor => {
+  const ids = get(feeds, "inputIds")
+  const [rows, length] = ids.shape as [number, number]
+  const lengths = model.attentionMask === "honoured" ? get(feeds, "lengths") : undefined
+  const { cos, sin } = rotaryTables(length, model.width / model.heads, model.ropeBase)
+  // The published rotation turns the other way than the composite: y1 = x1 cos - x2 sin.
+  const tables = { cos, sin: tf.neg(sin) }
+  const held: Held = { rows }
+  const groups = modulations(p, model, model.flex === undefined ? undefined : get(feeds, "time"))
+  let x = tf.gather(get(p, `${EMBEDDING}.weight`), tf.reshape(ids, [rows * length]))
+  for (let i = 0; i < model.layers; i++) {
+    const at = `${BLOCKS}.${i}`
+    const by = groups[Math.floor(i / (model.flex?.groupSize ?? model.layers))]
+    const h = modulate(norm(x, p, `${at}.attn_norm`, model), by, held)
+    x = tf.add(x, attend(h, p, at, model, rows, tables, lengths))
+    const m = modulate(norm(x, p, `${at}.ff_norm`, model), by, held)
+    const gated = tf.mul(silu(linear(m, p, `${at}.ff_proj`)), linear(m, p, `${at}.up_proj`))
+    x = tf.add(x, linear(gated, p, `${at}.ff_out`))
+  }
+  return norm(x, p, LAST_NORM, model)
+}
+
+/** Token logits [k, tableRows] of hidden states [k, width]. */
+export const lladaLogits = (p: Tensors, hidden: tf.Tensor, { lora }: LladaModel): tf.Tensor =>
+  adapted(hidden, p, HEAD, lora)
+
+/** Expected numbers of absent tokens [k] of hidden states [k, width]. */
+export const lladaGaps = (p: Tensors, hidden: tf.Tensor, { flex }: LladaModel): tf.Tensor => {
+  if (flex === undefined) throw new Error("the network has no gap head; give model.flex")
+  const head = "scalar_length_head"
+  const centred = tf.mul(layerNorm(hidden, { eps: GAP_NORM_EPS }), get(p, `${head}.norm.weight`))
+  const h = tf.add(centred, get(p, `${head}.norm.bias`))
+  const raw = linear(gelu(linear(h, p, `${head}.proj1`)), p, `${head}.proj2`)
+  return tf.mul(tf.softplus(tf.reshape(raw, [raw.shape[0]!])), flex.gapScale)
+}

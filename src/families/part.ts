@@ -1,0 +1,152 @@
+/**
+ * What a family is made of: networks and objectives, each with everything about it that needs no tensor.
+ *
+ * The schema of a spec is the union of the parts' schemas; the plan counts, the trainer cuts and fills its batches by
+ * asking the part that an experiment names. What is traced stands in `traced.ts`: reading a spec or making a plan
+ * loads no tensor library.
+ */
+import type * as Schema from "effect/Schema"
+import type { Feeds } from "../diffusion/batch.js"
+import type { StepLayout } from "../diffusion/step-layout.js"
+import type { ParameterSpec } from "../model/parameters.js"
+import type { Data, Tokenizer } from "../spec/data.js"
+import type { Problem } from "../spec/spec-error.js"
+import type { Training } from "../spec/training.js"
+
+/** A network or an objective as a spec holds it. */
+export interface Kind {
+  readonly kind: string
+}
+
+/** What the rules of a part may read: an experiment with the parts that its kinds name. */
+export interface RuleSubject<M extends Kind = Kind, O extends Kind = Kind> {
+  readonly system: string
+  readonly model: M
+  readonly objective: O
+  readonly data: Data
+  readonly training: Training
+  readonly parts: { readonly network: NetworkPart; readonly objective: ObjectivePart }
+}
+
+/**
+ * One rule between fields. It reads no more fields than it is about: a field of the wrong form silences the rules that
+ * read it, and no other.
+ */
+export type Rule<M extends Kind = Kind, O extends Kind = Kind> = {
+  // A method: the rules of one kind are only ever given that kind.
+  judge(subject: RuleSubject<M, O>): Problem | false
+}["judge"]
+
+export const problem = (pointer: string, expected: string, found: unknown, hint?: string): Problem => ({
+  pointer,
+  expected,
+  found: typeof found === "string" ? found : JSON.stringify(found),
+  ...(hint === undefined ? {} : { hint }),
+})
+
+/** One input of a traced program, beside parameters and state. */
+export interface FeedSpec {
+  readonly name: string
+  readonly dtype: "f32" | "i32"
+  readonly shape: readonly number[]
+  /** Only for networks that take it. */
+  readonly optional?: true
+}
+
+/** A named group of parameters in a plan, and the names that belong to it. */
+export type Section = readonly [name: string, members: RegExp]
+
+export interface NetworkPart<M extends Kind = Kind> {
+  readonly kind: M["kind"]
+  readonly schema: Schema.Codec<M>
+  /** The systems whose experiments may use it; every system when absent. */
+  readonly systems?: readonly string[]
+  readonly rules: readonly Rule<M>[]
+  /** How the plan groups parameters by name; each name belongs to one section. */
+  readonly sections: readonly Section[]
+  /** Rows of the token table: every id that is read or predicted is below. */
+  tokenRows(model: M, vocabSize: number): number
+  /** Whether a position sees those after it. */
+  attention(model: M): "bidirectional" | "causal"
+  /** The optional feeds that it takes, such as `sigma`, the noise level of each row. */
+  takes(model: M): readonly string[]
+  /** Every parameter, in the order of the published state dict. */
+  parameters(model: M, vocabSize: number): readonly ParameterSpec[]
+  /** FLOPs of one position in a forward pass over sequences of `length` tokens. */
+  flops(model: M, vocabSize: number, length: number): number
+  /** Bytes that a training step in fp32 keeps for its backward pass. */
+  activationBytes(model: M, vocabSize: number, rows: number, length: number): number
+}
+
+/** A named random stream that an objective draws from, with the words for a plan. */
+export interface StreamUse {
+  readonly name: "time" | "mask"
+  readonly used: string
+}
+
+/** Rows of one step, row-major. */
+export interface Rows {
+  /** [rows * length] */
+  readonly tokens: Int32Array
+  /** Sequence length in tokens. */
+  readonly length: number
+  /** [rows * length]: 1 where a token is given and never noised; nothing is fixed when absent. */
+  readonly fixed?: Uint8Array
+  /** [rows]: tokens of each row before its padding; every row is full when absent. */
+  readonly lengths?: Int32Array
+}
+
+/** The shape of one micro-batch. */
+export interface RowShape {
+  readonly microBatch: number
+  readonly length: number
+}
+
+/** Feeds of a program that a family's objective offers and a network takes. */
+export interface Layout {
+  /** Slices of each micro-batch; each has `rows` rows. */
+  readonly slices: number
+  readonly rows: number
+  /** The feeds of each program, smallest first; the last serves every micro-batch. */
+  readonly programs: readonly (readonly FeedSpec[])[]
+}
+
+export interface FeedJob extends RowShape {
+  readonly tokenizer: Tokenizer
+  readonly seed: number
+  readonly accumulation: number
+  readonly layout: Layout
+}
+
+export interface StepFeeds {
+  /** Slices of the micro-batches, one micro-batch after another. */
+  readonly micro: readonly Feeds[]
+  /** Which of the layout's programs serves every slice of the step. */
+  readonly program: number
+}
+
+export interface ObjectivePart<O extends Kind = Kind> {
+  readonly kind: O["kind"]
+  readonly schema: Schema.Codec<O>
+  readonly rules: readonly Rule<Kind, O>[]
+  /** `masked`: the positions under the loss are listed by the feeds. `all`: every position, in order. */
+  readonly scored: "masked" | "all"
+  /** The streams of training beside `init` and `data`. */
+  readonly streams: readonly StreamUse[]
+  /** Ids beside the tokenizer's own that training puts into rows. */
+  ids(objective: O, tokenizer: Tokenizer): readonly number[]
+  /** free: boundary tokens are never masked. */
+  boundary(objective: O): "free" | "maskable"
+  /** The share of tokens still visible at the end of the noise schedule, where there is one. */
+  eps(objective: O): number | undefined
+  /** How a micro-batch is cut, and the feeds that the programs have, those a network may leave out included. */
+  layout(objective: O, shape: RowShape, preferred: StepLayout): Layout
+  /** Makes the feeds of a step from its rows [accumulation * microBatch, length]. */
+  feeds(objective: O, job: FeedJob): (step: number, rows: Rows) => StepFeeds
+}
+
+export interface Family {
+  readonly name: string
+  readonly networks: readonly NetworkPart[]
+  readonly objectives: readonly ObjectivePart[]
+}

@@ -1,0 +1,42 @@
+/** The tensors of a checkpoint made elsewhere, by their names in the file. */
+import { DataError } from "../../files/errors.js"
+import { checkpointFormat } from "../../files/file-kind.js"
+import { readPytorch } from "../../files/pytorch.js"
+import { readSafetensors, type StoredTensor, type UnreadTensor } from "../../files/safetensors.js"
+
+export interface Checkpoint {
+  readonly format: "safetensors" | "pytorch"
+  readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** Tensors whose element type or layout is not read; they matter only where the network needs them. */
+  readonly unread?: ReadonlyMap<string, UnreadTensor>
+  /** Optimiser steps behind it; null where the file does not say. */
+  readonly step: number | null
+}
+
+/**
+ * A safetensors file, or a state dict written by torch.save; the first bytes tell which.
+ *
+ * @throws DataError
+ */
+export const readCheckpoint = async (path: string): Promise<Checkpoint> => {
+  if ((await checkpointFormat(path)) === "zip")
+    return { format: "pytorch", ...(await readPytorch(path)), step: null }
+  const { tensors, unread, metadata } = await readSafetensors(path).catch((error: unknown) => {
+    if (!(error instanceof DataError) || (error.reason !== "invalid" && error.reason !== "truncated"))
+      throw error
+    const why = error.message.replace(`${error.subject}: `, "")
+    throw new DataError(
+      error.reason,
+      path,
+      `it is no PyTorch checkpoint, which begins as a ZIP file (torch.save since PyTorch 1.6), so it was read as safetensors: ${why}`,
+      error,
+    )
+  })
+  const step = Number(metadata["step"] ?? Number.NaN)
+  return {
+    format: "safetensors",
+    tensors,
+    ...(unread === undefined ? {} : { unread }),
+    step: Number.isSafeInteger(step) && step >= 0 ? step : null,
+  }
+}

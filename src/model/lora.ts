@@ -1,0 +1,72 @@
+/**
+ * Low-rank adapters (LoRA, arXiv 2106.09685) as a part that any linear layer can take: W x + alpha / rank B A x.
+ * A layer has them where the parameters hold `<layer>.lora_A.weight` [rank, in] and `<layer>.lora_B.weight` [out, rank].
+ */
+import { linear, type Tensors } from "./layers.js"
+import { linearInit, zeros, type FloatTensor, type ParameterSpec } from "./parameters.js"
+import * as tf from "./tf.js"
+
+export interface Lora {
+  readonly rank: number
+  readonly alpha: number
+}
+
+const names = (layer: string): { readonly a: string; readonly b: string } => ({
+  a: `${layer}.lora_A.weight`,
+  b: `${layer}.lora_B.weight`,
+})
+
+/** The two matrices of a layer [out, fanIn]; B starts at zero, so that the layer starts as it was. */
+export const loraParameters = (
+  layer: string,
+  out: number,
+  fanIn: number,
+  { rank }: Lora,
+): readonly ParameterSpec[] => [
+  { name: names(layer).a, shape: [rank, fanIn], init: linearInit(fanIn), group: "rest" },
+  { name: names(layer).b, shape: [out, rank], init: zeros, group: "rest" },
+]
+
+/** The linear layer `layer` of x [n, in], with its adapter where the parameters hold one. */
+export const adapted = (x: tf.Tensor, p: Tensors, layer: string, lora: Lora | undefined): tf.Tensor => {
+  const y = linear(x, p, layer)
+  const { a, b } = names(layer)
+  if (lora === undefined || p[a] === undefined) return y
+  const low = tf.matMul(tf.matMul(x, p[a], false, true), p[b]!, false, true)
+  return tf.add(y, tf.mul(low, lora.alpha / lora.rank))
+}
+
+/**
+ * Parameters with every adapter added into its layer's weight: the same function without the adapters, in float64
+ * before rounding.
+ */
+export const mergeLora = (
+  parameters: Readonly<Record<string, FloatTensor>>,
+  lora: Lora,
+): Readonly<Record<string, FloatTensor>> => {
+  const merged: Record<string, FloatTensor> = {}
+  for (const [name, tensor] of Object.entries(parameters)) {
+    if (/\.lora_[AB]\.weight$/.test(name)) continue
+    const layer = name.replace(/\.weight$/, "")
+    const a = parameters[names(layer).a]
+    const b = parameters[names(layer).b]
+    if (a === undefined || b === undefined) {
+      merged[name] = tensor
+      continue
+    }
+    const [out, fanIn] = tensor.shape as [number, number]
+    const data = Float32Array.from(tensor.data)
+    const scale = lora.alpha / lora.rank
+    const row = new Float64Array(fanIn)
+    for (let o = 0; o < out; o++) {
+      row.fill(0)
+      for (let r = 0; r < lora.rank; r++) {
+        const factor = scale * b.data[o * lora.rank + r]!
+        for (let i = 0; i < fanIn; i++) row[i]! += factor * a.data[r * fanIn + i]!
+      }
+      for (let i = 0; i < fanIn; i++) data[o * fanIn + i] = data[o * fanIn + i]! + row[i]!
+    }
+    merged[name] = { shape: tensor.shape, data }
+  }
+  return merged
+}

@@ -1,0 +1,57 @@
+/** Between the text of prompts and samples and their tokens. */
+import { BpeEncoder } from "../../data/tokenizers/bpe.js"
+import { DataError } from "../../files/errors.js"
+import { decodeTokens } from "../../data/tokenizers/decode.js"
+import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
+import { SamplingError } from "./settings.js"
+
+/** Normalising drops a text's leading space; within a text, after a word, it is kept. */
+const encodeInside = (encoder: BpeEncoder, text: string): readonly number[] => {
+  const before = encoder.encode("a")
+  const whole = encoder.encode(`a${text}`)
+  return before.every((token, i) => whole[i] === token) ? whole.slice(before.length) : encoder.encode(text)
+}
+
+/**
+ * Tokens of a prompt, or of a text within a text where it begins with a space.
+ *
+ * @throws SamplingError when the model cannot spell the text, naming what it cannot
+ */
+export const encodePrompt = (model: SentencePieceModel, text: string, what: string): readonly number[] => {
+  if (text === "") return []
+  let encoder: BpeEncoder
+  try {
+    encoder = new BpeEncoder(model, "the tokenizer")
+  } catch (error) {
+    if (error instanceof DataError) throw new SamplingError(`${what}: ${error.message}`)
+    throw error
+  }
+  const unknown = model.pieces.findIndex(({ type }) => type === "unknown")
+  const tokens = /^\s/.test(text) ? encodeInside(encoder, text) : encoder.encode(text)
+  if (tokens.includes(unknown)) {
+    const character = Array.from(text).find((each) => encoder.encode(each).includes(unknown))
+    throw new SamplingError(
+      `${what}: the tokenizer cannot spell ${JSON.stringify(character ?? text)}; leave it out.`,
+    )
+  }
+  if (tokens.length === 0)
+    throw new SamplingError(`${what}: nothing is left of ${JSON.stringify(text)} once it is normalised.`)
+  return tokens
+}
+
+/** Text of tokens: documents separated by an empty line; bytes that are no UTF-8 become U+FFFD. */
+export const textOf = (
+  { pieces }: Pick<SentencePieceModel, "pieces">,
+  tokens: ArrayLike<number>,
+  boundaryId: number,
+): string => {
+  const documents: number[][] = [[]]
+  for (let i = 0; i < tokens.length; i++) {
+    if (tokens[i] === boundaryId) documents.push([])
+    else documents.at(-1)!.push(tokens[i]!)
+  }
+  return documents
+    .filter((document) => document.length > 0)
+    .map((document) => Buffer.from(decodeTokens(pieces, document)).toString("utf8"))
+    .join("\n\n")
+}

@@ -1,0 +1,32 @@
+import { readdir, readFile } from "node:fs/promises"
+import { test } from "tap"
+import { currentIdentities, pinnedIdentities } from "../../scripts/pin-identities.js"
+import { fingerprint } from "../../src/spec/fingerprint.js"
+import type { Experiment } from "../../src/spec/experiment.js"
+
+// identities.golden.json holds what the program computed when a spec was added; `tsx scripts/pin-identities.ts` adds
+// the pins of new specs. Stored runs are found by these fingerprints.
+test("fingerprints and planned contracts of every spec, profile and cell stay as they were", async (t) => {
+  const current = await currentIdentities("specs")
+  const pinned = await pinnedIdentities()
+  t.ok(Object.keys(pinned).length > 20)
+  for (const [name, identity] of Object.entries(pinned)) t.same(current[name], identity, name)
+  t.same(
+    Object.keys(current).filter((name) => pinned[name] === undefined),
+    [],
+    "a new spec is pinned by: npx tsx scripts/pin-identities.ts",
+  )
+})
+
+test("a stored run's experiment has the fingerprint that it was stored under", async (t) => {
+  const folder = "docs/results/evidence"
+  const names = await readdir(folder)
+  t.ok(names.length > 0)
+  for (const name of names) {
+    const manifest = JSON.parse(await readFile(`${folder}/${name}/manifest.json`, "utf8")) as {
+      readonly experiment: Experiment
+      readonly fingerprint: string
+    }
+    t.equal(fingerprint(manifest.experiment), manifest.fingerprint, name)
+  }
+})
