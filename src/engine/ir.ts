@@ -125,11 +125,12 @@ export interface OpAttributes
   // Composites: one node where executors have a better form than the sum of the parts.
 
   /**
-   * (q: [B,T,H,D], k: [B,S,H,D], v: [B,S,H,D]) -> [B,T,H,D]: softmax(scale * q k^T) v per head.
-   * causal: query i sees keys j <= i (T = S).
+   * (q: [B,T,H,D], k: [B,S,H,D], v: [B,S,H,D], lengths?: i32 [B]) -> [B,T,H,D]: softmax(scale * q k^T) v per head.
+   * causal: query i sees keys j <= i (T = S). lengths: the queries of row b see keys j < lengths[b] alone; where that
+   * is none, lengths[b] <= 0, the row's result and its gradients are 0.
    */
   attention: { readonly scale: number; readonly causal: boolean }
-  /** (q, k, v, dy: [B,T,H,D]) -> (dq, dk, dv) of `attention` */
+  /** (q, k, v, dy: [B,T,H,D], lengths?: i32 [B]) -> (dq, dk, dv) of `attention` */
   attentionGrad: { readonly scale: number; readonly causal: boolean }
   /**
    * (x: [B,T,H,D], cos: [T,D/2], sin: [T,D/2]) -> [B,T,H,D], half-split rotation:

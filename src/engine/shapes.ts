@@ -57,6 +57,24 @@ const reduced = (shape: readonly number[], axes: readonly number[], keepDims: bo
 
 const one = (dtype: DType, shape: readonly number[]): readonly TensorType[] => [{ dtype, shape }]
 
+const checkAttention = (
+  op: Op,
+  causal: boolean,
+  parts: readonly TensorType[],
+  lengths: TensorType | undefined,
+): void => {
+  const [q, k, v] = parts
+  if (q === undefined || k === undefined || v === undefined || parts.some((p) => p.shape.length !== 4))
+    return fail(op, "needs q, k and v of rank 4", parts)
+  const keys = [q.shape[0]!, k.shape[1]!, q.shape[2]!, q.shape[3]!].join()
+  if (k.shape.join() !== keys || v.shape.join() !== keys)
+    return fail(op, "keys do not fit the queries", parts)
+  if (causal && q.shape[1] !== k.shape[1])
+    return fail(op, "causal attention needs as many queries as keys", parts)
+  if (lengths !== undefined && (lengths.dtype !== "i32" || lengths.shape.join() !== `${q.shape[0]}`))
+    return fail(op, "lengths are i32 [rows]", [...parts, lengths])
+}
+
 /** Result types of an operation. `input` and `constant` carry theirs and are not inferred. */
 export const inferTypes = <K extends Op>(
   op: K,
@@ -134,10 +152,13 @@ export const inferTypes = <K extends Op>(
     case "rmsNorm":
     case "rmsNormGrad":
     case "crossEntropyGrad":
+      return one(a.dtype, a.shape)
     case "attention":
+      checkAttention(op, node.attrs.causal, inputs.slice(0, 3), inputs[3])
       return one(a.dtype, a.shape)
     case "attentionGrad":
       if (b === undefined || c === undefined) return fail(op, "needs q, k, v and dy", inputs)
+      checkAttention(op, node.attrs.causal, [a, b, c], inputs[4])
       return [a, b, c]
     case "matMul": {
       if (b === undefined) return fail(op, "needs two inputs", inputs)

@@ -18,9 +18,27 @@ type Decomposition = (inputs: Inputs, attrs: Readonly<Record<string, unknown>>) 
 
 const toHeads = (x: T): T => tf.transpose(x, [0, 2, 1, 3])
 
-/** Attention probabilities [B,H,T,S]. */
-const probabilities = (q: T, k: T, { scale, causal }: AttentionOptions): T => {
-  const scores = tf.mul(tf.matMul(toHeads(q), toHeads(k), false, true), scale)
+/** [B,1,1,S]: whether a row's queries see a key. */
+const seenKeys = (lengths: T, keys: number): T => {
+  const [rows] = lengths.shape as [number]
+  const positions = tf.range(0, keys, 1, "int32")
+  return tf.reshape(tf.less(positions, tf.reshape(lengths, [rows, 1])), [rows, 1, 1, keys])
+}
+
+/** x [B,...], with 0 in the rows whose queries see no key. */
+const whereSeen = (x: T, lengths: T | undefined): T => {
+  if (lengths === undefined) return x
+  const seen = tf.reshape(tf.cast(tf.greater(lengths, tf.scalar(0, "int32")), "float32"), [-1, 1, 1, 1])
+  return tf.mul(x, seen)
+}
+
+/** Attention probabilities [B,H,T,S]; of a row whose queries see no key they mean nothing. */
+const probabilities = (q: T, k: T, { scale, causal }: AttentionOptions, lengths?: T): T => {
+  const products = tf.mul(tf.matMul(toHeads(q), toHeads(k), false, true), scale)
+  const scores =
+    lengths === undefined
+      ? products
+      : tf.add(products, tf.where(seenKeys(lengths, k.shape[1]!), tf.scalar(0), tf.scalar(-1e30)))
   if (!causal) return tf.softmax(scores)
   const [queries, keys] = [q.shape[1]!, k.shape[1]!]
   if (queries !== keys)
@@ -37,22 +55,30 @@ const halves = (x: T): readonly [T, T] => {
 
 const inverseRms = (x: T, eps: number): T => tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), eps))
 
+const attentionParts: Decomposition = ({ q, k, v, lengths }, attrs) => {
+  const p = probabilities(q!, k!, attrs as unknown as AttentionOptions, lengths)
+  return toHeads(whereSeen(tf.matMul(p, toHeads(v!)), lengths))
+}
+
+const attentionGradParts: Decomposition = ({ q, k, v, dy, lengths }, attrs) => {
+  const options = attrs as unknown as AttentionOptions
+  const p = probabilities(q!, k!, options, lengths)
+  const dOut = toHeads(whereSeen(dy!, lengths))
+  const dp = tf.mul(p, tf.matMul(dOut, toHeads(v!), false, true))
+  const ds = tf.mul(tf.sub(dp, tf.mul(p, tf.sum(dp, -1, true))), options.scale)
+  return [
+    toHeads(tf.matMul(ds, toHeads(k!))),
+    toHeads(tf.matMul(ds, toHeads(q!), true, false)),
+    toHeads(tf.matMul(p, dOut, true, false)),
+  ]
+}
+
 /** Each composite kernel written in ordinary TensorFlow.js operations. */
 export const decompositions: Readonly<Record<string, Decomposition>> = {
-  ReproAttention: ({ q, k, v }, attrs) =>
-    toHeads(tf.matMul(probabilities(q!, k!, attrs as unknown as AttentionOptions), toHeads(v!))),
-  ReproAttentionGrad: ({ q, k, v, dy }, attrs) => {
-    const options = attrs as unknown as AttentionOptions
-    const p = probabilities(q!, k!, options)
-    const dOut = toHeads(dy!)
-    const dp = tf.mul(p, tf.matMul(dOut, toHeads(v!), false, true))
-    const ds = tf.mul(tf.sub(dp, tf.mul(p, tf.sum(dp, -1, true))), options.scale)
-    return [
-      toHeads(tf.matMul(ds, toHeads(k!))),
-      toHeads(tf.matMul(ds, toHeads(q!), true, false)),
-      toHeads(tf.matMul(p, dOut, true, false)),
-    ]
-  },
+  ReproAttention: attentionParts,
+  ReproAttentionGrad: attentionGradParts,
+  ReproAttentionOfLengths: attentionParts,
+  ReproAttentionOfLengthsGrad: attentionGradParts,
   ReproRotary: ({ x, cos, sin }, { inverse }) => {
     const [x1, x2] = halves(x!)
     const shape = [1, cos!.shape[0]!, 1, cos!.shape[1]!]
@@ -79,9 +105,16 @@ export const decompositions: Readonly<Record<string, Decomposition>> = {
 const run = (kernel: string, inputs: Inputs, attrs: Readonly<Record<string, unknown>> = {}): T | T[] =>
   tf.engine().runKernel(kernel, { ...inputs }, attrs as unknown as tf.NamedAttrMap)
 
-/** Dot-product attention per head. q: [B,T,H,D]; k, v: [B,S,H,D]; result [B,T,H,D]. */
-export const attention = (q: T, k: T, v: T, { scale, causal }: AttentionOptions): T =>
-  run("ReproAttention", { q, k, v }, { scale, causal }) as T
+/**
+ * Dot-product attention per head. q: [B,T,H,D]; k, v: [B,S,H,D]; result [B,T,H,D].
+ *
+ * With `lengths`, i32 [B], the queries of row b see its keys 0 .. lengths[b] - 1 alone. A row of length 0 gives 0, and
+ * lengths above S are S. Queries are not masked: what those at or beyond the length give is the caller's to ignore.
+ */
+export const attention = (q: T, k: T, v: T, { scale, causal }: AttentionOptions, lengths?: T): T =>
+  (lengths === undefined
+    ? run("ReproAttention", { q, k, v }, { scale, causal })
+    : run("ReproAttentionOfLengths", { q, k, v, lengths }, { scale, causal })) as T
 
 /** Half-split rotation of x [B,T,H,D] by cos, sin [T,D/2]: y1 = x1 cos + x2 sin, y2 = x2 cos - x1 sin. */
 export const rotary = (x: T, cos: T, sin: T): T =>
@@ -102,6 +135,16 @@ const GRADIENTS: readonly tf.GradConfig[] = [
       const [q, k, v] = saved as [T, T, T]
       // Run here, not inside the thunks: the tape disposes of everything a thunk makes and does not return.
       const all = run("ReproAttentionGrad", { q, k, v, dy: dy as T }, attrs as Record<string, unknown>) as T[]
+      return { q: () => all[0]!, k: () => all[1]!, v: () => all[2]! }
+    },
+  },
+  {
+    kernelName: "ReproAttentionOfLengths",
+    inputsToSave: ["q", "k", "v", "lengths"],
+    gradFunc: (dy, saved, attrs) => {
+      const [q, k, v, lengths] = saved as [T, T, T, T]
+      const inputs = { q, k, v, dy: dy as T, lengths }
+      const all = run("ReproAttentionOfLengthsGrad", inputs, attrs as Record<string, unknown>) as T[]
       return { q: () => all[0]!, k: () => all[1]!, v: () => all[2]! }
     },
   },

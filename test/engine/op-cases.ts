@@ -107,6 +107,9 @@ const matrix = (rows: number, columns: number, transposed: boolean): number[] =>
 
 const heads = [2, 5, 3, 4] as const
 const attrs = { scale: 0.5, causal: false }
+/** Queries and keys of two lengths, in three rows of which one sees no key and one sees all. */
+const rowsOf = (length: number, salt: number): HostTensor => f32([3, length, 2, 4], salt)
+const lengths = i32([3], [2, 0, 9])
 
 export const opCases = (): readonly OpCase[] => [
   ...UNARY.map((op) => make(op, op, { x: f32([3, 7]) }, (g, v) => g.op(op, [v["x"]!], {}))),
@@ -172,6 +175,21 @@ export const opCases = (): readonly OpCase[] => [
       ...g.opMany("attentionGrad", [v["q"]!, v["k"]!, v["v"]!, v["dy"]!], { ...attrs, causal }),
     ]),
   ]),
+  ...[false, true].flatMap((causal) => {
+    const queries = causal ? 5 : 4
+    const feeds = { q: rowsOf(queries, 0), k: rowsOf(5, 1), v: rowsOf(5, 2), n: lengths }
+    const dy = rowsOf(queries, 3)
+    return [
+      make(`attention of lengths${causal ? ", causal" : ""}`, "attention", feeds, (g, v) =>
+        g.op("attention", [v["q"]!, v["k"]!, v["v"]!, v["n"]!], { ...attrs, causal })),
+      make(`attentionGrad of lengths${causal ? ", causal" : ""}`, "attentionGrad", { ...feeds, dy }, (g, v) =>
+        g.opMany("attentionGrad", [v["q"]!, v["k"]!, v["v"]!, v["dy"]!, v["n"]!], { ...attrs, causal })),
+      make(`attention of lengths and its gradient${causal ? ", causal" : ""}`, "attentionGrad", { ...feeds, dy }, (g, v) => [
+        g.op("attention", [v["q"]!, v["k"]!, v["v"]!, v["n"]!], { ...attrs, causal }),
+        ...g.opMany("attentionGrad", [v["q"]!, v["k"]!, v["v"]!, v["dy"]!, v["n"]!], { ...attrs, causal }),
+      ]),
+    ]
+  }),
   ...[false, true].map((inverse) =>
     make(`rotary${inverse ? ", inverse" : ""}`, "rotary", { x: f32(heads), cos: f32([5, 2], 1), sin: f32([5, 2], 2) }, (g, v) =>
       g.op("rotary", [v["x"]!, v["cos"]!, v["sin"]!], { inverse })),

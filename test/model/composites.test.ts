@@ -97,6 +97,40 @@ test("attention equals softmax(scale q k') v computed in float64", async (t) => 
   }
 })
 
+test("attention of lengths is attention over each row's first keys alone, and 0 where there are none", async (t) => {
+  for (const causal of [false, true]) {
+    const shape = [4, 5, 2, 3]
+    const [q, k, v] = [make(shape), make(shape, 1), make(shape, 2)] as const
+    const lengths = [3, 0, 5, 9]
+    const n = tf.tensor(lengths, [4], "int32")
+    const y = tf.attention(q, k, v, { scale: 0.7, causal }, n)
+    const row = (x: tf.Tensor, r: number, count: number): tf.Tensor =>
+      tf.slice(x, [r, 0, 0, 0], [1, count, 2, 3])
+    lengths.forEach((length, r) => {
+      const seen = Math.min(length, 5)
+      const ours = read(row(y, r, 5))
+      if (seen === 0)
+        return void t.ok(
+          ours.every((x) => x === 0),
+          "a row that sees nothing is 0",
+        )
+      // Causal attention needs as many queries as keys: those before the length.
+      const queries = causal ? seen : 5
+      const alone = tf.attention(row(q, r, queries), row(k, r, seen), row(v, r, seen), { scale: 0.7, causal })
+      close(t, read(row(y, r, queries)), read(alone), 1e-6, `causal ${causal}, length ${length}`)
+    })
+    const dv = tf.grad((x: tf.Tensor) => tf.sum(tf.attention(q, k, x, { scale: 0.7, causal }, n)))(v)
+    t.ok(
+      read(row(dv, 1, 5)).every((x) => x === 0),
+      "no gradient flows into a row that sees nothing",
+    )
+    t.ok(
+      read(tf.slice(dv, [0, 3, 0, 0], [1, 2, 2, 3])).every((x) => x === 0),
+      "nor to keys beyond the length",
+    )
+  }
+})
+
 test("rotary rotates the halves and its gradient is the inverse rotation", async (t) => {
   const x = make([1, 5, 2, 4])
   const y = tf.rotary(x, cos, sin)
@@ -132,6 +166,16 @@ test("composites have the gradients of central differences", async (t) => {
     (q, k, v) => tf.attention(q!, k!, v!, { scale: 0.7, causal: false }),
     [make([1, 3, 2, 4]), make(shape, 1), make(shape, 2)],
   )
+  for (const causal of [false, true]) {
+    const rows = [3, 5, 2, 4]
+    checkGradients(
+      t,
+      `attention of lengths, causal ${causal}`,
+      (q, k, v, n) => tf.attention(q!, k!, v!, { scale: 0.7, causal }, n!),
+      [make(rows), make(rows, 1), make(rows, 2)],
+      [tf.tensor([2, 0, 9], [3], "int32")],
+    )
+  }
   checkGradients(t, "rotary", (x, c, s) => tf.rotary(x!, c!, s!), [make(shape)], [cos, sin])
   checkGradients(t, "rmsNorm", (x) => tf.rmsNorm(x!, { eps: 1e-6 }), [make([3, 6])])
   const targets = tf.tensor([5, 0, 2], [3], "int32")
@@ -156,6 +200,17 @@ test("composites agree with autodiff of their decompositions", async (t) => {
       "ReproAttention",
       { scale: 0.5, causal: true },
       { q: make(shape), k: make(shape, 1), v: make(shape, 2) },
+      ["q", "k", "v"],
+    ],
+    [
+      "ReproAttentionOfLengths",
+      { scale: 0.5, causal: true },
+      {
+        q: make(shape),
+        k: make(shape, 1),
+        v: make(shape, 2),
+        lengths: tf.tensor([3, 0], [2], "int32"),
+      },
       ["q", "k", "v"],
     ],
     ["ReproRotary", { inverse: false }, { x: make(shape), cos, sin }, ["x"]],

@@ -159,18 +159,52 @@ def _top_k(x: Tensor, *, k: int) -> tuple[Tensor, Tensor]:
     return values[..., :k], indices[..., :k].to(torch.int32)
 
 
-def _attention(q: Tensor, k: Tensor, v: Tensor, *, scale: float, causal: bool) -> Tensor:
-    """[B, T, H, D] throughout."""
+def _seen(q: Tensor, k: Tensor, lengths: Tensor, causal: bool) -> Tensor:
+    """[B, 1, 1 or T, S]: the keys that a query sees; all of them in rows where it sees none."""
+    keys = torch.arange(k.shape[1], device=k.device)
+    rows = lengths.view(-1, 1, 1, 1)
+    seen = (keys < rows) | (rows <= 0)
+    if causal:
+        seen = seen & (keys <= torch.arange(q.shape[1], device=q.device).unsqueeze(1))
+    return seen
+
+
+def _where_seen(x: Tensor, lengths: Tensor) -> Tensor:
+    """x [B, ...], with 0 in rows whose queries see no key."""
+    return torch.where(lengths.view(-1, 1, 1, 1) > 0, x, 0)
+
+
+def _attention(
+    q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None, *, scale: float, causal: bool
+) -> Tensor:
+    """[B, T, H, D] throughout; lengths: int32 [B]."""
+    seen = None if lengths is None else _seen(q, k, lengths, causal)
+    if seen is not None:  # the fused kernels take masks of the whole shape alone
+        seen = seen.expand(q.shape[0], q.shape[2], q.shape[1], k.shape[1])
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-    return F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale).transpose(1, 2)
+    plain = causal and seen is None
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=plain, scale=scale).transpose(1, 2)
+    return y if lengths is None else _where_seen(y, lengths)
 
 
 def _attention_grad(
-    q: Tensor, k: Tensor, v: Tensor, dy: Tensor, *, scale: float, causal: bool
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    dy: Tensor,
+    lengths: Tensor | None = None,
+    *,
+    scale: float,
+    causal: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
+    seen = None if lengths is None else _seen(q, k, lengths, causal)
+    if lengths is not None:
+        dy = _where_seen(dy, lengths)
     q, k, v, dy = (x.transpose(1, 2) for x in (q, k, v, dy))
     scores = _full(torch.matmul(q, k.mT)) * scale
-    if causal:
+    if seen is not None:
+        scores = scores.masked_fill(~seen, float("-inf"))
+    elif causal:
         future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
         scores = scores.masked_fill(future, float("-inf"))
     p = torch.softmax(scores, -1)

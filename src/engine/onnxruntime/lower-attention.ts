@@ -21,8 +21,14 @@ interface Kept {
   readonly probabilities: readonly string[] | undefined
 }
 
-const keyOf = (node: Attention): string =>
-  `${node.inputs.slice(0, 3).map((v: Value) => `${v.node}.${v.output}`).join()}|${node.attrs.scale}|${node.attrs.causal}` // prettier-ignore
+/** i32 [B]: keys that each row's queries see, where the node has them. */
+const lengthsOf = (node: Attention): Value | undefined => node.inputs[node.op === "attention" ? 3 : 4]
+
+const keyOf = (node: Attention): string => {
+  const lengths = lengthsOf(node)
+  const inputs = [...node.inputs.slice(0, 3), ...(lengths === undefined ? [] : [lengths])]
+  return `${inputs.map((v) => `${v.node}.${v.output}`).join()}|${node.attrs.scale}|${node.attrs.causal}`
+}
 
 const PER_HEAD = [0, 2, 1, 3] as const
 
@@ -87,6 +93,29 @@ const causalMask = (l: Lowering, { first }: Block, { blockQueries, keys }: Atten
     return l.add("Trilu", [full, l.scalar(first + 1, "i64")], { upper: 1 })
   })
 
+/** Per group [heads of a block, 1, keys]: 0 where a row's queries see the key, a large negative number elsewhere. */
+const lengthMasks = (l: Lowering, lengths: Value, sizes: AttentionSizes): readonly string[] =>
+  l.once(`lengths|${l.name(lengths)}|${sizes.heads}|${sizes.keys}|${sizes.blockHeads}`, () => {
+    const rows = l.type(lengths).shape[0]!
+    const { heads, keys, blockHeads } = sizes
+    const positions = l.constant("i32", [keys], Array.from(Array(keys).keys()))
+    const seen = l.add("Less", [positions, l.reshape(l.name(lengths), [rows, 1])])
+    const mask = l.reshape(l.add("Where", [seen, l.scalar(0), l.scalar(-1e30)]), [rows, 1, 1, keys])
+    const perHead = l.add("Expand", [mask, l.ints([rows, heads / rows, 1, keys])])
+    return split(l, l.reshape(perHead, [heads, 1, keys]), 0, heads / blockHeads)
+  })
+
+/** x [B,T,H,D], with 0 in the rows whose queries see no key. */
+const whereSeen = (l: Lowering, node: Attention, x: string): string => {
+  const lengths = lengthsOf(node)
+  if (lengths === undefined) return x
+  const seen = l.once(`seen|${l.name(lengths)}`, () => {
+    const some = l.add("Cast", [l.add("Greater", [l.name(lengths), l.scalar(0, "i32")])], { to: 1 })
+    return l.reshape(some, [l.type(lengths).shape[0]!, 1, 1, 1])
+  })
+  return l.add("Mul", [x, seen])
+}
+
 const probabilitiesOf = (
   l: Lowering,
   node: Attention,
@@ -95,7 +124,10 @@ const probabilitiesOf = (
   { q, k }: Operands,
 ): string => {
   const scores = product(l, q[block.group]![block.part]!, k[block.group]!, { transB: 1, alpha: node.attrs.scale }) // prettier-ignore
-  const seen = node.attrs.causal ? l.add("Add", [scores, causalMask(l, block, sizes)]) : scores
+  const past = node.attrs.causal ? l.add("Add", [scores, causalMask(l, block, sizes)]) : scores
+  const lengths = lengthsOf(node)
+  const seen =
+    lengths === undefined ? past : l.add("Add", [past, lengthMasks(l, lengths, sizes)[block.group]!])
   return l.add("Softmax", [seen], { axis: -1 })
 }
 
@@ -121,7 +153,7 @@ export const attentionRule = (
   const bytes = 4 * sizeOf([sizes.heads, sizes.queries, sizes.keys])
   const keep = l.spend("attention", bytes, l.options.keepAttentionBytes)
   l.once<Kept>(`kept|${keyOf(node)}`, () => ({ outputs, probabilities: keep ? probabilities : undefined }))
-  return joinQueries(l, outputs, sizes, node.outputs[0]!.shape)
+  return whereSeen(l, node, joinQueries(l, outputs, sizes, node.outputs[0]!.shape))
 }
 
 export const attentionGradRule = (
@@ -132,7 +164,7 @@ export const attentionGradRule = (
   const sizes = sizesFor(l, node)
   const parts = operandsOf(l, node, sizes, inputs)
   const kept = l.recall<Kept>(`kept|${keyOf(node)}`)
-  const dys = queryBlocks(l, inputs[3]!, sizes)
+  const dys = queryBlocks(l, whereSeen(l, node, inputs[3]!), sizes)
   const { scale } = node.attrs
   const groups = sizes.heads / sizes.blockHeads
   const withOnes = parts.v.map((v) => l.add("Concat", [v, column(l, sizes, 1)], { axis: 2 }))

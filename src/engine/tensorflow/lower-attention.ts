@@ -25,8 +25,14 @@ const MASKED = -1e30
 
 const INDEX = { type: "int32" } as const
 
-const keyOf = (node: AttentionNode): string =>
-  `attention|${node.inputs.slice(0, 3).map((v: Value) => `${v.node}.${v.output}`).join()}|${node.attrs.scale}|${node.attrs.causal}` // prettier-ignore
+/** i32 [B]: keys that each row's queries see, where the node has them. */
+const lengthsOf = (node: AttentionNode): Value | undefined => node.inputs[node.op === "attention" ? 3 : 4]
+
+const keyOf = (node: AttentionNode): string => {
+  const lengths = lengthsOf(node)
+  const inputs = [...node.inputs.slice(0, 3), ...(lengths === undefined ? [] : [lengths])]
+  return `attention|${inputs.map((v) => `${v.node}.${v.output}`).join()}|${node.attrs.scale}|${node.attrs.causal}`
+}
 
 const sizesFor = (l: Lowering, node: AttentionNode): AttentionSizes =>
   sizesOf(l.type(node.inputs[0]!).shape, l.type(node.inputs[1]!).shape, l.options.attentionBlockBytes)
@@ -93,20 +99,44 @@ const joinGroups = (l: Lowering, groups: readonly Ref[], shape: readonly number[
   return l.widen(l.transpose(perHead, PER_HEAD))
 }
 
+const range = (l: Lowering, from: number, to: number): Ref =>
+  l.add("Range", [l.scalar(from, "i32"), l.scalar(to, "i32"), l.scalar(1, "i32")], { Tidx: INDEX }, "int32")
+
+/** MASKED where `hidden` holds, else 0. */
+const maskOf = (l: Lowering, hidden: Ref): Ref =>
+  l.add("SelectV2", [hidden, l.scalar(MASKED), l.scalar(0)], { T: { type: "float" } }, "float")
+
 /** [queries, keys] of one block: 0 where the query sees the key, a large negative number where it does not. */
 const causalMask = (l: Lowering, { first }: Block, { blockQueries, keys }: AttentionSizes): Ref =>
   l.once(`causal|${first}|${blockQueries}|${keys}`, () => {
-    const range = (from: number, to: number): Ref =>
-      l.add(
-        "Range",
-        [l.scalar(from, "i32"), l.scalar(to, "i32"), l.scalar(1, "i32")],
-        { Tidx: INDEX },
-        "int32",
-      )
-    const rows = l.reshape(range(first, first + blockQueries), [blockQueries, 1])
-    const hidden = l.op("Less", [rows, range(0, keys)], {}, "bool")
-    return l.add("SelectV2", [hidden, l.scalar(MASKED), l.scalar(0)], { T: { type: "float" } }, "float")
+    const rows = l.reshape(range(l, first, first + blockQueries), [blockQueries, 1])
+    return maskOf(l, l.op("Less", [rows, range(l, 0, keys)], {}, "bool"))
   })
+
+/** Per group [heads of a block, 1, keys]: 0 where a row's queries see the key, a large negative number elsewhere. */
+const lengthMasks = (l: Lowering, lengths: Value, sizes: AttentionSizes): readonly Ref[] => {
+  const { heads, keys, blockHeads } = sizes
+  const given = l.lowered(lengths)
+  return l.once(`lengths|${given.name}|${heads}|${keys}|${blockHeads}`, () => {
+    const rows = l.type(lengths).shape[0]!
+    const hidden = l.op("GreaterEqual", [range(l, 0, keys), l.reshape(given, [rows, 1])], {}, "bool")
+    const mask = l.reshape(maskOf(l, hidden), [rows, 1, 1, keys])
+    const perHead = l.op("Tile", [mask, l.ints([1, heads / rows, 1, 1])], { Tmultiples: INDEX })
+    return split(l, l.reshape(perHead, [heads, 1, keys]), 0, heads / blockHeads)
+  })
+}
+
+/** x [B,T,H,D], with 0 in the rows whose queries see no key. */
+const whereSeen = (l: Lowering, node: AttentionNode, x: Ref): Ref => {
+  const lengths = lengthsOf(node)
+  if (lengths === undefined) return x
+  const given = l.lowered(lengths)
+  const seen = l.once(`seen|${given.name}`, () => {
+    const some = l.op("Greater", [given, l.scalar(0, "i32")], {}, "bool")
+    return l.reshape(l.cast(some, "float"), [l.type(lengths).shape[0]!, 1, 1, 1])
+  })
+  return l.op("Mul", [x, seen])
+}
 
 const probabilitiesOf = (
   l: Lowering,
@@ -117,7 +147,11 @@ const probabilitiesOf = (
   after: readonly Ref[],
 ): Ref => {
   const scores = l.widen(rawBatchMatMul(l, q[block.group]![block.part]!, k[block.group]!, false, true, after))
-  return l.op("Softmax", [node.attrs.causal ? l.op("AddV2", [scores, causalMask(l, block, sizes)]) : scores])
+  const past = node.attrs.causal ? l.op("AddV2", [scores, causalMask(l, block, sizes)]) : scores
+  const lengths = lengthsOf(node)
+  return l.op("Softmax", [
+    lengths === undefined ? past : l.op("AddV2", [past, lengthMasks(l, lengths, sizes)[block.group]!]),
+  ])
 }
 
 const sumLast = (l: Lowering, x: Ref): Ref =>
@@ -141,14 +175,14 @@ export const ATTENTION_RULES: Rules<"attention" | "attentionGrad"> = {
       outputs.push(rawBatchMatMul(l, p, parts.v[block.group]!, false, false))
     })
     l.remember(keyOf(node), { outputs, probabilities: keep ? probabilities : undefined } satisfies Kept)
-    return joinQueries(l, outputs, sizes, node.outputs[0]!.shape)
+    return whereSeen(l, node, joinQueries(l, outputs, sizes, node.outputs[0]!.shape))
   },
 
   attentionGrad: (l, node, inputs) => {
     const sizes = sizesFor(l, node)
     const parts = operandsOf(l, node, sizes, inputs)
     const kept = l.recall<Kept>(keyOf(node))
-    const dys = queryBlocks(l, inputs[3]!, sizes)
+    const dys = queryBlocks(l, whereSeen(l, node, inputs[3]!), sizes)
     const groups = sizes.heads / sizes.blockHeads
     const dq: Ref[] = []
     const dk = Array.from({ length: groups }, (): Ref[] => [])

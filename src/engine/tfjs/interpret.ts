@@ -110,8 +110,14 @@ const RULES: Rules = {
     const { values, indices } = tf.topk(x!, node.attrs.k, true)
     return [values, indices]
   },
-  attention: kernel("ReproAttention", ["q", "k", "v"]),
-  attentionGrad: kernel("ReproAttentionGrad", ["q", "k", "v", "dy"]),
+  attention: (node, inputs) =>
+    inputs.length === 3
+      ? kernel("ReproAttention", ["q", "k", "v"])(node, inputs)
+      : kernel("ReproAttentionOfLengths", ["q", "k", "v", "lengths"])(node, inputs),
+  attentionGrad: (node, inputs) =>
+    inputs.length === 4
+      ? kernel("ReproAttentionGrad", ["q", "k", "v", "dy"])(node, inputs)
+      : kernel("ReproAttentionOfLengthsGrad", ["q", "k", "v", "dy", "lengths"])(node, inputs),
   rotary: kernel("ReproRotary", ["x", "cos", "sin"]),
   rmsNorm: kernel("ReproRmsNorm", ["x"]),
   rmsNormGrad: kernel("ReproRmsNormGrad", ["x", "dy"]),

@@ -245,6 +245,14 @@ const RULES: Readonly<Record<string, Rule>> = {
     scale: c.attr("scale"),
     causal: c.attr("causal"),
   })),
+  ReproAttentionOfLengths: composite("attention", ["q", "k", "v", "lengths"], (c) => ({
+    scale: c.attr("scale"),
+    causal: c.attr("causal"),
+  })),
+  ReproAttentionOfLengthsGrad: composite("attentionGrad", ["q", "k", "v", "dy", "lengths"], (c) => ({
+    scale: c.attr("scale"),
+    causal: c.attr("causal"),
+  })),
   ReproRotary: composite("rotary", ["x", "cos", "sin"], (c) => ({ inverse: c.attr("inverse") })),
   ReproRmsNorm: composite("rmsNorm", ["x"], (c) => ({ eps: c.attr("eps") })),
   ReproRmsNormGrad: composite("rmsNormGrad", ["x", "dy"], (c) => ({ eps: c.attr("eps") })),

@@ -5,6 +5,9 @@ import { makeTensorflowExecutor, type TensorflowOptions } from "../../../src/eng
 import { checkOperations } from "../parity.js"
 import { testWithLibrary } from "./available.js"
 
+// Every operation is compiled several times over, which takes a while on a busy machine.
+t.setTimeout(540_000)
+
 const check = async (
   test: typeof t,
   options: Partial<TensorflowOptions>,
