@@ -24,6 +24,13 @@ export const linear = (x: tf.Tensor, parameters: Tensors, name: string): tf.Tens
 
 export const rmsNorm = (x: tf.Tensor): tf.Tensor => tf.rmsNorm(x, { eps: RMS_EPS })
 
+/**
+ * (x - mean) / sqrt(variance + eps) over the last axis, without weight or bias: the root mean square of what is centred
+ * is its standard deviation.
+ */
+export const layerNorm = (x: tf.Tensor, { eps }: { readonly eps: number }): tf.Tensor =>
+  tf.rmsNorm(tf.sub(x, tf.mean(x, -1, true)), { eps })
+
 /** relu(x)^2. Its gradient 2 relu(x) dy needs no mask, which autodiff would compute. */
 export const reluSquared = (x: tf.Tensor): tf.Tensor => {
   const f = tf.customGrad((input, save) => {
@@ -39,6 +46,19 @@ export const reluSquared = (x: tf.Tensor): tf.Tensor => {
 
 /** x sigmoid(x). */
 export const silu = (x: tf.Tensor): tf.Tensor => tf.mul(x, tf.sigmoid(x))
+
+/** x P(Z < x) of a standard normal Z: x (1 + erf(x / sqrt 2)) / 2. */
+export const gelu = (x: tf.Tensor): tf.Tensor =>
+  tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1))
+
+/** The approximation x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel, arXiv 1606.08415). */
+export const geluTanh = (x: tf.Tensor): tf.Tensor => {
+  const inner = tf.mul(
+    x,
+    tf.add(tf.mul(tf.square(x), Math.sqrt(2 / Math.PI) * 0.044715), Math.sqrt(2 / Math.PI)),
+  )
+  return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1))
+}
 
 export interface RotaryTables {
   readonly cos: tf.Tensor
