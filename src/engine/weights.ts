@@ -162,19 +162,59 @@ const checkDigest = async (path: string, sha256: string, fail: Fail): Promise<vo
   if (found !== sha256.toLowerCase()) fail(`${path} has the SHA-256 ${found}, not ${sha256}`)
 }
 
-/** Weights held in this process; `held` is what an executor keeps of them besides. */
-export class HeldWeights implements Weights {
+/** Weights as a caller holds them; once disposed of they are refused to new programs. */
+export abstract class SharedWeights implements Weights {
+  readonly executor: Executor["name"]
   readonly tensors: readonly WeightSpec[]
-  readonly values: HostTensors
-  readonly #release: () => void
+  readonly #names: ReadonlySet<string>
+  #disposed = false
 
-  constructor(tensors: readonly WeightSpec[], values: HostTensors, release: () => void = () => undefined) {
+  constructor(executor: Executor["name"], tensors: readonly WeightSpec[]) {
+    this.executor = executor
     this.tensors = tensors
-    this.values = values
-    this.#release = release
+    this.#names = new Set(tensors.map(({ name }) => name))
   }
 
-  read(names: readonly string[]): Promise<HostTensors> {
+  has(name: string): boolean {
+    return this.#names.has(name)
+  }
+
+  /** @throws ExecutorError after they were disposed of */
+  checkUsable(): void {
+    if (this.#disposed)
+      throw new ExecutorError(this.executor, "these weights were disposed of", "load them again")
+  }
+
+  /** @throws ExecutorError for a name that they lack, or after they were disposed of */
+  async read(names: readonly string[]): Promise<HostTensors> {
+    this.checkUsable()
+    const unknown = names.find((name) => !this.has(name))
+    if (unknown !== undefined)
+      throw new ExecutorError(this.executor, `the weights hold no ${unknown}`, "ask for one of their tensors")
+    return this.readHeld(names)
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    await this.release()
+  }
+
+  protected abstract readHeld(names: readonly string[]): Promise<HostTensors>
+  /** Gives up what the executor holds; programs that use the weights go on until they are disposed of. */
+  protected abstract release(): void | Promise<void>
+}
+
+/** Weights held in this process. */
+export class HostWeights extends SharedWeights {
+  readonly values: HostTensors
+
+  constructor(executor: Executor["name"], tensors: readonly WeightSpec[], values: HostTensors) {
+    super(executor, tensors)
+    this.values = values
+  }
+
+  protected readHeld(names: readonly string[]): Promise<HostTensors> {
     return Promise.resolve(
       Object.fromEntries(
         names.map((name) => {
@@ -185,15 +225,22 @@ export class HeldWeights implements Weights {
     )
   }
 
-  dispose(): Promise<void> {
-    this.#release()
-    return Promise.resolve()
-  }
+  protected release(): void {}
+}
+
+/** Weights of an executor that belongs to this class; undefined where there are none. @throws ExecutorError for others */
+export const weightsAs = <W extends SharedWeights>(
+  executor: Executor["name"],
+  kind: abstract new (...args: never) => W,
+  weights: Weights | undefined,
+): W | undefined => {
+  if (weights === undefined) return undefined
+  if (!(weights instanceof kind) || weights.executor !== executor)
+    throw new ExecutorError(executor, "these weights belong to another executor", "load them on this one")
+  weights.checkUsable()
+  return weights
 }
 
 /** The values of weights that an executor of this process made; none where there are no weights. */
-export const valuesOf = (executor: Executor["name"], weights: Weights | undefined): HostTensors => {
-  if (weights === undefined) return {}
-  if (weights instanceof HeldWeights) return weights.values
-  throw new ExecutorError(executor, "these weights belong to another executor", "load them on this one")
-}
+export const valuesOf = (executor: Executor["name"], weights: Weights | undefined): HostTensors =>
+  weightsAs(executor, HostWeights, weights)?.values ?? {}

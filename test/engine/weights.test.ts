@@ -47,8 +47,18 @@ const outcome = async (on: Executor, from: WeightSource = source): Promise<Outco
   const again = (await evaluator.run(feeds))["loss"]!.data[0]!
   if (again !== evaluated) throw new Error("the weights went with the trainer")
   const after = await weights.read(names)
-  await evaluator.dispose()
   await weights.dispose()
+  await weights.dispose()
+  const last = (await evaluator.run(feeds))["loss"]!.data[0]!
+  if (last !== evaluated) throw new Error("a program lost weights that were given back before it ended")
+  await evaluator.dispose()
+  const late = await Promise.allSettled([
+    weights.read(names),
+    Promise.resolve().then(() => on.trainer(programs(), initial, weights)),
+  ])
+  for (const each of late)
+    if (each.status === "fulfilled" || !/were disposed of; load them again/.test(String(each.reason)))
+      throw new Error("weights that were given back are refused")
   return { losses, state, evaluated, before, after }
 }
 
@@ -249,7 +259,9 @@ void t.test("what lacks its weights is refused by name", async (t) => {
     message: /the weights hold no table/,
   })
   const foreign = { tensors: [], read: () => Promise.resolve({}), dispose: () => Promise.resolve() }
-  t.throws(() => first.evaluator(forward(), initial, foreign), { message: /belong to another executor/ })
+  await t.rejects(first.evaluator(forward(), initial, foreign), { message: /belong to another executor/ })
+  const weights = await first.weights(source)
+  await t.rejects(weights.read(["nothing"]), { message: /the weights hold no nothing;/ })
   await t.rejects(first.weights({ ...source, values: {} }), { message: /no value for the weights table/ })
 })
 

@@ -20,7 +20,7 @@ import {
   type TrainPrograms,
 } from "../executor.js"
 import { sizeOf, type DType, type Graph } from "../ir.js"
-import { HeldWeights, loadWeights, valuesOf } from "../weights.js"
+import { HostWeights, loadWeights, valuesOf } from "../weights.js"
 import { lowerToOnnx, type LowerOptions } from "./lower.js"
 import { encodeOnnx, type OnnxInitializer, type OnnxModel } from "./onnx.js"
 
@@ -66,11 +66,12 @@ export const makeOnnxruntimeExecutor = async (options: OnnxruntimeOptions): Prom
     name: "onnxruntime",
     layout: WHOLE,
     version: ort.env.versions.node ?? ort.env.versions.common,
-    trainer: (programs, initial, weights) =>
+    trainer: async (programs, initial, weights) =>
       makeTrainer(ort, open, lowering, programs, initial, valuesOf("onnxruntime", weights)),
-    evaluator: (graph, parameters, weights) =>
+    evaluator: async (graph, parameters, weights) =>
       makeEvaluator(ort, open, lowering, graph, { ...valuesOf("onnxruntime", weights), ...parameters }),
-    weights: async (source) => new HeldWeights(source.tensors, await loadWeights("onnxruntime", source)),
+    weights: async (source) =>
+      new HostWeights("onnxruntime", source.tensors, await loadWeights("onnxruntime", source)),
     dispose: () => Promise.resolve(),
   }
 }

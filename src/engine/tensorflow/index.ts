@@ -16,7 +16,7 @@ import {
   type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
-import { HeldWeights, loadWeights, type Weights, type WeightSpec } from "../weights.js"
+import { HostWeights, loadWeights, weightsAs, type Weights, type WeightSpec } from "../weights.js"
 import { bf16Products } from "./bf16-products.js"
 import { openApi, type TensorflowApi } from "./c-api.js"
 import { compareVersions, findLibrary } from "./find-library.js"
@@ -84,10 +84,8 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
   }
   const calls = new Calls()
   const all = new Set<TensorflowWeights>()
-  const held = (weights: Weights | undefined): TensorflowWeights | undefined => {
-    if (weights === undefined || weights instanceof TensorflowWeights) return weights
-    throw new ExecutorError("tensorflow", "these weights belong to another executor", "load them on this one")
-  }
+  const held = (weights: Weights | undefined): TensorflowWeights | undefined =>
+    weightsAs("tensorflow", TensorflowWeights, weights)
   return {
     name: "tensorflow",
     version: [
@@ -109,7 +107,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
     },
     dispose: () =>
       calls.close(() => {
-        for (const each of all) each.release()
+        for (const each of all) each.releaseHandles()
         for (const session of [whole, ...sliced.values()]) session.dispose()
       }),
   }
@@ -181,12 +179,17 @@ export const checkVersion = (version: string, path: string): void => {
   }
 }
 
-/** Weights in this process, and once inside each session that programs use them in. */
-class TensorflowWeights extends HeldWeights {
+/**
+ * Weights in this process, and once inside each session that programs use them in. Native handles live until the
+ * weights and every program that uses them are disposed of.
+ */
+class TensorflowWeights extends HostWeights {
   readonly #handles = new Map<TensorflowSession, Map<string, Handle>>()
+  #users = 0
+  #given = false
 
   constructor(tensors: readonly WeightSpec[], values: HostTensors) {
-    super(tensors, values, () => this.release())
+    super("tensorflow", tensors, values)
   }
 
   handle(
@@ -203,9 +206,23 @@ class TensorflowWeights extends HeldWeights {
     return made
   }
 
-  release(): void {
+  /** A program uses the handles until it calls what this gives. */
+  use(): () => void {
+    this.#users++
+    return () => {
+      this.#users--
+      if (this.#given && this.#users === 0) this.releaseHandles()
+    }
+  }
+
+  releaseHandles(): void {
     for (const [session, handles] of this.#handles) session.release(handles.values())
     this.#handles.clear()
+  }
+
+  protected override release(): void {
+    this.#given = true
+    if (this.#users === 0) this.releaseHandles()
   }
 }
 
@@ -306,6 +323,7 @@ const makeTrainer = async (
   const heldInputs = compiled[0]!.inputs.filter((i) => i.kind === "parameter" || i.kind === "state")
   const state = uploadAll(session, heldInputs, { ...weights?.values, ...initial }, "step")
   const frozen = frozenOf(session, compiled[0]!, weights, "step")
+  const unused = weights?.use()
   const program = (index: number): CompiledGraph => {
     const known = compiled[index]
     if (known !== undefined) return known
@@ -351,6 +369,7 @@ const makeTrainer = async (
     dispose: () =>
       calls.close(() => {
         session.release(state.values())
+        unused?.()
         for (const each of compiled) each?.dispose()
       }),
   }
@@ -372,6 +391,7 @@ const makeEvaluator = async (
     ...held,
     ...shared.map((input) => [input.name, weights!.handle(session, input, graph.name)] as const),
   ])
+  const unused = weights?.use()
   const evaluate = async (feeds: Feeds): Promise<HostTensors> => {
     const results = await runOn(session, compiled, all, hostFeeds(feeds), graph.name)
     try {
@@ -388,6 +408,7 @@ const makeEvaluator = async (
     dispose: () =>
       calls.close(() => {
         session.release(held.values())
+        unused?.()
         compiled.dispose()
       }),
   }

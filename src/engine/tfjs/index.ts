@@ -10,7 +10,7 @@ import {
   type HostTensors,
 } from "../executor.js"
 import type { Graph, GraphInput } from "../ir.js"
-import { HeldWeights, loadWeights, valuesOf } from "../weights.js"
+import { HostWeights, loadWeights, valuesOf } from "../weights.js"
 import { hostToTensor, interpret } from "./interpret.js"
 
 const run = async (graph: Graph, feeds: HostTensors): Promise<HostTensors> => {
@@ -47,7 +47,7 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
     name: "tfjs",
     layout: WHOLE,
     version: tf.version_core,
-    trainer: (programs, initial, weights) => {
+    trainer: async (programs, initial, weights) => {
       const graph = programs.step()
       const loaded = valuesOf("tfjs", weights)
       const kept = (kinds: readonly GraphInput["kind"][], from: HostTensors): HostTensors =>
@@ -58,7 +58,7 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
         )
       const frozen = kept(["frozen"], loaded)
       let state: HostTensors = { ...kept(["parameter", "state"], loaded), ...initial }
-      return Promise.resolve({
+      return {
         step: async (micro, scalars, program = 0) => {
           const chosen = program === 0 ? graph : programs.larger![program - 1]!.step()
           const feeds = Object.fromEntries(
@@ -75,16 +75,16 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
             ),
           ),
         dispose: () => Promise.resolve(),
-      })
+      }
     },
-    evaluator: (graph, parameters, weights) => {
+    evaluator: async (graph, parameters, weights) => {
       const held = { ...valuesOf("tfjs", weights), ...parameters }
-      return Promise.resolve({
+      return {
         run: (feeds) => run(graph, { ...held, ...hostFeeds(feeds) }),
         dispose: () => Promise.resolve(),
-      })
+      }
     },
-    weights: async (source) => new HeldWeights(source.tensors, await loadWeights("tfjs", source)),
+    weights: async (source) => new HostWeights("tfjs", source.tensors, await loadWeights("tfjs", source)),
     dispose: () => Promise.resolve(),
   }
 }

@@ -17,7 +17,7 @@ import {
   type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
-import type { Weights, WeightSource, WeightSpec } from "../weights.js"
+import { SharedWeights, weightsAs, type Weights, type WeightSource, type WeightSpec } from "../weights.js"
 import { findPython, INSTALL_TORCH } from "./find-torch.js"
 import { namedTensors, type FrameTensor } from "./frames.js"
 import { wireGraph } from "./wire.js"
@@ -45,16 +45,18 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   const { torch, device, world, compile } = worker.ready
   let ids = 0
   const held = (weights: Weights | undefined): TorchWeights | undefined => {
-    if (weights === undefined || (weights instanceof TorchWeights && weights.worker === worker))
-      return weights
+    const own = weightsAs("torch", TorchWeights, weights)
+    if (own === undefined || own.worker === worker) return own
     throw new ExecutorError("torch", "these weights belong to another executor", "load them on this one")
   }
   return {
     name: "torch",
     layout: WHOLE,
     version: `${torch} (${[device, compile, ...(world > 1 ? [`${world} processes`] : [])].join(", ")})`,
-    trainer: (programs, initial, weights) => makeTrainer(worker, ids++, programs, initial, held(weights)),
-    evaluator: (graph, parameters, weights) => makeEvaluator(worker, ids++, graph, parameters, held(weights)),
+    trainer: async (programs, initial, weights) =>
+      makeTrainer(worker, ids++, programs, initial, held(weights)),
+    evaluator: async (graph, parameters, weights) =>
+      makeEvaluator(worker, ids++, graph, parameters, held(weights)),
     weights: (source) => TorchWeights.load(worker, ids++, source),
     dispose: () => worker.close(),
   }
@@ -125,55 +127,45 @@ const split = (
 }
 
 /** Weights in the worker's processes. */
-class TorchWeights implements Weights {
+class TorchWeights extends SharedWeights {
   readonly worker: TorchWorker
   readonly id: number
-  readonly tensors: readonly WeightSpec[]
-  readonly #names: ReadonlySet<string>
 
-  private constructor(worker: TorchWorker, id: number, tensors: readonly WeightSpec[]) {
+  constructor(worker: TorchWorker, id: number, tensors: readonly WeightSpec[]) {
+    super("torch", tensors)
     this.worker = worker
     this.id = id
-    this.tensors = tensors
-    this.#names = new Set(tensors.map(({ name }) => name))
   }
 
   static async load(worker: TorchWorker, id: number, source: WeightSource): Promise<TorchWeights> {
+    const { kind, tensors } = source
     const values =
-      source.kind === "values"
+      kind === "values"
         ? valuesOf(
-            source.tensors.map(({ name }) => name),
+            tensors.map(({ name }) => name),
             source.values,
             "weights",
           )
         : {}
+    const files =
+      kind === "files"
+        ? {
+            files: source.files.map((file) => ({ ...file, path: resolve(file.path) })),
+            unused: source.unused ?? [],
+          }
+        : {}
     await worker.request(
-      {
-        type: "weights",
-        id,
-        kind: source.kind,
-        weights: source.tensors,
-        ...(source.kind === "files"
-          ? {
-              files: source.files.map((file) => ({ ...file, path: resolve(file.path) })),
-              unused: source.unused ?? [],
-            }
-          : {}),
-      },
+      { type: "weights", id, kind, weights: tensors, ...files },
       prefixed("value/", values),
     )
-    return new TorchWeights(worker, id, source.tensors)
+    return new TorchWeights(worker, id, tensors)
   }
 
-  has(name: string): boolean {
-    return this.#names.has(name)
-  }
-
-  async read(names: readonly string[]): Promise<HostTensors> {
+  protected async readHeld(names: readonly string[]): Promise<HostTensors> {
     return read((await this.worker.request({ type: "readWeights", id: this.id, names })).tensors)
   }
 
-  async dispose(): Promise<void> {
+  protected async release(): Promise<void> {
     await this.worker.request({ type: "dispose", id: this.id })
   }
 }
