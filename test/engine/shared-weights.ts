@@ -46,7 +46,10 @@ export const frozenValues: HostTensors = Object.fromEntries(
   ]),
 )
 export const initial: HostTensors = Object.fromEntries(
-  trained.map(({ name, shape }, i) => [name, { shape, data: numbers(shape[0]! * shape[1]!, i).map((x) => x / 4) }]),
+  trained.map(({ name, shape }, i) => [
+    name,
+    { shape, data: numbers(shape[0]! * shape[1]!, i).map((x) => x / 4) },
+  ]),
 )
 
 const P = 0.25
