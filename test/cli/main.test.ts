@@ -96,7 +96,7 @@ test("list and doctor have both forms", async (t) => {
   t.equal(doctor.code, ready ? 0 : 3)
   t.same(
     findings.map(({ name }) => name),
-    ["node", "cores", "memory", "onnxruntime", "libtensorflow", "torch", "gpu", "xz", "cache"],
+    ["node", "cores", "memory", "onnxruntime", "libtensorflow", "torch", "gpu", "xz", "cache", "telemetry"],
   )
   t.equal(
     ready,

@@ -53,8 +53,9 @@ t.test("two that start at once both have it, and it is kept for this platform al
   t.same(said, [], "the second use fetches nothing")
 })
 
+const quiet = (): void => undefined
+
 t.test("another package, or none, is refused and leaves nothing", async (t) => {
-  const quiet = (): void => undefined
   await fakeNpm("other", "sha512-AAAA")
   await t.rejects(fetchOnnxruntime(quiet), /another package \(sha512-AAAA/)
   t.same(await readdir(process.env["REPRO_ENGINES"]!), [])
