@@ -7,9 +7,9 @@ export type Onnxruntime = typeof import("onnxruntime-common")
 /** Resolved when it is asked for: the package may be missing where repro is built. */
 const NAME: string = "onnxruntime-node"
 
+/** By the message: where a loader's hooks stand between, Node's error arrives without its code. */
 const isMissing = (cause: unknown): boolean =>
-  (cause as { readonly code?: string }).code === "ERR_MODULE_NOT_FOUND" &&
-  (cause as Error).message.includes(`'${NAME}'`)
+  (cause as Error).message.startsWith(`Cannot find package '${NAME}'`)
 
 /** The library where it is installed or was fetched before; its telemetry is off, which it reads while it is loaded. */
 export const findOnnxruntime = async (): Promise<Onnxruntime | undefined> => {
