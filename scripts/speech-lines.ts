@@ -1,6 +1,6 @@
 /** Training documents of the embedded corpus, one per line: speech-lines.ts TARBALL HOLD_OUT_EVERY SENTENCES. */
 import { readFileSync } from "node:fs"
-import { documentsOf, readSpeeches, splitSpeeches } from "../src/data/corpora/speeches.js"
+import { documentsOf, readSpeeches, splitSpeeches } from "../src/data/corpora/speeches/speeches.js"
 
 const [tarball, holdOutEvery, sentences] = process.argv.slice(2)
 if (tarball === undefined || holdOutEvery === undefined || sentences === undefined) {

@@ -20,6 +20,8 @@ const FLOORS: readonly (readonly string[])[] = [
     ...["schema", "model", "objective", "parameters", "feeds", "capacity"].map(
       (name) => `families/*/${name}.ts`,
     ),
+    // What of a corpus reads no file, for the same reason.
+    ...["index.ts", "part.ts", "*/schema.ts", "*/corpus.ts"].map((name) => `data/corpora/${name}`),
   ],
   ["engine", "data", "audit"],
   ["model"],

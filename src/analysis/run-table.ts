@@ -1,5 +1,5 @@
 /** The results table of a run, from its evidence. The same evidence always gives the same table. */
-import { datasetName } from "../data/corpora/dataset-name.js"
+import { corpusPart } from "../data/corpora/index.js"
 import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import { weightsSentences } from "../inference/weights/account.js"
 import type { RunReader } from "../run/directory.js"
@@ -41,7 +41,7 @@ export const runSummaries = async (run: RunReader): Promise<readonly EvaluationS
         ...summariseAll(
           await run.readEvidence(id),
           `${run.directory}/evidence/${id}.safetensors`,
-          datasetName(experiment.data.corpus),
+          corpusPart(experiment.data.corpus).dataset(experiment.data.corpus),
         ),
       )
   }

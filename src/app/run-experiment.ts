@@ -1,6 +1,7 @@
 /** Runs one decoded experiment: data, executor, run directory, training, evaluations, floors, table. */
 import { availableParallelism, totalmem } from "node:os"
 import { checkCorpus, prepareCorpus, type LoadedCorpus } from "../data/corpora/corpus.js"
+import { corpusPart } from "../data/corpora/index.js"
 import { contentOf, digestsOf } from "../data/corpora/identity.js"
 import { cacheDirectory } from "../files/sources.js"
 import { requireBoundaries } from "../data/corpora/special-ids.js"
@@ -59,13 +60,7 @@ const prepare = async ({ spec, display }: ExperimentJob): Promise<LoadedCorpus> 
   const { corpus } = spec.experiment.data
   const { ready } = await checkCorpus(spec.experiment.data, { cacheDir })
   if (!ready) {
-    const source =
-      corpus.kind === "speeches"
-        ? corpus.source
-        : corpus.kind === "parameter-golf"
-          ? `${corpus.repository} (${corpus.trainShards} training shards of 200 MB)`
-          : "the spec's files"
-    display.log(`Fetching data from ${source} into ${cacheDir}.`)
+    display.log(`Fetching data from ${corpusPart(corpus).from(corpus)} into ${cacheDir}.`)
   }
   const onEvent = describePrepareEvents(display)
   try {

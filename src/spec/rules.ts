@@ -1,4 +1,5 @@
 /** Rules between the fields of an experiment, which no single field's schema can state. Those of a kind stand with it. */
+import { corpusPart } from "../data/corpora/index.js"
 import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
 import { problem, type Rule, type RuleSubject } from "../families/part.js"
 import type { Evaluation } from "./evaluation.js"
@@ -36,7 +37,7 @@ const tokenIds: readonly Rule[] = [
     ),
   ({ data }) =>
     data.tokenizer.model === "corpus" &&
-    data.corpus.kind !== "parameter-golf" &&
+    corpusPart(data.corpus).tokenizer(data.corpus) === undefined &&
     problem(
       "/data/tokenizer/model",
       `"embedded" or file:PATH for a corpus of kind "${data.corpus.kind}"`,
@@ -88,8 +89,7 @@ const systems: Rule = ({ system, model, parts }) => {
   )
 }
 
-const shardCount = ({ data: { corpus } }: RuleSubject): number =>
-  corpus.kind === "files" ? corpus.train.length : corpus.trainShards
+const shardCount = ({ data: { corpus } }: RuleSubject): number => corpusPart(corpus).trainShards(corpus)
 
 const schedules: readonly Rule[] = [
   ({ training: { emaDecay, emaWarmup } }) =>

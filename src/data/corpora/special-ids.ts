@@ -1,6 +1,6 @@
 /** The special ids of a spec against the tokenizer and the shards. */
 import type { Data, Tokenizer } from "../../spec/data.js"
-import type { LoadedCorpus } from "./corpus.js"
+import type { SplitName } from "./store.js"
 import { DataMismatch } from "../../files/errors.js"
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
 import { readShard } from "../rows/shards.js"
@@ -88,8 +88,8 @@ const usesOf = ({ data, objective, evaluations }: BoundaryUse) => {
  */
 export const requireBoundaries = async (
   experiment: BoundaryUse,
-  corpus: Pick<LoadedCorpus, "train" | "validation">,
-  parts: readonly ("train" | "validation")[] = ["train", "validation"],
+  corpus: Readonly<Record<SplitName, readonly string[]>>,
+  parts: readonly SplitName[] = ["train", "validation"],
 ): Promise<void> => {
   const uses = usesOf(experiment)
   const { boundaryId } = experiment.data.tokenizer

@@ -1,5 +1,4 @@
 /** Digests that a spec states, compared with the files. */
-import type { Data } from "../../spec/data.js"
 import { knownFileDigest } from "../../files/digest.js"
 import { digestMismatch } from "../../files/errors.js"
 
@@ -13,14 +12,12 @@ export const requireDigest = (
   if (stated !== undefined && stated !== found) throw digestMismatch(path, where, stated, found)
 }
 
-/** Digest of a shard, compared with the one that the spec states for the path as it is written. */
+/** Digest of a shard, compared with the one that the spec states, where it does. */
 export const shardDigest = async (
-  corpus: Data["corpus"],
-  source: string | undefined,
   path: string,
+  stated?: { readonly where: string; readonly sha256: string },
 ): Promise<string> => {
   const found = await knownFileDigest(path)
-  if (corpus.kind === "files" && source !== undefined)
-    requireDigest(path, `data.corpus.sha256 of ${source}`, corpus.sha256?.[source], found)
+  if (stated !== undefined) requireDigest(path, stated.where, stated.sha256, found)
   return found
 }

@@ -13,7 +13,7 @@ import {
 } from "../../../src/data/corpora/corpus.js"
 import { bytesDigest } from "../../../src/files/digest.js"
 import type { PrepareEvent } from "../../../src/files/events.js"
-import { parseManifest } from "../../../src/data/corpora/parameter-golf.js"
+import { parseManifest } from "../../../src/data/corpora/parameter-golf/repository.js"
 import { writeShard } from "../../../src/data/rows/shards.js"
 import { cacheDirectory, npmRegistry, parseSource } from "../../../src/files/sources.js"
 import { tarball } from "../archive.js"

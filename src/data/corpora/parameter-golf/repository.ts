@@ -4,14 +4,14 @@
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import type { Corpus } from "../../spec/data.js"
-import { DataError, fromSystemError } from "../../files/errors.js"
-import type { OnPrepareEvent } from "../../files/events.js"
-import { download } from "../../files/download.js"
-import { inspectShard } from "../rows/shards.js"
-import { hubHeaders, hubUrl, isPresent, parseSource } from "../../files/sources.js"
+import type { ParameterGolf } from "./schema.js"
+import { DataError, fromSystemError } from "../../../files/errors.js"
+import type { OnPrepareEvent } from "../../../files/events.js"
+import { download } from "../../../files/download.js"
+import { inspectShard } from "../../rows/shards.js"
+import { hubHeaders, hubUrl, isPresent, parseSource } from "../../../files/sources.js"
 
-export type GolfCorpus = Extract<Corpus, { kind: "parameter-golf" }>
+export type GolfCorpus = ParameterGolf
 
 const ROOT = "datasets"
 const MANIFEST = `${ROOT}/manifest.json`

@@ -1,18 +1,18 @@
 /** Preparing the embedded corpus: speeches to token shards under the cache, once for each set of inputs. */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import type { Corpus } from "../../spec/data.js"
-import { writeFileAtomic } from "../../files/atomic.js"
-import { BpeEncoder } from "../tokenizers/bpe.js"
-import { bytesDigest } from "../../files/digest.js"
-import { DataError } from "../../files/errors.js"
-import type { OnPrepareEvent } from "../../files/events.js"
-import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
-import { writeShard } from "../rows/shards.js"
-import { fetchNpmTarball, isPresent, parseSource } from "../../files/sources.js"
+import type { Speeches } from "./schema.js"
+import { writeFileAtomic } from "../../../files/atomic.js"
+import { BpeEncoder } from "../../tokenizers/bpe.js"
+import { bytesDigest } from "../../../files/digest.js"
+import { DataError } from "../../../files/errors.js"
+import type { OnPrepareEvent } from "../../../files/events.js"
+import type { SentencePieceModel } from "../../tokenizers/sentencepiece.js"
+import { writeShard } from "../../rows/shards.js"
+import { fetchNpmTarball, isPresent, parseSource } from "../../../files/sources.js"
 import { documentsOf, readSpeeches, splitSpeeches } from "./speeches.js"
 
-export type SpeechCorpus = Extract<Corpus, { kind: "speeches" }>
+export type SpeechCorpus = Speeches
 
 /** One part of the corpus. */
 export interface SpeechPart {

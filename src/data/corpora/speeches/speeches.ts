@@ -6,9 +6,9 @@
  */
 import { createHash } from "node:crypto"
 import { gunzipSync } from "node:zlib"
-import { DataError } from "../../files/errors.js"
+import { DataError } from "../../../files/errors.js"
 import { groupSentences, splitSentences, tidy } from "./sentences.js"
-import { readTar } from "../../files/tar.js"
+import { readTar } from "../../../files/tar.js"
 
 export interface Speech {
   /** File name without folder or extension, for example 1790_george_washington_n. */
