@@ -37,12 +37,9 @@ const lastPositive = (x: T): T => {
   return tf.cast(tf.max(tf.mul(tf.step(x), at), -1), "int32")
 }
 
-/** Weights [N,V] with 0 outside the nucleus of mass `topP`: in falling order, equal ones in order of ids, the shortest beginning that reaches it. */
-const withinNucleus = (weights: T, topP: number): T => {
-  const [rows, classes] = weights.shape as [number, number]
-  const sorted = tf.topk(weights, classes, true).values
-  const goal = tf.mul(tf.sum(weights, 1, true), topP)
-  const kept = tf.less(tf.cumsum(sorted, 1, true), goal)
+/** Weights [N,V] with 0 outside the first `kept` bool [N,V] of those in falling order, `sorted`; equal ones in order of ids. */
+const keepFirst = (weights: T, sorted: T, kept: T): T => {
+  const rows = weights.shape[0]!
   const smallest = tf.min(tf.where(kept, sorted, tf.scalar(2)), 1, true)
   const ofEqual = tf.logicalAnd(kept, tf.equal(sorted, smallest))
   const room = tf.reshape(tf.cast(count(ofEqual), "float32"), [rows, 1])
@@ -51,6 +48,28 @@ const withinNucleus = (weights: T, topP: number): T => {
   const first = tf.lessEqual(tf.cumsum(tf.cast(equal, "float32"), 1), room)
   const inside = tf.logicalOr(tf.greater(weights, smallest), tf.logicalAnd(equal, first))
   return tf.where(inside, weights, tf.scalar(0))
+}
+
+/**
+ * Weights [N,V] with 0 outside the `topK` largest and, of those, the nucleus of mass `topP`: in falling order, equal
+ * ones in order of ids, the shortest beginning that reaches it; strict, the longest that does not pass it, and the first.
+ */
+const filtered = (weights: T, { topK, topP = 1, nucleus = "standard" }: DrawOptions): T => {
+  const [rows, classes] = weights.shape as [number, number]
+  const most = Math.min(topK ?? classes, classes)
+  if (topP >= 1 && most === classes) return weights
+  const sorted = tf.topk(weights, classes, true).values
+  const place = tf.range(0, classes, 1, "int32")
+  const among = tf.tile(tf.reshape(tf.less(place, tf.scalar(most, "int32")), [1, classes]), [rows, 1])
+  if (topP >= 1) return keepFirst(weights, sorted, among)
+  const left = tf.mul(sorted, tf.cast(among, "float32"))
+  const goal = tf.mul(tf.sum(left, 1, true), topP)
+  const first = tf.reshape(tf.equal(place, tf.scalar(0, "int32")), [1, classes])
+  const inside =
+    nucleus === "standard"
+      ? tf.less(tf.cumsum(left, 1, true), goal)
+      : tf.logicalOr(tf.lessEqual(tf.cumsum(left, 1), goal), first)
+  return keepFirst(weights, sorted, tf.logicalAnd(inside, among))
 }
 
 /**
@@ -85,12 +104,17 @@ export interface DrawOptions {
   readonly temperature?: T | number
   /** Mass of the nucleus, in (0, 1]; 1 keeps every class and sorts nothing. */
   readonly topP?: number
+  /** strict: the class that crosses the mass is left out (xlm-core), unless it is the first. */
+  readonly nucleus?: "standard" | "strict"
+  /** The largest classes that may be drawn, before the nucleus; all when absent. */
+  readonly topK?: number
 }
 
 /** i32 [N]: the class at each uniform, f32 [N] in [0, 1), of the distributions of logits [N,V]. A class of probability 0 is never drawn. */
-export const drawTokens = (logits: T, uniforms: T, { temperature = 1, topP = 1 }: DrawOptions = {}): T => {
+export const drawTokens = (logits: T, uniforms: T, options: DrawOptions = {}): T => {
+  const { temperature = 1 } = options
   const weights = unnormalised(temperature === 1 ? logits : tf.div(logits, temperature))
-  return invert(topP < 1 ? withinNucleus(weights, topP) : weights, uniforms)
+  return invert(filtered(weights, options), uniforms)
 }
 
 /** f32 [N]: log-probability of one class of each row. logits: [N,V]; tokens: i32 [N] */

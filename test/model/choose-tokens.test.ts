@@ -1,19 +1,20 @@
 /**
  * Tokens and confidences chosen inside a program, on every executor, against float64 arithmetic on the host
- * (src/diffusion/categorical.ts), with the same uniforms.
+ * (src/samplers/choice.ts), with the same uniforms.
  */
 import t, { type Test } from "tap"
-import { drawToken } from "../../src/diffusion/categorical.js"
 import { stream, uniformsFloat32 } from "../../src/diffusion/philox.js"
 import type { Executor, HostTensors } from "../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
 import { makeTensorflowExecutor } from "../../src/engine/tensorflow/index.js"
 import { makeTfjsExecutor } from "../../src/engine/tfjs/index.js"
 import { trace } from "../../src/engine/trace/trace.js"
+import { chooseToken } from "../../src/samplers/choice.js"
 import {
   banTokens,
   confidence,
   drawTokens,
+  type DrawOptions,
   largestTokens,
   tokenLogProbs,
   topTokens,
@@ -35,7 +36,11 @@ const RULES = {
   nucleus: { topP: 0.6 },
   both: { temperature: 0.7, topP: 0.8 },
   narrow: { topP: 1e-6 },
-} as const
+  few: { topK: 5 },
+  strict: { topP: 0.6, nucleus: "strict" },
+  strictest: { topP: 1e-6, nucleus: "strict" },
+  all: { temperature: 0.7, topK: 7, topP: 0.8, nucleus: "strict" },
+} as const satisfies Readonly<Record<string, DrawOptions>>
 
 const choose = async (
   on: Executor,
@@ -101,7 +106,7 @@ const check = async (test: Test, on: Executor, rows: number, classes: number): P
     const at = (name: string, i = r): number => ours[name]!.data[i]!
     test.equal(at("largest"), order[0], `row ${r}: largest`)
     for (const [name, rule] of Object.entries(RULES)) {
-      const expected = drawToken(row, { temperature: 1, topP: 1, ...rule, banned: bans }, uniforms[r]!)
+      const expected = chooseToken(row, { temperature: 1, topP: 1, ...rule, banned: bans }, uniforms[r]!)
       test.equal(at(name), expected, `row ${r}: ${name}`)
     }
     // float32 sums of `classes` terms.
