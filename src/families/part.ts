@@ -6,6 +6,7 @@
  * loads no tensor library.
  */
 import type * as Schema from "effect/Schema"
+import type { CorpusPart } from "../data/corpora/part.js"
 import type { Feeds } from "../diffusion/batch.js"
 import type { StepLayout } from "../diffusion/step-layout.js"
 import type { ParameterSpec } from "../model/parameters.js"
@@ -25,7 +26,11 @@ export interface RuleSubject<M extends Kind = Kind, O extends Kind = Kind> {
   readonly objective: O
   readonly data: Data
   readonly training: Training
-  readonly parts: { readonly network: NetworkPart; readonly objective: ObjectivePart }
+  readonly parts: {
+    readonly network: NetworkPart
+    readonly objective: ObjectivePart
+    readonly corpus: CorpusPart
+  }
 }
 
 /**

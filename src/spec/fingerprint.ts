@@ -7,7 +7,7 @@
  * changes its name, never its meaning.
  */
 import { createHash } from "node:crypto"
-import { corpusPart } from "../data/corpora/index.js"
+import { corpusKinds, corpusPart } from "../data/corpora/index.js"
 import { canonicalJson } from "./canonical.js"
 import type { DataContent } from "./content.js"
 import type { Experiment } from "./experiment.js"
@@ -22,7 +22,7 @@ export const identityOf = (experiment: Experiment): unknown => {
     system,
     data: {
       ...data,
-      corpus: corpusPart(data.corpus).identity(data.corpus),
+      corpus: corpusIdentity(data.corpus),
       tokenizer: tokenizerIdentity(data.tokenizer),
     },
     model,
@@ -31,6 +31,10 @@ export const identityOf = (experiment: Experiment): unknown => {
     evaluations,
   }
 }
+
+/** A corpus of no registered kind is what it says, whole. */
+const corpusIdentity = (corpus: Experiment["data"]["corpus"]): unknown =>
+  corpusKinds.includes(corpus.kind) ? corpusPart(corpus).identity(corpus) : corpus
 
 const tokenizerIdentity = (tokenizer: Experiment["data"]["tokenizer"]): unknown =>
   tokenizer.model.startsWith("file:") ? { ...tokenizer, model: "file" } : tokenizer

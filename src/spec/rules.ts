@@ -1,5 +1,5 @@
 /** Rules between the fields of an experiment, which no single field's schema can state. Those of a kind stand with it. */
-import { corpusPart } from "../data/corpora/index.js"
+import { corpusKinds, corpusPart } from "../data/corpora/index.js"
 import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
 import { problem, type Rule, type RuleSubject } from "../families/part.js"
 import type { Evaluation } from "./evaluation.js"
@@ -35,9 +35,9 @@ const tokenIds: readonly Rule[] = [
       tokenizer.vocabSize,
       "Larger ids would have been cut when the shards were written.",
     ),
-  ({ data }) =>
+  ({ data, parts }) =>
     data.tokenizer.model === "corpus" &&
-    corpusPart(data.corpus).tokenizer(data.corpus) === undefined &&
+    parts.corpus.tokenizer(data.corpus) === undefined &&
     problem(
       "/data/tokenizer/model",
       `"embedded" or file:PATH for a corpus of kind "${data.corpus.kind}"`,
@@ -193,9 +193,11 @@ const withParts = (subject: Subject, value: unknown): Subject => {
     meantKind(valueAt(value, pointer), kinds)
   const network = meant("/model/kind", networkKinds())
   const objective = meant("/objective/kind", objectiveKinds())
+  const corpus = meant("/data/corpus/kind", corpusKinds)
   const parts = {
     network: network === undefined ? undefined : networkPart({ kind: network }),
     objective: objective === undefined ? undefined : objectivePart({ kind: objective }),
+    corpus: corpus === undefined ? undefined : corpusPart({ kind: corpus }),
   }
   return new Proxy(subject, {
     get: (target, key) =>
@@ -219,6 +221,11 @@ export const brokenRules = (value: unknown, wrong: Iterable<string> = []): reado
     ...(ifReadable(() => subject.parts.network.rules) ?? []),
     ...tokenIds,
     ...(ifReadable(() => subject.parts.objective.rules) ?? []),
+    ...(ifReadable(() => subject.parts.corpus.rules) ?? []).map(
+      (rule): Rule =>
+        ({ data }) =>
+          rule(data),
+    ),
     ...schedules,
   ]
   const count = ifReadable(() => subject.evaluations.length) ?? 0
