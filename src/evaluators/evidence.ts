@@ -2,17 +2,16 @@
  * Evidence on disk: what one evaluation measured, in one safetensors file, with all that is needed to compute
  * every figure again. Written once; metrics only read it.
  */
-import type { StoredTensor } from "../files/safetensors.js"
+import type { SafetensorsFile } from "../files/safetensors.js"
 import type { TextRules } from "../metric/bytes/text-bytes.js"
-import type { Evaluation } from "../spec/evaluation.js"
-import type { BlockEvidence } from "./blocks.js"
-import type { DiscreteElboEvidence } from "./discrete-elbo.js"
-import type { OrderEvidence, PathEvidence } from "./orders.js"
-import type { StreamEvidence } from "./sliding.js"
-import type { LeftOut, ScoredWindows } from "../inference/windows.js"
+import type { LeftOut } from "../spec/windows.js"
+import type { EvaluatedWindows } from "./summary.js"
 
 export const EVIDENCE_FORMAT = "repro-evidence"
 export const EVIDENCE_VERSION = 1
+
+/** The contents of an evidence file. */
+export type EvidenceFile = SafetensorsFile
 
 /** Pieces of a tokenizer as the byte table needs them. */
 export interface EvidencePiece {
@@ -24,7 +23,7 @@ export interface EvidencePiece {
 export interface EvidenceHeader {
   readonly format: typeof EVIDENCE_FORMAT
   readonly version: typeof EVIDENCE_VERSION
-  readonly evaluation: Evaluation
+  readonly evaluation: EvaluatedWindows
   readonly split: {
     readonly name: string
     /** Tokens of the whole split. */
@@ -60,92 +59,6 @@ export interface EvidenceHeader {
   readonly forwards: number
   readonly seconds: number
 }
-
-/** Token id before each window in the split; -1 where there is none. */
-export const previousTokens = (split: Uint16Array, windows: ScoredWindows): Int32Array =>
-  Int32Array.from(windows.starts, (start) => (start === 0 ? -1 : split[start - 1]!))
-
-/** Token id behind each window in the split; -1 where there is none. PAD is no part of the split. */
-export const followingTokens = (
-  split: Uint16Array,
-  { starts, tokens, length }: ScoredWindows,
-  padId: number,
-) =>
-  Int32Array.from(starts, (start, w) => {
-    const row = tokens.subarray(w * length, (w + 1) * length)
-    const pad = row.indexOf(padId)
-    return split[start + (pad < 0 ? length : pad)] ?? -1
-  })
-
-/** What every kind of evidence stores about its windows. */
-export const windowTensors = (
-  windows: ScoredWindows,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  tokens: { dtype: "I32", shape: [windows.count, windows.length], data: windows.tokens },
-  starts: { dtype: "I32", shape: [windows.count], data: windows.starts },
-  previous: { dtype: "I32", shape: [windows.count], data: previous },
-})
-
-/** The tensors of a discrete-bound measurement. */
-export const discreteElboTensors = (
-  evidence: DiscreteElboEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => {
-  const { windows, steps, draws } = evidence
-  const shape = [windows.count, steps, draws]
-  return {
-    ...windowTensors(windows, previous),
-    alphas: { dtype: "F64", shape: [steps + 1], data: evidence.alphas },
-    nats: { dtype: "F64", shape, data: evidence.nats },
-    masked: { dtype: "I32", shape, data: evidence.masked },
-    tokenNats: { dtype: "F64", shape: [windows.count, windows.length], data: evidence.tokenNats },
-  }
-}
-
-/** The tensors of an any-order or block measurement; any-order has one block. */
-export const blockTensors = (evidence: BlockEvidence, previous: Int32Array): Record<string, StoredTensor> => {
-  const { windows, blocks, draws } = evidence
-  const shape = [windows.count, blocks, draws]
-  return {
-    ...windowTensors(windows, previous),
-    maskable: { dtype: "I32", shape: [windows.count, blocks], data: evidence.maskable },
-    masked: { dtype: "I32", shape, data: evidence.masked },
-    nats: { dtype: "F64", shape, data: evidence.nats },
-  }
-}
-
-/** The tensors of a chain-rule measurement. */
-export const orderTensors = (
-  { windows, rank, nats, margin }: OrderEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  ...windowTensors(windows, previous),
-  rank: { dtype: "I32", shape: [windows.count, windows.length], data: rank },
-  nats: { dtype: "F64", shape: [windows.count, windows.length], data: nats },
-  ...(margin === undefined
-    ? {}
-    : { margin: { dtype: "F64", shape: [windows.count, windows.length], data: margin } as const }),
-})
-
-/** The tensors of an importance-weighted measurement. */
-export const pathTensors = (
-  { windows, paths, nats }: PathEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  ...windowTensors(windows, previous),
-  nats: { dtype: "F64", shape: [windows.count, paths], data: nats },
-})
-
-/** The tensors of a sliding or autoregressive measurement: each scored target by its index in `tokens`. */
-export const streamTensors = (
-  { windows, scored, nats }: StreamEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  ...windowTensors(windows, previous),
-  scored: { dtype: "I32", shape: [scored.length], data: scored },
-  nats: { dtype: "F64", shape: [nats.length], data: nats },
-})
 
 /** Metadata of the safetensors file. */
 export const evidenceMetadata = (header: EvidenceHeader): Record<string, string> => ({

@@ -1,7 +1,7 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
 import { corpusPart } from "../data/corpora/index.js"
 import { objectivePart } from "../families/index.js"
-import { contractOf } from "../metric/contract/builders.js"
+import { contractOf } from "../evaluators/index.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { LoadedSpec, Profile, ProfileDifference } from "../spec/spec-file.js"
