@@ -2,8 +2,10 @@
  * Builds a graph node by node. Equal nodes are shared (common-subexpression elimination) and trivial ones are
  * rewritten on the way in (`passes/simplify.ts`), so a graph never holds what it does not need.
  */
+import { createHash } from "node:crypto"
 import {
   sizeOf,
+  typeOf,
   type ConstantData,
   type DType,
   type Graph,
@@ -12,6 +14,7 @@ import {
   type Node,
   type Op,
   type OpAttributes,
+  type Storage,
   type TensorType,
   type Value,
 } from "./ir.js"
@@ -26,13 +29,45 @@ export class GraphBuilder {
   readonly nodes: Node[] = []
   readonly #inputs: GraphInput[] = []
   readonly #known = new Map<string, number>()
+  readonly #functions = new Map<string, Graph>()
+  /** Names of functions by what they compute. */
+  readonly #functionNames = new Map<string, string>()
 
-  /** A named input of the graph. */
-  input(name: string, kind: GraphInput["kind"], type: TensorType): Value {
+  /** A named input of the graph; `storage` is that of a frozen one. */
+  input(name: string, kind: GraphInput["kind"], type: TensorType, storage?: Storage): Value {
+    if (storage !== undefined && (kind !== "frozen" || type.dtype !== "f32"))
+      throw new Error(`graph: the input ${name} has a storage of its own, but is no frozen f32 input`)
     const node = this.#push("input", [], { name }, [type])
     const value = { node, output: 0 }
-    this.#inputs.push({ name, kind, value })
+    this.#inputs.push({ name, kind, value, ...(storage === undefined ? {} : { storage }) })
     return value
+  }
+
+  /** The results of a function. Functions that compute the same are one, whatever the name given. */
+  call(name: string, body: Graph, inputs: readonly Value[]): readonly Value[] {
+    const outputs = body.outputs.map(({ value }) => typeOf(body, value))
+    body.inputs.forEach((input, i) => {
+      const [want, have] = [typeOf(body, input.value), inputs[i] && this.typeOf(inputs[i])]
+      if (have?.dtype !== want.dtype || have.shape.join() !== want.shape.join())
+        throw new Error(`graph: the function ${name} was called with another type of ${input.name}`)
+    })
+    const text = JSON.stringify({ ...body, name: "" }, (_, v: unknown) =>
+      ArrayBuffer.isView(v)
+        ? createHash("sha256")
+            .update(v as Uint8Array)
+            .digest("hex")
+        : v,
+    )
+    let known = this.#functionNames.get(text)
+    if (known === undefined) {
+      known = this.#functions.has(name) ? `${name}.${this.#functions.size}` : name
+      this.#functions.set(known, { ...body, name: known })
+      this.#functionNames.set(text, known)
+    }
+    const attrs = { function: known }
+    const key = `call|${inputs.map((v) => `${v.node}.${v.output}`).join()}|${known}`
+    const { node } = this.#shared(key, "call", inputs, attrs, outputs)
+    return outputs.map((_, output) => ({ node, output }))
   }
 
   /** A constant; values that are all equal are stored as one number. */
@@ -58,6 +93,11 @@ export class GraphBuilder {
         ? `constant|${type.dtype}[${type.shape}]|${dense.join()}`
         : undefined
     return this.#shared(key, "constant", [], { data }, [type])
+  }
+
+  /** A constant of another graph. */
+  constantOf({ data }: OpAttributes["constant"], type: TensorType): Value {
+    return data.kind === "splat" ? this.splat(data.value, type) : this.constant(data.values, type)
   }
 
   /** A constant of one repeated value. */
@@ -107,6 +147,8 @@ export class GraphBuilder {
     for (const input of this.#inputs) {
       const next = outputs.find((o) => o.name === input.name)
       if (next === undefined) continue
+      if (input.kind === "frozen")
+        throw new Error(`graph ${name}: ${input.name} is frozen, so it has no next value`)
       const [have, want] = [this.typeOf(next.value), this.typeOf(input.value)]
       if (have.dtype !== want.dtype || sizeOf(have.shape) !== sizeOf(want.shape)) {
         throw new Error(
@@ -114,7 +156,8 @@ export class GraphBuilder {
         )
       }
     }
-    return prune({ name, nodes: this.nodes, inputs: this.#inputs, outputs })
+    const functions = this.#functions.size === 0 ? {} : { functions: Object.fromEntries(this.#functions) }
+    return prune({ name, nodes: this.nodes, inputs: this.#inputs, outputs, ...functions })
   }
 
   #shared<K extends Op>(

@@ -5,7 +5,9 @@
  * it needs: one that runs whole steps takes `step`, one that differentiates by itself takes `loss` and `apply`.
  */
 import type { StepLayout } from "../diffusion/step-layout.js"
+import { drawTensor, type DrawnTensor } from "./draw.js"
 import type { Graph } from "./ir.js"
+import type { Weights, WeightSource } from "./weights.js"
 
 /** Host data in row-major order; `bool` is held as bytes 0/1. */
 export type HostArray = Float32Array | Int32Array | Uint8Array
@@ -16,6 +18,15 @@ export interface HostTensor {
 }
 
 export type HostTensors = Readonly<Record<string, HostTensor>>
+
+/** What a run is fed with: numbers, or how the executor is to draw them (the masks of dropout, for one). */
+export type Feeds = Readonly<Record<string, HostTensor | DrawnTensor>>
+
+/** The feeds as numbers, for executors of this process. */
+export const hostFeeds = (feeds: Feeds): HostTensors =>
+  Object.fromEntries(
+    Object.entries(feeds).map(([name, feed]) => [name, "draw" in feed ? drawTensor(feed) : feed]),
+  )
 
 /**
  * AdamW in words, the same update that `apply` traces, for executors that have it as one operation of their own.
@@ -74,19 +85,15 @@ export interface Trainer {
    * One optimiser step. `micro` holds the feeds of each slice of each micro-batch, `scalars` those of the optimiser.
    * `program` 0 (the default) is the job itself, i > 0 is `larger[i - 1]`. Resolves when the step's results are known.
    */
-  readonly step: (
-    micro: readonly HostTensors[],
-    scalars: HostTensors,
-    program?: number,
-  ) => Promise<StepResult>
-  /** A copy of every parameter and state tensor by name. */
+  readonly step: (micro: readonly Feeds[], scalars: HostTensors, program?: number) => Promise<StepResult>
+  /** A copy of every parameter and state tensor by name; frozen inputs are not among them. */
   readonly readState: () => Promise<HostTensors>
   readonly dispose: () => Promise<void>
 }
 
 /** A compiled forward function with its parameters held by the executor. */
 export interface Evaluator {
-  readonly run: (feeds: HostTensors) => Promise<HostTensors>
+  readonly run: (feeds: Feeds) => Promise<HostTensors>
   readonly dispose: () => Promise<void>
 }
 
@@ -96,6 +103,8 @@ export interface ExecutorOptions {
   /** 0: the executor's own choice */
   readonly threads: number
   readonly xla?: boolean
+  /** torch: activations inside blocks are computed again for the gradient instead of kept */
+  readonly recompute?: boolean
   /** torch: compile programs with Inductor; absent: the executor's own choice */
   readonly compile?: boolean
 }
@@ -107,8 +116,11 @@ export interface Executor {
   /** Library and version, for provenance. */
   readonly version: string
   readonly layout: StepLayout
-  readonly trainer: (programs: TrainPrograms, initial: HostTensors) => Promise<Trainer>
-  /** `parameters` holds every `parameter` input of the graph. */
-  readonly evaluator: (graph: Graph, parameters: HostTensors) => Promise<Evaluator>
+  /** `weights` holds the frozen inputs, and gives a copy of each parameter or state that `initial` lacks. */
+  readonly trainer: (programs: TrainPrograms, initial: HostTensors, weights?: Weights) => Promise<Trainer>
+  /** Between them `parameters` and `weights` hold every input but the feeds; of two the parameter is taken. */
+  readonly evaluator: (graph: Graph, parameters: HostTensors, weights?: Weights) => Promise<Evaluator>
+  /** Loads weights once, for any number of trainers and evaluators of this executor. */
+  readonly weights: (source: WeightSource) => Promise<Weights>
   readonly dispose: () => Promise<void>
 }

@@ -145,6 +145,9 @@ export interface OpAttributes
   crossEntropy: Empty
   /** (logits, targets, dy: [N]) -> dlogits: (softmax(logits) - onehot(targets)) * dy */
   crossEntropyGrad: Empty
+
+  /** (x...) -> the results of a function of the graph at these arguments */
+  call: { readonly function: string }
 }
 
 export type Op = keyof OpAttributes
@@ -159,11 +162,19 @@ export type Node = {
   }
 }[Op]
 
-/** A named input: `parameter` and `state` are held by the executor between runs, `feed` comes with each run. */
+/** The type in which a `frozen` input is kept; bf16 is rounded once, to nearest even, and widened where it is used. */
+export type Storage = "f32" | "bf16"
+
+/**
+ * A named input. `parameter` and `state` are held by the executor between runs and changed by a step; `frozen` is held
+ * too, shared by programs, and never changed, differentiated or given moments; `feed` comes with each run.
+ */
 export interface GraphInput {
   readonly name: string
-  readonly kind: "parameter" | "state" | "feed"
+  readonly kind: "parameter" | "state" | "frozen" | "feed"
   readonly value: Value
+  /** Of a `frozen` input, whose value in the graph is f32; f32 when absent. */
+  readonly storage?: Storage
 }
 
 export interface GraphOutput {
@@ -181,6 +192,11 @@ export interface Graph {
    * all others are returned to the caller.
    */
   readonly outputs: readonly GraphOutput[]
+  /**
+   * What `call` nodes compute, by name: graphs whose inputs are feeds, the arguments in order, and whose outputs are the
+   * results in order. One function is a unit that an executor may compile once and compute again instead of keeping.
+   */
+  readonly functions?: Readonly<Record<string, Graph>>
 }
 
 /** Number of elements of a shape. */

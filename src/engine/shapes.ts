@@ -190,6 +190,8 @@ export const inferTypes = <K extends Op>(
         { dtype: "i32", shape },
       ]
     }
+    case "call":
+      return fail(op, "is added with the function that it calls", inputs)
     case "crossEntropy":
       return one("f32", [a.shape[0]!])
     default:

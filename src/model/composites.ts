@@ -116,9 +116,12 @@ export const attention = (q: T, k: T, v: T, { scale, causal }: AttentionOptions,
     ? run("ReproAttention", { q, k, v }, { scale, causal })
     : run("ReproAttentionOfLengths", { q, k, v, lengths }, { scale, causal })) as T
 
-/** Half-split rotation of x [B,T,H,D] by cos, sin [T,D/2]: y1 = x1 cos + x2 sin, y2 = x2 cos - x1 sin. */
-export const rotary = (x: T, cos: T, sin: T): T =>
-  run("ReproRotary", { x, cos, sin }, { inverse: false }) as T
+/**
+ * Half-split rotation of x [B,T,H,D] by cos, sin [T,D/2]: y1 = x1 cos + x2 sin, y2 = x2 cos - x1 sin; inverse: by the
+ * opposite angle, y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin, which is the convention of GPT-NeoX, LLaMA and LLaDA.
+ */
+export const rotary = (x: T, cos: T, sin: T, { inverse = false }: { readonly inverse?: boolean } = {}): T =>
+  run("ReproRotary", { x, cos, sin }, { inverse }) as T
 
 /** x * rsqrt(mean(x^2) + eps) over the last axis. */
 export const rmsNorm = (x: T, { eps }: { readonly eps: number }): T =>

@@ -173,7 +173,19 @@ const tileRule: Rule = {
   }),
 }
 
+/** What is true or false of its inputs does not change with them. */
+const flat = (kernel: string, ...names: readonly string[]): Rule => ({
+  kernel,
+  save: names,
+  pull: (_, saved) => Object.fromEntries(names.map((name, i) => [name, () => tf.zeros(saved[i]!.shape)])),
+})
+
 const RULES: readonly Rule[] = [
+  ...[tf.Equal, tf.NotEqual, tf.Less, tf.LessEqual, tf.Greater, tf.GreaterEqual].map((k) =>
+    flat(k, "a", "b"),
+  ),
+  ...[tf.LogicalAnd, tf.LogicalOr].map((k) => flat(k, "a", "b")),
+  flat(tf.LogicalNot, "x"),
   linear(tf.Identity, (dy) => asFloat(dy)),
   linear(tf.Cast, (dy) => asFloat(dy)),
   linear(tf.Neg, tf.neg),
@@ -281,6 +293,8 @@ const RULES: readonly Rule[] = [
   ofInput(tf.Softplus, (dy, x) => tf.mul(dy, tf.sigmoid(x))),
   ofInput(tf.Sin, (dy, x) => tf.mul(dy, tf.cos(x))),
   ofInput(tf.Cos, (dy, x) => tf.neg(tf.mul(dy, tf.sin(x)))),
+  ofOutput(tf.Elu, (dy, y) => tf.mul(dy, tf.add(tf.minimum(y, 0), 1))),
+  ofInput(tf.Ceil, (dy) => tf.zerosLike(dy)),
   ofInput(tf.Step, (dy) => tf.zerosLike(dy)),
   ofInput(tf.Floor, (dy) => tf.zerosLike(dy)),
   ofInput(tf.Sign, (dy) => tf.zerosLike(dy)),
@@ -348,6 +362,7 @@ const RULES: readonly Rule[] = [
     kernel: tf.Select,
     save: ["condition"],
     pull: (dy, [condition]) => ({
+      condition: () => tf.zeros(condition!.shape),
       t: () => tf.mul(dy, asFloat(condition!)),
       e: () => tf.mul(dy, asFloat(tf.logicalNot(condition!))),
     }),

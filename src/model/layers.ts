@@ -60,6 +60,13 @@ export const geluTanh = (x: tf.Tensor): tf.Tensor => {
   return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner), 1))
 }
 
+/**
+ * Dropout: x / (1 - rate) where `kept` holds, else 0. The mask is an input of the program, true with probability
+ * 1 - rate, drawn from a stream (docs/adr/0007-dropout.md). x f32 and kept bool of one shape, or shapes that broadcast.
+ */
+export const dropout = (x: tf.Tensor, kept: tf.Tensor, rate: number): tf.Tensor =>
+  tf.mul(x, tf.mul(tf.cast(kept, "float32"), 1 / (1 - rate)))
+
 export interface RotaryTables {
   readonly cos: tf.Tensor
   readonly sin: tf.Tensor

@@ -1,6 +1,7 @@
 import { test } from "tap"
 import { interpret } from "../../src/engine/tfjs/interpret.js"
-import { trace, type TraceInput } from "../../src/engine/trace/trace.js"
+import { inlineCalls } from "../../src/engine/passes/inline.js"
+import { block, trace, type TraceInput } from "../../src/engine/trace/trace.js"
 import * as tf from "../../src/model/tf.js"
 import { numbers } from "./op-cases.js"
 import { relativeDifference } from "./parity.js"
@@ -123,5 +124,80 @@ void test("nodes are in topological order and unused inputs stay", (t) => {
     graph.inputs.map((i) => i.name),
     ["x", "unused"],
   )
+  t.end()
+})
+
+type Named = Readonly<Record<string, tf.Tensor>>
+const half = ({ x, w }: Named): tf.Tensor => tf.mul(tf.tanh(tf.add(x!, w!)), 0.5)
+const twice = ({ x, v, w }: Named): Record<string, tf.Tensor> => ({
+  y: block("layer", half, { x: block("layer", half, { x: x!, w: v! }), w: w! }),
+})
+const loss = (all: Named): tf.Tensor => tf.sum(twice(all)["y"]!)
+const three = ["x", "v", "w"].map((name) => param(name, [2]))
+
+void test("equal blocks are one function of the graph, written out for executors that have none", (t) => {
+  const graph = trace("b", three, twice)
+  t.same(Object.keys(graph.functions!), ["layer"])
+  t.equal(graph.nodes.filter((n) => n.op === "call").length, 2)
+  t.notOk(
+    graph.nodes.some((n) => n.op === "tanh"),
+    "what a block computes stands in its function alone",
+  )
+  const flat = inlineCalls(graph)
+  const plain = trace("b", three, ({ x, v, w }) => ({ y: half({ x: half({ x: x!, w: v! }), w: w! }) }))
+  t.same(flat, plain, "written out it is the graph without blocks")
+  const values = { x: tf.tensor([0.3, -1]), v: tf.tensor([1, 2]), w: tf.tensor([-0.5, 0.25]) }
+  t.same(interpret(graph, values)["y"]!.dataSync(), twice(values)["y"]!.dataSync(), "and computes the same")
+  t.end()
+})
+
+void test("blocks that compute other things are other functions; a gradient is taken through what they compute", (t) => {
+  const graph = trace("b", three, ({ x, v, w }) => ({
+    a: block("layer", half, { x: x!, w: w! }),
+    b: block("layer", ({ x: z, w: u }) => tf.sub(z!, u!), { x: x!, w: w! }),
+    c: block("layer", half, { x: v!, w: w! }),
+  }))
+  t.same(Object.keys(graph.functions!), ["layer", "layer.1"])
+  const gradient = trace("g", three, ({ x, v, w }) => ({
+    dx: tf.grad((z: tf.Tensor) => loss({ x: z, v: v!, w: w! }))(x!),
+  }))
+  t.equal(gradient.functions, undefined)
+  const values = { x: tf.tensor([0.3, -1]), v: tf.tensor([1, 2]), w: tf.tensor([-0.5, 0.25]) }
+  const expected = tf.grad((z: tf.Tensor) => loss({ ...values, x: z }))(values.x)
+  t.same(interpret(gradient, values)["dx"]!.dataSync(), expected.dataSync())
+  t.end()
+})
+
+void test("a block takes constants along, and refuses other tensors from outside", (t) => {
+  const graph = trace("b", three, ({ x }) => {
+    const table = tf.tensor([1, 2])
+    return { y: block("layer", ({ x: z }) => tf.mul(z!, table), { x: x! }) }
+  })
+  t.same(
+    interpret(graph, { x: tf.tensor([3, 4]), v: tf.zeros([2]), w: tf.zeros([2]) })["y"]!.dataSync(),
+    [3, 8],
+  )
+  t.throws(
+    () =>
+      trace("b", three, ({ x, w }) => ({
+        y: block("layer", ({ x: z }) => tf.add(z!, tf.neg(w!)), { x: x! }),
+      })),
+    { name: "TraceError", message: /made outside it; give it to the block as an input/ },
+  )
+  t.throws(
+    () =>
+      trace("b", three, ({ x }) => ({ y: block("a", (all) => block("b", () => all["x"]!, all), { x: x! }) })),
+    { message: /the block b stands in another block/ },
+  )
+  t.equal(tf.getBackend(), "cpu", "the backend is restored")
+  t.end()
+})
+
+void test("a frozen input has a storage and no next value", (t) => {
+  const frozen: TraceInput = { name: "w", kind: "frozen", dtype: "f32", shape: [2], storage: "bf16" }
+  const graph = trace("f", [frozen], ({ w }) => ({ y: tf.neg(w!) }))
+  t.match(graph.inputs[0], { kind: "frozen", storage: "bf16" })
+  t.throws(() => trace("f", [frozen], ({ w }) => ({ w: tf.neg(w!) })), /w is frozen, so it has no next value/)
+  t.throws(() => trace("f", [{ ...frozen, kind: "feed" }], ({ w }) => ({ y: w! })), /is no frozen f32 input/)
   t.end()
 })

@@ -97,6 +97,9 @@ test("attention equals softmax(scale q k') v computed in float64", async (t) => 
   }
 })
 
+/** Positions 0 .. count - 1 of row r of x [rows, length, 2, 3]. */
+const row = (x: tf.Tensor, r: number, count: number): tf.Tensor => tf.slice(x, [r, 0, 0, 0], [1, count, 2, 3])
+
 test("attention of lengths is attention over each row's first keys alone, and 0 where there are none", async (t) => {
   for (const causal of [false, true]) {
     const shape = [4, 5, 2, 3]
@@ -104,8 +107,6 @@ test("attention of lengths is attention over each row's first keys alone, and 0 
     const lengths = [3, 0, 5, 9]
     const n = tf.tensor(lengths, [4], "int32")
     const y = tf.attention(q, k, v, { scale: 0.7, causal }, n)
-    const row = (x: tf.Tensor, r: number, count: number): tf.Tensor =>
-      tf.slice(x, [r, 0, 0, 0], [1, count, 2, 3])
     lengths.forEach((length, r) => {
       const seen = Math.min(length, 5)
       const ours = read(row(y, r, 5))

@@ -16,6 +16,7 @@ const exhausted: Executor = {
   version: "1",
   layout: WHOLE,
   trainer: () => Promise.reject(new Error("std::bad_alloc")),
+  weights: () => Promise.reject(new Error("none are loaded")),
   evaluator: () => Promise.reject(new Error("std::bad_alloc")),
   dispose: () => Promise.resolve(),
 }

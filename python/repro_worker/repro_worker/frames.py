@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 Header = dict[str, Any]
 Tensors = dict[str, torch.Tensor]

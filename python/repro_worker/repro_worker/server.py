@@ -20,9 +20,10 @@ from repro_worker.frames import PROTOCOL, Header, Tensors, read_frame, unpack, w
 from repro_worker.graph import UnknownOperation  # noqa: E402
 from repro_worker.settings import Refusal, Settings, device_name, open_settings  # noqa: E402
 from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
+from repro_worker.weights import load_weights  # noqa: E402
 from repro_worker.world import World  # noqa: E402
 
-_LOCAL = {"evaluator", "evaluate", "read"}  # rank 0 alone
+_LOCAL = {"evaluator", "evaluate", "read", "readWeights"}  # rank 0 alone
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -66,25 +67,33 @@ class Server:
         self._settings, self._world = settings, world
         self._trainers: dict[int, Trainer] = {}
         self._evaluators: dict[int, Evaluator] = {}
+        self._weights: dict[int, Tensors] = {}
 
     def answer(self, header: Header, payload: bytearray) -> Tensors:
         tensors = unpack(header, payload)
         kind, key = header["type"], header["id"]
-        if kind == "trainer":
-            self._trainers[key] = Trainer(header, tensors, self._settings, self._world)
+        if kind == "weights":
+            self._weights[key] = load_weights(header, tensors, self._settings)
+        elif kind == "readWeights":
+            return {name: self._weights[key][name] for name in header["names"]}
+        elif kind == "trainer":
+            weights = self._weights.get(header["weights"], {})
+            self._trainers[key] = Trainer(header, tensors, weights, self._settings, self._world)
         elif kind == "program":
             self._trainers[key].add_program(header["program"], header["loss"], tensors)
         elif kind == "step":
-            return self._trainers[key].step(header["program"], header["micro"], tensors)
+            return self._trainers[key].step(header, tensors)
         elif kind == "read":
             return self._trainers[key].read()
         elif kind == "evaluator":
-            self._evaluators[key] = Evaluator(header, tensors, self._settings)
+            weights = self._weights.get(header["weights"], {})
+            self._evaluators[key] = Evaluator(header, tensors, weights, self._settings)
         elif kind == "evaluate":
-            return self._evaluators[key].run(tensors)
+            return self._evaluators[key].run(header, tensors)
         elif kind == "dispose":
             self._trainers.pop(key, None)
             self._evaluators.pop(key, None)
+            self._weights.pop(key, None)
             if self._settings.device.type == "cuda":
                 torch.cuda.empty_cache()
         else:

@@ -26,6 +26,8 @@ class Settings:
     device: torch.device
     compiles: bool
     compile_note: str
+    recompute: bool = False
+    """Whether activations inside blocks are computed again for the gradient instead of kept."""
 
     @property
     def storage(self) -> torch.dtype:
@@ -81,7 +83,13 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
     wanted = bool(hello["compile"])
     compiles = wanted and _compiler() is not None
     note = "compiled" if compiles else "not compiled: no C++ compiler was found" if wanted else "eager"
-    return Settings(precision=hello["precision"], device=device, compiles=compiles, compile_note=note)
+    return Settings(
+        precision=hello["precision"],
+        device=device,
+        compiles=compiles,
+        compile_note=note,
+        recompute=bool(hello.get("recompute", False)),
+    )
 
 
 def device_name(settings: Settings) -> str:

@@ -9,6 +9,7 @@ import torch
 
 from repro_worker.frames import Header, Tensors
 from repro_worker.graph import Program, build
+from repro_worker.philox import drawn
 from repro_worker.settings import Settings
 from repro_worker.update import make_update
 from repro_worker.world import World
@@ -21,37 +22,43 @@ def _under(prefix: str, tensors: Tensors) -> Tensors:
 class Trainer:
     """Holds parameters and optimiser state; `exact` names the state that stays fp32 at every precision."""
 
-    def __init__(self, header: Header, tensors: Tensors, settings: Settings, world: World) -> None:
+    def __init__(
+        self, header: Header, tensors: Tensors, weights: Tensors, settings: Settings, world: World
+    ) -> None:
         self._settings, self._world = settings, world
+        self._frozen = weights
         self._losses: dict[int, tuple[Program, Callable[..., Any]]] = {}
         self.add_program(0, header["loss"], tensors)
         self._names = self._losses[0][0].parameters
         exact = set(header["exact"])
         self._state: Tensors = {
             name: t.to(settings.device, torch.float32 if name in exact else settings.storage, copy=True)
-            for name, t in _under("state/", tensors).items()
+            for name, t in [
+                *_under("state/", tensors).items(),
+                *((name, weights[name]) for name in header["copied"]),
+            ]
         }
         for name in self._names:
             self._state[name].requires_grad_(True)
         self._update = make_update(header, tensors, self._names, settings)
 
     def add_program(self, index: int, wire: dict[str, Any], tensors: Tensors) -> None:
-        settings = self._settings
-        program = build(wire, tensors, settings.device, settings.storage)
-        self._losses[index] = (program, settings.compile(program.module))
+        program = build(wire, tensors, self._settings)
+        self._losses[index] = (program, program.compiled(self._settings))
 
-    def step(self, index: int, micro: int, tensors: Tensors) -> Tensors:
+    def step(self, header: Header, tensors: Tensors) -> Tensors:
         """One optimiser step over `micro` micro-batches, of which rank r computes r, r + world, ..."""
-        world, device = self._world, self._settings.device
-        program, function = self._losses[index]
+        world, device, micro = self._world, self._settings.device, header["micro"]
+        program, function = self._losses[header["program"]]
         parameters = [self._state[name] for name in self._names]
         for p in parameters:
             p.grad = None
         loss = torch.zeros([], device=device)
         for i in range(world.rank, micro, world.size):
             feeds = {name: t.to(device) for name, t in _under(f"{i}/", tensors).items()}
+            feeds |= drawn(header["draws"], f"{i}/", device)
             with self._settings.autocast():
-                results = function(*(feeds[n] if n in feeds else self._state[n] for n in program.inputs))
+                results = function(*(self._argument(n, feeds) for n in program.inputs))
             value = results[program.outputs.index("loss")]
             value.backward()
             loss += value.detach()
@@ -67,6 +74,12 @@ class Trainer:
             norm = self._update(held, gradients, _under("scalar/", tensors))
         return {"loss": loss, "gradNorm": norm}
 
+    def _argument(self, name: str, feeds: Tensors) -> torch.Tensor:
+        for held in (feeds, self._state):
+            if name in held:
+                return held[name]
+        return self._frozen[name]
+
     def read(self) -> Tensors:
         return self._state
 
@@ -74,19 +87,21 @@ class Trainer:
 class Evaluator:
     """A function with its parameters."""
 
-    def __init__(self, header: Header, tensors: Tensors, settings: Settings) -> None:
+    def __init__(self, header: Header, tensors: Tensors, weights: Tensors, settings: Settings) -> None:
         self._settings = settings
-        self._program = build(header["graph"], tensors, settings.device, settings.storage)
-        self._function = settings.compile(self._program.module)
+        self._program = build(header["graph"], tensors, settings)
+        self._function = self._program.compiled(settings)
         held = _under("state/", tensors)
         self._held = {
             name: t.to(settings.device, settings.storage if t.is_floating_point() else None, copy=True)
             for name, t in held.items()
         }
+        self._weights = {name: weights[name] for name in self._program.inputs if name in weights}
 
-    def run(self, tensors: Tensors) -> Tensors:
-        feeds = {name: t.to(self._settings.device) for name, t in _under("feed/", tensors).items()}
-        arguments = {**self._held, **feeds}
+    def run(self, header: Header, tensors: Tensors) -> Tensors:
+        device = self._settings.device
+        feeds = {name: t.to(device) for name, t in _under("feed/", tensors).items()}
+        arguments = {**self._weights, **self._held, **feeds, **drawn(header["draws"], "feed/", device)}
         with torch.no_grad(), self._settings.autocast():
             results = self._function(*(arguments[name] for name in self._program.inputs))
         return dict(zip(self._program.outputs, results, strict=True))

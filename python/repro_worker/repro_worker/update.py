@@ -23,7 +23,7 @@ class TracedUpdate:
 
     def __init__(self, wire: dict[str, Any], tensors: Tensors, names: list[str], settings: Settings) -> None:
         # It computes in fp32 on whatever the state is stored in, so its tables stay fp32.
-        self._program = build(wire, tensors, settings.device, torch.float32)
+        self._program = build(wire, tensors, settings, torch.float32)
         self._names, self._device = names, settings.device
         self._run = settings.compile(self._in_place)
 

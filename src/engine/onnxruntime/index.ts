@@ -7,6 +7,7 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common"
 import { ExecutorError } from "../errors.js"
 import {
+  hostFeeds,
   WHOLE,
   type Evaluator,
   type Executor,
@@ -20,6 +21,7 @@ import {
 } from "../executor.js"
 import { sizeOf, type DType, type Graph } from "../ir.js"
 import { loadOnnxruntime, type Onnxruntime } from "./library.js"
+import { HostWeights, loadWeights, valuesOf } from "../weights.js"
 import { lowerToOnnx, type LowerOptions } from "./lower.js"
 import { encodeOnnx, type OnnxInitializer, type OnnxModel } from "./onnx.js"
 
@@ -65,8 +67,12 @@ export const makeOnnxruntimeExecutor = async (options: OnnxruntimeOptions): Prom
     name: "onnxruntime",
     layout: WHOLE,
     version: ort.env.versions.node ?? ort.env.versions.common,
-    trainer: (programs, initial) => makeTrainer(ort, open, lowering, programs, initial),
-    evaluator: (graph, parameters) => makeEvaluator(ort, open, lowering, graph, parameters),
+    trainer: async (programs, initial, weights) =>
+      makeTrainer(ort, open, lowering, programs, initial, valuesOf("onnxruntime", weights)),
+    evaluator: async (graph, parameters, weights) =>
+      makeEvaluator(ort, open, lowering, graph, { ...valuesOf("onnxruntime", weights), ...parameters }),
+    weights: async (source) =>
+      new HostWeights("onnxruntime", source.tensors, await loadWeights("onnxruntime", source)),
     dispose: () => Promise.resolve(),
   }
 }
@@ -145,7 +151,7 @@ type TensorSet = Record<string, { host: HostTensor; ort: OrtTensor }>
 const makeSet = (ort: Ort, graph: Graph, initial?: HostTensors): TensorSet => {
   const set: TensorSet = {}
   for (const { name, kind, value } of graph.inputs) {
-    if (kind === "feed") continue
+    if (kind === "feed" || kind === "frozen") continue
     const { dtype, shape } = graph.nodes[value.node]!.outputs[value.output]!
     const data = allocate(dtype, sizeOf(shape))
     const first = initial?.[name]
@@ -162,12 +168,31 @@ const makeSet = (ort: Ort, graph: Graph, initial?: HostTensors): TensorSet => {
   return set
 }
 
+/** The frozen inputs of a graph, which use the memory of the weights themselves. */
+const frozenOf = (ort: Ort, graph: Graph, weights: HostTensors): Record<string, OrtTensor> =>
+  Object.fromEntries(
+    graph.inputs
+      .filter(({ kind }) => kind === "frozen")
+      .map(({ name, value }) => {
+        const { dtype, shape } = graph.nodes[value.node]!.outputs[value.output]!
+        const tensor = weights[name]
+        if (tensor === undefined || tensor.data.length !== sizeOf(shape))
+          throw new ExecutorError(
+            "onnxruntime",
+            `${graph.name}: the weights hold no ${name} [${shape}]`,
+            "load the weights of the same model",
+          )
+        return [`in/${name}`, tensorOf(ort, dtype, { shape, data: tensor.data })]
+      }),
+  )
+
 const makeTrainer = async (
   ort: Ort,
   open: (model: OnnxModel) => Promise<InferenceSession>,
   lowering: LowerOptions,
   programs: TrainPrograms,
   initial: HostTensors,
+  weights: HostTensors,
 ): Promise<Trainer> => {
   const graph = programs.step()
   const sessions = new Map<number, { graph: Graph; session: InferenceSession }>()
@@ -180,8 +205,9 @@ const makeTrainer = async (
     return made
   }
   await sessionOf(0)
-  const held = graph.inputs.filter((i) => i.kind !== "feed")
-  let current = makeSet(ort, graph, initial)
+  const held = graph.inputs.filter((i) => i.kind === "parameter" || i.kind === "state")
+  const frozen = frozenOf(ort, graph, weights)
+  let current = makeSet(ort, graph, { ...weights, ...initial })
   let next = makeSet(ort, graph)
   const written = new Set(graph.outputs.map((o) => o.name))
 
@@ -190,9 +216,9 @@ const makeTrainer = async (
       const { graph: chosen, session } = await sessionOf(program)
       const flat: Record<string, HostTensor> = { ...scalars }
       micro.forEach((feeds, i) => {
-        for (const [name, tensor] of Object.entries(feeds)) flat[`${name}@${i}`] = tensor
+        for (const [name, tensor] of Object.entries(hostFeeds(feeds))) flat[`${name}@${i}`] = tensor
       })
-      const feeds = feedsOf(ort, chosen, flat)
+      const feeds = { ...frozen, ...feedsOf(ort, chosen, flat) }
       const fetches: Record<string, OrtTensor | null> = { "out/loss": null, "out/gradNorm": null }
       for (const { name } of held) {
         feeds[`in/${name}`] = current[name]!.ort
@@ -268,7 +294,7 @@ const makeEvaluator = async (
   }
   return {
     run: async (feeds) => {
-      const results = await session.run({ ...fixed, ...feedsOf(ort, graph, feeds) })
+      const results = await session.run({ ...fixed, ...feedsOf(ort, graph, hostFeeds(feeds)) })
       return Object.fromEntries(
         graph.outputs.map(({ name, value }) => {
           const { shape } = graph.nodes[value.node]!.outputs[value.output]!

@@ -8,6 +8,7 @@ import {
   rmsNormRule,
   rotaryRule,
 } from "./lower-composites.js"
+import { inlineCalls } from "../passes/inline.js"
 import type { Attribute, ElementName, OnnxInitializer, OnnxModel, OnnxNode } from "./onnx.js"
 
 export interface LowerOptions {
@@ -355,6 +356,9 @@ const RULES: Rules = {
   rmsNormGrad: rmsNormGradRule,
   crossEntropy: crossEntropyRule,
   crossEntropyGrad: crossEntropyGradRule,
+  call: () => {
+    throw new Error("onnxruntime: calls are written out before a graph is lowered")
+  },
 }
 
 /** Tables up to this many rows take their gradient as a one-hot product. */
@@ -363,7 +367,8 @@ const ONE_HOT_SEGMENTS = 4096
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 
 /** Lowers a whole graph. Inputs are named `in/<name>` and outputs `out/<name>`. */
-export const lowerToOnnx = (graph: Graph, options: LowerOptions): OnnxModel => {
+export const lowerToOnnx = (given: Graph, options: LowerOptions): OnnxModel => {
+  const graph = inlineCalls(given)
   const l = new Lowering(graph, options)
   for (const node of graph.nodes) {
     const rule = RULES[node.op] as

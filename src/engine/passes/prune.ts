@@ -1,6 +1,13 @@
 /** Drops every node that no output needs and renumbers the rest. Inputs stay, used or not. */
 import type { Graph, Node, Value } from "../ir.js"
 
+/** The functions that are still called; they hold no calls themselves. */
+const called = (nodes: readonly Node[], functions: Graph["functions"]): Pick<Graph, "functions"> => {
+  const names = new Set(nodes.flatMap((n) => (n.op === "call" ? [n.attrs.function] : [])))
+  if (names.size === 0) return {}
+  return { functions: Object.fromEntries([...names].map((name) => [name, functions![name]!])) }
+}
+
 export const prune = (graph: Graph): Graph => {
   const live = new Uint8Array(graph.nodes.length)
   const stack = [...graph.outputs, ...graph.inputs].map((o) => o.value.node)
@@ -23,5 +30,6 @@ export const prune = (graph: Graph): Graph => {
     nodes,
     inputs: graph.inputs.map((i) => ({ ...i, value: move(i.value) })),
     outputs: graph.outputs.map((o) => ({ ...o, value: move(o.value) })),
+    ...called(nodes, graph.functions),
   }
 }

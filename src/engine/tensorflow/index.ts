@@ -2,10 +2,12 @@
 import { availableParallelism } from "node:os"
 import { ExecutorError } from "../errors.js"
 import {
+  hostFeeds,
   WHOLE,
   type Evaluator,
   type Executor,
   type ExecutorOptions,
+  type Feeds,
   type HostTensor,
   type HostTensors,
   type StepLayout,
@@ -14,6 +16,7 @@ import {
   type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
+import { HostWeights, loadWeights, weightsAs, type Weights, type WeightSpec } from "../weights.js"
 import { bf16Products } from "./bf16-products.js"
 import { openApi, type TensorflowApi } from "./c-api.js"
 import { compareVersions, findLibrary } from "./find-library.js"
@@ -80,6 +83,9 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
     return made
   }
   const calls = new Calls()
+  const all = new Set<TensorflowWeights>()
+  const held = (weights: Weights | undefined): TensorflowWeights | undefined =>
+    weightsAs("tensorflow", TensorflowWeights, weights)
   return {
     name: "tensorflow",
     version: [
@@ -88,11 +94,20 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
       ...(options.xla === true ? ["XLA"] : []),
     ].join(", "),
     layout: layoutOn(options, cores),
-    trainer: (programs, initial) =>
-      calls.run(async () => makeTrainer(await sessionFor(programs.slices ?? 1), programs, initial)),
-    evaluator: (graph, parameters) => calls.run(() => makeEvaluator(whole, graph, parameters)),
+    trainer: (programs, initial, weights) =>
+      calls.run(async () =>
+        makeTrainer(await sessionFor(programs.slices ?? 1), programs, initial, held(weights)),
+      ),
+    evaluator: (graph, parameters, weights) =>
+      calls.run(() => makeEvaluator(whole, graph, parameters, held(weights))),
+    weights: async (asked) => {
+      const made = new TensorflowWeights(asked.tensors, await loadWeights("tensorflow", asked))
+      all.add(made)
+      return made
+    },
     dispose: () =>
       calls.close(() => {
+        for (const each of all) each.releaseHandles()
         for (const session of [whole, ...sliced.values()]) session.dispose()
       }),
   }
@@ -164,6 +179,53 @@ export const checkVersion = (version: string, path: string): void => {
   }
 }
 
+/**
+ * Weights in this process, and once inside each session that programs use them in. Native handles live until the
+ * weights and every program that uses them are disposed of.
+ */
+class TensorflowWeights extends HostWeights {
+  readonly #handles = new Map<TensorflowSession, Map<string, Handle>>()
+  #users = 0
+  #given = false
+
+  constructor(tensors: readonly WeightSpec[], values: HostTensors) {
+    super("tensorflow", tensors, values)
+  }
+
+  handle(
+    session: TensorflowSession,
+    { name, type, storage }: CompiledGraph["inputs"][number],
+    graph: string,
+  ): Handle {
+    const known = this.#handles.get(session) ?? new Map<string, Handle>()
+    this.#handles.set(session, known)
+    const key = `${name}|${storage ?? "f32"}`
+    const made =
+      known.get(key) ?? session.upload(name, type, required(this.values, name, graph).data, storage)
+    known.set(key, made)
+    return made
+  }
+
+  /** A program uses the handles until it calls what this gives. */
+  use(): () => void {
+    this.#users++
+    return () => {
+      this.#users--
+      if (this.#given && this.#users === 0) this.releaseHandles()
+    }
+  }
+
+  releaseHandles(): void {
+    for (const [session, handles] of this.#handles) session.release(handles.values())
+    this.#handles.clear()
+  }
+
+  protected override release(): void {
+    this.#given = true
+    if (this.#users === 0) this.releaseHandles()
+  }
+}
+
 const uploadAll = (
   session: TensorflowSession,
   inputs: CompiledGraph["inputs"],
@@ -172,8 +234,8 @@ const uploadAll = (
 ): Map<string, Handle> => {
   const handles = new Map<string, Handle>()
   try {
-    for (const { name, type } of inputs)
-      handles.set(name, session.upload(name, type, required(values, name, graph).data))
+    for (const { name, type, storage } of inputs)
+      handles.set(name, session.upload(name, type, required(values, name, graph).data, storage))
     return handles
   } catch (error) {
     session.release(handles.values())
@@ -235,14 +297,33 @@ class Calls {
   }
 }
 
+/** Handles of the frozen inputs, which stay the weights' own. */
+const frozenOf = (
+  session: TensorflowSession,
+  compiled: CompiledGraph,
+  weights: TensorflowWeights | undefined,
+  graph: string,
+): ReadonlyMap<string, Handle> =>
+  new Map(
+    compiled.inputs
+      .filter(({ kind }) => kind === "frozen")
+      .map((input) => {
+        if (weights === undefined) required({}, input.name, graph)
+        return [input.name, weights!.handle(session, input, graph)]
+      }),
+  )
+
 const makeTrainer = async (
   session: TensorflowSession,
   programs: TrainPrograms,
   initial: HostTensors,
+  weights: TensorflowWeights | undefined,
 ): Promise<Trainer> => {
   const compiled: (CompiledGraph | undefined)[] = [session.compile(programs.step())]
-  const heldInputs = compiled[0]!.inputs.filter((i) => i.kind !== "feed")
-  const state = uploadAll(session, heldInputs, initial, "step")
+  const heldInputs = compiled[0]!.inputs.filter((i) => i.kind === "parameter" || i.kind === "state")
+  const state = uploadAll(session, heldInputs, { ...weights?.values, ...initial }, "step")
+  const frozen = frozenOf(session, compiled[0]!, weights, "step")
+  const unused = weights?.use()
   const program = (index: number): CompiledGraph => {
     const known = compiled[index]
     if (known !== undefined) return known
@@ -251,17 +332,13 @@ const makeTrainer = async (
     return (compiled[index] = session.compile(larger.step()))
   }
 
-  const step = async (
-    micro: readonly HostTensors[],
-    scalars: HostTensors,
-    index = 0,
-  ): Promise<StepResult> => {
+  const step = async (micro: readonly Feeds[], scalars: HostTensors, index = 0): Promise<StepResult> => {
     const feeds: Record<string, HostTensor> = { ...scalars }
     micro.forEach((tensors, i) => {
-      for (const [name, tensor] of Object.entries(tensors)) feeds[`${name}@${i}`] = tensor
+      for (const [name, tensor] of Object.entries(hostFeeds(tensors))) feeds[`${name}@${i}`] = tensor
     })
     const running = program(index)
-    const results = await runOn(session, running, state, feeds, "step")
+    const results = await runOn(session, running, new Map([...frozen, ...state]), feeds, "step")
     const read = { loss: Number.NaN, gradNorm: Number.NaN }
     const spent: Handle[] = []
     running.outputs.forEach(({ name, type }, i) => {
@@ -292,6 +369,7 @@ const makeTrainer = async (
     dispose: () =>
       calls.close(() => {
         session.release(state.values())
+        unused?.()
         for (const each of compiled) each?.dispose()
       }),
   }
@@ -301,16 +379,21 @@ const makeEvaluator = async (
   session: TensorflowSession,
   graph: Graph,
   parameters: HostTensors,
+  weights: TensorflowWeights | undefined,
 ): Promise<Evaluator> => {
   const compiled = session.compile(graph)
-  const held = uploadAll(
-    session,
-    compiled.inputs.filter((i) => i.kind !== "feed"),
-    parameters,
-    graph.name,
+  const own = compiled.inputs.filter(
+    (i) => i.kind !== "feed" && (weights?.values[i.name] === undefined || parameters[i.name] !== undefined),
   )
-  const evaluate = async (feeds: HostTensors): Promise<HostTensors> => {
-    const results = await runOn(session, compiled, held, feeds, graph.name)
+  const held = uploadAll(session, own, parameters, graph.name)
+  const shared = compiled.inputs.filter((i) => i.kind !== "feed" && !held.has(i.name))
+  const all = new Map([
+    ...held,
+    ...shared.map((input) => [input.name, weights!.handle(session, input, graph.name)] as const),
+  ])
+  const unused = weights?.use()
+  const evaluate = async (feeds: Feeds): Promise<HostTensors> => {
+    const results = await runOn(session, compiled, all, hostFeeds(feeds), graph.name)
     try {
       return Object.fromEntries(
         compiled.outputs.map(({ name, type }, i) => [name, session.download(results[i]!, type)]),
@@ -325,6 +408,7 @@ const makeEvaluator = async (
     dispose: () =>
       calls.close(() => {
         session.release(held.values())
+        unused?.()
         compiled.dispose()
       }),
   }

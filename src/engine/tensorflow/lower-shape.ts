@@ -20,11 +20,17 @@ type ShapeOp = Extract<
 
 const INDEX = { type: "int32" } as const
 
+/** Where the lowering remembers the name of an input's placeholder. */
+export const placeholderKey = (node: number): string => `placeholder|${node}`
+
 export const SHAPE_RULES: Rules<ShapeOp | "input"> = {
   input: (l, node) => {
     const { dtype, shape } = node.outputs[0]!
-    const type = TF_TYPE_OF[dtype]
-    return l.add("Placeholder", [], { dtype: { type }, shape: { shape } }, type)
+    const storage = l.graph.inputs.find(({ value }) => value.node === node.id)?.storage
+    const type = storage === "bf16" ? "bfloat16" : TF_TYPE_OF[dtype]
+    const given = l.add("Placeholder", [], { dtype: { type }, shape: { shape } }, type)
+    l.remember(placeholderKey(node.id), given.name)
+    return l.widen(given)
   },
   constant: (l, node) => {
     const { data } = node.attrs

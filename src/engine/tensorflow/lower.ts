@@ -1,6 +1,7 @@
 /** Lowers a graph to a GraphDef: one table of rules, one node after the other. */
 import type { Graph, GraphInput, GraphOutput, Node, Op } from "../ir.js"
 import { elementwiseClusters, orderWithClusters } from "../passes/clusters.js"
+import { inlineCalls } from "../passes/inline.js"
 import { FusedFunctions } from "./fused.js"
 import { encodeFunctionDef, encodeGraphDef } from "./graph-def.js"
 import { ATTENTION_RULES } from "./lower-attention.js"
@@ -8,10 +9,10 @@ import { COMPOSITE_RULES } from "./lower-composites.js"
 import { ELEMENTWISE_RULES } from "./lower-elementwise.js"
 import { LINEAR_RULES } from "./lower-linear.js"
 import { REDUCE_RULES } from "./lower-reduce.js"
-import { SHAPE_RULES } from "./lower-shape.js"
+import { placeholderKey, SHAPE_RULES } from "./lower-shape.js"
 import { Lowering, type LowerOptions, type Ref, type Rules } from "./lowering.js"
 
-const RULES: Rules<Op> = {
+const RULES: Rules<Exclude<Op, "call">> = {
   ...ELEMENTWISE_RULES,
   ...SHAPE_RULES,
   ...LINEAR_RULES,
@@ -44,7 +45,7 @@ export const WORTH_FUSING = { minElements: 16_384, minNodes: 2 } as const
 
 /** Lowers one node where its inputs are lowered already. */
 const lowerNode = (l: Lowering, node: Node): void => {
-  const rule = RULES[node.op] as
+  const rule = RULES[node.op as Exclude<Op, "call">] as
     ((l: Lowering, node: Node, inputs: readonly Ref[]) => Ref | readonly Ref[]) | undefined
   if (rule === undefined)
     throw new Error(`tensorflow: graph ${l.graph.name} uses the operation ${node.op}, which has no lowering`)
@@ -58,7 +59,8 @@ const lowerNode = (l: Lowering, node: Node): void => {
 }
 
 /** @throws Error naming the operation when the table has no rule for it */
-export const lowerGraph = (graph: Graph, options: LowerOptions): LoweredGraph => {
+export const lowerGraph = (given: Graph, options: LowerOptions): LoweredGraph => {
+  const graph = inlineCalls(given)
   const l = new Lowering(graph, options)
   const fused = new FusedFunctions()
   const clusters = options.fuse === true ? elementwiseClusters(graph, WORTH_FUSING) : []
@@ -67,7 +69,10 @@ export const lowerGraph = (graph: Graph, options: LowerOptions): LoweredGraph =>
     if (nodes.length === 1) lowerNode(l, nodes[0]!)
     else fused.lower(l, nodes, lowerNode)
   }
-  const inputs = graph.inputs.map((input) => ({ ...input, node: l.lowered(input.value).name }))
+  const inputs = graph.inputs.map((input) => ({
+    ...input,
+    node: l.recall<string>(placeholderKey(input.value.node))!,
+  }))
   const outputs = graph.outputs.map((output, i) => {
     const ref = l.lowered(output.value)
     const node = `output_${i}`

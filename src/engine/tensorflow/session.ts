@@ -3,7 +3,9 @@ import { WireWriter } from "../../files/wire.js"
 import { GraphBuilder } from "../builder.js"
 import { ExecutorError } from "../errors.js"
 import type { HostArray, HostTensor } from "../executor.js"
-import { sizeOf, type Graph, type TensorType } from "../ir.js"
+import { toBFloat16 } from "../../files/safetensors.js"
+import { sizeOf, type Graph, type GraphInput, type Storage, type TensorType } from "../ir.js"
+import { inlineCalls } from "../passes/inline.js"
 import { StatusCode, type Pointer, type TensorflowApi } from "./c-api.js"
 import { TF_TYPE_NUMBER, TF_TYPE_OF } from "./graph-def.js"
 import { lowerGraph, WORTH_FUSING } from "./lower.js"
@@ -22,8 +24,9 @@ export interface SessionOptions extends LowerOptions {
 export interface CompiledGraph {
   readonly inputs: readonly {
     readonly name: string
-    readonly kind: Graph["inputs"][number]["kind"]
+    readonly kind: GraphInput["kind"]
     readonly type: TensorType
+    readonly storage?: Storage
   }[]
   readonly outputs: readonly { readonly name: string; readonly type: TensorType }[]
   /**
@@ -108,8 +111,9 @@ export class TensorflowSession {
   }
 
   /** Lowers a graph and hands it to the library; it is optimised at its first run. */
-  compile(graph: Graph): CompiledGraph {
+  compile(given: Graph): CompiledGraph {
     const api = this.#api
+    const graph = inlineCalls(given)
     const { graphDef, functions, inputs, outputs } = lowerGraph(graph, this.#options)
     for (const [fused, definition] of functions) {
       if (this.#fused.has(fused)) continue
@@ -220,10 +224,11 @@ export class TensorflowSession {
     }
   }
 
-  /** A copy of host data inside the library. */
-  upload(label: string, type: TensorType, data: HostArray): Handle {
+  /** A copy of host data inside the library, rounded to bf16 where that is its storage. */
+  upload(label: string, type: TensorType, given: HostArray, storage?: Storage): Handle {
     const api = this.#api
     const expected = sizeOf(type.shape)
+    const data = storage === "bf16" ? toBFloat16(given as Float32Array) : given
     if (data.length !== expected) {
       throw new ExecutorError(
         "tensorflow",
@@ -236,7 +241,7 @@ export class TensorflowSession {
       throw new Error(`tensorflow: ${label} has more than ${dims.length} axes`)
     type.shape.forEach((size, i) => (dims[i] = BigInt(size)))
     const tensor = api.TF_AllocateTensor(
-      TF_TYPE_NUMBER[TF_TYPE_OF[type.dtype]],
+      TF_TYPE_NUMBER[storage === "bf16" ? "bfloat16" : TF_TYPE_OF[type.dtype]],
       dims,
       type.shape.length,
       data.byteLength,

@@ -1,8 +1,16 @@
 /** The `tfjs` executor: graphs run eagerly on a TensorFlow.js backend (`cpu`, or one that the user registered). */
 import * as tf from "@tensorflow/tfjs-core"
 import { ExecutorError } from "../errors.js"
-import { WHOLE, type Executor, type ExecutorOptions, type HostArray, type HostTensors } from "../executor.js"
-import type { Graph } from "../ir.js"
+import {
+  hostFeeds,
+  WHOLE,
+  type Executor,
+  type ExecutorOptions,
+  type HostArray,
+  type HostTensors,
+} from "../executor.js"
+import type { Graph, GraphInput } from "../ir.js"
+import { HostWeights, loadWeights, valuesOf } from "../weights.js"
 import { hostToTensor, interpret } from "./interpret.js"
 
 const run = async (graph: Graph, feeds: HostTensors): Promise<HostTensors> => {
@@ -39,16 +47,24 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
     name: "tfjs",
     layout: WHOLE,
     version: tf.version_core,
-    trainer: (programs, initial) => {
+    trainer: async (programs, initial, weights) => {
       const graph = programs.step()
-      let state: HostTensors = { ...initial }
-      return Promise.resolve({
+      const loaded = valuesOf("tfjs", weights)
+      const kept = (kinds: readonly GraphInput["kind"][], from: HostTensors): HostTensors =>
+        Object.fromEntries(
+          graph.inputs.flatMap(({ name, kind }) =>
+            kinds.includes(kind) && from[name] !== undefined ? [[name, from[name]]] : [],
+          ),
+        )
+      const frozen = kept(["frozen"], loaded)
+      let state: HostTensors = { ...kept(["parameter", "state"], loaded), ...initial }
+      return {
         step: async (micro, scalars, program = 0) => {
           const chosen = program === 0 ? graph : programs.larger![program - 1]!.step()
           const feeds = Object.fromEntries(
-            micro.flatMap((m, i) => Object.entries(m).map(([name, t]) => [`${name}@${i}`, t])),
+            micro.flatMap((m, i) => Object.entries(hostFeeds(m)).map(([name, t]) => [`${name}@${i}`, t])),
           )
-          const results = await run(chosen, { ...state, ...scalars, ...feeds })
+          const results = await run(chosen, { ...frozen, ...state, ...scalars, ...feeds })
           state = Object.fromEntries(Object.keys(state).map((name) => [name, results[name] ?? state[name]!]))
           return { loss: results["loss"]!.data[0]!, gradNorm: results["gradNorm"]!.data[0]! }
         },
@@ -59,13 +75,16 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
             ),
           ),
         dispose: () => Promise.resolve(),
-      })
+      }
     },
-    evaluator: (graph, parameters) =>
-      Promise.resolve({
-        run: (feeds) => run(graph, { ...parameters, ...feeds }),
+    evaluator: async (graph, parameters, weights) => {
+      const held = { ...valuesOf("tfjs", weights), ...parameters }
+      return {
+        run: (feeds) => run(graph, { ...held, ...hostFeeds(feeds) }),
         dispose: () => Promise.resolve(),
-      }),
+      }
+    },
+    weights: async (source) => new HostWeights("tfjs", source.tensors, await loadWeights("tfjs", source)),
     dispose: () => Promise.resolve(),
   }
 }

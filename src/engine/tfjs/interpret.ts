@@ -1,5 +1,6 @@
 /** Runs a graph eagerly, node by node, on the current TensorFlow.js backend. The slow oracle of the other executors. */
 import * as tf from "@tensorflow/tfjs-core"
+import { inlineCalls } from "../passes/inline.js"
 import type { DType, Graph, Node, Op, Value } from "../ir.js"
 
 const TFJS = { f32: "float32", i32: "int32", bool: "bool" } as const
@@ -122,6 +123,9 @@ const RULES: Rules = {
   rmsNorm: kernel("ReproRmsNorm", ["x"]),
   rmsNormGrad: kernel("ReproRmsNormGrad", ["x", "dy"]),
   crossEntropy: kernel("ReproCrossEntropy", ["logits", "targets"]),
+  call: () => {
+    throw new Error("graph: calls are written out before a graph is run")
+  },
   crossEntropyGrad: kernel("ReproCrossEntropyGrad", ["logits", "targets", "dy"]),
 }
 
@@ -139,7 +143,8 @@ export const hostToTensor = (dtype: DType, shape: readonly number[], data: Array
 const key = (v: Value): string => `${v.node}.${v.output}`
 
 /** Evaluates the graph's outputs from its inputs. Intermediate tensors are disposed of when no longer needed. */
-export const interpret = (graph: Graph, inputs: Readonly<Record<string, T>>): Record<string, T> => {
+export const interpret = (given: Graph, inputs: Readonly<Record<string, T>>): Record<string, T> => {
+  const graph = inlineCalls(given)
   const lastUse = new Map<string, number>()
   for (const node of graph.nodes) for (const v of node.inputs) lastUse.set(key(v), node.id)
   for (const { value } of graph.outputs) lastUse.set(key(value), Infinity)

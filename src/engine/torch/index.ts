@@ -4,17 +4,20 @@
  * The worker gets the loss graph and the state once, differentiates by itself, and keeps the state; a step sends
  * the feeds and gets two numbers back. With several processes the micro-batches of a step are dealt out in turn.
  */
+import { resolve } from "node:path"
 import { ExecutorError } from "../errors.js"
 import {
   WHOLE,
   type Evaluator,
   type Executor,
   type ExecutorOptions,
+  type Feeds,
   type HostTensors,
   type Trainer,
   type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
+import { SharedWeights, weightsAs, type Weights, type WeightSource, type WeightSpec } from "../weights.js"
 import { findPython, INSTALL_TORCH } from "./find-torch.js"
 import { namedTensors, type FrameTensor } from "./frames.js"
 import { wireGraph } from "./wire.js"
@@ -37,15 +40,24 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
     device: options.device,
     threads: options.threads,
     compile: compiles(env, options),
+    recompute: options.recompute === true,
   })
   const { torch, device, world, compile } = worker.ready
   let ids = 0
+  const held = (weights: Weights | undefined): TorchWeights | undefined => {
+    const own = weightsAs("torch", TorchWeights, weights)
+    if (own === undefined || own.worker === worker) return own
+    throw new ExecutorError("torch", "these weights belong to another executor", "load them on this one")
+  }
   return {
     name: "torch",
     layout: WHOLE,
     version: `${torch} (${[device, compile, ...(world > 1 ? [`${world} processes`] : [])].join(", ")})`,
-    trainer: (programs, initial) => makeTrainer(worker, ids++, programs, initial),
-    evaluator: (graph, parameters) => makeEvaluator(worker, ids++, graph, parameters),
+    trainer: async (programs, initial, weights) =>
+      makeTrainer(worker, ids++, programs, initial, held(weights)),
+    evaluator: async (graph, parameters, weights) =>
+      makeEvaluator(worker, ids++, graph, parameters, held(weights)),
+    weights: (source) => TorchWeights.load(worker, ids++, source),
     dispose: () => worker.close(),
   }
 }
@@ -101,9 +113,77 @@ export const workerCommand = async (
 const prefixed = (prefix: string, tensors: HostTensors): readonly FrameTensor[] =>
   namedTensors(tensors).map((tensor) => ({ ...tensor, name: `${prefix}${tensor.name}` }))
 
+/** Feeds as a frame has them: numbers as tensors, and what the worker draws itself in words. */
+const split = (
+  feeds: readonly (readonly [string, Feeds])[],
+): { readonly draws: readonly object[]; readonly tensors: readonly FrameTensor[] } => {
+  const draws: object[] = []
+  const tensors: FrameTensor[] = []
+  for (const [prefix, all] of feeds)
+    for (const [name, feed] of Object.entries(all))
+      if ("draw" in feed) draws.push({ name: `${prefix}${name}`, shape: feed.shape, draw: feed.draw })
+      else tensors.push(...prefixed(prefix, { [name]: feed }))
+  return { draws, tensors }
+}
+
+/** Weights in the worker's processes. */
+class TorchWeights extends SharedWeights {
+  readonly worker: TorchWorker
+  readonly id: number
+
+  constructor(worker: TorchWorker, id: number, tensors: readonly WeightSpec[]) {
+    super("torch", tensors)
+    this.worker = worker
+    this.id = id
+  }
+
+  static async load(worker: TorchWorker, id: number, source: WeightSource): Promise<TorchWeights> {
+    const { kind, tensors } = source
+    const values =
+      kind === "values"
+        ? valuesOf(
+            tensors.map(({ name }) => name),
+            source.values,
+            "weights",
+          )
+        : {}
+    const files =
+      kind === "files"
+        ? {
+            files: source.files.map((file) => ({ ...file, path: resolve(file.path) })),
+            unused: source.unused ?? [],
+          }
+        : {}
+    await worker.request(
+      { type: "weights", id, kind, weights: tensors, ...files },
+      prefixed("value/", values),
+    )
+    return new TorchWeights(worker, id, tensors)
+  }
+
+  protected async readHeld(names: readonly string[]): Promise<HostTensors> {
+    return read((await this.worker.request({ type: "readWeights", id: this.id, names })).tensors)
+  }
+
+  protected async release(): Promise<void> {
+    await this.worker.request({ type: "dispose", id: this.id })
+  }
+}
+
 /** Names of the inputs that the worker keeps. */
 const heldBy = (graph: Graph): readonly string[] =>
-  graph.inputs.filter((input) => input.kind !== "feed").map(({ name }) => name)
+  graph.inputs.filter(({ kind }) => kind === "parameter" || kind === "state").map(({ name }) => name)
+
+/** @throws ExecutorError for a frozen input that the weights lack */
+const checkFrozen = (graph: Graph, weights: TorchWeights | undefined): void => {
+  const missing = graph.inputs.find(({ name, kind }) => kind === "frozen" && weights?.has(name) !== true)
+  if (missing !== undefined)
+    throw new ExecutorError(
+      "torch",
+      `${graph.name}: the weights hold no ${missing.name}`,
+      "load the weights of the same model",
+    )
+}
 
 const valuesOf = (names: readonly string[], values: HostTensors, what: string): HostTensors =>
   Object.fromEntries(
@@ -147,19 +227,24 @@ const makeTrainer = async (
   id: number,
   programs: TrainPrograms,
   initial: HostTensors,
+  weights: TorchWeights | undefined,
 ): Promise<Trainer> => {
+  checkFrozen(programs.loss, weights)
   const loss = wireGraph("loss", programs.loss)
   const { message, constants, held } = updateOf(programs)
+  const given = held.filter((name) => initial[name] !== undefined || weights?.has(name) !== true)
   await worker.request(
     {
       type: "trainer",
       id,
       loss: loss.graph,
       ...message,
+      weights: weights?.id ?? null,
+      copied: held.filter((name) => !given.includes(name)),
       // Averages move by less than half a bf16 unit per step, so they stay fp32 at every precision.
       exact: held.filter((name) => name.startsWith("ema/")),
     },
-    [...loss.constants, ...constants, ...prefixed("state/", valuesOf(held, initial, "training"))],
+    [...loss.constants, ...constants, ...prefixed("state/", valuesOf(given, initial, "training"))],
   )
   const sent = new Set([0])
   return {
@@ -176,10 +261,11 @@ const makeTrainer = async (
         await worker.request({ type: "program", id, program, loss: larger.graph }, larger.constants)
         sent.add(program)
       }
-      const { tensors } = await worker.request({ type: "step", id, program, micro: micro.length }, [
-        ...prefixed("scalar/", scalars),
-        ...micro.flatMap((feeds, i) => prefixed(`${i}/`, feeds)),
-      ])
+      const feeds = split([["scalar/", scalars], ...micro.map((all, i) => [`${i}/`, all] as const)])
+      const { tensors } = await worker.request(
+        { type: "step", id, program, micro: micro.length, draws: feeds.draws },
+        feeds.tensors,
+      )
       const { loss: value, gradNorm } = read(tensors)
       return { loss: value!.data[0]!, gradNorm: gradNorm!.data[0]! }
     },
@@ -195,17 +281,21 @@ const makeEvaluator = async (
   id: number,
   graph: Graph,
   parameters: HostTensors,
+  weights: TorchWeights | undefined,
 ): Promise<Evaluator> => {
   const wired = wireGraph("graph", graph)
-  await worker.request({ type: "evaluator", id, graph: wired.graph }, [
+  const held = graph.inputs.filter(({ kind }) => kind !== "feed").map(({ name }) => name)
+  const own = held.filter((name) => parameters[name] !== undefined || weights?.has(name) !== true)
+  await worker.request({ type: "evaluator", id, graph: wired.graph, weights: weights?.id ?? null }, [
     ...wired.constants,
-    ...prefixed("state/", valuesOf(heldBy(graph), parameters, graph.name)),
+    ...prefixed("state/", valuesOf(own, parameters, graph.name)),
   ])
   return {
     run: async (feeds) => {
       const names = graph.inputs.filter((i) => i.kind === "feed").map((i) => i.name)
       const given = Object.fromEntries(names.flatMap((n) => (feeds[n] === undefined ? [] : [[n, feeds[n]]])))
-      return read((await worker.request({ type: "evaluate", id }, prefixed("feed/", given))).tensors)
+      const { draws, tensors } = split([["feed/", given]])
+      return read((await worker.request({ type: "evaluate", id, draws }, tensors)).tensors)
     },
     dispose: async () => {
       await worker.request({ type: "dispose", id })

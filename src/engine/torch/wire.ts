@@ -13,10 +13,12 @@ type WireNode = readonly [
 export interface WireGraph {
   readonly name: string
   readonly nodes: readonly WireNode[]
-  /** `[name, kind, node]` */
-  readonly inputs: readonly (readonly [string, string, number])[]
+  /** `[name, kind, node, storage]` */
+  readonly inputs: readonly (readonly [string, string, number, string])[]
   /** `[name, node, output]` */
   readonly outputs: readonly (readonly [string, number, number])[]
+  /** What `call` nodes compute. */
+  readonly functions: Readonly<Record<string, WireGraph>>
 }
 
 /** JSON has no infinities; Python's `float` reads these words. */
@@ -50,12 +52,24 @@ export const wireGraph = (
     })
     return [node.op, inputs, { tensor: name }, outputs]
   })
+  const functions: Record<string, WireGraph> = {}
+  for (const [name, body] of Object.entries(graph.functions ?? {})) {
+    const wired = wireGraph(`${key}/${name}`, body)
+    functions[name] = wired.graph
+    constants.push(...wired.constants)
+  }
   return {
     graph: {
       name: graph.name,
       nodes,
-      inputs: graph.inputs.map(({ name, kind, value }) => [name, kind, value.node]),
+      inputs: graph.inputs.map(({ name, kind, value, storage }) => [
+        name,
+        kind,
+        value.node,
+        storage ?? "f32",
+      ]),
       outputs: graph.outputs.map(({ name, value }) => [name, value.node, value.output]),
+      functions,
     },
     constants,
   }

@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url"
 import { execa } from "execa"
 import { ExecutorError, OutOfMemoryError } from "../errors.js"
+import { WEIGHTS_CURE } from "../weights.js"
 import { INSTALL_TORCH, OLDEST_TORCH } from "./find-torch.js"
 import { FrameError, PROTOCOL, readFrames, writeFrame, type Frame, type FrameTensor } from "./frames.js"
 
@@ -40,7 +41,7 @@ export interface WorkerReady {
   readonly compile: string
 }
 
-type Kind = "memory" | "gpu" | "compile" | "protocol" | "version" | "fault"
+type Kind = "memory" | "gpu" | "compile" | "protocol" | "version" | "weights" | "fault"
 
 const CURES: Readonly<Record<Kind, string>> = {
   memory:
@@ -49,6 +50,7 @@ const CURES: Readonly<Record<Kind, string>> = {
   compile: "set REPRO_TORCH_COMPILE=0 to run without compilation",
   protocol: "install repro again, so that both of its parts have one version",
   version: `run \`${INSTALL_TORCH}\``,
+  weights: WEIGHTS_CURE,
   fault: "this is a fault of the worker; please report the spec",
 }
 

@@ -33,6 +33,8 @@ export const dtypeOf = (tfjs: string): DType => {
 interface Entry {
   value: Value
   references: number
+  /** The graph that the value belongs to. */
+  readonly graph: GraphBuilder
 }
 
 export class TraceBackend extends KernelBackend {
@@ -50,7 +52,7 @@ export class TraceBackend extends KernelBackend {
   wrap(value: Value): TensorInfo {
     const type = this.building.typeOf(value)
     const dataId = {}
-    this.#entries.set(dataId, { value, references: 1 })
+    this.#entries.set(dataId, { value, references: 1, graph: this.building })
     return { dataId, shape: [...type.shape], dtype: TFJS_DTYPES[type.dtype] }
   }
 
@@ -60,9 +62,17 @@ export class TraceBackend extends KernelBackend {
   resolve(tensor: TensorInfo): Value {
     const type: TensorType = { dtype: dtypeOf(tensor.dtype), shape: tensor.shape }
     const entry = this.#entries.get(tensor.dataId)
-    if (entry !== undefined) return this.building.op("reshape", [entry.value], { shape: type.shape })
+    if (entry !== undefined) return this.building.op("reshape", [this.#here(entry)], { shape: type.shape })
     const values = engine().readSync(tensor.dataId) as unknown as ArrayLike<number>
     return this.building.constant(values, type)
+  }
+
+  /** An entry's value in the graph being built: constants go along into a block, nothing else does. */
+  #here({ value, graph }: Entry): Value {
+    if (graph === this.building) return value
+    const node = graph.nodes[value.node]!
+    if (node.op === "constant") return this.building.constantOf(node.attrs, node.outputs[0]!)
+    throw new TraceError("a block uses a tensor that was made outside it; give it to the block as an input")
   }
 
   override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
@@ -71,7 +81,7 @@ export class TraceBackend extends KernelBackend {
     const host = (values ?? new Float32Array(sizeOf(shape))) as ArrayLike<number>
     const value = this.building.constant(host, type)
     const dataId = {}
-    this.#entries.set(dataId, { value, references: 1 })
+    this.#entries.set(dataId, { value, references: 1, graph: this.building })
     return dataId
   }
 

@@ -211,6 +211,14 @@ const RULES: Readonly<Record<string, Rule>> = {
       throw new TraceError("Step with alpha is not supported")
     return c.graph.op("step", [c.in("x")], {})
   },
+  Elu: (c) => {
+    const x = c.in("x")
+    const zero = c.graph.scalar(0)
+    const below = c.graph.op("exp", [c.graph.op("minimum", [x, zero], {})], {})
+    const negative = c.graph.op("sub", [below, c.graph.scalar(1)], {})
+    return c.graph.op("select", [c.graph.op("greater", [x, zero], {}), x, negative], {})
+  },
+  Ceil: (c) => c.graph.op("neg", [c.graph.op("floor", [c.graph.op("neg", [c.in("x")], {})], {})], {}),
   AddN: (c) => c.list().reduce((sum, v) => c.graph.op("add", [sum, v], {})),
   ZerosLike: (c) => c.graph.splat(0, c.type(c.in("x"))),
   OnesLike: (c) => c.graph.splat(1, c.type(c.in("x"))),
