@@ -35,7 +35,13 @@ export const measureOf = async (kind: string): Promise<Measure> => {
 /** An evaluation asks of a network what its objective taught it. */
 const requireFitting = ({ evaluation: { id, kind }, experiment: { objective } }: EvaluateJob): void => {
   const { needs } = evaluatorPart({ kind })
-  const causal = objectivePart(objective).scored === "all"
+  const part = objectivePart(objective)
+  if (part.measuresRows === true && needs !== "sampler")
+    throw new EvaluationError(
+      id,
+      `the kind ${kind} scores rows of a fixed length, and the objective "${objective.kind}" inserts tokens; evaluate its code length`,
+    )
+  const causal = part.scored === "all"
   if (needs === "masked" && causal)
     throw new EvaluationError(
       id,
