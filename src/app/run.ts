@@ -3,7 +3,7 @@ import { basename } from "node:path"
 import * as Option from "effect/Option"
 import { cacheDirectory } from "../files/sources.js"
 import { findAvailable, type Available } from "../engine/choose.js"
-import { renderTable } from "../report/render/index.js"
+import { renderHeadline } from "../report/render/headline.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
 import { readRun } from "../run/directory.js"
 import { resolveRun } from "../run/list.js"
@@ -77,10 +77,10 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
       }
     }
     return {
-      text: renderTable(ran.table, "terminal", {
+      text: renderHeadline(ran.table, `repro table ${id} --full`, {
         colour: mayColour(process.stdout, process.env),
         width: outputWidth(),
-      }),
+      }).replace(/\n$/, ""),
       json: {
         run: id,
         directory: basename(ran.run.directory),

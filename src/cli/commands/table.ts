@@ -10,18 +10,24 @@ export const format = Flag.Literals("format", ["terminal", "md", "csv", "tex", "
   Flag.withDefault("terminal"),
 )
 
-export const tableCommand = Command.make("table", { run, format, runs, json }, (input) =>
+const full = Flag.Boolean("full").pipe(
+  Flag.withDescription("Every row with its notes on a terminal, too; the other formats always hold them"),
+  Flag.withDefault(false),
+)
+
+export const tableCommand = Command.make("table", { run, format, full, runs, json }, (input) =>
   runHandler(input, async () => {
     const { table } = await import("../../app/table.js")
-    return table(input.runs, input.run, input.format)
+    return table(input.runs, input.run, input.format, input.full)
   }),
 ).pipe(
   Command.withDescription(
-    "Print the results table of a run. Every value says its unit, its kind of bound, its denominator and its contract; a byte count from a constant stands apart, as published; the floors of the same text stand below.",
+    "Print the results table of a run: on a terminal one row an estimator, the claims, the floors and what they say of the network, and with --full every row. Every value says its unit, its kind of bound, its denominator and its contract; a byte count from a constant stands apart, as published; the floors of the same text stand below.",
   ),
   Command.withShortDescription("Print the results table of a run"),
   Command.withExamples([
     { command: "repro table latest", description: "The newest run, for a terminal" },
+    { command: "repro table latest --full", description: "Every row, with its notes" },
     { command: "repro table latest --format tex > table.tex", description: "For a paper" },
   ]),
 )

@@ -126,6 +126,14 @@ export const renderTerminal = (table: ResultsTable, { width, colour }: TerminalO
       for (const rest of more) lines.push(paint(group, INDENT + rest))
     }
   }
+  const missing = (sets[0] ?? []).filter((column) => !chosen.some(({ title }) => title === column.title))
+  if (missing.length > 0)
+    lines.push(
+      "",
+      ...wrap(`Not shown at ${width} columns: ${missing.map(({ title }) => title).join(", ")}.`, width).map(
+        dim,
+      ),
+    )
   if (view.legend.length > 0) lines.push("", ...wrap(view.legend.join(", "), width).map(dim))
   if (view.notes.length > 0) {
     if (view.legend.length === 0) lines.push("")
