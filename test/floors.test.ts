@@ -10,7 +10,16 @@ import { test } from "tap"
 
 /** Bottom to top; the longest prefix of a path says its floor. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["files", "metric", "diffusion", "model/parameters.ts"],
+  [
+    "files",
+    "metric",
+    "diffusion",
+    "model/parameters.ts",
+    // Generators of items: numbers in, items out.
+    ...["generated.ts", "brackets/words.ts", "star/graph.ts", "word-problems/problems.ts"].map(
+      (name) => `tasks/${name}`,
+    ),
+  ],
   [
     "spec",
     "families/index.ts",
@@ -21,7 +30,9 @@ const FLOORS: readonly (readonly string[])[] = [
       (name) => `families/*/${name}.ts`,
     ),
     // What of a corpus reads no file, for the same reason.
-    ...["index.ts", "part.ts", "*/schema.ts", "*/corpus.ts"].map((name) => `data/corpora/${name}`),
+    ...["index.ts", "part.ts", "*/schema.ts", "*/corpus.ts", "*/sources.ts"].map(
+      (name) => `data/corpora/${name}`,
+    ),
   ],
   ["engine", "data", "audit"],
   ["model"],
