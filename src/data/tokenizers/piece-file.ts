@@ -42,7 +42,7 @@ export const parsePieceFile = (bytes: Uint8Array, subject: string): SentencePiec
   }))
   return {
     pieces: [...texts, ...control.map((piece): Piece => ({ piece, type: "control", score: 0 }))],
-    algorithm: "word",
+    algorithm: "literal",
     byteFallback: false,
     splitDigits: false,
     whitespaceAsSuffix: false,
@@ -60,3 +60,11 @@ export const parsePieceFile = (bytes: Uint8Array, subject: string): SentencePiec
     digest: literalTokenizer([...pieces, ...control]).digest,
   }
 }
+
+/** The pieces with text of a model that a piece file gave, by id; undefined for any other model. */
+export const literalPieces = ({ algorithm, pieces }: SentencePieceModel): readonly string[] | undefined =>
+  algorithm !== "literal"
+    ? undefined
+    : pieces
+        .filter(({ type }) => type === "normal")
+        .map(({ piece }) => (piece.startsWith(SPACE) ? ` ${piece.slice(1)}` : piece))
