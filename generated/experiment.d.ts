@@ -275,6 +275,54 @@ export interface Experiment {
             [k: string]: string
           }
         }
+      | {
+          /**
+           * Items drawn from streams: item k of a split depends on the seed, the split and k alone. Their tokenizer is the corpus's own.
+           */
+          kind: "generated"
+          /**
+           * What is generated.
+           */
+          task:
+            | {
+                /**
+                 * Bracket strings, without prompts.
+                 */
+                kind: "brackets"
+                /**
+                 * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
+                 */
+                words: "opening" | "balanced"
+              }
+            | {
+                /**
+                 * Star graphs: the path from a source to a goal, given the edges.
+                 */
+                kind: "star"
+                /**
+                 * Shape and size of the graphs, as in star-small, star-medium and star-hard.
+                 */
+                level: "easy" | "medium" | "hard"
+              }
+            | {
+                /**
+                 * Word problems in the form of TinyGSM: a program, given a question.
+                 */
+                kind: "word-problems"
+              }
+          /**
+           * Seed of the items; apart from the seed of training.
+           */
+          seed: number
+          /**
+           * Items of the training split.
+           */
+          trainItems: number
+          /**
+           * Items of the validation split.
+           */
+          validationItems: number
+        }
     /**
      * Tokenizer and the special ids the model adds to it.
      */
@@ -300,6 +348,10 @@ export interface Experiment {
        */
       boundaryId: number
       /**
+       * Token between prompt and target of a document, a control piece; documents have no prompt when absent.
+       */
+      separatorId?: number
+      /**
        * Id of the absorbing MASK state; outside the tokenizer's vocabulary.
        */
       maskId: number
@@ -313,9 +365,9 @@ export interface Experiment {
      */
     batching: {
       /**
-       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once.
+       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once. documents: whole documents, each as long as it is, drawn uniformly with replacement; longer ones are cut at `delimiter`, or at their prompt's end where they have one.
        */
-      kind: "document-chunks" | "random-windows" | "sequential-windows"
+      kind: "document-chunks" | "random-windows" | "sequential-windows" | "documents"
       /**
        * Sequence length in tokens.
        */
@@ -328,6 +380,18 @@ export interface Experiment {
        * Visit every group of shards in turn; false trains on the first group only.
        */
       rotation: boolean
+      /**
+       * Of rows that are documents. anchor: each ends with the boundary token, given and never noised. none, when absent.
+       */
+      end?: "none" | "anchor"
+      /**
+       * Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.
+       */
+      separator?: "kept" | "dropped"
+      /**
+       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       */
+      delimiter?: number[]
     }
   }
   /**
@@ -1134,7 +1198,7 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1182,6 +1246,35 @@ export interface Overlay {
        * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
+      /**
+       * What is generated.
+       */
+      task?: {
+        /**
+         * Bracket strings, without prompts.
+         */
+        kind?: ("brackets" | "star" | "word-problems") | null
+        /**
+         * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
+         */
+        words?: ("opening" | "balanced") | null
+        /**
+         * Shape and size of the graphs, as in star-small, star-medium and star-hard.
+         */
+        level?: ("easy" | "medium" | "hard") | null
+      } | null
+      /**
+       * Seed of the items; apart from the seed of training.
+       */
+      seed?: number | null
+      /**
+       * Items of the training split.
+       */
+      trainItems?: number | null
+      /**
+       * Items of the validation split.
+       */
+      validationItems?: number | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -1208,6 +1301,10 @@ export interface Overlay {
        */
       boundaryId?: number | null
       /**
+       * Token between prompt and target of a document, a control piece; documents have no prompt when absent.
+       */
+      separatorId?: number | null
+      /**
        * Id of the absorbing MASK state; outside the tokenizer's vocabulary.
        */
       maskId?: number | null
@@ -1221,9 +1318,9 @@ export interface Overlay {
      */
     batching?: {
       /**
-       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once.
+       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once. documents: whole documents, each as long as it is, drawn uniformly with replacement; longer ones are cut at `delimiter`, or at their prompt's end where they have one.
        */
-      kind?: ("document-chunks" | "random-windows" | "sequential-windows") | null
+      kind?: ("document-chunks" | "random-windows" | "sequential-windows" | "documents") | null
       /**
        * Sequence length in tokens.
        */
@@ -1236,6 +1333,18 @@ export interface Overlay {
        * Visit every group of shards in turn; false trains on the first group only.
        */
       rotation?: boolean | null
+      /**
+       * Of rows that are documents. anchor: each ends with the boundary token, given and never noised. none, when absent.
+       */
+      end?: ("none" | "anchor") | null
+      /**
+       * Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.
+       */
+      separator?: ("kept" | "dropped") | null
+      /**
+       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       */
+      delimiter?: number[] | null
     } | null
   } | null
   /**
@@ -1812,7 +1921,7 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1860,6 +1969,35 @@ export interface Overlay1 {
        * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
+      /**
+       * What is generated.
+       */
+      task?: {
+        /**
+         * Bracket strings, without prompts.
+         */
+        kind?: ("brackets" | "star" | "word-problems") | null
+        /**
+         * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
+         */
+        words?: ("opening" | "balanced") | null
+        /**
+         * Shape and size of the graphs, as in star-small, star-medium and star-hard.
+         */
+        level?: ("easy" | "medium" | "hard") | null
+      } | null
+      /**
+       * Seed of the items; apart from the seed of training.
+       */
+      seed?: number | null
+      /**
+       * Items of the training split.
+       */
+      trainItems?: number | null
+      /**
+       * Items of the validation split.
+       */
+      validationItems?: number | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -1886,6 +2024,10 @@ export interface Overlay1 {
        */
       boundaryId?: number | null
       /**
+       * Token between prompt and target of a document, a control piece; documents have no prompt when absent.
+       */
+      separatorId?: number | null
+      /**
        * Id of the absorbing MASK state; outside the tokenizer's vocabulary.
        */
       maskId?: number | null
@@ -1899,9 +2041,9 @@ export interface Overlay1 {
      */
     batching?: {
       /**
-       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once.
+       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once. documents: whole documents, each as long as it is, drawn uniformly with replacement; longer ones are cut at `delimiter`, or at their prompt's end where they have one.
        */
-      kind?: ("document-chunks" | "random-windows" | "sequential-windows") | null
+      kind?: ("document-chunks" | "random-windows" | "sequential-windows" | "documents") | null
       /**
        * Sequence length in tokens.
        */
@@ -1914,6 +2056,18 @@ export interface Overlay1 {
        * Visit every group of shards in turn; false trains on the first group only.
        */
       rotation?: boolean | null
+      /**
+       * Of rows that are documents. anchor: each ends with the boundary token, given and never noised. none, when absent.
+       */
+      end?: ("none" | "anchor") | null
+      /**
+       * Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.
+       */
+      separator?: ("kept" | "dropped") | null
+      /**
+       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       */
+      delimiter?: number[] | null
     } | null
   } | null
   /**

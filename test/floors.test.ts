@@ -10,7 +10,16 @@ import { test } from "tap"
 
 /** Bottom to top; the longest prefix of a path says its floor. */
 const FLOORS: readonly (readonly string[])[] = [
-  ["files", "metric", "diffusion", "model/parameters.ts"],
+  [
+    "files",
+    "metric",
+    "diffusion",
+    "model/parameters.ts",
+    // Generators of items: numbers in, items out.
+    ...["generated.ts", "brackets/words.ts", "star/graph.ts", "word-problems/problems.ts"].map(
+      (name) => `tasks/${name}`,
+    ),
+  ],
   [
     "spec",
     "families/index.ts",
@@ -25,6 +34,8 @@ const FLOORS: readonly (readonly string[])[] = [
     // What every evaluator has beside its measurement; see src/evaluators/README.md.
     ...["index", "part", "pages", "summary", "evidence", "targets", "code-length", "*/part"].map(
       (name) => `evaluators/${name}.ts`,
+    ...["index.ts", "part.ts", "*/schema.ts", "*/corpus.ts", "*/sources.ts"].map(
+      (name) => `data/corpora/${name}`,
     ),
   ],
   ["engine", "data", "audit"],

@@ -97,6 +97,7 @@ const trainPhase = async (
       executor,
       rotation,
       resume,
+      onNotice: (sentence) => display.warn(sentence),
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
         const tokensPerSecond = (1000 * tokens) / Math.max(1, now() - started)

@@ -50,6 +50,16 @@ export const problem = (pointer: string, expected: string, found: unknown, hint?
   ...(hint === undefined ? {} : { hint }),
 })
 
+/** An objective over full rows of one length would noise prompts and count rows that are absent. */
+export const fullRows: Rule = ({ objective, data: { batching } }) =>
+  batching.kind === "documents" &&
+  problem(
+    "/data/batching/kind",
+    `"document-chunks", "random-windows" or "sequential-windows" for the objective "${objective.kind}"`,
+    JSON.stringify(batching.kind),
+    "Rows that are whole documents are for objectives that know the length of a row.",
+  )
+
 /** One input of a traced program, beside parameters and state. */
 export interface FeedSpec {
   readonly name: string

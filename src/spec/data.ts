@@ -18,6 +18,10 @@ export const Tokenizer = Schema.Struct({
   boundaryId: Natural.annotate({
     description: "Token that starts each document in the shards (SentencePiece BOS).",
   }),
+  separatorId: Schema.optionalKey(Natural).annotate({
+    description:
+      "Token between prompt and target of a document, a control piece; documents have no prompt when absent.",
+  }),
   maskId: Natural.annotate({
     description: "Id of the absorbing MASK state; outside the tokenizer's vocabulary.",
   }),
@@ -26,14 +30,26 @@ export const Tokenizer = Schema.Struct({
 export type Tokenizer = typeof Tokenizer.Type
 
 export const Batching = Schema.Struct({
-  kind: Schema.Literals(["document-chunks", "random-windows", "sequential-windows"]).annotate({
+  kind: Schema.Literals(["document-chunks", "random-windows", "sequential-windows", "documents"]).annotate({
     description:
-      "document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once.",
+      "document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once. documents: whole documents, each as long as it is, drawn uniformly with replacement; longer ones are cut at `delimiter`, or at their prompt's end where they have one.",
   }),
   length: Count.annotate({ description: "Sequence length in tokens." }),
   shardsInMemory: Count.annotate({ description: "Shards in one rotation group." }),
   rotation: Schema.Boolean.annotate({
     description: "Visit every group of shards in turn; false trains on the first group only.",
+  }),
+  end: Schema.optionalKey(Schema.Literals(["none", "anchor"])).annotate({
+    description:
+      "Of rows that are documents. anchor: each ends with the boundary token, given and never noised. none, when absent.",
+  }),
+  separator: Schema.optionalKey(Schema.Literals(["kept", "dropped"])).annotate({
+    description:
+      "Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.",
+  }),
+  delimiter: Schema.optionalKey(Schema.Array(Natural)).annotate({
+    description:
+      "Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.",
   }),
 }).annotate({ description: "How training sequences are drawn from the shards." })
 export type Batching = typeof Batching.Type

@@ -21,7 +21,7 @@ const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubj
   Math.max(
     tokenizer.vocabSize - 1,
     ...parts.objective.ids(objective, tokenizer),
-    batching.kind === "document-chunks" ? tokenizer.padId : 0,
+    batching.kind === "document-chunks" || batching.kind === "documents" ? tokenizer.padId : 0,
   )
 
 /** Ids that the 16 bits of the shard format hold. */
@@ -52,10 +52,39 @@ const tokenIds: readonly Rule[] = [
       `an id below the vocabulary size ${tokenizer.vocabSize}`,
       tokenizer.boundaryId,
     ),
+  ({ data: { tokenizer } }) =>
+    tokenizer.padId === tokenizer.boundaryId &&
+    problem(
+      "/data/tokenizer/padId",
+      "an id other than boundaryId",
+      tokenizer.padId,
+      "The boundary ends each row and is its anchor, PAD is absence: with one id the anchor would vanish. Add a piece for padding, such as <|pad|>, and write its id.",
+    ),
+  ({ data: { tokenizer } }) =>
+    tokenizer.separatorId !== undefined &&
+    (tokenizer.separatorId >= tokenizer.vocabSize || tokenizer.separatorId === tokenizer.boundaryId) &&
+    problem(
+      "/data/tokenizer/separatorId",
+      `an id below the vocabulary size ${tokenizer.vocabSize}, other than boundaryId`,
+      tokenizer.separatorId,
+    ),
+  ...(["end", "separator", "delimiter"] as const).map(
+    (key): Rule =>
+      ({ data: { batching } }) =>
+        batching[key] !== undefined &&
+        batching.kind !== "documents" &&
+        problem(`/data/batching/${key}`, 'nothing: it is about batches of kind "documents"', batching[key]),
+  ),
+  ({ data: { batching } }) =>
+    batching.kind === "documents" &&
+    batching.end === "anchor" &&
+    batching.length < 2 &&
+    problem("/data/batching/length", "at least 2 tokens: one and the end", batching.length),
   ...(["maskId", "padId"] as const).map(
     (key): Rule =>
       ({ data: { tokenizer } }) =>
         tokenizer[key] < tokenizer.vocabSize &&
+        !(key === "padId" && tokenizer.padId === tokenizer.boundaryId) &&
         problem(
           `/data/tokenizer/${key}`,
           `an id of at least the vocabulary size ${tokenizer.vocabSize}`,

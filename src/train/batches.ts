@@ -7,6 +7,8 @@ import {
   sequentialWindows,
   type ChunkIndex,
 } from "../data/rows/chunks.js"
+import type { CollatedRow } from "../data/rows/collate.js"
+import { buildDocumentIndex, describeCut, documentRow, documentRule } from "../data/rows/documents.js"
 import { DataError } from "../files/errors.js"
 import type { Rotation, TokenGroup } from "../data/rows/rotation.js"
 import type { Rows } from "../families/part.js"
@@ -20,8 +22,11 @@ export interface RowSource {
 
 interface GroupRows {
   readonly index: number
-  readonly fill: (row: Int32Array, choice: number) => void
+  /** Writes a row; rows that are documents say how long they are and what of them is given. */
+  readonly fill: (row: Int32Array, choice: number) => Pick<CollatedRow, "fixed" | "length"> | void
   readonly choices: number
+  /** What a person must know of the group's rows. */
+  readonly notice?: string | undefined
 }
 
 const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer): GroupRows => {
@@ -36,6 +41,20 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
       index,
       choices: chunks.starts.length,
       fill: (row, choice) => void fillChunk(tokens, chunks, choice, row, tokenizer.padId),
+    }
+  }
+  if (batching.kind === "documents") {
+    const rule = documentRule({ tokenizer, batching })
+    const documents = buildDocumentIndex(tokens, rule, group.shards.join(", "))
+    return {
+      index,
+      notice: describeCut(documents, rule),
+      choices: documents.starts.length,
+      fill: (row, choice) => {
+        const made = documentRow(tokens, documents, choice, rule)
+        row.set(made.tokens)
+        return made
+      },
     }
   }
   const choices =
@@ -54,7 +73,7 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
 }
 
 /**
- * Chunks and windows are drawn uniformly with replacement; sequential windows are taken in order and start again
+ * Chunks, documents and windows are drawn uniformly with replacement; sequential windows are taken in order and start again
  * at the group's end. Step s belongs to group floor(s / stepsPerGroup).
  */
 export const openRowSource = (
@@ -64,6 +83,8 @@ export const openRowSource = (
     readonly tokenizer: Tokenizer
     readonly seed: number
     readonly stepsPerGroup: number
+    /** Told once a group what of its rows is lost. */
+    readonly onNotice?: (sentence: string) => void
   },
 ): RowSource => {
   const { batching, tokenizer, seed, stepsPerGroup } = options
@@ -75,17 +96,25 @@ export const openRowSource = (
       if (current?.index !== index) {
         current = undefined
         current = openGroup(await rotation.group(index), batching, tokenizer)
+        if (current.notice !== undefined) options.onNotice?.(current.notice)
       }
       const { choices, fill } = current
       const out = new Int32Array(count * batching.length)
       const first = (step % stepsPerGroup) * count
       const drawn =
         batching.kind === "sequential-windows" ? undefined : integersBelow(draws, [step], choices, count)
+      const documents = batching.kind === "documents"
+      const lengths = new Int32Array(documents ? count : 0)
+      const fixed = new Uint8Array(documents ? out.length : 0)
       for (let i = 0; i < count; i++) {
         const choice = drawn?.[i] ?? (first + i) % choices
-        fill(out.subarray(i * batching.length, (i + 1) * batching.length), choice)
+        const at = i * batching.length
+        const row = fill(out.subarray(at, at + batching.length), choice)
+        if (!documents || row === undefined) continue
+        lengths[i] = row.length
+        fixed.set(row.fixed, at)
       }
-      return { tokens: out, length: batching.length }
+      return { tokens: out, length: batching.length, ...(documents ? { lengths, fixed } : {}) }
     },
   }
 }

@@ -34,6 +34,8 @@ export interface TrainJob {
   readonly onStep: (report: StepReport) => void | Promise<void>
   /** Called with a copy of the state every `checkpointEvery` steps and after the last one. */
   readonly onCheckpoint: (step: number, state: HostTensors, last: boolean) => Promise<void>
+  /** Told what of the training rows is lost, once for each group of shards. */
+  readonly onNotice?: (sentence: string) => void
   /** Asked after every step; true ends training after a checkpoint. */
   readonly shouldStop: () => boolean
 }
@@ -72,6 +74,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     tokenizer: experiment.data.tokenizer,
     seed: training.seed,
     stepsPerGroup: training.stepsPerGroup,
+    ...(job.onNotice === undefined ? {} : { onNotice: job.onNotice }),
   })
   const part = objectivePart(objective)
   const typical = part.measuresRows === true ? await typicalRows(source, experiment) : undefined

@@ -4,11 +4,12 @@
  */
 import * as Schema from "effect/Schema"
 import { files } from "./files/corpus.js"
+import { generated } from "./generated/corpus.js"
 import { parameterGolf } from "./parameter-golf/corpus.js"
 import type { CorpusPart, Kind } from "./part.js"
 import { speeches } from "./speeches/corpus.js"
 
-export const CORPORA = [parameterGolf, speeches, files] as const
+export const CORPORA = [parameterGolf, speeches, files, generated] as const
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never
 

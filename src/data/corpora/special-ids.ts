@@ -23,7 +23,7 @@ const SUGGESTED = 4
  */
 export const requireSpecialIds = (
   { pieces, ids }: Pick<SentencePieceModel, "pieces" | "ids">,
-  { boundaryId, maskId, padId }: Tokenizer,
+  { boundaryId, separatorId, maskId, padId }: Tokenizer,
   path: string,
 ): void => {
   const control = pieces.flatMap(({ piece, type }, id) => (type === "control" ? [{ piece, id }] : []))
@@ -42,6 +42,14 @@ export const requireSpecialIds = (
         ? `not among its ${pieces.length} pieces`
         : `${TYPES[found.type]}, ${JSON.stringify(found.piece)}, whose text would be taken for a document's start`
     throw new DataMismatch("invalid", path, `data.tokenizer.boundaryId ${boundaryId} is ${what}; ${cure}`)
+  }
+  if (separatorId !== undefined && pieces[separatorId]?.type !== "control") {
+    const piece = pieces[separatorId]
+    throw new DataMismatch(
+      "invalid",
+      path,
+      `data.tokenizer.separatorId ${separatorId} is ${piece === undefined ? `not among its ${pieces.length} pieces` : `${TYPES[piece.type]}, ${JSON.stringify(piece.piece)}`}; write a control piece that stands between prompt and target: ${shown.join(", ")}.`,
+    )
   }
   for (const [name, id] of [
     ["maskId", maskId],

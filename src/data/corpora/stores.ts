@@ -1,5 +1,6 @@
 /** The stores of all kinds of corpora; the types ask for each registered kind. */
 import { filesStore } from "./files/store.js"
+import { generatedStore } from "./generated/store.js"
 import type { Corpus, CorpusOf } from "./index.js"
 import { parameterGolfStore } from "./parameter-golf/store.js"
 import { speechesStore } from "./speeches/store.js"
@@ -9,6 +10,7 @@ const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   "parameter-golf": parameterGolfStore,
   speeches: speechesStore,
   files: filesStore,
+  generated: generatedStore,
 }
 
 /** The store that answers for a corpus. */

@@ -3,7 +3,8 @@ import type { Data } from "../../spec/data.js"
 import { DataError } from "../../files/errors.js"
 import { parseSource } from "../../files/sources.js"
 import { EMBEDDED_TOKENIZER } from "../assets.js"
-import { readSentencePiece, type SentencePieceModel } from "../tokenizers/sentencepiece.js"
+import { readModel } from "../tokenizers/read.js"
+import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
 import { requireSpecialIds } from "./special-ids.js"
 import { requireDigest } from "./stated-digests.js"
 import type { CorpusOptions } from "./store.js"
@@ -34,7 +35,7 @@ export const tokenizerPath = async (
 
 /** @throws DataError when it is no tokenizer or does not fit the spec */
 export const readTokenizer = async ({ tokenizer }: CorpusSpec, path: string): Promise<SentencePieceModel> => {
-  const model = await readSentencePiece(path)
+  const model = await readModel(path)
   if (model.pieces.length > tokenizer.vocabSize) {
     throw new DataError(
       "invalid",

@@ -30,7 +30,8 @@ const ALGORITHMS = { 1: "unigram", 2: "bpe", 3: "word", 4: "char" } as const
 
 export interface SentencePieceModel {
   readonly pieces: readonly Piece[]
-  readonly algorithm: (typeof ALGORITHMS)[keyof typeof ALGORITHMS]
+  /** literal: of a piece file, whose pieces are the texts that they stand for. */
+  readonly algorithm: (typeof ALGORITHMS)[keyof typeof ALGORITHMS] | "literal"
   /** Characters outside the vocabulary become byte pieces. */
   readonly byteFallback: boolean
   readonly splitDigits: boolean

@@ -1,5 +1,5 @@
 /** The autoregressive objective: cross-entropy of the next token. */
-import { problem, type Kind, type ObjectivePart, type Rule } from "../part.js"
+import { fullRows, problem, type Kind, type ObjectivePart, type Rule } from "../part.js"
 import { nextTokenFeeder, nextTokenLayout } from "./feeds.js"
 import { Autoregressive, type AutoregressiveObjective } from "./schema.js"
 
@@ -19,7 +19,7 @@ const causal: Rule<Kind, AutoregressiveObjective> = ({ model, parts }) => {
 export const autoregressive: ObjectivePart<AutoregressiveObjective> = {
   kind: "autoregressive",
   schema: Autoregressive,
-  rules: [causal],
+  rules: [fullRows, causal],
   scored: "all",
   streams: [],
   ids: () => [],

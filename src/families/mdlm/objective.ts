@@ -1,5 +1,5 @@
 /** Masked diffusion: weighted cross-entropy of masked tokens. */
-import { problem, type Kind, type ObjectivePart, type Rule } from "../part.js"
+import { fullRows, problem, type Kind, type ObjectivePart, type Rule } from "../part.js"
 import { maskedFeeds, maskedLayout } from "./feeds.js"
 import { MaskedDiffusion, type MaskedDiffusionObjective } from "./schema.js"
 
@@ -7,6 +7,7 @@ import { MaskedDiffusion, type MaskedDiffusionObjective } from "./schema.js"
 const endsInvisible = (eps: number): boolean => 1 - eps === 1
 
 const rules: readonly Rule<Kind, MaskedDiffusionObjective>[] = [
+  fullRows,
   ({ objective, model, parts }) =>
     parts.network.takes(model).includes("sigma") &&
     endsInvisible(objective.schedule.eps) &&

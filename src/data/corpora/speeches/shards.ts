@@ -10,26 +10,14 @@ import type { OnPrepareEvent } from "../../../files/events.js"
 import type { SentencePieceModel } from "../../tokenizers/sentencepiece.js"
 import { writeShard } from "../../rows/shards.js"
 import { fetchNpmTarball, isPresent, parseSource } from "../../../files/sources.js"
+import { findPrepared, TOTALS_FILE, type PreparedPart, type PreparedTotals } from "../prepared.js"
 import { documentsOf, readSpeeches, splitSpeeches } from "./speeches.js"
 
 export type SpeechCorpus = Speeches
 
 /** One part of the corpus. */
-export interface SpeechPart {
-  readonly documents: number
-  /** Tokens, one boundary for each document included. */
-  readonly tokens: number
-  /** UTF-8 bytes of the documents' text, which the token's bytes add up to. */
-  readonly bytes: number
-  readonly shards: readonly { readonly file: string; readonly tokens: number; readonly sha256: string }[]
-}
-
-/** What `corpus.json` beside the shards says; written last, so its presence means the shards are whole. */
-export interface SpeechTotals {
-  readonly inputs: Readonly<Record<string, string | number>>
-  readonly train: SpeechPart
-  readonly validation: SpeechPart
-}
+export type SpeechPart = PreparedPart
+export type SpeechTotals = PreparedTotals
 
 export interface SpeechPlace {
   /** The tarball, shared by all variants. */
@@ -66,22 +54,6 @@ export const placeSpeeches = (
   }
 }
 
-/** The totals of a prepared corpus whose shards are all there with their digests; undefined otherwise. */
-export const findSpeeches = async (place: SpeechPlace): Promise<SpeechTotals | undefined> => {
-  let totals: SpeechTotals
-  try {
-    totals = JSON.parse(await readFile(join(place.folder, "corpus.json"), "utf8")) as SpeechTotals
-    if (JSON.stringify(totals.inputs) !== JSON.stringify(place.inputs)) return undefined
-    const shards = [...totals.train.shards, ...totals.validation.shards]
-    for (const { file, sha256 } of shards) {
-      if (bytesDigest(await readFile(join(place.folder, file))) !== sha256) return undefined
-    }
-  } catch {
-    return undefined
-  }
-  return totals
-}
-
 const tokenise = (documents: readonly string[], encoder: BpeEncoder, boundaryId: number): Uint16Array => {
   const ids: number[] = []
   for (const document of documents) {
@@ -107,7 +79,7 @@ export const prepareSpeeches = async (
 ): Promise<{ folder: string; totals: SpeechTotals }> => {
   const { cacheDir, boundaryId, onEvent, registry } = options
   const place = placeSpeeches(corpus, { digest: model.digest, boundaryId }, cacheDir)
-  const found = await findSpeeches(place)
+  const found = await findPrepared(place)
   if (found !== undefined) {
     onEvent?.({ kind: "reused", path: place.folder })
     return { folder: place.folder, totals: found }
@@ -168,6 +140,6 @@ export const prepareSpeeches = async (
     train: await write(split.train, "train", corpus.trainShards),
     validation: await write(split.validation, "val", 1),
   }
-  await writeFileAtomic(join(place.folder, "corpus.json"), `${JSON.stringify(totals, undefined, 2)}\n`)
+  await writeFileAtomic(join(place.folder, TOTALS_FILE), `${JSON.stringify(totals, undefined, 2)}\n`)
   return { folder: place.folder, totals }
 }

@@ -1,10 +1,10 @@
 /** The embedded corpus on disk. */
-import { join } from "node:path"
 import { DataError } from "../../../files/errors.js"
 import { inspectShard } from "../../rows/shards.js"
+import { findPrepared, locatePrepared } from "../prepared.js"
 import type { CorpusOptions, CorpusStore, Located, StoreJob } from "../store.js"
 import type { Speeches } from "./schema.js"
-import { findSpeeches, placeSpeeches, prepareSpeeches } from "./shards.js"
+import { placeSpeeches, prepareSpeeches } from "./shards.js"
 
 const locate = async (
   { corpus, tokenizer, model }: StoreJob<Speeches>,
@@ -12,18 +12,10 @@ const locate = async (
 ): Promise<Located> => {
   const { digest } = await model()
   const place = placeSpeeches(corpus, { digest, boundaryId: tokenizer.boundaryId }, cacheDir)
-  const totals = await findSpeeches(place)
+  const totals = await findPrepared(place)
   if (totals === undefined)
     throw new DataError("missing", place.folder, "the speeches are not prepared; run `repro prepare` first.")
-  const { train, validation } = totals
-  return {
-    train: train.shards.map(({ file }) => join(place.folder, file)),
-    validation: validation.shards.map(({ file }) => join(place.folder, file)),
-    known: {
-      train: { documents: train.documents, bytes: train.bytes },
-      validation: { documents: validation.documents, bytes: validation.bytes },
-    },
-  }
+  return locatePrepared(place.folder, totals)
 }
 
 export const speechesStore: CorpusStore<Speeches> = {

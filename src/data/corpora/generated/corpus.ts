@@ -1,0 +1,48 @@
+/** Generated data, as spec and plan know them. */
+import type { CorpusPart, DataSubject } from "../part.js"
+import { Generated } from "./schema.js"
+import { generatedIds } from "./sources.js"
+
+const ids = (["vocabSize", "boundaryId", "separatorId"] as const).map(
+  (key) =>
+    ({ corpus, tokenizer }: DataSubject<Generated>) => {
+      if (tokenizer.model !== "corpus") return false
+      const wanted = generatedIds(corpus.task)[key]
+      if (tokenizer[key] === wanted || (key === "separatorId" && corpus.task.kind === "brackets")) return false
+      return {
+        pointer: `/data/tokenizer/${key}`,
+        expected: `${wanted}, as the tokenizer of "${corpus.task.kind}" has it`,
+        found: String(tokenizer[key] ?? "nothing"),
+      }
+    },
+)
+
+export const generated: CorpusPart<Generated> = {
+  kind: "generated",
+  schema: Generated,
+  rules: [
+    ...ids,
+    ({ tokenizer }) =>
+      tokenizer.model !== "corpus" && {
+        pointer: "/data/tokenizer/model",
+        expected: '"corpus" for generated data',
+        found: JSON.stringify(tokenizer.model),
+        hint: "Their pieces are the texts that they are made of.",
+      },
+  ],
+  identity: (corpus) => corpus,
+  dataset: ({ task }) =>
+    task.kind === "star"
+      ? `star-${task.level}`
+      : task.kind === "brackets"
+        ? `brackets-${task.words}`
+        : task.kind,
+  trainShards: () => 1,
+  files: () => [],
+  tokenizer: ({ task }) => `${task.kind} pieces, generated`,
+  from: ({ task, seed }) => `the generator of ${task.kind}, seed ${seed}`,
+  unstated: () => [],
+  digestsIdentify: true,
+  withContent: (corpus) => corpus,
+  strayDigests: () => [],
+}
