@@ -21,9 +21,17 @@ const FLOORS: readonly (readonly string[])[] = [
       (name) => `families/*/${name}.ts`,
     ),
     // What every evaluator has beside its measurement; see src/evaluators/README.md.
-    ...["index", "part", "pages", "summary", "evidence", "targets", "code-length", "*/part"].map(
-      (name) => `evaluators/${name}.ts`,
-    ),
+    ...[
+      "index",
+      "part",
+      "pages",
+      "summary",
+      "evidence",
+      "stored-evidence",
+      "targets",
+      "code-length",
+      "*/part",
+    ].map((name) => `evaluators/${name}.ts`),
   ],
   ["engine", "data", "audit"],
   ["model"],

@@ -14,6 +14,7 @@ export { EvaluationError, type EvaluateJob } from "./job.js"
 export interface Evidence {
   readonly tensors: Record<string, StoredTensor>
   readonly metadata: Record<string, string>
+  readonly items?: readonly unknown[]
 }
 
 const added = new Map<string, Measure<never>>()
@@ -96,12 +97,13 @@ export const evaluate = async (job: EvaluateJob): Promise<Evidence> => {
   const started = performance.now()
   const measured = await measure(evaluation, job)
   const seconds = (performance.now() - started) / 1000
-  const { windows, tensors = {} } = measured
+  const { windows, tensors = {}, items } = measured
   return {
     tensors: {
       ...(windows === undefined ? {} : windowTensors(windows, split, experiment.data.tokenizer.padId)),
       ...tensors,
     },
     metadata: evidenceMetadata(headerOf(job, measured, seconds)),
+    ...(items === undefined ? {} : { items }),
   }
 }
