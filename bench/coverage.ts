@@ -4,7 +4,7 @@
  */
 import { measureBlocks } from "../src/evaluators/blocks.js"
 import { total } from "../src/inference/masking.js"
-import { measureDiscreteElbo } from "../src/evaluators/discrete-elbo.js"
+import { measureDiscreteElbo } from "../src/evaluators/discrete-elbo/measure.js"
 import { measurePaths } from "../src/evaluators/orders.js"
 import type { ScoredWindows } from "../src/inference/windows.js"
 import type { Scorer } from "../src/inference/scorer.js"

@@ -6,7 +6,8 @@ import * as SchemaAST from "effect/SchemaAST"
 import { VERDICTS } from "../src/metric/contract/compare.js"
 import { contractDigest } from "../src/metric/contract/digest.js"
 import { CONTRACT_CHANGELOG } from "../src/metric/contract/migrations.js"
-import { CONTRACT_PAGES, type ContractPage } from "../src/metric/contract/pages.js"
+import { contractPages } from "../src/evaluators/pages.js"
+import type { ContractPage } from "../src/metric/contract/pages.js"
 import { SEMANTIC_FIELDS, semanticFields } from "../src/metric/contract/contract.js"
 import { contractRows, MARK_WORDS, VERDICT_WORDS } from "../src/report/packet/words.js"
 
@@ -92,7 +93,9 @@ const index = (): string =>
     ...(["definition", "evaluator"] as const).flatMap((kind) => [
       kind === "definition" ? "Definitions that claims are compared against:" : "Evaluators of this project:",
       "",
-      ...CONTRACT_PAGES.filter((each) => each.kind === kind).map(({ id, title }) => `- [${title}](${id}.md)`),
+      ...contractPages()
+        .filter((each) => each.kind === kind)
+        .map(({ id, title }) => `- [${title}](${id}.md)`),
       "",
     ]),
     "## Fields of a contract",
@@ -136,7 +139,7 @@ const index = (): string =>
 export const metricDocs = (): ReadonlyMap<string, string> =>
   new Map([
     ["README.md", index()],
-    ...CONTRACT_PAGES.map((each): readonly [string, string] => [`${each.id}.md`, page(each)]),
+    ...contractPages().map((each): readonly [string, string] => [`${each.id}.md`, page(each)]),
   ])
 
 export const METRIC_DOCS = fileURLToPath(new URL("../docs/metrics/", import.meta.url))

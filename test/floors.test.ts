@@ -20,6 +20,18 @@ const FLOORS: readonly (readonly string[])[] = [
     ...["schema", "model", "objective", "parameters", "feeds", "capacity"].map(
       (name) => `families/*/${name}.ts`,
     ),
+    // What every evaluator has beside its measurement; see src/evaluators/README.md.
+    ...[
+      "index",
+      "part",
+      "pages",
+      "summary",
+      "evidence",
+      "stored-evidence",
+      "targets",
+      "code-length",
+      "*/part",
+    ].map((name) => `evaluators/${name}.ts`),
   ],
   ["engine", "data", "audit"],
   ["model"],

@@ -2,39 +2,13 @@
 import { contractDigest } from "../metric/contract/digest.js"
 import { enumerativeWindowBits } from "../metric/code/boundary.js"
 import type { BoundKind } from "../metric/contract/fields.js"
-import {
-  contractOf,
-  type ContractContext,
-  type DenominatorChoice,
-  type EvaluationShape,
-} from "../metric/contract/builders.js"
+import { contractOf, estimatorName, evaluatorPart } from "../evaluators/index.js"
+import type { ContractContext, DenominatorChoice } from "../metric/contract/builders.js"
 import type { Contract } from "../metric/contract/contract.js"
 import { BYTES_CALLED } from "../metric/bytes/text-account.js"
 import { coverageNotes, denominatorNotes } from "./denominator-notes.js"
 import { isCountable, type EvaluationSummary, type RatioInterval } from "./language-model.js"
 import type { Interval, TableRow } from "./table.js"
-
-/** Name of an estimator in a label. */
-export const estimatorName = (evaluation: EvaluationShape): string => {
-  switch (evaluation.kind) {
-    case "discrete-elbo":
-      return `NELBO T=${evaluation.steps}`
-    case "any-order":
-      return `any-order NELBO, ${evaluation.draws} draws`
-    case "chain-rule":
-      return `${evaluation.order.replace(/^(random|confidence)$/, "$1-order")} NLL`
-    case "sliding":
-      return `sliding NLL, stride ${evaluation.stride}`
-    case "block-nelbo":
-      return `block NELBO, s=${evaluation.block}`
-    case "importance-weighted":
-      return `importance-weighted bound, K=${evaluation.samples}`
-    case "autoregressive":
-      return evaluation.stride === undefined
-        ? "autoregressive NLL"
-        : `autoregressive NLL, stride ${evaluation.stride}`
-  }
-}
 
 const QUANTITY = "negative-log-likelihood"
 
@@ -43,6 +17,10 @@ export interface RowOptions {
   /** Bytes per token of the published definition, such as 4.3; absent when the paper used the exact table. */
   readonly publishedConstant?: number
 }
+
+/** Whether a bound holds a prior term, which then has a row of its own. */
+const chargesTerminal = ({ estimator }: Contract): boolean =>
+  estimator !== "not stated" && "terminal" in estimator && estimator.terminal === "charged"
 
 const scaled = (from: Interval | null, factor: number): Interval | null =>
   from === null ? null : { ...from, low: from.low * factor, high: from.high * factor }
@@ -84,9 +62,8 @@ export const evaluationRows = (
   const tokenInterval = interval("tokens")
   const byteInterval = isCountable(summary) ? interval("bytes") : null
   // The forms that papers print; of the other estimators bits are enough.
-  const printed = evaluation.kind === "discrete-elbo" || evaluation.kind === "autoregressive"
-  const free =
-    summary.context.boundary === "free" && summary.boundaryTokens > 0 && evaluation.kind !== "autoregressive"
+  const { printed = false } = evaluatorPart(evaluation)
+  const free = perToken.event === "maskable-targets" && summary.boundaryTokens > 0
   const chunks = evaluation.windows.alignment === "document-chunks"
   const slice = chunks
     ? `${perWindow.length} document chunks of at most ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
@@ -189,7 +166,7 @@ export const evaluationRows = (
       notes: [],
     })
   }
-  if (evaluation.kind === "discrete-elbo") {
+  if (chargesTerminal(perToken)) {
     rows.push({
       ...shared,
       id: `${id}/terminal`,

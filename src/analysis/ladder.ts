@@ -8,8 +8,8 @@
 import { bootstrapRatio, type BootstrapResult } from "../metric/statistics/bootstrap.js"
 import { studentInterval } from "../metric/statistics/intervals.js"
 import { BYTES_CALLED } from "../metric/bytes/text-account.js"
-import { contractOf } from "../metric/contract/builders.js"
-import { estimatorName } from "./evaluation-rows.js"
+import { estimatorName } from "../evaluators/index.js"
+import { contractIn } from "./contract-in.js"
 import {
   firstFloors,
   isCountable,
@@ -24,8 +24,8 @@ import { boundSign, type BoundKind } from "./table.js"
 /** Bits of a window, boundary positions included. */
 export const chargedBits = ({ bits, boundaryBits = 0 }: WindowSums): number => bits + boundaryBits
 
-export const boundKindOf = ({ evaluation, context }: EvaluationSummary): BoundKind => {
-  const { bound } = contractOf(evaluation, { ...context, denominator: { kind: "tokens" } })
+export const boundKindOf = (summary: EvaluationSummary): BoundKind => {
+  const { bound } = contractIn(summary)
   return bound === "not stated" ? "unknown" : bound
 }
 

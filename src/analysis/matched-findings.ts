@@ -5,12 +5,14 @@
  * With one training seed the interval is a bootstrap over the windows that both scored, and says nothing about another
  * seed; with several it is Student-t over seeds whose data, times and masks are shared.
  */
+import { estimatorName } from "../evaluators/index.js"
 import { enumerativeWindowBits } from "../metric/code/boundary.js"
+import { NOT_STATED, type Estimator } from "../metric/contract/fields.js"
 import type { Pair } from "../metric/statistics/bootstrap.js"
 import { pairedComparison, pairedSeeds } from "../metric/statistics/paired.js"
 import { identityOf } from "../spec/fingerprint.js"
 import { differencesOf } from "../spec/merge-patch.js"
-import { estimatorName } from "./evaluation-rows.js"
+import { contractIn, estimatorOf } from "./contract-in.js"
 import { chargedBits, isPrefix } from "./ladder.js"
 import { isCountable, type EvaluationSummary } from "./language-model.js"
 import type { MatchedModel, MatchedRun } from "./matched.js"
@@ -60,38 +62,57 @@ interface Side {
   readonly pick: Pick
 }
 
-const kind =
-  (matches: (evaluation: EvaluationSummary["evaluation"]) => boolean): Pick =>
+const estimated =
+  (matches: (estimator: Estimator, stride: number) => boolean): Pick =>
   ({ evaluations }) =>
-    evaluations.find(({ evaluation }) => matches(evaluation))
+    evaluations.find((summary) => {
+      const estimator = estimatorOf(summary)
+      return estimator !== undefined && matches(estimator, strideIn(summary))
+    })
+
+/** Tokens from one window to the next, as a share of the window. */
+const strideIn = (summary: EvaluationSummary): number => {
+  const { window } = contractIn(summary)
+  return window === NOT_STATED || window.stride === NOT_STATED || window.length === NOT_STATED
+    ? 1
+    : window.stride / window.length
+}
 
 /** The T-step bound of most steps. */
 const elbo: Pick = ({ evaluations }) =>
-  evaluations
-    .filter(({ evaluation }) => evaluation.kind === "discrete-elbo")
-    .reduce<EvaluationSummary | undefined>(
-      (best, each) => (stepsOf(each) > (best === undefined ? 0 : stepsOf(best)) ? each : best),
-      undefined,
-    )
-const stepsOf = ({ evaluation }: EvaluationSummary): number =>
-  evaluation.kind === "discrete-elbo" ? evaluation.steps : 0
-const anyOrder = kind((evaluation) => evaluation.kind === "any-order")
+  evaluations.reduce<EvaluationSummary | undefined>(
+    (best, each) => (stepsOf(each) > (best === undefined ? 0 : stepsOf(best)) ? each : best),
+    undefined,
+  )
+const stepsOf = (summary: EvaluationSummary): number => {
+  const estimator = estimatorOf(summary)
+  return estimator?.kind === "discrete-elbo" && estimator.steps !== NOT_STATED ? estimator.steps : 0
+}
+const anyOrder = estimated(({ kind }) => kind === "any-order")
 const order = (name: string): Pick =>
-  kind((evaluation) => evaluation.kind === "chain-rule" && evaluation.order === name)
-const sliding = kind((evaluation) => evaluation.kind === "sliding")
-const chunked = kind((evaluation) => evaluation.kind === "autoregressive" && evaluation.stride === undefined)
+  estimated(
+    (estimator, stride) => estimator.kind === "chain-rule" && estimator.order === name && stride === 1,
+  )
+const sliding = estimated(({ kind }, stride) => kind === "chain-rule" && stride < 1)
+const chunked = estimated(({ kind }, stride) => kind === "autoregressive" && stride === 1)
 /** Next-token scoring with the stride of a masked model's sliding score. */
 const strideOf =
   (partner: EvaluationSummary | undefined): Pick =>
-  (run) =>
-    partner?.evaluation.kind !== "sliding"
+  ({ evaluations }) => {
+    const theirs = partner === undefined ? NOT_STATED : contractIn(partner).window
+    return theirs === NOT_STATED
       ? undefined
-      : kind(
-          (evaluation) =>
-            evaluation.kind === "autoregressive" &&
-            evaluation.stride === (partner.evaluation as { readonly stride: number }).stride &&
-            evaluation.tail === "C",
-        )(run)
+      : evaluations.find((summary) => {
+          const { window, estimator } = contractIn(summary)
+          return (
+            estimator !== NOT_STATED &&
+            estimator.kind === "autoregressive" &&
+            window !== NOT_STATED &&
+            window.stride === theirs.stride &&
+            window.tail === "C"
+          )
+        })
+  }
 
 /** Bits of one code for the boundary positions of all scored windows: their number, then which they are. */
 export const sliceBoundaryBits = ({ tokens, boundaryTokens }: EvaluationSummary): number =>

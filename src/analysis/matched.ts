@@ -2,6 +2,8 @@
  * Models trained on one data set and budget, side by side on the same windows: what agrees, one table, and findings
  * with paired intervals. Everything is arithmetic on evidence; nothing is measured here.
  */
+import { isHeadline } from "../evaluators/index.js"
+import { estimatorOf } from "./contract-in.js"
 import { studentInterval, summarise as summariseValues } from "../metric/statistics/intervals.js"
 import { canonicalJson } from "../spec/canonical.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -172,24 +174,8 @@ const conditionSentences = (conditions: readonly MatchedCondition[]): readonly s
 
 /** The evaluations that stand in the table: the tightest bound of each kind and the exact codes that have a partner. */
 export const headlines = (evaluations: readonly EvaluationSummary[]): readonly EvaluationSummary[] => {
-  const steps = evaluations.map(({ evaluation }) =>
-    evaluation.kind === "discrete-elbo" ? evaluation.steps : 0,
-  )
-  return evaluations.filter(({ evaluation }, index) => {
-    switch (evaluation.kind) {
-      case "discrete-elbo":
-        return index === steps.indexOf(Math.max(...steps))
-      case "any-order":
-      case "sliding":
-        return true
-      case "chain-rule":
-        return evaluation.order === "left-to-right"
-      case "autoregressive":
-        return evaluation.stride === undefined || evaluation.tail === "C"
-      default:
-        return false
-    }
-  })
+  const all = evaluations.map(({ evaluation }) => evaluation)
+  return evaluations.filter(({ evaluation }) => isHeadline(evaluation, all))
 }
 
 const SHOWN = /\/(bits-per-byte|bits-per-byte-charged|as-published)$/
@@ -221,7 +207,7 @@ const modelRows = (
         summary,
         {
           ratioInterval,
-          ...(run.publishedConstant === undefined || summary.evaluation.kind !== "discrete-elbo"
+          ...(run.publishedConstant === undefined || estimatorOf(summary)?.kind !== "discrete-elbo"
             ? {}
             : { publishedConstant: run.publishedConstant }),
         },

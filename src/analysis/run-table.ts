@@ -1,5 +1,7 @@
 /** The results table of a run, from its evidence. The same evidence always gives the same table. */
 import { datasetName } from "../data/corpora/dataset-name.js"
+import { summarise } from "../evaluators/index.js"
+import { isCodeLength, type Summary } from "../evaluators/summary.js"
 import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import { weightsSentences } from "../inference/weights/account.js"
 import type { RunReader } from "../run/directory.js"
@@ -12,7 +14,6 @@ import { unstatedFiles } from "../spec/fingerprint.js"
 import { buildLanguageModelTable } from "./build-language-model-table.js"
 import { claimsAbout, markedClaimRows, publishedConstantOf, type TableClaims } from "./claim-marks.js"
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
-import { summariseAll } from "./summaries.js"
 import { ladderOf } from "./ladder.js"
 import type { LadderPlot } from "../report/svg.js"
 import type { ResultsTable } from "./table.js"
@@ -31,14 +32,14 @@ const weightsWords = ({ weights }: RunManifest, { training }: Experiment): reado
       : [`Weights scored: the moving average of those trained here (emaDecay ${training.emaDecay}).`]
 
 /** Every evaluation of a run, summed from its evidence, in the order of the spec. */
-export const runSummaries = async (run: RunReader): Promise<readonly EvaluationSummary[]> => {
+export const allSummaries = async (run: RunReader): Promise<readonly Summary[]> => {
   const experiment = experimentOf(run)
   const there = await run.evidence()
-  const summaries: EvaluationSummary[] = []
+  const summaries: Summary[] = []
   for (const { id } of experiment.evaluations) {
     if (there.includes(id))
       summaries.push(
-        ...summariseAll(
+        ...summarise(
           await run.readEvidence(id),
           `${run.directory}/evidence/${id}.safetensors`,
           datasetName(experiment.data.corpus),
@@ -47,6 +48,10 @@ export const runSummaries = async (run: RunReader): Promise<readonly EvaluationS
   }
   return summaries
 }
+
+/** Those of them that are code lengths. */
+export const runSummaries = async (run: RunReader): Promise<readonly EvaluationSummary[]> =>
+  (await allSummaries(run)).filter(isCodeLength)
 
 /** The ladder of a run; undefined when its evidence is gone or holds fewer than two evaluations. */
 export const runLadder = async (run: RunReader): Promise<LadderPlot | undefined> => {

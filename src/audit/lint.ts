@@ -1,6 +1,8 @@
 /** Warnings about how numbers were made: patterns that experience shows to mislead, found in contracts and facts. */
 import { NOT_STATED, type Contract } from "../metric/contract/contract.js"
-import { contractOf, type ContractContext, type EvaluationShape } from "../metric/contract/builders.js"
+import { contractOf } from "../evaluators/index.js"
+import type { EvaluatedWindows } from "../evaluators/summary.js"
+import type { ContractContext } from "../metric/contract/builders.js"
 import type { Estimator } from "../metric/contract/fields.js"
 import type { SourcedFact } from "./findings-common.js"
 
@@ -38,7 +40,7 @@ export interface LintedClaim {
 /** An experiment as far as the rules look at it; structurally the decoded spec. */
 export interface LintedExperiment {
   readonly id: string
-  readonly evaluations: readonly (EvaluationShape & { readonly id: string })[]
+  readonly evaluations: readonly (EvaluatedWindows & { readonly id: string })[]
   readonly objective?:
     | {
         readonly kind: string
@@ -102,6 +104,9 @@ const perClaim = (claim: LintedClaim, experiment: LintedExperiment | undefined):
   return warnings
 }
 
+/** Estimators that integrate the NELBO over noise levels. */
+const NELBOS: ReadonlySet<Estimator["kind"]> = new Set(["discrete-elbo", "continuous-elbo", "any-order"])
+
 const list = (names: readonly string[]): string => names.join(", ")
 
 /** Where an experiment trains for something else than it evaluates. */
@@ -109,7 +114,10 @@ const scheduleMismatches = ({ evaluations, objective, data }: LintedExperiment):
   const named = (test: (evaluation: LintedExperiment["evaluations"][number]) => boolean): string =>
     list(evaluations.filter(test).map(({ id }) => id))
   const texts: string[] = []
-  const bounds = named(({ kind }) => kind === "discrete-elbo" || kind === "any-order")
+  const bounds = named((evaluation) => {
+    const { estimator } = contractOf(evaluation, ANY_CONTEXT)
+    return estimator !== NOT_STATED && NELBOS.has(estimator.kind)
+  })
   const weight = objective?.weight
   if (weight === "dsigma" && bounds !== "")
     texts.push(

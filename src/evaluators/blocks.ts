@@ -20,6 +20,10 @@ import {
 } from "../inference/masking.js"
 import type { Scorer, ScoreRow } from "../inference/scorer.js"
 import type { ScoredWindows } from "../inference/windows.js"
+import type { StoredTensor } from "../files/safetensors.js"
+import type { EvaluateJob, Measured } from "./job.js"
+import { maskedScope, withScorer } from "./masked.js"
+import type { OfWindows } from "./part.js"
 
 export interface BlockEvidence {
   readonly windows: ScoredWindows
@@ -86,4 +90,32 @@ export const measureBlocks = async (
   }
   await scoreRows(scorer, rows(), take, options.onProgress)
   return { windows, blocks, draws, maskable, masked, nats, forwards: scorer.forwards() - before }
+}
+
+/** The tensors of an any-order or block measurement; any-order has one block. */
+const blockTensors = (evidence: BlockEvidence): Record<string, StoredTensor> => {
+  const { windows, blocks, draws } = evidence
+  const shape = [windows.count, blocks, draws]
+  return {
+    maskable: { dtype: "I32", shape: [windows.count, blocks], data: evidence.maskable },
+    masked: { dtype: "I32", shape, data: evidence.masked },
+    nats: { dtype: "F64", shape, data: evidence.nats },
+  }
+}
+
+/** An evaluation by blocks, of the whole window where no size is given. */
+export const evaluateBlocks = async (
+  evaluation: OfWindows & { readonly block?: number; readonly draws: number; readonly seed: number },
+  job: EvaluateJob,
+): Promise<Measured> => {
+  const scope = maskedScope(evaluation, job)
+  const { windows, options } = scope
+  const { count, length } = windows
+  const { draws, seed, block = length } = evaluation
+  const most = Math.min(block, length)
+  const rows = { most, mean: (most + 1) / 2, sequences: count * Math.ceil(length / most) * draws }
+  const evidence = await withScorer(job, scope, rows, (scorer) =>
+    measureBlocks(scorer, windows, { ...options, block, draws, seed }),
+  )
+  return { windows, forwards: evidence.forwards, tensors: blockTensors(evidence) }
 }

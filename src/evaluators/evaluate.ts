@@ -1,56 +1,85 @@
 /** Runs one evaluation of a spec and gives its evidence as a file's contents. */
-import type { StoredTensor } from "../files/safetensors.js"
-import type { MaskRule } from "../diffusion/corrupt.js"
-import { TIE_NATS } from "./confidence.js"
-import {
-  EVIDENCE_FORMAT,
-  EVIDENCE_VERSION,
-  evidenceMetadata,
-  followingTokens,
-  previousTokens,
-  type EvidenceHeader,
-} from "./evidence.js"
-import { EvaluationError, type EvaluateJob } from "./job.js"
-import { measureCausal } from "./measure-causal.js"
-import { measureMasked } from "./measure-masked.js"
-import { isIntact } from "../files/intact.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
-import { cutWindows } from "../inference/windows.js"
+import { networkPart, objectivePart } from "../families/index.js"
+import { isIntact } from "../files/intact.js"
+import type { StoredTensor } from "../files/safetensors.js"
+import { EVIDENCE_FORMAT, EVIDENCE_VERSION, evidenceMetadata, type EvidenceHeader } from "./evidence.js"
+import { evaluatorPart } from "./index.js"
+import { EvaluationError, type EvaluateJob, type Measure, type Measured } from "./job.js"
+import type { EvaluatedWindows } from "./summary.js"
+import { windowTensors } from "./windows.js"
 
 export { EvaluationError, type EvaluateJob } from "./job.js"
 
-export interface EvidenceFile {
+export interface Evidence {
   readonly tensors: Record<string, StoredTensor>
   readonly metadata: Record<string, string>
+  readonly items?: readonly unknown[]
 }
 
-export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
+const added = new Map<string, Measure<never>>()
+
+/** Gives the measurement of an evaluator that was added by `registerEvaluator`; returns what takes it away again. */
+export const registerMeasure = (kind: string, measure: Measure<never>): (() => void) => {
+  added.set(kind, measure)
+  return () => void added.delete(kind)
+}
+
+/** The measurement of a kind, from its folder. */
+export const measureOf = async (kind: string): Promise<Measure> => {
+  const own = added.get(kind)
+  if (own !== undefined) return own as Measure
+  const loaded = (await import(`./${kind}/measure.js`)) as { readonly measure: Measure }
+  return loaded.measure
+}
+
+/** An evaluation asks of a network what its objective taught it. */
+const requireFitting = ({
+  evaluation: { id, kind },
+  experiment: { objective, model },
+}: EvaluateJob): void => {
+  const { needs } = evaluatorPart({ kind })
+  const inserting = networkPart(model).endSlot !== undefined
+  if (needs !== "sampler" && inserting !== (needs === "inserting"))
+    throw new EvaluationError(
+      id,
+      inserting
+        ? `the kind ${kind} scores rows of a fixed length, and the network inserts tokens; use the kind insertion-nelbo`
+        : `the kind ${kind} needs a network that inserts its tokens`,
+    )
+  const causal = objectivePart(objective).scored === "all"
+  if (needs === "masked" && causal)
+    throw new EvaluationError(
+      id,
+      `the kind ${kind} needs a masked-diffusion objective; use the kind autoregressive`,
+    )
+  if (needs === "causal" && !causal)
+    throw new EvaluationError(
+      id,
+      `the kind ${kind} needs an autoregressive objective; use the kind chain-rule`,
+    )
+}
+
+const headerOf = (job: EvaluateJob, measured: Measured, seconds: number): EvidenceHeader => {
   const { evaluation, experiment, executor, split, corpus } = job
   const { objective } = experiment
   const { tokenizer } = experiment.data
-  const boundary = objective.kind === "masked-diffusion" ? objective.boundary : "maskable"
-  const rule: MaskRule = {
-    maskId: tokenizer.maskId,
-    padId: tokenizer.padId,
-    boundaryId: tokenizer.boundaryId,
-    boundary,
-  }
-  const windows = cutWindows(split, evaluation.windows, tokenizer, corpus.validation.join(", "))
+  const part = objectivePart(objective)
   const { normalizer, whitespaceAsSuffix = false, pieces } = corpus.tokenizer
   const text = normalizer === undefined ? undefined : textRulesOf({ normalizer, whitespaceAsSuffix })
   const intact = text !== undefined && isIntact({ pieces, text }, split, corpus.totals?.validation.bytes)
-  const started = performance.now()
-  const header = (forwards: number): EvidenceHeader => ({
+  const { windows } = measured
+  return {
     format: EVIDENCE_FORMAT,
     version: EVIDENCE_VERSION,
-    evaluation,
+    evaluation: evaluation as unknown as EvaluatedWindows,
     split: {
       name: "validation",
       tokens: split.length,
       digests: corpus.validationDigests,
-      available: windows.available,
-      windows: windows.count,
-      ...(windows.leftOut === undefined ? {} : { leftOut: windows.leftOut }),
+      available: windows?.available ?? 0,
+      windows: windows?.count ?? 0,
+      ...(windows?.leftOut === undefined ? {} : { leftOut: windows.leftOut }),
       ...(intact ? { intact } : {}),
     },
     tokenizer: {
@@ -60,35 +89,32 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
       boundaryId: tokenizer.boundaryId,
       maskId: tokenizer.maskId,
       padId: tokenizer.padId,
-      pieces: corpus.tokenizer.pieces.map(({ piece, type }) => ({ piece, type })),
+      pieces: pieces.map(({ piece, type }) => ({ piece, type })),
       ...(text === undefined ? {} : { text }),
     },
-    objective: { eps: objective.kind === "masked-diffusion" ? objective.schedule.eps : null, boundary },
-    ...(evaluation.kind === "chain-rule" && evaluation.order === "confidence" ? { tieNats: TIE_NATS } : {}),
+    objective: { eps: part.eps(objective) ?? null, boundary: part.boundary(objective) },
+    ...(measured.tieNats === undefined ? {} : { tieNats: measured.tieNats }),
     step: job.step,
     executor: { name: executor.name, version: executor.version, precision: job.precision },
-    forwards,
-    seconds: (performance.now() - started) / 1000,
-  })
+    forwards: measured.forwards,
+    seconds,
+  }
+}
 
-  if (objective.kind !== "autoregressive" && objective.kind !== "masked-diffusion")
-    throw new EvaluationError(
-      evaluation.id,
-      `the kind "${evaluation.kind}" scores rows of a fixed length, and the objective "${objective.kind}" inserts tokens; evaluate its code length`,
-    )
-  const measured =
-    objective.kind === "autoregressive"
-      ? await measureCausal(job, windows)
-      : await measureMasked(job, windows, objective, rule)
+export const evaluate = async (job: EvaluateJob): Promise<Evidence> => {
+  const { evaluation, experiment, split } = job
+  requireFitting(job)
+  const measure = await measureOf(evaluation.kind)
+  const started = performance.now()
+  const measured = await measure(evaluation, job)
+  const seconds = (performance.now() - started) / 1000
+  const { windows, tensors = {}, items } = measured
   return {
     tensors: {
-      ...measured.tensors(previousTokens(split, windows)),
-      following: {
-        dtype: "I32",
-        shape: [windows.count],
-        data: followingTokens(split, windows, tokenizer.padId),
-      },
+      ...(windows === undefined ? {} : windowTensors(windows, split, experiment.data.tokenizer.padId)),
+      ...tensors,
     },
-    metadata: evidenceMetadata(header(measured.forwards)),
+    metadata: evidenceMetadata(headerOf(job, measured, seconds)),
+    ...(items === undefined ? {} : { items }),
   }
 }

@@ -1,18 +1,37 @@
 /**
- * Evidence on disk: what one evaluation measured, in one safetensors file, with all that is needed to compute
- * every figure again. Written once; metrics only read it.
+ * Evidence: what one evaluation measured, with all that is needed to compute every figure again. Written once; metrics
+ * only read it. How it lies on disk is in `stored-evidence.ts`.
  */
-import type { StoredTensor } from "../files/safetensors.js"
+import type { SafetensorsFile } from "../files/safetensors.js"
 import type { TextRules } from "../metric/bytes/text-bytes.js"
-import type { Evaluation } from "../spec/evaluation.js"
-import type { BlockEvidence } from "./blocks.js"
-import type { DiscreteElboEvidence } from "./discrete-elbo.js"
-import type { OrderEvidence, PathEvidence } from "./orders.js"
-import type { StreamEvidence } from "./sliding.js"
-import type { LeftOut, ScoredWindows } from "../inference/windows.js"
+import type { LeftOut } from "../spec/windows.js"
+import type { EvaluatedWindows } from "./summary.js"
 
 export const EVIDENCE_FORMAT = "repro-evidence"
-export const EVIDENCE_VERSION = 1
+export const EVIDENCE_VERSION = 2
+/** Versions that are read; see `stored-evidence.ts` for how they differ on disk. */
+const READ: readonly number[] = [1, EVIDENCE_VERSION]
+
+/** What was measured: tensors, items, or both. */
+export interface EvidenceFile extends SafetensorsFile {
+  /** One JSON value an item; of generations see {@link GeneratedItem}. */
+  readonly items?: readonly unknown[]
+}
+
+/** One generation, as samplers and tasks store it; graders read it, and nothing of it is ever edited. */
+export interface GeneratedItem {
+  /** The task's item, or the number of the sample. */
+  readonly item: string | number
+  readonly prompt: string
+  /** Ids after the prompt, as the network made them. */
+  readonly tokens: readonly number[]
+  /** Their text before any post-processing. */
+  readonly text: string
+  /** Passes of the network. */
+  readonly forwards: number
+  /** Why it ended: a token, its length, a limit. */
+  readonly exit: string
+}
 
 /** Pieces of a tokenizer as the byte table needs them. */
 export interface EvidencePiece {
@@ -23,8 +42,8 @@ export interface EvidencePiece {
 /** Everything about a measurement that is not a tensor. */
 export interface EvidenceHeader {
   readonly format: typeof EVIDENCE_FORMAT
-  readonly version: typeof EVIDENCE_VERSION
-  readonly evaluation: Evaluation
+  readonly version: number
+  readonly evaluation: EvaluatedWindows
   readonly split: {
     readonly name: string
     /** Tokens of the whole split. */
@@ -61,92 +80,6 @@ export interface EvidenceHeader {
   readonly seconds: number
 }
 
-/** Token id before each window in the split; -1 where there is none. */
-export const previousTokens = (split: Uint16Array, windows: ScoredWindows): Int32Array =>
-  Int32Array.from(windows.starts, (start) => (start === 0 ? -1 : split[start - 1]!))
-
-/** Token id behind each window in the split; -1 where there is none. PAD is no part of the split. */
-export const followingTokens = (
-  split: Uint16Array,
-  { starts, tokens, length }: ScoredWindows,
-  padId: number,
-) =>
-  Int32Array.from(starts, (start, w) => {
-    const row = tokens.subarray(w * length, (w + 1) * length)
-    const pad = row.indexOf(padId)
-    return split[start + (pad < 0 ? length : pad)] ?? -1
-  })
-
-/** What every kind of evidence stores about its windows. */
-export const windowTensors = (
-  windows: ScoredWindows,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  tokens: { dtype: "I32", shape: [windows.count, windows.length], data: windows.tokens },
-  starts: { dtype: "I32", shape: [windows.count], data: windows.starts },
-  previous: { dtype: "I32", shape: [windows.count], data: previous },
-})
-
-/** The tensors of a discrete-bound measurement. */
-export const discreteElboTensors = (
-  evidence: DiscreteElboEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => {
-  const { windows, steps, draws } = evidence
-  const shape = [windows.count, steps, draws]
-  return {
-    ...windowTensors(windows, previous),
-    alphas: { dtype: "F64", shape: [steps + 1], data: evidence.alphas },
-    nats: { dtype: "F64", shape, data: evidence.nats },
-    masked: { dtype: "I32", shape, data: evidence.masked },
-    tokenNats: { dtype: "F64", shape: [windows.count, windows.length], data: evidence.tokenNats },
-  }
-}
-
-/** The tensors of an any-order or block measurement; any-order has one block. */
-export const blockTensors = (evidence: BlockEvidence, previous: Int32Array): Record<string, StoredTensor> => {
-  const { windows, blocks, draws } = evidence
-  const shape = [windows.count, blocks, draws]
-  return {
-    ...windowTensors(windows, previous),
-    maskable: { dtype: "I32", shape: [windows.count, blocks], data: evidence.maskable },
-    masked: { dtype: "I32", shape, data: evidence.masked },
-    nats: { dtype: "F64", shape, data: evidence.nats },
-  }
-}
-
-/** The tensors of a chain-rule measurement. */
-export const orderTensors = (
-  { windows, rank, nats, margin }: OrderEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  ...windowTensors(windows, previous),
-  rank: { dtype: "I32", shape: [windows.count, windows.length], data: rank },
-  nats: { dtype: "F64", shape: [windows.count, windows.length], data: nats },
-  ...(margin === undefined
-    ? {}
-    : { margin: { dtype: "F64", shape: [windows.count, windows.length], data: margin } as const }),
-})
-
-/** The tensors of an importance-weighted measurement. */
-export const pathTensors = (
-  { windows, paths, nats }: PathEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  ...windowTensors(windows, previous),
-  nats: { dtype: "F64", shape: [windows.count, paths], data: nats },
-})
-
-/** The tensors of a sliding or autoregressive measurement: each scored target by its index in `tokens`. */
-export const streamTensors = (
-  { windows, scored, nats }: StreamEvidence,
-  previous: Int32Array,
-): Record<string, StoredTensor> => ({
-  ...windowTensors(windows, previous),
-  scored: { dtype: "I32", shape: [scored.length], data: scored },
-  nats: { dtype: "F64", shape: [nats.length], data: nats },
-})
-
 /** Metadata of the safetensors file. */
 export const evidenceMetadata = (header: EvidenceHeader): Record<string, string> => ({
   evidence: JSON.stringify(header),
@@ -161,9 +94,9 @@ export const parseEvidenceHeader = (
   const header = text === undefined ? undefined : (JSON.parse(text) as EvidenceHeader)
   if (header?.format !== EVIDENCE_FORMAT)
     throw new Error(`${subject}: this is not evidence of a run; evaluate the run again`)
-  if (header.version !== EVIDENCE_VERSION) {
+  if (!READ.includes(header.version)) {
     throw new Error(
-      `${subject}: its format is version ${String(header.version)}, this program reads ${EVIDENCE_VERSION}; use the version of repro that wrote it`,
+      `${subject}: its format is version ${String(header.version)}, this program reads ${READ.join(" and ")}; use the version of repro that wrote it`,
     )
   }
   return header

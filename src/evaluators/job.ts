@@ -4,11 +4,12 @@ import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import type { Executor, ExecutorOptions, HostTensors } from "../engine/executor.js"
 import type { Network } from "../model/network.js"
-import type { Evaluation } from "../spec/evaluation.js"
+import type { ScoredWindows } from "../inference/windows.js"
 import type { Experiment } from "../spec/experiment.js"
+import type { EvaluationKind } from "./part.js"
 
 export interface EvaluateJob {
-  readonly evaluation: Evaluation
+  readonly evaluation: EvaluationKind
   readonly experiment: Experiment
   readonly network: Network
   readonly parameters: HostTensors
@@ -28,11 +29,24 @@ export interface EvaluateJob {
   readonly onProgress?: (sequences: number) => void
 }
 
-/** What an evaluator measured: its tensors, given the token before each window, and the sequences it took. */
+/** What an evaluator measured. */
 export interface Measured {
-  readonly tensors: (previous: Int32Array) => Record<string, StoredTensor>
+  /** The windows that it scored, where it scores windows. */
+  readonly windows?: ScoredWindows
+  readonly tensors?: Readonly<Record<string, StoredTensor>>
+  /** One JSON value an item: samples, or completions of a task's items. */
+  readonly items?: readonly unknown[]
+  /** Sequences that went through the network. */
   readonly forwards: number
+  /** Leads up to this many nats are ties, where the network chose the order. */
+  readonly tieNats?: number
 }
+
+/** The measurement of one kind of evaluation. */
+export type Measure<E extends EvaluationKind = EvaluationKind> = {
+  // A method: a measurement is only ever given evaluations of its kind.
+  run(evaluation: E, job: EvaluateJob): Promise<Measured>
+}["run"]
 
 /** An evaluation that does not fit the experiment. */
 export class EvaluationError extends Error {

@@ -17,6 +17,7 @@ import {
 } from "../inference/masking.js"
 import type { Scorer, ScoreRow } from "../inference/scorer.js"
 import type { ScoredWindows } from "../inference/windows.js"
+import type { StoredTensor } from "../files/safetensors.js"
 
 export interface OrderEvidence {
   readonly windows: ScoredWindows
@@ -141,4 +142,19 @@ export const measurePaths = async (
   }
   await scoreRows(scorer, rows(), take, options.onProgress)
   return { windows, paths, nats, forwards: scorer.forwards() - before }
+}
+
+/** The tensors of a chain-rule measurement. */
+export const orderTensors = ({
+  windows: { count, length },
+  rank,
+  nats,
+  margin,
+}: OrderEvidence): Record<string, StoredTensor> => {
+  const shape = [count, length]
+  return {
+    rank: { dtype: "I32", shape, data: rank },
+    nats: { dtype: "F64", shape, data: nats },
+    ...(margin === undefined ? {} : { margin: { dtype: "F64", shape, data: margin } }),
+  }
 }

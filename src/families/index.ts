@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { nearest } from "../spec/nearest.js"
 import { flexmdmNetwork } from "./flexmdm/model.js"
 import { flexmdmPart } from "./flexmdm/objective.js"
+import { registrationChanged } from "../spec/registration.js"
 import { gptNetwork } from "./gpt/model.js"
 import { autoregressive } from "./gpt/objective.js"
 import { mdlmNetwork } from "./mdlm/model.js"
@@ -28,7 +29,6 @@ export type RegisteredModel = SpecOf<Registered["networks"][number]>
 export type RegisteredObjective = SpecOf<Registered["objectives"][number]>
 
 let families: readonly Family[] = FAMILIES
-let version = 0
 
 /**
  * Adds a family for the rest of the process, as if it stood in the list above.
@@ -43,19 +43,10 @@ export const registerFamily = (family: Family): (() => void) => {
   ].find((kind) => kind !== false)
   if (taken !== undefined) throw new Error(`the kind "${taken}" of the family ${family.name} is taken`)
   families = [...families, family]
-  version++
+  registrationChanged()
   return () => {
     families = families.filter((each) => each !== family)
-    version++
-  }
-}
-
-/** What is built from the registered parts, built again when they change. */
-export const perRegistration = <A>(build: () => A): (() => A) => {
-  let built: { readonly version: number; readonly value: A } | undefined
-  return () => {
-    if (built?.version !== version) built = { version, value: build() }
-    return built.value
+    registrationChanged()
   }
 }
 

@@ -2,15 +2,7 @@
 import { fillWindow, sequentialWindows, buildChunkIndex, fillChunk } from "../data/rows/chunks.js"
 import { DataError } from "../files/errors.js"
 import type { Tokenizer } from "../spec/data.js"
-import type { Windows } from "../spec/evaluation.js"
-
-/** What a rule for cutting windows can never score, however many windows are asked for. */
-export interface LeftOut {
-  readonly tokens: number
-  /** Documents left out whole, and documents in the split; absent for windows of the raw stream. */
-  readonly documents?: number
-  readonly ofDocuments?: number
-}
+import type { LeftOut, Windows } from "../spec/windows.js"
 
 export interface ScoredWindows {
   /** Token ids [count * length], row-major; PAD only in document chunks. */

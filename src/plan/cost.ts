@@ -5,10 +5,11 @@
  * for attention scores and their sum over values (the whole square, also under a causal mask). A training step costs
  * three forward passes. Norms, activations and the optimiser are left out: below 5 % at every size here.
  */
+import { evaluatorPart } from "../evaluators/index.js"
+import type { EvaluationKind, EvaluatorCost } from "../evaluators/part.js"
 import { networkPart } from "../families/index.js"
 import { averageSpecs, momentSpecs } from "../model/optimizer-state.js"
 import { countParameters } from "../model/parameters.js"
-import type { Evaluation } from "../spec/evaluation.js"
 import type { Experiment } from "../spec/experiment.js"
 
 /** FLOPs of one position in a forward pass over sequences of `length` tokens. */
@@ -24,7 +25,9 @@ export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "tra
 
 export interface EvaluationCost {
   readonly id: string
-  readonly kind: Evaluation["kind"]
+  readonly kind: string
+  /** What is counted below; windows when absent. */
+  readonly item?: EvaluatorCost["item"]
   /** At most: a shorter split has fewer windows. */
   readonly windows: number
   readonly tokens: number
@@ -33,35 +36,16 @@ export interface EvaluationCost {
   readonly flops: number
 }
 
-const forwardsPerWindow = (evaluation: Evaluation): number => {
-  const { length } = evaluation.windows
-  switch (evaluation.kind) {
-    case "discrete-elbo":
-      return evaluation.steps * evaluation.draws
-    case "any-order":
-      return evaluation.draws
-    case "chain-rule":
-    case "sliding":
-      return length
-    case "block-nelbo":
-      return Math.ceil(length / evaluation.block) * evaluation.draws
-    case "importance-weighted":
-      return evaluation.samples * length
-    case "autoregressive":
-      return evaluation.stride === undefined ? 1 : Math.ceil(length / evaluation.stride)
-  }
-}
-
-export const evaluationCost = (experiment: Experiment, evaluation: Evaluation): EvaluationCost => {
-  const { count, length } = evaluation.windows
-  const forwards = forwardsPerWindow(evaluation)
+export const evaluationCost = (experiment: Experiment, evaluation: EvaluationKind): EvaluationCost => {
+  const { item, items, length, forwardsPerItem } = evaluatorPart(evaluation).cost(evaluation)
   return {
     id: evaluation.id,
     kind: evaluation.kind,
-    windows: count,
-    tokens: count * length,
-    forwardsPerWindow: forwards,
-    flops: count * forwards * length * forwardFlops(experiment, length),
+    ...(item === "window" ? {} : { item }),
+    windows: items,
+    tokens: items * length,
+    forwardsPerWindow: forwardsPerItem,
+    flops: items * forwardsPerItem * length * forwardFlops(experiment, length),
   }
 }
 

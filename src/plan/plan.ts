@@ -1,7 +1,8 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
 import { datasetName } from "../data/corpora/dataset-name.js"
 import { objectivePart } from "../families/index.js"
-import { contractOf, FINEWEB_SP1024 } from "../metric/contract/builders.js"
+import { contractOf } from "../evaluators/index.js"
+import { FINEWEB_SP1024 } from "../metric/contract/builders.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { LoadedSpec, Profile, ProfileDifference } from "../spec/spec-file.js"

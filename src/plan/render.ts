@@ -57,8 +57,8 @@ export const renderPlan = (plan: RunPlan): string => {
     ...section(
       "Evaluations",
       plan.evaluations.map(
-        ({ id, kind, windows, tokens, forwardsPerWindow, flops: cost }) =>
-          `${id}: ${kind}, up to ${whole(windows)} windows, ${whole(tokens)} tokens, ${whole(forwardsPerWindow)} forwards a window, ${si(cost)}FLOP`,
+        ({ id, kind, item = "window", windows, tokens, forwardsPerWindow, flops: cost }) =>
+          `${id}: ${kind}, up to ${whole(windows)} ${item}s, ${whole(tokens)} tokens, ${whole(forwardsPerWindow)} forwards a ${item}, ${si(cost)}FLOP`,
       ),
     ),
     ...section(

@@ -1,11 +1,11 @@
 /** The experiment: what a spec file holds. Execution (paths, device, executor) is not part of its identity. */
 import * as Schema from "effect/Schema"
-import { perRegistration } from "../families/index.js"
 import { Count, Identifier } from "./common.js"
 import { Data } from "./data.js"
-import { Evaluation } from "./evaluation.js"
+import { evaluationSchema, type Evaluation } from "./evaluation.js"
 import { modelSchema, type Model } from "./model.js"
 import { objectiveSchema, type Objective } from "./objective.js"
+import { perRegistration } from "./registration.js"
 import { Training } from "./training.js"
 
 export const Source = Schema.Struct({
@@ -41,7 +41,7 @@ export const Execution = Schema.Struct({
 export type Execution = typeof Execution.Type
 
 /** An experiment with its profile applied: everything that determines its numbers. */
-const frame = (model: typeof Model, objective: typeof Objective) =>
+const frame = (model: typeof Model, objective: typeof Objective, evaluation: typeof Evaluation) =>
   Schema.Struct({
     id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
     system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
@@ -59,13 +59,15 @@ const frame = (model: typeof Model, objective: typeof Objective) =>
     model,
     objective,
     training: Training,
-    evaluations: Schema.NonEmptyArray(Evaluation).annotate({
+    evaluations: Schema.NonEmptyArray(evaluation).annotate({
       description: "Evaluations of the final weights; each writes evidence of its own.",
     }),
     execution: Schema.optionalKey(Execution),
   })
 
-/** The schema over the families that are registered now. */
-export const experimentSchema = perRegistration(() => frame(modelSchema(), objectiveSchema()))
+/** The schema over the families and evaluators that are registered now. */
+export const experimentSchema = perRegistration(() =>
+  frame(modelSchema(), objectiveSchema(), evaluationSchema()),
+)
 export const Experiment = experimentSchema()
 export type Experiment = typeof Experiment.Type

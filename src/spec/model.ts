@@ -1,5 +1,6 @@
 /** The network: the union of the families' networks. */
-import { networkUnion, perRegistration } from "../families/index.js"
+import { networkUnion } from "../families/index.js"
+import { perRegistration } from "./registration.js"
 
 /** The union of what is registered now. */
 export const modelSchema = perRegistration(networkUnion)

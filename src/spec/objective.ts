@@ -1,5 +1,6 @@
 /** What training minimises: the union of the families' objectives. */
-import { objectiveUnion, perRegistration } from "../families/index.js"
+import { objectiveUnion } from "../families/index.js"
+import { perRegistration } from "./registration.js"
 
 /** The union of what is registered now. */
 export const objectiveSchema = perRegistration(objectiveUnion)

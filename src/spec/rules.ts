@@ -1,7 +1,8 @@
 /** Rules between the fields of an experiment, which no single field's schema can state. Those of a kind stand with it. */
+import { evaluatorKinds, evaluatorPart, evaluatorParts } from "../evaluators/index.js"
+import type { EvaluationKind, EvaluationRule } from "../evaluators/part.js"
 import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
 import { problem, type Rule, type RuleSubject } from "../families/part.js"
-import type { Evaluation } from "./evaluation.js"
 import type { Experiment } from "./experiment.js"
 import { valueAt } from "./pointer.js"
 import { ifReadable, readable } from "./readable.js"
@@ -133,37 +134,46 @@ const schedules: readonly Rule[] = [
   },
 ]
 
-type EvaluationRule = (evaluation: Evaluation, at: string, subject: Subject) => Problem | false
-
-const scorings: readonly EvaluationRule[] = [
-  (evaluation, at) =>
-    "stride" in evaluation &&
-    evaluation.stride !== undefined &&
-    evaluation.stride > evaluation.windows.length &&
-    problem(`${at}/stride`, `at most the window length ${evaluation.windows.length}`, evaluation.stride),
-  (evaluation, at) =>
-    evaluation.kind === "block-nelbo" &&
-    evaluation.block > evaluation.windows.length &&
-    problem(`${at}/block`, `at most the window length ${evaluation.windows.length}`, evaluation.block),
-  ({ kind }, at, { parts }) =>
-    (kind === "autoregressive") !== (parts.objective.scored === "all") &&
+/** A network is asked what its objective taught it. */
+const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { parts }) => {
+  const { needs } = evaluatorPart({ kind })
+  const causal = parts.objective.scored === "all"
+  const inserting = parts.network.endSlot !== undefined
+  if (needs !== "sampler" && inserting !== (needs === "inserting"))
+    return problem(
+      `${at}/kind`,
+      inserting
+        ? `${kindsThatNeed("inserting").join(" or ")}, as the network inserts tokens`
+        : `another kind: the network of this experiment inserts no tokens`,
+      JSON.stringify(kind),
+    )
+  return (
+    needs !== "sampler" &&
+    (needs === "causal") !== causal &&
     problem(
       `${at}/kind`,
-      parts.objective.scored === "all"
-        ? '"autoregressive", as the objective is'
+      causal
+        ? `${kindsThatNeed("causal").join(" or ")}, as the objective is`
         : "a diffusion evaluation, as the objective is masked diffusion",
       JSON.stringify(kind),
-    ),
-  ({ kind, windows }, at, { data: { batching } }) =>
-    windows.length > 2 * batching.length &&
-    kind !== "autoregressive" &&
-    problem(
-      `${at}/windows/length`,
-      `at most twice the training length ${batching.length}`,
-      windows.length,
-      "Positions that were never trained would be scored.",
-    ),
-]
+    )
+  )
+}
+
+const kindsThatNeed = (needs: string): readonly string[] =>
+  evaluatorParts().flatMap((part) => (part.needs === needs ? [JSON.stringify(part.kind)] : []))
+
+/** The rules of the kind that an evaluation means, and the one for all. */
+const evaluationRules = (
+  subject: Subject,
+  value: unknown,
+  index: number,
+): readonly (() => Problem | false)[] => {
+  const at = `/evaluations/${index}`
+  const kind = meantKind(valueAt(value, `${at}/kind`), evaluatorKinds())
+  const own = kind === undefined ? [] : evaluatorPart({ kind }).rules
+  return [...own, fits].map((rule) => () => rule(subject.evaluations[index]!, at, subject))
+}
 
 /** Of each evaluation whose id an earlier one has. */
 const repeatedIds = (experiment: Subject, count: number): readonly Problem[] => {
@@ -222,11 +232,9 @@ export const brokenRules = (value: unknown, wrong: Iterable<string> = []): reado
     ...schedules,
   ]
   const count = ifReadable(() => subject.evaluations.length) ?? 0
-  const evaluationRules = Array.from({ length: count }, (_, index) =>
-    scorings.map(
-      (rule) => (): Problem | false => rule(subject.evaluations[index]!, `/evaluations/${index}`, subject),
-    ),
+  const ofEvaluations = Array.from({ length: count }, (_, index) =>
+    evaluationRules(subject, value, index),
   ).flat()
-  const found = [...rules.map((rule) => () => rule(subject)), ...evaluationRules].map(ifReadable)
+  const found = [...rules.map((rule) => () => rule(subject)), ...ofEvaluations].map(ifReadable)
   return [...found, ...repeatedIds(subject, count)].filter((each) => each !== undefined && each !== false)
 }

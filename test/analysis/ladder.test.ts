@@ -2,7 +2,8 @@ import { test } from "tap"
 import { decodeSafetensors } from "../../src/files/safetensors.js"
 import { ladderOf, ladderPoints } from "../../src/analysis/ladder.js"
 import type { EvaluationSummary } from "../../src/analysis/language-model.js"
-import { summariseAll } from "../../src/analysis/summaries.js"
+import { summarise } from "../../src/evaluators/index.js"
+import { isCodeLength } from "../../src/evaluators/summary.js"
 import { masked, measure, sharp, SPLIT } from "../evaluators/harness.js"
 import { summary as published } from "../report/uniform.js"
 
@@ -97,7 +98,7 @@ test("one measurement of K orders gives the bounds of every smaller power of two
   )
   t.ok(bytes.length > 0)
 
-  const all = summariseAll(decodeSafetensors(bytes, "test"), "test", "test")
+  const all = summarise(decodeSafetensors(bytes, "test"), "test", "test").filter(isCodeLength)
   t.same(
     all.map(({ evaluationId }) => evaluationId),
     ["test.k1", "test.k2", "test"],

@@ -1,7 +1,7 @@
 import { test } from "tap"
 import type { HostTensors } from "../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
-import { measureDiscreteElbo } from "../../src/evaluators/discrete-elbo.js"
+import { measureDiscreteElbo } from "../../src/evaluators/discrete-elbo/measure.js"
 import { packRows } from "../../src/inference/packing.js"
 import { makeScorer } from "../../src/inference/scorer.js"
 import { cutWindows } from "../../src/inference/windows.js"

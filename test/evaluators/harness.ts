@@ -2,14 +2,14 @@
 import { encodeSafetensors } from "../../src/files/safetensors.js"
 import type { Executor, HostTensors } from "../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
-import { makeCausalScorer, measureAutoregressive } from "../../src/evaluators/autoregressive.js"
+import { makeCausalScorer, measureAutoregressive } from "../../src/evaluators/autoregressive/measure.js"
 import { evaluate } from "../../src/evaluators/evaluate.js"
 import { measureOrder, type OrderEvidence } from "../../src/evaluators/orders.js"
 import type { Scorer } from "../../src/inference/scorer.js"
-import type { StreamEvidence } from "../../src/evaluators/sliding.js"
+import type { StreamEvidence } from "../../src/evaluators/stream.js"
 import type { ScoredWindows } from "../../src/inference/windows.js"
 import { networkOf } from "../../src/families/traced.js"
-import { summarise } from "../../src/analysis/summaries.js"
+import { summarise } from "../../src/evaluators/index.js"
 import type { EvaluationSummary } from "../../src/analysis/language-model.js"
 import type { Evaluation } from "../../src/spec/evaluation.js"
 import type { Experiment } from "../../src/spec/experiment.js"
@@ -118,7 +118,7 @@ export const measure = async (
   })
   const file = { tensors: new Map(Object.entries(tensors)), metadata }
   return {
-    summary: summarise(file, "test", "test"),
+    summary: summarise(file, "test", "test").at(-1) as EvaluationSummary,
     tensors,
     bytes: encodeSafetensors(tensors, metadata),
   }

@@ -12,7 +12,8 @@ import type { HostTensors } from "../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
 import { continuousSizeWeights, discreteSizeWeights } from "../../src/metric/code/any-order.js"
 import { unigramFloor } from "../../src/metric/code/floors.js"
-import { summariseAll } from "../../src/analysis/summaries.js"
+import { summarise } from "../../src/evaluators/index.js"
+import { isCodeLength } from "../../src/evaluators/summary.js"
 import type { Experiment } from "../../src/spec/experiment.js"
 import { train } from "../../src/train/loop.js"
 import { evaluationParameters } from "../../src/train/state.js"
@@ -201,7 +202,7 @@ void test("with a noise level the bounds agree as far as the level of a mask doe
 
 void test("importance-weighted bounds fall with K, never below the best order", async (t) => {
   const { bytes, tensors } = await score(MASKED, { kind: "importance-weighted", samples: 16, seed: 3 })
-  const all = summariseAll(decodeSafetensors(bytes, "test"), "test", "test")
+  const all = summarise(decodeSafetensors(bytes, "test"), "test", "test").filter(isCodeLength)
   t.equal(all.length, 5, "K = 1, 2, 4, 8, 16")
   for (const [i, { bits, perWindow }] of all.entries()) {
     if (i === 0) continue

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises"
 import { test } from "tap"
 import { compareContracts } from "../../src/metric/contract/compare.js"
-import { contractOf } from "../../src/metric/contract/builders.js"
+import { contractOf } from "../../src/evaluators/index.js"
 import { NOT_STATED } from "../../src/metric/contract/fields.js"
 import type { Contract } from "../../src/metric/contract/contract.js"
 import { plannedContracts } from "../../src/plan/plan.js"

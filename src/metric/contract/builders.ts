@@ -1,4 +1,4 @@
-/** Contracts of this project's own evaluators, and the canonical one. */
+/** Contracts of code lengths, which this project's evaluators state of themselves, and the canonical one. */
 import { CONTRACT_VERSION, NOT_STATED, type Contract, type NotStated } from "./contract.js"
 import type { BoundKind, Denominator, Estimator, Inclusion } from "./fields.js"
 
@@ -16,26 +16,22 @@ const CHARGED: Inclusion = { numerator: "charged", denominator: "zero" }
 const FREE: Inclusion = { numerator: "free", denominator: "zero" }
 const ABSENT: Inclusion = { numerator: "absent", denominator: "absent" }
 
-/** The evaluations a contract can be built for; structurally those of the experiment schema. */
-export type EvaluationShape = {
+/** How a code length over windows was measured: what an evaluator says of itself. */
+export interface CodeLength {
   readonly windows: {
     readonly length: number
     readonly count: number
     readonly alignment: "raw-stream" | "document-chunks"
   }
-} & (
-  | { readonly kind: "discrete-elbo"; readonly steps: number; readonly draws: number; readonly seed: number }
-  | { readonly kind: "any-order"; readonly draws: number; readonly seed: number }
-  | {
-      readonly kind: "chain-rule"
-      readonly order: "left-to-right" | "right-to-left" | "random" | "confidence"
-      readonly seed: number
-    }
-  | { readonly kind: "sliding"; readonly stride: number; readonly tail: "A" | "B" | "C" }
-  | { readonly kind: "block-nelbo"; readonly block: number; readonly draws: number; readonly seed: number }
-  | { readonly kind: "importance-weighted"; readonly samples: number; readonly seed: number }
-  | { readonly kind: "autoregressive"; readonly stride?: number | undefined; readonly tail: "A" | "B" | "C" }
-)
+  readonly estimator: Estimator
+  readonly bound: BoundKind
+  /** Whether boundary tokens may be shown to the model: true of masked models, false of next-token prediction. */
+  readonly mayShowBoundaries: boolean
+  /** Tokens from one window to the next; the window length when absent. */
+  readonly stride?: number | undefined
+  /** Rule for the last windows; "dropped" when absent. */
+  readonly tail?: "A" | "B" | "C"
+}
 
 export type DenominatorChoice =
   | {
@@ -76,7 +72,8 @@ export interface ContractContext {
   readonly seeds?: readonly number[]
 }
 
-const orNotStated = <A>(value: A | undefined): A | NotStated => value ?? NOT_STATED
+/** The value, or that it is not stated. */
+export const orNotStated = <A>(value: A | undefined): A | NotStated => value ?? NOT_STATED
 
 const denominatorOf = (choice: DenominatorChoice): Denominator => {
   const tokens = orNotStated(choice.tokens)
@@ -100,60 +97,19 @@ const denominatorOf = (choice: DenominatorChoice): Denominator => {
   }
 }
 
-const estimatorOf = (
-  evaluation: EvaluationShape,
-  eps: number | undefined,
-): { readonly estimator: Estimator; readonly bound: BoundKind } => {
-  switch (evaluation.kind) {
-    case "discrete-elbo":
-      return {
-        bound: "upper-bound",
-        estimator: {
-          kind: "discrete-elbo",
-          steps: evaluation.steps,
-          draws: evaluation.draws,
-          timeGrid: "uniform",
-          terminal: "charged",
-          eps: orNotStated(eps),
-        },
-      }
-    case "any-order":
-      return { bound: "upper-bound", estimator: { kind: "any-order", draws: evaluation.draws } }
-    case "chain-rule":
-      return { bound: "exact", estimator: { kind: "chain-rule", order: evaluation.order } }
-    case "sliding":
-      return { bound: "exact", estimator: { kind: "chain-rule", order: "left-to-right" } }
-    case "block-nelbo":
-      return {
-        bound: "upper-bound",
-        estimator: { kind: "block-elbo", block: evaluation.block, draws: evaluation.draws },
-      }
-    case "importance-weighted":
-      return {
-        bound: "upper-bound",
-        estimator: { kind: "importance-weighted", samples: evaluation.samples },
-      }
-    case "autoregressive":
-      return { bound: "exact", estimator: { kind: "autoregressive" } }
-  }
-}
-
 /**
- * The contract of one evaluation of this project.
+ * The contract of a code length over windows.
  *
  * A network that always receives boundary tokens unmasked is scored with those positions free, whatever the estimator;
  * the contract then lists them as side information, and the value is no code length until they are charged.
  */
-export const contractOf = (evaluation: EvaluationShape, context: ContractContext): Contract => {
-  const { estimator, bound } = estimatorOf(evaluation, context.eps)
-  const causal = evaluation.kind === "autoregressive"
-  const free = !causal && context.boundary === "free"
+export const codeLengthContract = (
+  { windows, estimator, bound, mayShowBoundaries, stride = windows.length, tail }: CodeLength,
+  context: ContractContext,
+): Contract => {
+  const free = mayShowBoundaries && context.boundary === "free"
   const unit = context.unit ?? "bits/byte"
-  const stride =
-    evaluation.kind === "sliding" || evaluation.kind === "autoregressive"
-      ? (evaluation.stride ?? evaluation.windows.length)
-      : evaluation.windows.length
-  const documents = evaluation.windows.alignment === "document-chunks"
+  const documents = windows.alignment === "document-chunks"
   const counted = context.denominator.kind === "byte-table" ? "zero" : "counted"
   return {
     version: CONTRACT_VERSION,
@@ -164,10 +120,10 @@ export const contractOf = (evaluation: EvaluationShape, context: ContractContext
     estimator,
     denominator: denominatorOf(context.denominator),
     window: {
-      length: evaluation.windows.length,
+      length: windows.length,
       stride,
-      alignment: evaluation.windows.alignment,
-      tail: "tail" in evaluation ? evaluation.tail : "dropped",
+      alignment: windows.alignment,
+      tail: tail ?? "dropped",
     },
     specials: {
       bos: { ...(free ? FREE : CHARGED), denominator: counted },

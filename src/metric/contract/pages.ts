@@ -1,5 +1,5 @@
 /** What the documentation says of each contract: formula, hazards, citations. The contract itself is built, not typed. */
-import { contractOf, FINEWEB_SP1024, type ContractContext } from "./builders.js"
+import { GOLF, MDLM } from "./page-context.js"
 import { DEFINITIONS } from "./registry.js"
 import type { Contract } from "./contract.js"
 
@@ -15,20 +15,8 @@ export interface ContractPage {
   readonly contract: Contract
 }
 
-const CONTEXT: ContractContext = {
-  dataset: FINEWEB_SP1024.dataset,
-  split: FINEWEB_SP1024.split,
-  tokenizer: { id: "sp1024" },
-  boundary: "maskable",
-  denominator: { kind: "byte-table" },
-  eps: 1e-3,
-}
-const WINDOWS = { length: 2048, count: 500, alignment: "raw-stream" } as const
-
 const BYTE_TABLE =
   "bytes of target y after token p = base[y] + (1 if y starts with U+2581 and p is no boundary, else 0); control, unknown and unused pieces 0, byte pieces 1, others the UTF-8 length without one leading U+2581"
-const MDLM = "Sahoo et al. 2024, Simple and Effective Masked Diffusion Language Models, arXiv 2406.07524"
-const GOLF = "openai/parameter-golf, train_gpt.py: the byte table and the chunked evaluation"
 
 const definitions: readonly ContractPage[] = [
   {
@@ -144,119 +132,5 @@ const definitions: readonly ContractPage[] = [
   },
 ]
 
-const evaluators: readonly ContractPage[] = [
-  {
-    id: "discrete-elbo",
-    title: "T-step discrete NELBO",
-    kind: "evaluator",
-    formula: [
-      "L_T = L alpha_T ln V + sum over k of r_k E[ sum over masked positions of -ln p(x0 | x_k) ]",
-      "r_k = (alpha_(k-1) - alpha_k) / (1 - alpha_k), t_k = k/T; for alpha = 1 - (1-eps) t: r_k = 1/k",
-    ],
-    text: "An upper bound, in expectation over mask draws, on the negative log-likelihood of the T-step model.",
-    hazards: [
-      "Different T are different models: a smaller T does not bound the larger one.",
-      "The coefficients assume independent masks; masked spans need others.",
-      "Boundary tokens that are never masked are side information.",
-    ],
-    citations: [MDLM, "parameter-golf PR #1241, train_mdlm.py, final evaluation"],
-    contract: contractOf({ kind: "discrete-elbo", windows: WINDOWS, steps: 128, draws: 1, seed: 0 }, CONTEXT),
-  },
-  {
-    id: "as-published-constant",
-    title: "As published: constant bytes per token",
-    kind: "evaluator",
-    formula: ["value = bits / (tokens * 4.3)"],
-    text: "The arithmetic of PR #1106 and #1241, kept so that their numbers can be reproduced. It is never called BPB without the words 'as published'.",
-    hazards: ["The constant is 1.765 times the exact ratio of SP-1024 on this split."],
-    citations: ["parameter-golf PR #1241, train_mdlm.py lines 401, 427 and 430 at commit 5d46f39"],
-    contract: contractOf(
-      { kind: "discrete-elbo", windows: WINDOWS, steps: 128, draws: 1, seed: 0 },
-      { ...CONTEXT, boundary: "free", denominator: { kind: "constant", bytesPerToken: 4.3 } },
-    ),
-  },
-  {
-    id: "any-order",
-    title: "Any-order NELBO",
-    kind: "evaluator",
-    formula: [
-      "L E_(k ~ U{1..L}) [ (1/k) sum over a random set of k masked positions of -ln p(x_i | the rest) ]",
-    ],
-    text: "Equal to the mean over all orders of the chain-rule negative log-likelihood; the mask count's noise is averaged out.",
-    hazards: ["L is the number of maskable positions; a free position must not be counted."],
-    citations: ["Uria, Murray and Larochelle 2014, A Deep and Tractable Density Estimator, arXiv 1310.1757"],
-    contract: contractOf({ kind: "any-order", windows: WINDOWS, draws: 16, seed: 0 }, CONTEXT),
-  },
-  {
-    id: "chain-rule",
-    title: "Exact chain rule in one order",
-    kind: "evaluator",
-    formula: ["sum over i of -ln p(x_i | the tokens before it in the order, all others MASK)"],
-    text: "A code that both sides can run: exact for the model decoded in that order.",
-    hazards: [
-      "The order must not depend on the text except through tokens already sent.",
-      "Choosing the better of several orders per window costs the bits that name it.",
-    ],
-    citations: [GOLF],
-    contract: contractOf({ kind: "chain-rule", windows: WINDOWS, order: "left-to-right", seed: 0 }, CONTEXT),
-  },
-  {
-    id: "sliding",
-    title: "Sliding left-to-right",
-    kind: "evaluator",
-    formula: ["each window scores its last `stride` tokens left to right, given everything to their left"],
-    text: "Directly beside an autoregressive score with the same stride.",
-    hazards: ["Tail rules A and B score some targets more than once; C scores each once."],
-    citations: [GOLF, "parameter-golf PR #1218: tail rule C"],
-    contract: contractOf({ kind: "sliding", windows: WINDOWS, stride: 64, tail: "C" }, CONTEXT),
-  },
-  {
-    id: "block-nelbo",
-    title: "Block NELBO",
-    kind: "evaluator",
-    formula: [
-      "sum over blocks B of E_(k ~ U{1..s}) [ (s/k) sum over k masked positions of B of -ln p(x_i | left context, visible part of B) ]",
-    ],
-    text: "Between the any-order NELBO (one block) and exact left-to-right (blocks of one token).",
-    hazards: ["The block size is part of the number."],
-    citations: ["Arriola et al. 2025, Block Diffusion, arXiv 2503.09573"],
-    contract: contractOf({ kind: "block-nelbo", windows: WINDOWS, block: 64, draws: 4, seed: 0 }, CONTEXT),
-  },
-  {
-    id: "importance-weighted",
-    title: "Importance-weighted bound",
-    kind: "evaluator",
-    formula: ["-E ln (1/K) sum over K orders of exp(-NLL of the order)"],
-    text: "Falls with K; still an upper bound in expectation.",
-    hazards: [
-      "Orders must be drawn independently of the text.",
-      "The gain over K = 1 is at most ln K nats a window.",
-    ],
-    citations: ["Burda, Grosse and Salakhutdinov 2016, Importance Weighted Autoencoders, arXiv 1509.00519"],
-    contract: contractOf({ kind: "importance-weighted", windows: WINDOWS, samples: 16, seed: 0 }, CONTEXT),
-  },
-  {
-    id: "autoregressive",
-    title: "Autoregressive, chunked",
-    kind: "evaluator",
-    formula: ["sum over i of -ln p(x_i | earlier tokens of the same window)"],
-    text: "Exact. The first token of a window has no context.",
-    hazards: ["Chunked scores are 0.02 to 0.03 bits per byte above stride-64 scores of one model."],
-    citations: [GOLF],
-    contract: contractOf({ kind: "autoregressive", windows: WINDOWS, tail: "C" }, CONTEXT),
-  },
-  {
-    id: "autoregressive-sliding",
-    title: "Autoregressive, sliding",
-    kind: "evaluator",
-    formula: [
-      "windows start every `stride` tokens; the first scores all its targets, each later one its last `stride`",
-    ],
-    text: "Exact, each target once under tail rule C, with at least length - stride tokens of context.",
-    hazards: ["Tail rules A and B repeat the last targets 15 to 31 times, about 1e-5 relative."],
-    citations: [GOLF, "parameter-golf PR #1218: tail rule C"],
-    contract: contractOf({ kind: "autoregressive", windows: WINDOWS, stride: 64, tail: "C" }, CONTEXT),
-  },
-]
-
-export const CONTRACT_PAGES: readonly ContractPage[] = [...definitions, ...evaluators]
+/** The pages of the definitions; those of evaluators stand with them. */
+export const DEFINITION_PAGES: readonly ContractPage[] = definitions

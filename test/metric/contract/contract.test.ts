@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import t from "tap"
-import { canonicalContract, contractOf, type ContractContext } from "../../../src/metric/contract/builders.js"
+import { contractOf } from "../../../src/evaluators/index.js"
+import { canonicalContract, type ContractContext } from "../../../src/metric/contract/builders.js"
 import { contractDigest } from "../../../src/metric/contract/digest.js"
 import { CONTRACT_CHANGELOG, migrateContract } from "../../../src/metric/contract/migrations.js"
 import {

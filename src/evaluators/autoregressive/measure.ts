@@ -7,14 +7,17 @@
  * training. (The published script starts at the stream's second token instead: one target in 62 million.) A document
  * chunk is scored on its own, with the boundary token as first input.
  */
-import { shiftRight } from "../diffusion/batch.js"
-import type { Executor, HostTensors } from "../engine/executor.js"
-import { chunkedWindows, slidingWindows, type Tail } from "../metric/code/sliding.js"
-import type { Network } from "../model/network.js"
-import { compileForward } from "../inference/forward.js"
-import { defaultBatch } from "../inference/scorer.js"
-import type { StreamEvidence } from "./sliding.js"
-import type { ScoredWindows } from "../inference/windows.js"
+import { shiftRight } from "../../diffusion/batch.js"
+import type { Executor, HostTensors } from "../../engine/executor.js"
+import { chunkedWindows, slidingWindows, type Tail } from "../../metric/code/sliding.js"
+import type { Network } from "../../model/network.js"
+import { compileForward } from "../../inference/forward.js"
+import { defaultBatch } from "../../inference/scorer.js"
+import type { ScoredWindows } from "../../inference/windows.js"
+import { EvaluationError, type Measure } from "../job.js"
+import { streamTensors, type StreamEvidence } from "../stream.js"
+import { windowsOf } from "../windows.js"
+import type { Autoregressive } from "./part.js"
 
 /** One sequence of inputs and the targets at its positions. */
 export interface CausalRow {
@@ -183,4 +186,32 @@ export const measureChunks = (
     (target) => tokens[target] !== ids.padId,
     onProgress,
   )
+}
+
+export const measure: Measure<Autoregressive> = async (evaluation, job) => {
+  const { id, stride, tail } = evaluation
+  const chunks = evaluation.windows.alignment === "document-chunks"
+  if (chunks && stride !== undefined)
+    throw new EvaluationError(
+      id,
+      "a stride needs windows of the raw stream; remove it or change the alignment",
+    )
+  const { executor, network, parameters, experiment } = job
+  const windows = windowsOf(evaluation, job)
+  const { count, length } = windows
+  const { tokenizer } = experiment.data
+  const scorer = await makeCausalScorer(executor, network, parameters, {
+    length,
+    batch: experiment.execution?.evaluationBatch,
+  })
+  try {
+    const onProgress = (done: number): void => job.onProgress?.(done)
+    job.onStart?.(stride === undefined ? count : slidingWindows(count * length, length, stride, tail).length)
+    const evidence = chunks
+      ? await measureChunks(scorer, windows, tokenizer, onProgress)
+      : await measureAutoregressive(scorer, windows, tokenizer.boundaryId, { stride, tail, onProgress })
+    return { windows, forwards: evidence.forwards, tensors: streamTensors(evidence) }
+  } finally {
+    await scorer.dispose()
+  }
 }

@@ -6,20 +6,15 @@
  * windows lie over the stream of the scored tokens as over the targets of an autoregressive evaluation. Positions
  * beyond the stream's end are masked.
  */
-import { isMaskable } from "../diffusion/corrupt.js"
-import { scoredTargets, slidingWindows, type Tail } from "../metric/code/sliding.js"
-import { scoreRows, sigmaOfMasked, type MaskedOptions } from "../inference/masking.js"
-import type { Scorer, ScoreRow } from "../inference/scorer.js"
-import type { ScoredWindows } from "../inference/windows.js"
-
-export interface StreamEvidence {
-  readonly windows: ScoredWindows
-  /** Index into the windows' tokens of each target scored, in order of scoring; a repeating tail lists it again. */
-  readonly scored: Int32Array
-  /** Cross-entropy of each, nats; 0 for tokens that are never masked */
-  readonly nats: Float64Array
-  readonly forwards: number
-}
+import { isMaskable } from "../../diffusion/corrupt.js"
+import { scoredTargets, slidingWindows, type Tail } from "../../metric/code/sliding.js"
+import { scoreRows, sigmaOfMasked, type MaskedOptions } from "../../inference/masking.js"
+import type { Scorer, ScoreRow } from "../../inference/scorer.js"
+import type { ScoredWindows } from "../../inference/windows.js"
+import { EvaluationError, type Measure } from "../job.js"
+import { maskedScope, withScorer } from "../masked.js"
+import { streamTensors, type StreamEvidence } from "../stream.js"
+import type { Sliding } from "./part.js"
 
 export interface SlidingOptions extends MaskedOptions {
   readonly stride: number
@@ -71,4 +66,21 @@ export const measureSliding = async (
   }
   await scoreRows(scorer, rows(), take, options.onProgress)
   return { windows, scored, nats, forwards: scorer.forwards() - before }
+}
+
+export const measure: Measure<Sliding> = async (evaluation, job) => {
+  const { id, stride, tail } = evaluation
+  if (evaluation.windows.alignment === "document-chunks")
+    throw new EvaluationError(
+      id,
+      "sliding scoring needs windows of the raw stream; change the alignment or use the kind chain-rule",
+    )
+  const scope = maskedScope(evaluation, job)
+  const { windows, options } = scope
+  const { count, length } = windows
+  const sequences = scoredTargets(slidingWindows(count * length, length, stride, tail))
+  const evidence = await withScorer(job, scope, { most: 1, mean: 1, sequences }, (scorer) =>
+    measureSliding(scorer, windows, { ...options, stride, tail }),
+  )
+  return { windows, forwards: evidence.forwards, tensors: streamTensors(evidence) }
 }

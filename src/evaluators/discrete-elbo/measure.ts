@@ -4,12 +4,15 @@
  *
  * Nothing is weighted here. The bound is a pure function of this evidence (`src/metric/elbo.ts`).
  */
-import { maskByProbability, type MaskRule } from "../diffusion/corrupt.js"
-import { stream, uniforms32 } from "../diffusion/philox.js"
-import { chain } from "../diffusion/reveal.js"
-import type { NoiseSchedule } from "../diffusion/schedule.js"
-import type { Scorer, ScoreRow } from "../inference/scorer.js"
-import type { ScoredWindows } from "../inference/windows.js"
+import { maskByProbability, type MaskRule } from "../../diffusion/corrupt.js"
+import { stream, uniforms32 } from "../../diffusion/philox.js"
+import { chain } from "../../diffusion/reveal.js"
+import type { NoiseSchedule } from "../../diffusion/schedule.js"
+import type { Scorer, ScoreRow } from "../../inference/scorer.js"
+import type { ScoredWindows } from "../../inference/windows.js"
+import type { Measure } from "../job.js"
+import { maskedScope, withScorer } from "../masked.js"
+import type { DiscreteElbo } from "./part.js"
 
 export interface DiscreteElboEvidence {
   readonly kind: "discrete-elbo"
@@ -104,5 +107,27 @@ export const measureDiscreteElbo = async (
     masked,
     tokenNats,
     forwards: scorer.forwards() - before,
+  }
+}
+
+export const measure: Measure<DiscreteElbo> = async (evaluation, job) => {
+  const { steps, draws, seed } = evaluation
+  const scope = maskedScope(evaluation, job)
+  const { windows, options } = scope
+  const { count, length } = windows
+  const rows = { most: length, mean: length / 2, sequences: count * steps * draws }
+  const evidence = await withScorer(job, scope, rows, (scorer) =>
+    measureDiscreteElbo(scorer, windows, { ...options, steps, draws, seed }),
+  )
+  const shape = [count, steps, draws]
+  return {
+    windows,
+    forwards: evidence.forwards,
+    tensors: {
+      alphas: { dtype: "F64", shape: [steps + 1], data: evidence.alphas },
+      nats: { dtype: "F64", shape, data: evidence.nats },
+      masked: { dtype: "I32", shape, data: evidence.masked },
+      tokenNats: { dtype: "F64", shape: [count, length], data: evidence.tokenNats },
+    },
   }
 }
