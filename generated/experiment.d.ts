@@ -145,6 +145,29 @@ export type Evaluation =
        */
       tail: "A" | "B" | "C"
     }
+  | {
+      /**
+       * Upper bound on the code length of variable-length masked diffusion, the length included: the divergence of the paths of data and model, with targets averaged over all embeddings of a state.
+       */
+      kind: "insertion-nelbo"
+      /**
+       * Name of the evaluation in tables and file names.
+       */
+      id: string
+      windows: Windows
+      /**
+       * Equal parts of the time, in each of which times are drawn.
+       */
+      strata: number
+      /**
+       * Times and states drawn in each part, for each window.
+       */
+      draws: number
+      /**
+       * Seed of the eval-mask stream.
+       */
+      seed: number
+    }
 
 /**
  * A spec: one published experiment with its profiles.

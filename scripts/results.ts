@@ -5,13 +5,14 @@
  *   npm run results -- --store NAME --kind matched --title T --command C [--keep a,b] RUN...
  *                                               copies runs (no checkpoints) and adds a page, or replaces it
  *   npm run results -- --recompute              results.json of every stored run again, after an estimator changed
+ *   npm run results -- --reencode               the evidence of every stored run in the present format
  *   npm run results -- --remove NAME            takes a page away, and runs that no other page names
  *
  * Kinds: run (one run), matched (models of one budget), sweep (--spec FILE --profile P; cells are found by fingerprint).
  * --keep stores the evidence of these evaluations alone. A stored run is read like any other:
  * `repro table docs/results/evidence/RUN`.
  */
-import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises"
+import { cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
@@ -24,7 +25,8 @@ import { renderMarkdown } from "../src/report/render/markdown.js"
 import { ratioInterval, runLadder, runTable } from "../src/analysis/run-table.js"
 import { sweepTable } from "../src/analysis/sweep-runs.js"
 import { ladderPlot, type LadderPlot } from "../src/report/svg.js"
-import { readRun, type RunReader } from "../src/run/directory.js"
+import { packEvidence } from "../src/evaluators/stored-evidence.js"
+import { readRun, writeEvidenceFiles, type RunReader } from "../src/run/directory.js"
 import { cellSpecs } from "../src/spec/cell-spec.js"
 import { loadSpec, type Profile } from "../src/spec/spec-file.js"
 
@@ -159,6 +161,21 @@ const sweepEvidence = async (pages: readonly Page[]): Promise<void> => {
     if (!named.has(id)) await rm(join(resultsFolder, "evidence", id), { recursive: true })
 }
 
+/** Evidence in the present format, whichever one it is read from. */
+const storeEvidence = async (run: RunReader, id: string, folder: string): Promise<void> =>
+  writeEvidenceFiles(join(folder, `${id}.safetensors`), packEvidence(await run.readEvidence(id)))
+
+const reencode = async (id: string): Promise<void> => {
+  const folder = join(resultsFolder, "evidence", id)
+  const run = await readRun(folder)
+  const fresh = join(folder, "evidence.new")
+  await rm(fresh, { recursive: true, force: true })
+  await mkdir(fresh)
+  for (const evaluation of await run.evidence()) await storeEvidence(run, evaluation, fresh)
+  await rm(join(folder, "evidence"), { recursive: true })
+  await rename(fresh, join(folder, "evidence"))
+}
+
 /** A run without its checkpoints and its lock. */
 const storeRun = async (folder: string, keep: ReadonlySet<string> | undefined): Promise<string> => {
   const run = await readRun(folder)
@@ -168,7 +185,7 @@ const storeRun = async (folder: string, keep: ReadonlySet<string> | undefined): 
   for (const file of ["manifest.json", "events.ndjson"]) await cp(join(folder, file), join(to, file))
   for (const id of await run.evidence())
     if (keep === undefined || keep.has(id) || id === "floors")
-      await cp(join(folder, "evidence", `${id}.safetensors`), join(to, "evidence", `${id}.safetensors`))
+      await storeEvidence(run, id, join(to, "evidence"))
   await writeTable(run.manifest.id)
   return run.manifest.id
 }
@@ -188,6 +205,7 @@ const main = async (): Promise<void> => {
       store: { type: "string" },
       remove: { type: "string" },
       recompute: { type: "boolean", default: false },
+      reencode: { type: "boolean", default: false },
       kind: { type: "string", default: "matched" },
       title: { type: "string" },
       command: { type: "string" },
@@ -203,6 +221,8 @@ const main = async (): Promise<void> => {
     await sweepEvidence(left)
     for (const end of [".md", ".svg", ".spec.json"])
       await rm(join(resultsFolder, flags.remove + end), { force: true })
+  } else if (flags.reencode) {
+    for (const id of new Set(pages.flatMap(({ runs }) => runs))) await reencode(id)
   } else if (flags.recompute) {
     for (const id of new Set(pages.flatMap(({ runs }) => runs))) await writeTable(id)
   } else if (flags.store !== undefined) {

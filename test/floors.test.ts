@@ -30,13 +30,21 @@ const FLOORS: readonly (readonly string[])[] = [
       (name) => `families/*/${name}.ts`,
     ),
     // What of a corpus reads no file, for the same reason.
-    ...["index.ts", "part.ts", "*/schema.ts", "*/corpus.ts"].map((name) => `data/corpora/${name}`),
-    // What every evaluator has beside its measurement; see src/evaluators/README.md.
-    ...["index", "part", "pages", "summary", "evidence", "targets", "code-length", "*/part"].map(
-      (name) => `evaluators/${name}.ts`,
     ...["index.ts", "part.ts", "*/schema.ts", "*/corpus.ts", "*/sources.ts"].map(
       (name) => `data/corpora/${name}`,
     ),
+    // What every evaluator has beside its measurement; see src/evaluators/README.md.
+    ...[
+      "index",
+      "part",
+      "pages",
+      "summary",
+      "evidence",
+      "stored-evidence",
+      "targets",
+      "code-length",
+      "*/part",
+    ].map((name) => `evaluators/${name}.ts`),
   ],
   ["engine", "data", "audit"],
   ["model"],

@@ -151,7 +151,7 @@ export const measureEvaluation = async (
   evaluation: Experiment["evaluations"][number],
   { run, experiment, corpus, executor, choice, display, network, parameters, split, step }: EvaluationContext,
 ): Promise<void> => {
-  const { tensors, metadata } = await evaluate({
+  const { tensors, metadata, items } = await evaluate({
     evaluation,
     experiment,
     network,
@@ -165,7 +165,7 @@ export const measureEvaluation = async (
     onProgress: (sequences) => display.update({ done: sequences }),
   })
   display.end()
-  await run.writeEvidence(evaluation.id, tensors, metadata)
+  await run.writeEvidence(evaluation.id, tensors, metadata, items)
 }
 
 /** Trains and evaluates; what an earlier, interrupted call left is used. */

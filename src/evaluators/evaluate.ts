@@ -1,6 +1,6 @@
 /** Runs one evaluation of a spec and gives its evidence as a file's contents. */
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
-import { objectivePart } from "../families/index.js"
+import { networkPart, objectivePart } from "../families/index.js"
 import { isIntact } from "../files/intact.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import { EVIDENCE_FORMAT, EVIDENCE_VERSION, evidenceMetadata, type EvidenceHeader } from "./evidence.js"
@@ -14,6 +14,7 @@ export { EvaluationError, type EvaluateJob } from "./job.js"
 export interface Evidence {
   readonly tensors: Record<string, StoredTensor>
   readonly metadata: Record<string, string>
+  readonly items?: readonly unknown[]
 }
 
 const added = new Map<string, Measure<never>>()
@@ -33,15 +34,20 @@ export const measureOf = async (kind: string): Promise<Measure> => {
 }
 
 /** An evaluation asks of a network what its objective taught it. */
-const requireFitting = ({ evaluation: { id, kind }, experiment: { objective } }: EvaluateJob): void => {
+const requireFitting = ({
+  evaluation: { id, kind },
+  experiment: { objective, model },
+}: EvaluateJob): void => {
   const { needs } = evaluatorPart({ kind })
-  const part = objectivePart(objective)
-  if (part.measuresRows === true && needs !== "sampler")
+  const inserting = networkPart(model).endSlot !== undefined
+  if (needs !== "sampler" && inserting !== (needs === "inserting"))
     throw new EvaluationError(
       id,
-      `the kind ${kind} scores rows of a fixed length, and the objective "${objective.kind}" inserts tokens; evaluate its code length`,
+      inserting
+        ? `the kind ${kind} scores rows of a fixed length, and the network inserts tokens; use the kind insertion-nelbo`
+        : `the kind ${kind} needs a network that inserts its tokens`,
     )
-  const causal = part.scored === "all"
+  const causal = objectivePart(objective).scored === "all"
   if (needs === "masked" && causal)
     throw new EvaluationError(
       id,
@@ -102,12 +108,13 @@ export const evaluate = async (job: EvaluateJob): Promise<Evidence> => {
   const started = performance.now()
   const measured = await measure(evaluation, job)
   const seconds = (performance.now() - started) / 1000
-  const { windows, tensors = {} } = measured
+  const { windows, tensors = {}, items } = measured
   return {
     tensors: {
       ...(windows === undefined ? {} : windowTensors(windows, split, experiment.data.tokenizer.padId)),
       ...tensors,
     },
     metadata: evidenceMetadata(headerOf(job, measured, seconds)),
+    ...(items === undefined ? {} : { items }),
   }
 }

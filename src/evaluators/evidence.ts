@@ -1,6 +1,6 @@
 /**
- * Evidence on disk: what one evaluation measured, in one safetensors file, with all that is needed to compute
- * every figure again. Written once; metrics only read it.
+ * Evidence: what one evaluation measured, with all that is needed to compute every figure again. Written once; metrics
+ * only read it. How it lies on disk is in `stored-evidence.ts`.
  */
 import type { SafetensorsFile } from "../files/safetensors.js"
 import type { TextRules } from "../metric/bytes/text-bytes.js"
@@ -8,10 +8,30 @@ import type { LeftOut } from "../spec/windows.js"
 import type { EvaluatedWindows } from "./summary.js"
 
 export const EVIDENCE_FORMAT = "repro-evidence"
-export const EVIDENCE_VERSION = 1
+export const EVIDENCE_VERSION = 2
+/** Versions that are read; see `stored-evidence.ts` for how they differ on disk. */
+const READ: readonly number[] = [1, EVIDENCE_VERSION]
 
-/** The contents of an evidence file. */
-export type EvidenceFile = SafetensorsFile
+/** What was measured: tensors, items, or both. */
+export interface EvidenceFile extends SafetensorsFile {
+  /** One JSON value an item; of generations see {@link GeneratedItem}. */
+  readonly items?: readonly unknown[]
+}
+
+/** One generation, as samplers and tasks store it; graders read it, and nothing of it is ever edited. */
+export interface GeneratedItem {
+  /** The task's item, or the number of the sample. */
+  readonly item: string | number
+  readonly prompt: string
+  /** Ids after the prompt, as the network made them. */
+  readonly tokens: readonly number[]
+  /** Their text before any post-processing. */
+  readonly text: string
+  /** Passes of the network. */
+  readonly forwards: number
+  /** Why it ended: a token, its length, a limit. */
+  readonly exit: string
+}
 
 /** Pieces of a tokenizer as the byte table needs them. */
 export interface EvidencePiece {
@@ -22,7 +42,7 @@ export interface EvidencePiece {
 /** Everything about a measurement that is not a tensor. */
 export interface EvidenceHeader {
   readonly format: typeof EVIDENCE_FORMAT
-  readonly version: typeof EVIDENCE_VERSION
+  readonly version: number
   readonly evaluation: EvaluatedWindows
   readonly split: {
     readonly name: string
@@ -74,9 +94,9 @@ export const parseEvidenceHeader = (
   const header = text === undefined ? undefined : (JSON.parse(text) as EvidenceHeader)
   if (header?.format !== EVIDENCE_FORMAT)
     throw new Error(`${subject}: this is not evidence of a run; evaluate the run again`)
-  if (header.version !== EVIDENCE_VERSION) {
+  if (!READ.includes(header.version)) {
     throw new Error(
-      `${subject}: its format is version ${String(header.version)}, this program reads ${EVIDENCE_VERSION}; use the version of repro that wrote it`,
+      `${subject}: its format is version ${String(header.version)}, this program reads ${READ.join(" and ")}; use the version of repro that wrote it`,
     )
   }
   return header

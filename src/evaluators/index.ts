@@ -12,6 +12,7 @@ import { blockNelbo } from "./block-nelbo/part.js"
 import { chainRule } from "./chain-rule/part.js"
 import { discreteElbo } from "./discrete-elbo/part.js"
 import { importanceWeighted } from "./importance-weighted/part.js"
+import { insertionNelbo } from "./insertion-nelbo/part.js"
 import { parseEvidenceHeader, type EvidenceFile } from "./evidence.js"
 import type { EvaluatorPart } from "./part.js"
 import { sliding } from "./sliding/part.js"
@@ -26,6 +27,7 @@ export const EVALUATORS = [
   blockNelbo,
   importanceWeighted,
   autoregressive,
+  insertionNelbo,
 ] as const satisfies readonly EvaluatorPart[]
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never

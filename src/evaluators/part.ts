@@ -50,10 +50,11 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
   readonly kind: E["kind"]
   readonly schema: Schema.Codec<E>
   /**
-   * masked: a network that predicts masked tokens from both sides. causal: one that predicts the next token. sampler:
+   * masked: a network that predicts masked tokens of rows of a fixed length from both sides. causal: one that predicts
+   * the next token. inserting: one whose rows grow. sampler:
    * text that a network generates, whatever its objective.
    */
-  readonly needs: "masked" | "causal" | "sampler"
+  readonly needs: "masked" | "causal" | "inserting" | "sampler"
   readonly rules: readonly EvaluationRule<E>[]
   cost(evaluation: E): EvaluatorCost
   /** What the number means; of several figures, the first. */

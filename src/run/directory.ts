@@ -6,7 +6,7 @@
  * runs/<id>/manifest.json           what the run is; written once
  *           events.ndjson           what happened; appended to
  *           checkpoints/step-<n>.safetensors
- *           evidence/<evaluation>.safetensors   what was measured; written once
+ *           evidence/<evaluation>.safetensors   what was measured; written once (see evaluators/stored-evidence.ts)
  *           results.json            the results table, recomputed from evidence
  *           lock/                   one writer
  * ```
@@ -14,7 +14,9 @@
  */
 import { randomBytes } from "node:crypto"
 import { mkdir, readFile, readdir, rename, rm, stat, unlink } from "node:fs/promises"
-import { basename, join } from "node:path"
+import { basename, dirname, join } from "node:path"
+import type { EvidenceFile } from "../evaluators/evidence.js"
+import { packEvidence, unpackEvidence, type PackedEvidence } from "../evaluators/stored-evidence.js"
 import { syncDirectory, writeFileAtomic } from "../files/atomic.js"
 import { systemCode } from "../files/errors.js"
 import {
@@ -45,7 +47,7 @@ export interface RunReader {
   readonly readCheckpoint: (checkpoint: Checkpoint) => Promise<SafetensorsFile>
   /** Ids of the evaluations whose evidence is there, sorted. */
   readonly evidence: () => Promise<readonly string[]>
-  readonly readEvidence: (evaluation: string) => Promise<SafetensorsFile>
+  readonly readEvidence: (evaluation: string) => Promise<EvidenceFile>
   /** The results document; undefined before the first one is written. */
   readonly results: () => Promise<Json | undefined>
 }
@@ -66,6 +68,7 @@ export interface Run extends RunReader {
     evaluation: string,
     tensors: Tensors,
     metadata?: Readonly<Record<string, string>>,
+    items?: readonly unknown[],
   ) => Promise<string>
   readonly writeResults: (results: unknown) => Promise<void>
   /** Flush, release the lock. Safe to call twice. */
@@ -84,6 +87,8 @@ export interface RunOptions {
 
 const CHECKPOINT = /^step-(\d+)\.safetensors$/
 const EVIDENCE = /^([a-z0-9][a-z0-9._-]*)\.safetensors$/
+/** Folder of what several evaluations share. */
+const SHARED = "shared"
 const STAGING = ".new-"
 const HOUR = 3_600_000
 
@@ -91,6 +96,12 @@ const names = async (folder: string): Promise<readonly string[]> =>
   readdir(folder).catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return []
     throw runErrorFrom(error, folder, "listing it")
+  })
+
+/** A file that evidence names. */
+const readBeside = (path: string): Promise<Uint8Array> =>
+  readFile(path).catch((error: unknown) => {
+    throw runErrorFrom(error, path, "reading what the evidence names")
   })
 
 /** Read a run without locking it. `directory` is the run's own folder (see `resolveRun` in list.ts). */
@@ -115,11 +126,17 @@ export const readRun = async (directory: string): Promise<RunReader> => {
       }),
     evidence: async () =>
       (await names(evidenceFolder)).flatMap((name) => EVIDENCE.exec(name)?.[1] ?? []).sort(),
-    readEvidence: (evaluation) => {
+    readEvidence: async (evaluation) => {
       const path = join(evidenceFolder, `${evaluation}.safetensors`)
-      return readSafetensors(path).catch((error: unknown) => {
+      try {
+        return await unpackEvidence(
+          await readSafetensors(path),
+          (name) => readBeside(join(evidenceFolder, SHARED, name)),
+          () => readBeside(join(evidenceFolder, `${evaluation}.ndjson`)),
+        )
+      } catch (error) {
         throw runErrorFrom(error, path, "reading the evidence")
-      })
+      }
     },
     results: async () => {
       const path = join(directory, "results.json")
@@ -131,6 +148,25 @@ export const readRun = async (directory: string): Promise<RunReader> => {
       }
     },
   }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+/** Writes evidence to `path` with the files beside it; shared files are named by their content and written once. */
+export const writeEvidenceFiles = async (
+  path: string,
+  { tensors, metadata, shared, items }: PackedEvidence,
+): Promise<void> => {
+  const folder = join(dirname(path), SHARED)
+  if (shared.length > 0) await mkdir(folder, { recursive: true })
+  for (const { name, bytes } of shared)
+    if (!(await exists(join(folder, name)))) await writeFileAtomic(join(folder, name), bytes)
+  if (items !== undefined) await writeFileAtomic(path.replace(/\.safetensors$/, ".ndjson"), items)
+  await writeSafetensors(path, tensors, metadata)
 }
 
 const sweepTemporaries = async (folder: string): Promise<void> => {
@@ -162,7 +198,8 @@ const writable = async (
 ): Promise<Run> => {
   const { directory } = reader
   const inside = (...parts: readonly string[]): string => join(directory, ...parts)
-  for (const folder of [directory, inside("checkpoints"), inside("evidence")]) await sweepTemporaries(folder)
+  for (const folder of [directory, inside("checkpoints"), inside("evidence"), inside("evidence", SHARED)])
+    await sweepTemporaries(folder)
   const log = await openEventLog(inside("events.ndjson"), now)
   const notices = lock.takenOver.map(
     ({ pid, since }) =>
@@ -194,7 +231,7 @@ const writable = async (
       await prune()
       return { step, path }
     },
-    writeEvidence: async (evaluation, tensors, metadata = {}) => {
+    writeEvidence: async (evaluation, tensors, metadata = {}, items) => {
       const file = `evidence/${evaluation}.safetensors`
       const path = inside("evidence", `${evaluation}.safetensors`)
       if (!EVIDENCE.test(basename(path)) || basename(path) !== `${evaluation}.safetensors`) {
@@ -207,7 +244,13 @@ const writable = async (
           "this evidence was already measured and is never edited; start a new run to measure again.",
         )
       }
-      await save(path, "writing the evidence", (to) => writeSafetensors(to, tensors, metadata))
+      const packed = packEvidence({
+        tensors: tensors instanceof Map ? tensors : new Map(Object.entries(tensors)),
+        metadata: { ...metadata },
+        ...(items === undefined ? {} : { items }),
+      })
+      // The evaluation's own file comes last: evidence is there once all that it names is.
+      await save(path, "writing the evidence", (to) => writeEvidenceFiles(to, packed))
       await log.append({ type: "evaluation", id: evaluation, file })
       await log.flush()
       return path

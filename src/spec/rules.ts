@@ -167,6 +167,15 @@ const schedules: readonly Rule[] = [
 const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { parts }) => {
   const { needs } = evaluatorPart({ kind })
   const causal = parts.objective.scored === "all"
+  const inserting = parts.network.endSlot !== undefined
+  if (needs !== "sampler" && inserting !== (needs === "inserting"))
+    return problem(
+      `${at}/kind`,
+      inserting
+        ? `${kindsThatNeed("inserting").join(" or ")}, as the network inserts tokens`
+        : `another kind: the network of this experiment inserts no tokens`,
+      JSON.stringify(kind),
+    )
   return (
     needs !== "sampler" &&
     (needs === "causal") !== causal &&

@@ -1,5 +1,5 @@
 /** docs/results: what is printed there follows from the evidence that lies beside it. */
-import { readdir, readFile } from "node:fs/promises"
+import { readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { test } from "tap"
 import { readPages, renderPages, resultsFolder } from "../../scripts/results.js"
@@ -49,4 +49,11 @@ test("nothing private is stored", async (t) => {
         `${id}/${file}`,
       )
   }
+})
+
+test("the stored results are small enough to live beside the code", async (t) => {
+  const names = await readdir(resultsFolder, { recursive: true })
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(resultsFolder, name))).size))
+  const bytes = sizes.reduce((sum, size) => sum + size, 0)
+  t.ok(bytes > 1e6 && bytes <= 20e6, `docs/results holds ${bytes} bytes, at most 20 MB are wanted`)
 })
