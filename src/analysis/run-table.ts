@@ -14,7 +14,7 @@ import { claimsAbout, markedClaimRows, publishedConstantOf, type TableClaims } f
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
 import { summariseAll } from "./summaries.js"
 import { ladderOf } from "./ladder.js"
-import type { LadderPlot } from "../report/svg.js"
+import type { LadderPlot } from "./ladder-plot.js"
 import type { ResultsTable } from "./table.js"
 
 export const ratioInterval: RatioInterval = (pairs) => {

@@ -13,7 +13,7 @@ import {
 import type { EvaluateJob } from "./job.js"
 import { measureCausal } from "./measure-causal.js"
 import { measureMasked } from "./measure-masked.js"
-import { isIntact } from "../files/intact.js"
+import { isIntact } from "../metric/bytes/intact.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import { cutWindows } from "../inference/windows.js"
 

@@ -8,9 +8,12 @@ import { findGolf, placeGolf, prepareGolf, type GolfFiles } from "./parameter-go
 import { readSentencePiece, type SentencePieceModel } from "../tokenizers/sentencepiece.js"
 import { inspectShard, readShardInto, type ShardOptions } from "../rows/shards.js"
 import { isPresent, parseSource } from "../../files/sources.js"
+import type { LoadedCorpus, PartTotals } from "./loaded-corpus.js"
 import { requireSpecialIds } from "./special-ids.js"
 import { requireDigest, shardDigest } from "./stated-digests.js"
 import { findSpeeches, placeSpeeches, prepareSpeeches, type SpeechTotals } from "./speech-shards.js"
+
+export type { LoadedCorpus, PartTotals } from "./loaded-corpus.js"
 
 /** The part of a spec that says which files are needed. */
 export type CorpusSpec = Pick<Data, "corpus" | "tokenizer">
@@ -27,30 +30,6 @@ export interface PrepareOptions extends CorpusOptions {
   readonly signal?: AbortSignal
   /** npm registry instead of the user's own. */
   readonly registry?: string
-}
-
-export interface PartTotals {
-  readonly tokens: number
-  /** Where known. */
-  readonly documents?: number
-  /** UTF-8 bytes of the documents' text, where known: the check for the byte table's sum. */
-  readonly bytes?: number
-}
-
-/** A corpus that is on disk and whole. */
-export interface LoadedCorpus {
-  /** Shards in the order of the spec, of the manifest or of their making. */
-  readonly train: readonly string[]
-  readonly validation: readonly string[]
-  readonly tokenizer: SentencePieceModel
-  readonly tokenizerPath: string
-  /** SHA-256 of the tokenizer model. */
-  readonly tokenizerDigest: string
-  /** SHA-256 of each training shard, in order. */
-  readonly trainDigests: readonly string[]
-  /** SHA-256 of each validation shard, in order. */
-  readonly validationDigests: readonly string[]
-  readonly totals: { readonly train: PartTotals; readonly validation: PartTotals }
 }
 
 interface Files {

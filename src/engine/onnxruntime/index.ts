@@ -20,7 +20,8 @@ import {
 } from "../executor.js"
 import { sizeOf, type DType, type Graph } from "../ir.js"
 import { loadOnnxruntime, type Onnxruntime } from "./library.js"
-import { lowerToOnnx, type LowerOptions } from "./lower.js"
+import { lowerToOnnx } from "./lower.js"
+import type { LowerOptions } from "./lowering.js"
 import { encodeOnnx, type OnnxInitializer, type OnnxModel } from "./onnx.js"
 
 /**

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core"
 import { ExecutorError } from "../errors.js"
 import { WHOLE, type Executor, type ExecutorOptions, type HostArray, type HostTensors } from "../executor.js"
 import type { Graph } from "../ir.js"
+import { useCpuBackend } from "./cpu-backend.js"
 import { hostToTensor, interpret } from "./interpret.js"
 
 const run = async (graph: Graph, feeds: HostTensors): Promise<HostTensors> => {
@@ -33,7 +34,6 @@ const run = async (graph: Graph, feeds: HostTensors): Promise<HostTensors> => {
 export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Executor> => {
   if (options.precision !== "fp32")
     throw new ExecutorError("tfjs", `precision ${options.precision} is not available`, "use --precision fp32")
-  const { useCpuBackend } = await import("../../model/tf.js")
   await useCpuBackend()
   return {
     name: "tfjs",
