@@ -1,6 +1,6 @@
 """Writes the byte table of a SentencePiece model, from python3-sentencepiece's own answers about each id.
 
-Usage: /usr/bin/python3 scripts/byte-table-golden.py assets/sp1024.model > test/metric/sp1024.byte-table.golden
+Usage: /usr/bin/python3 scripts/byte-table-golden.py assets/sp1024.model > test/metric/bytes/sp1024.byte-table.golden
 One line per id: bytes without the leading space, leading space 0/1, boundary 0/1.
 """
 

@@ -9,7 +9,8 @@ import { CONTRACT_CHANGELOG } from "../src/metric/contract/migrations.js"
 import { contractPages } from "../src/evaluators/pages.js"
 import type { ContractPage } from "../src/metric/contract/pages.js"
 import { SEMANTIC_FIELDS, semanticFields } from "../src/metric/contract/contract.js"
-import { contractRows, MARK_WORDS, VERDICT_WORDS } from "../src/report/packet/words.js"
+import { MARK_WORDS } from "../src/audit/provenance.js"
+import { contractRows, VERDICT_WORDS } from "../src/report/packet/words.js"
 
 const NOTE =
   "<!-- Written by scripts/generate-metric-docs.ts from the schema; edit the schema, not this page. -->"

@@ -5,7 +5,7 @@ Reads a JSON list of texts, prints one JSON value per line: special ids,
 then [piece, type, score] of every id, then [text, ids] of every text.
 Needs the Debian package python3-sentencepiece (0.1.97). The committed answers were made with
 
-    npx tsx test/data/texts.ts 300 7 | scripts/sentencepiece-golden.py assets/sp1024.model > test/data/sp1024.golden.ndjson
+    npx tsx test/data/texts.ts 300 7 | scripts/sentencepiece-golden.py assets/sp1024.model > test/data/tokenizers/sp1024.golden.ndjson
 """
 import json
 import sys

@@ -2,7 +2,7 @@
 
 Run with python3-sentencepiece 0.1.97; the models are trained here on random words and thrown away.
 
-    python3 scripts/text-bytes-golden.py > test/metric/text-bytes.golden
+    python3 scripts/text-bytes-golden.py > test/metric/bytes/text-bytes.golden
 """
 import json
 import os

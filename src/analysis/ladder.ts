@@ -18,7 +18,7 @@ import {
   type WindowSums,
 } from "./language-model.js"
 import { formatNumber } from "./numbers.js"
-import type { LadderPlot, LadderPoint } from "../report/svg.js"
+import type { LadderPlot, LadderPoint } from "./ladder-plot.js"
 import { boundSign, type BoundKind } from "./table.js"
 
 /** Bits of a window, boundary positions included. */

@@ -15,7 +15,7 @@ import { differencesOf } from "../spec/merge-patch.js"
 import { contractIn, estimatorOf } from "./contract-in.js"
 import { chargedBits, isPrefix } from "./ladder.js"
 import { isCountable, type EvaluationSummary } from "./language-model.js"
-import type { MatchedModel, MatchedRun } from "./matched.js"
+import type { MatchedModel, MatchedRun } from "./matched-model.js"
 import { decimalsFor, formatLevel, formatNumber } from "./numbers.js"
 
 /**

@@ -7,9 +7,10 @@ import { unstatedFiles } from "../spec/fingerprint.js"
 import type { ResolvedClaim } from "../spec/claim.js"
 import { publishedConstantOf } from "./claim-marks.js"
 import { ladderOf } from "./ladder.js"
-import { headlines, modelsOf, type MatchedRun } from "./matched.js"
+import { headlines, modelsOf } from "./matched.js"
+import type { MatchedRun } from "./matched-model.js"
 import { runSummaries } from "./run-table.js"
-import type { LadderPlot } from "../report/svg.js"
+import type { LadderPlot } from "./ladder-plot.js"
 import { TableError } from "./table.js"
 
 /** What of the stored plan is needed. */

@@ -6,47 +6,16 @@ import { isHeadline } from "../evaluators/index.js"
 import { estimatorOf } from "./contract-in.js"
 import { studentInterval, summarise as summariseValues } from "../metric/statistics/intervals.js"
 import { canonicalJson } from "../spec/canonical.js"
-import type { Experiment } from "../spec/experiment.js"
 import { identityOf } from "../spec/fingerprint.js"
 import { allFloorRows, isUntrained } from "./build-language-model-table.js"
-import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
+import { comparabilitySentence } from "./differences.js"
 import { evaluationRows } from "./evaluation-rows.js"
 import { isPrefix } from "./ladder.js"
-import type { EvaluationSummary, FloorSummary, RatioInterval } from "./language-model.js"
+import type { EvaluationSummary, RatioInterval } from "./language-model.js"
 import { findings, type Finding } from "./matched-findings.js"
+import type { MatchedModel, MatchedRun } from "./matched-model.js"
 import { formatCount } from "./numbers.js"
 import { makeTable, type Interval, type ResultsTable, type TableRow } from "./table.js"
-
-export interface MatchedRun {
-  readonly run: string
-  readonly profile: string
-  readonly experiment: Experiment
-  /** Digests of the training shards, where the experiment does not fix them; absent where they were not kept. */
-  readonly trainDigests?: readonly string[]
-  /** In the order of the spec; the first is on all windows. */
-  readonly evaluations: readonly EvaluationSummary[]
-  readonly floors: readonly FloorSummary[]
-  readonly parameters: number
-  readonly steps: number
-  /** Positions of the network in training, padding included. */
-  readonly positions: number
-  /** null: not recorded */
-  readonly trainingSeconds: number | null
-  /** Name and precision. */
-  readonly executor: string
-  /** Where the experiment is not the published one. */
-  readonly differences: readonly ExperimentDifference[]
-  /** Bytes per token of the published definition; absent where the paper used the exact table. */
-  readonly publishedConstant?: number
-}
-
-/** One experiment, one run a seed. */
-export interface MatchedModel {
-  readonly id: string
-  readonly title: string
-  /** By increasing seed. */
-  readonly seeds: readonly MatchedRun[]
-}
 
 /** One thing that should be equal, and whether it is. */
 export interface MatchedCondition {

@@ -15,7 +15,7 @@ import { buildLanguageModelTable } from "./build-language-model-table.js"
 import { claimsAbout, markedClaimRows, publishedConstantOf, type TableClaims } from "./claim-marks.js"
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
 import { ladderOf } from "./ladder.js"
-import type { LadderPlot } from "../report/svg.js"
+import type { LadderPlot } from "./ladder-plot.js"
 import type { ResultsTable } from "./table.js"
 
 export const ratioInterval: RatioInterval = (pairs) => {

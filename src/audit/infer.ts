@@ -6,9 +6,10 @@
  * same tokens; a training loss beside a bound's bits per byte says nothing.
  */
 import { roundingHalfWidth } from "./rescore-claim.js"
-import type { Interval } from "../metric/contract/units.js"
+import type { Inferred } from "./inferred.js"
 
 export { judgeRatio, type HeldAgainst, type RatioStatements, type RatioVerdict } from "./judge-ratio.js"
+export type { Inferred } from "./inferred.js"
 export { KNOWN_RATIOS, type KnownRatio } from "./known-ratios.js"
 
 export interface InferInput {
@@ -19,14 +20,6 @@ export interface InferInput {
   readonly lossUnit?: "nats/token" | "bits/token"
   /** Scored tokens, where known. */
   readonly tokens?: number
-}
-
-export interface Inferred {
-  readonly bytesPerToken: number
-  /** All ratios that rounding leaves possible. */
-  readonly interval: Interval
-  /** bytesPerToken * tokens, where the tokens are known. */
-  readonly bytes?: { readonly value: number; readonly interval: Interval }
 }
 
 const positiveNumber = (name: string, printed: string): number => {

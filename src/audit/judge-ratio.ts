@@ -1,5 +1,5 @@
 /** Whether an inferred ratio of bytes to tokens is one that the evaluation's own tokenizer gives. */
-import type { Inferred } from "./infer.js"
+import type { Inferred } from "./inferred.js"
 import { plausible, ratiosUnder, WINDOW, type KnownRatio } from "./known-ratios.js"
 import type { StatedWindows } from "./log-statements.js"
 import {

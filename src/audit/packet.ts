@@ -15,7 +15,7 @@ import { lint, type LintedExperiment, type Warning } from "./lint.js"
 import { rescoreClaim, type RatioSample, type Rescored } from "./rescore-claim.js"
 import type { Ledger } from "../spec/claim-ledger.js"
 import type { ResolvedClaim } from "../spec/claim.js"
-import { provenance } from "../report/packet/words.js"
+import { provenance } from "./provenance.js"
 import { claimPairs, type ClaimPair } from "./pairs.js"
 
 export interface ClaimAudit {

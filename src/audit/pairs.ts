@@ -1,6 +1,12 @@
 /** Which claims may stand beside which: the verdict on every pair, and the axes that decide it. */
 import { compareContracts, type AxisVerdict, type Verdict } from "../metric/contract/compare.js"
-import type { ClaimAudit } from "./packet.js"
+import type { Contract } from "../metric/contract/contract.js"
+
+/** A claim and what its number is. */
+interface Contracted {
+  readonly id: string
+  readonly contract: Contract
+}
 
 export interface ClaimPair {
   readonly first: string
@@ -23,8 +29,8 @@ const DECIDING: { readonly [K in Verdict]: AxisVerdict["relation"] | undefined }
 
 /** Every pair of which at least one is an audited claim, in the order of the claims. */
 export const claimPairs = (
-  claims: readonly ClaimAudit[],
-  beside: readonly ClaimAudit[],
+  claims: readonly Contracted[],
+  beside: readonly Contracted[],
 ): readonly ClaimPair[] => {
   const all = [...claims, ...beside]
   return claims.flatMap((first, index) =>
@@ -55,8 +61,8 @@ const LETTERS: { readonly [K in Verdict]: string } = {
 /** The pairs as a triangle of one letter each, for a terminal; undefined where there is no pair. */
 export const pairsGrid = (
   pairs: readonly ClaimPair[],
-  claims: readonly ClaimAudit[],
-  beside: readonly ClaimAudit[],
+  claims: readonly Contracted[],
+  beside: readonly Contracted[],
 ): readonly string[] | undefined => {
   if (pairs.length === 0) return undefined
   const verdicts = new Map(pairs.map((pair) => [`${pair.first} ${pair.second}`, pair.verdict]))

@@ -12,7 +12,7 @@ import { DEFINITIONS, definitionFor, type DefinitionId } from "../metric/contrac
 import { noCode } from "../metric/contract/estimator-kinds.js"
 import { repeatedTail, TAIL, type KnownRatio } from "./known-ratios.js"
 import { knownSlice, type KnownSlice } from "./known-slices.js"
-import type { Mark } from "../spec/findings-facts.js"
+import type { ClaimNumber, Derivation, RatioSample, Rescored } from "./rescored.js"
 import { rescoreShare } from "./rescore-share.js"
 import { exportIsTodays, sliceStandsForSplit, type Assumption } from "./rescore-assumptions.js"
 import { sampledRatio } from "../metric/contract/rescore.js"
@@ -22,51 +22,7 @@ import { ConversionError, convertInterval, type Interval, type Unit } from "../m
 export const WORDS = "whitespace words"
 
 export type { Assumption } from "./rescore-assumptions.js"
-
-export interface ClaimNumber {
-  readonly id: string
-  readonly printed: string
-  readonly value: number
-  readonly halfWidth?: number | undefined
-  /** The value is a double as a program wrote it: its digits hide no rounding. */
-  readonly exact?: boolean | undefined
-  /** Standard error that the source states, in the value's unit. */
-  readonly standardError?: number | undefined
-  /** stated when absent; a value computed here from a figure or from stored generations is not the source's own. */
-  readonly mark?: Mark | undefined
-  readonly contract: Contract
-}
-
-/** Bytes per token of a sample of windows: how much a short slice may differ from the split. */
-export interface RatioSample {
-  readonly windowTokens: number
-  readonly standardDeviation: number
-}
-
-export interface Derivation {
-  readonly formula: string
-  readonly result: number
-  readonly unit: Unit
-}
-
-export interface Rescored {
-  readonly definition: DefinitionId
-  /** rescored: another number. unchanged: the claim already is of this definition's unit. */
-  readonly status: "rescored" | "unchanged" | "not-possible"
-  readonly number?: Measured<Unit>
-  /** The way there, step by step. */
-  readonly derivation: readonly Derivation[]
-  readonly assumptions: readonly Assumption[]
-  /** Amounts that the definition would add, each at most this much. */
-  readonly charges: readonly {
-    readonly name: string
-    readonly atMost: number
-    readonly unit: Unit
-    readonly formula: string
-  }[]
-  /** Why there is no number, or what is left open. */
-  readonly reason: string
-}
+export type { ClaimNumber, Derivation, RatioSample, Rescored } from "./rescored.js"
 
 /** Half a unit of the last printed digit: what rounding may have hidden. */
 export const roundingHalfWidth = (printed: string): number => {

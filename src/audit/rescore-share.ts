@@ -3,7 +3,7 @@ import { measured } from "../metric/contract/bound.js"
 import type { DefinitionId } from "../metric/contract/registry.js"
 import { NOT_STATED } from "../metric/contract/contract.js"
 import type { Assumption } from "./rescore-assumptions.js"
-import type { ClaimNumber, Rescored } from "./rescore-claim.js"
+import type { ClaimNumber, Rescored } from "./rescored.js"
 import { normalQuantile } from "../metric/statistics/distributions.js"
 import { wilsonInterval } from "../metric/statistics/intervals.js"
 

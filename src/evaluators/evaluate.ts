@@ -1,7 +1,7 @@
 /** Runs one evaluation of a spec and gives its evidence as a file's contents. */
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import { networkPart, objectivePart } from "../families/index.js"
-import { isIntact } from "../files/intact.js"
+import { isIntact } from "../metric/bytes/intact.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import { EVIDENCE_FORMAT, EVIDENCE_VERSION, evidenceMetadata, type EvidenceHeader } from "./evidence.js"
 import { evaluatorPart } from "./index.js"

@@ -3,34 +3,14 @@
  * A layer has them where the parameters hold `<layer>.lora_A.weight` [rank, in] and `<layer>.lora_B.weight` [out, rank].
  */
 import { linear, type Tensors } from "./layers.js"
-import { linearInit, zeros, type FloatTensor, type ParameterSpec } from "./parameters.js"
+import { loraNames, type Lora } from "./lora-parameters.js"
+import type { FloatTensor } from "./parameters.js"
 import * as tf from "./tf.js"
-
-export interface Lora {
-  readonly rank: number
-  readonly alpha: number
-}
-
-const names = (layer: string): { readonly a: string; readonly b: string } => ({
-  a: `${layer}.lora_A.weight`,
-  b: `${layer}.lora_B.weight`,
-})
-
-/** The two matrices of a layer [out, fanIn]; B starts at zero, so that the layer starts as it was. */
-export const loraParameters = (
-  layer: string,
-  out: number,
-  fanIn: number,
-  { rank }: Lora,
-): readonly ParameterSpec[] => [
-  { name: names(layer).a, shape: [rank, fanIn], init: linearInit(fanIn), group: "rest" },
-  { name: names(layer).b, shape: [out, rank], init: zeros, group: "rest" },
-]
 
 /** The linear layer `layer` of x [n, in], with its adapter where the parameters hold one. */
 export const adapted = (x: tf.Tensor, p: Tensors, layer: string, lora: Lora | undefined): tf.Tensor => {
   const y = linear(x, p, layer)
-  const { a, b } = names(layer)
+  const { a, b } = loraNames(layer)
   if (lora === undefined || p[a] === undefined) return y
   const low = tf.matMul(tf.matMul(x, p[a], false, true), p[b]!, false, true)
   return tf.add(y, tf.mul(low, lora.alpha / lora.rank))
@@ -48,8 +28,8 @@ export const mergeLora = (
   for (const [name, tensor] of Object.entries(parameters)) {
     if (/\.lora_[AB]\.weight$/.test(name)) continue
     const layer = name.replace(/\.weight$/, "")
-    const a = parameters[names(layer).a]
-    const b = parameters[names(layer).b]
+    const a = parameters[loraNames(layer).a]
+    const b = parameters[loraNames(layer).b]
     if (a === undefined || b === undefined) {
       merged[name] = tensor
       continue

@@ -1,4 +1,5 @@
 /** Every file of a run's report: the table in each format, plots, and the plots' data. */
+import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
 import type { Contract } from "../metric/contract/contract.js"
 import { showNumber } from "../analysis/numbers.js"
 import { renderCsv } from "./render/csv.js"
@@ -6,15 +7,7 @@ import { renderHtml, type HtmlFigure } from "./render/html.js"
 import { renderJson } from "./render/json.js"
 import { renderLatex } from "./render/latex.js"
 import { renderMarkdown } from "./render/markdown.js"
-import {
-  intervalPlot,
-  ladderPlot,
-  linePlot,
-  type IntervalPlot,
-  type LadderPlot,
-  type LadderPoint,
-  type LinePlot,
-} from "./svg.js"
+import { intervalPlot, ladderPlot, linePlot, type IntervalPlot, type LinePlot } from "./svg.js"
 import type { ResultsTable, TableRow } from "../analysis/table.js"
 import { intervalVega, ladderVega, lineVega } from "./vega.js"
 import { viewTable } from "./view.js"

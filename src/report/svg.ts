@@ -2,6 +2,7 @@
  * Plots as SVG text: equal data gives equal bytes. Shapes tell kinds apart as well as colours do, and a bound is drawn
  * with an arrow towards where the truth may lie.
  */
+import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
 import { linearScale, logScale, thin, type Scale } from "./plot-scale.js"
 import type { BoundKind } from "../analysis/table.js"
 
@@ -273,26 +274,6 @@ export const linePlot = ({ title, x, y, series, references = [] }: LinePlot): st
     text(box.right + 10, labels[shown.length + index]! + 4, clip(each.name, labelWidth), { fill: MUTED }),
   ])
   return frame(width, height, title, [...axes(xScale, yScale, box, { x, y }), ...floors, ...curves])
-}
-
-export interface LadderPoint {
-  readonly label: string
-  /** Network evaluations of one window, or another cost; positive. */
-  readonly cost: number
-  readonly value: number
-  readonly low?: number
-  readonly high?: number
-  readonly boundKind: BoundKind
-  /** Points of one series share a colour, such as those of one model; one series when absent. Equal labels of several series share a number. */
-  readonly series?: string
-}
-
-export interface LadderPlot {
-  readonly title: string
-  readonly cost: string
-  readonly unit: string
-  readonly points: readonly LadderPoint[]
-  readonly references?: readonly { readonly name: string; readonly y: number }[]
 }
 
 /** Horizontal distance of marks that would cover each other. */

@@ -1,5 +1,6 @@
 /** The same plots as Vega-Lite 5 specifications with their data inside, for those who want to restyle them. */
-import type { IntervalPlot, LadderPlot, LinePlot } from "./svg.js"
+import type { LadderPlot } from "../analysis/ladder-plot.js"
+import type { IntervalPlot, LinePlot } from "./svg.js"
 
 const SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 

@@ -1,5 +1,5 @@
 /** Before a denominator is used: what the scored tokens say of the bytes of their text. */
-import { isIntact } from "../files/intact.js"
+import { isIntact } from "../metric/bytes/intact.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import type { LoadedCorpus } from "../data/corpora/corpus.js"
 import { buildByteTable } from "../metric/bytes/byte-table.js"

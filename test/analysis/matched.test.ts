@@ -1,6 +1,7 @@
 import { test } from "tap"
 import { enumerativeWindowBits } from "../../src/metric/code/boundary.js"
-import { matched, type MatchedRun } from "../../src/analysis/matched.js"
+import { matched } from "../../src/analysis/matched.js"
+import type { MatchedRun } from "../../src/analysis/matched-model.js"
 import { showComparison } from "../../src/analysis/matched-findings.js"
 import { trainingSeconds } from "../../src/analysis/matched-runs.js"
 import { renderMatched } from "../../src/report/matched-text.js"
@@ -210,6 +211,9 @@ test("with several seeds the interval is Student-t over seeds, and rows give the
   t.match(findings[0]!.sentence, /they do not cover other text/)
 })
 
+/** A run of two training shards with these digests. */
+const trainedOn = (run: MatchedRun, last: string): MatchedRun => ({ ...run, trainDigests: ["a", last] })
+
 test("what does not agree is named, and nothing is paired across other data or windows", async (t) => {
   const [ar, eos, weight, nelbo] = (await four()) as [MatchedRun, MatchedRun, MatchedRun, MatchedRun]
   const longer = matched([ar, { ...eos, steps: 400 }, weight, nelbo], options)
@@ -218,6 +222,11 @@ test("what does not agree is named, and nothing is paired across other data or w
     longer.table.header.verdict.join("\n"),
     /Not equal: optimiser steps \(ar_matched: 200; mdlm_eos: 400;/,
   )
+  t.ok(matched([trainedOn(ar, "b"), trainedOn(eos, "b")], options).comparable, "the same training shards")
+  const replaced = matched([trainedOn(ar, "b"), trainedOn(eos, "c")], options)
+  t.notOk(replaced.comparable, "another training shard")
+  t.same(replaced.findings, [])
+  t.match(replaced.table.header.verdict.join("\n"), /Not equal: data .*Nothing can be paired across it/)
   const other = {
     ...nelbo,
     evaluations: nelbo.evaluations.map((each) => ({

@@ -1,10 +1,10 @@
 /** `repro eval`: weights from elsewhere, from file to table. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Option from "effect/Option"
-import { test } from "tap"
+import { test, type Test } from "tap"
 import { evaluateCheckpoint, type EvalInput } from "../../src/app/eval.js"
 import { writeShard } from "../../src/data/rows/shards.js"
 import { writeSafetensors } from "../../src/files/safetensors.js"
@@ -184,15 +184,24 @@ void test("a checkpoint from elsewhere is scored without training", async (t) =>
 /** A file of checkpoint/. */
 const from = (name: string): string => join(root, "test/cli/checkpoint", name)
 
-void test("a file that PyTorch wrote with a lazily negated view gives the reference's value", async (t) => {
+/** Bits per byte of `negbit.pt` on windows of validation files of checkpoint/, which `named` copies under other names. */
+const scoreOn = async (
+  t: Test,
+  windows: number,
+  validation: readonly string[],
+  named: readonly string[] = validation,
+): Promise<{ readonly value: number; readonly fingerprint: string }> => {
   const folder = await mkdtemp(join(tmpdir(), "repro-eval-"))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  // checkpoint/README.md: 2.352735765888732 bits per byte by PyTorch; fp32 here.
-  const spec = JSON.parse(await readFile(from("spec.json"), "utf8")) as Record<string, object>
+  for (const [i, name] of validation.entries()) await copyFile(from(name), join(folder, named[i]!))
+  const spec = JSON.parse(await readFile(from("spec.json"), "utf8")) as Record<string, object> & {
+    readonly evaluations: readonly [{ readonly windows: object }]
+  }
+  const [evaluation] = spec.evaluations
   const corpus = {
     kind: "files",
     train: [`file:${from("train.bin")}`],
-    validation: [`file:${from("val.bin")}`],
+    validation: named.map((name) => `file:${join(folder, name)}`),
   }
   const path = join(folder, "spec.json")
   await writeFile(
@@ -200,21 +209,36 @@ void test("a file that PyTorch wrote with a lazily negated view gives the refere
     JSON.stringify({
       ...spec,
       data: { ...spec["data"], corpus },
+      evaluations: [{ ...evaluation, windows: { ...evaluation.windows, count: windows } }],
       execution: { engine: "onnxruntime", device: "cpu", precision: "fp32", threads: 1 },
     }),
   )
-  const scored = await invoke(
-    "eval",
-    "--checkpoint",
-    from("negbit.pt"),
-    "--spec",
-    path,
-    "--runs",
-    join(folder, "runs"),
-    "--json",
-  )
+  const checkpoint = ["--checkpoint", from("negbit.pt"), "--spec", path]
+  const scored = await invoke("eval", ...checkpoint, "--runs", join(folder, "runs"), "--json")
   t.equal(scored.code, 0, scored.stderr)
-  const { rows } = JSON.parse(scored.stdout) as Result
-  const value = rows.find(({ id }) => id === "ar-chunked/bits-per-byte")!.value!
+  const { rows, header } = JSON.parse(scored.stdout) as Result & {
+    readonly header: { readonly fingerprint: string }
+  }
+  return {
+    value: rows.find(({ id }) => id === "ar-chunked/bits-per-byte")!.value!,
+    fingerprint: header.fingerprint,
+  }
+}
+
+void test("a file that PyTorch wrote with a lazily negated view gives the reference's value", async (t) => {
+  // checkpoint/README.md: 2.352735765888732 bits per byte by PyTorch; fp32 here.
+  const { value } = await scoreOn(t, 32, ["val.bin"])
   t.ok(Math.abs(value - 2.352735765888732) < 1e-6, `${value}`)
+})
+
+void test("validation files are one text in the order of the spec, whatever they are called", async (t) => {
+  // checkpoint/README.md: 2.3001681 for one file with val_2 then val_10, to its printed digits; fp32 here.
+  const stated = await scoreOn(t, 46, ["val_2.bin", "val_10.bin"])
+  t.ok(Math.abs(stated.value - 2.3001681) < 1e-6, `${stated.value}`)
+  const renamed = await scoreOn(t, 46, ["val_2.bin", "val_10.bin"], ["z.bin", "a.bin"])
+  t.same(renamed, stated)
+  // The other order is other text: the windows lie across another seam.
+  const reversed = await scoreOn(t, 46, ["val_10.bin", "val_2.bin"])
+  t.ok(Math.abs(reversed.value - 2.3041814) < 1e-6, `${reversed.value}`)
+  t.not(reversed.fingerprint, stated.fingerprint)
 })

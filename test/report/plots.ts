@@ -1,5 +1,6 @@
 /** Invented data for the plots. */
-import type { IntervalPlot, LadderPlot, LinePlot } from "../../src/report/svg.js"
+import type { LadderPlot } from "../../src/analysis/ladder-plot.js"
+import type { IntervalPlot, LinePlot } from "../../src/report/svg.js"
 
 export const forest: IntervalPlot = {
   title: "mdlm_eos: bits per byte",

@@ -9,24 +9,12 @@ import { corpusStore } from "./stores.js"
 import { readTokenizer, tokenizerPath, type CorpusSpec } from "./tokenizer.js"
 import type { Corpus } from "./index.js"
 
+import type { LoadedCorpus } from "./loaded-corpus.js"
+
+export type { LoadedCorpus } from "./loaded-corpus.js"
 export type { CorpusOptions, PartTotals, PrepareOptions } from "./store.js"
 export type { CorpusSpec } from "./tokenizer.js"
 
-/** A corpus that is on disk and whole. */
-export interface LoadedCorpus {
-  /** Shards in the order of the spec, of the manifest or of their making. */
-  readonly train: readonly string[]
-  readonly validation: readonly string[]
-  readonly tokenizer: SentencePieceModel
-  readonly tokenizerPath: string
-  /** SHA-256 of the tokenizer model. */
-  readonly tokenizerDigest: string
-  /** SHA-256 of each training shard, in order. */
-  readonly trainDigests: readonly string[]
-  /** SHA-256 of each validation shard, in order. */
-  readonly validationDigests: readonly string[]
-  readonly totals: { readonly train: PartTotals; readonly validation: PartTotals }
-}
 
 /**
  * The tokenizer alone, as it lies on disk; the shards are not looked at.

@@ -22,7 +22,8 @@ import {
 import { sizeOf, type DType, type Graph } from "../ir.js"
 import { loadOnnxruntime, type Onnxruntime } from "./library.js"
 import { HostWeights, loadWeights, valuesOf } from "../weights.js"
-import { lowerToOnnx, type LowerOptions } from "./lower.js"
+import { lowerToOnnx } from "./lower.js"
+import type { LowerOptions } from "./lowering.js"
 import { encodeOnnx, type OnnxInitializer, type OnnxModel } from "./onnx.js"
 
 /**

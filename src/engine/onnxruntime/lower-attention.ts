@@ -4,7 +4,7 @@
  */
 import { blocksOf, sizesOf, type AttentionSizes, type Block } from "../attention-blocks.js"
 import { sizeOf, type Node, type Value } from "../ir.js"
-import type { Lowering } from "./lower.js"
+import type { Lowering } from "./lowering.js"
 
 type Attention = Extract<Node, { op: "attention" | "attentionGrad" }>
 

@@ -1,6 +1,6 @@
 /** Normalisation, rotation and cross-entropy in the fewest passes that onnxruntime's CPU kernels allow. */
 import { sizeOf, type Node, type Value } from "../ir.js"
-import type { Lowering } from "./lower.js"
+import type { Lowering } from "./lowering.js"
 
 type Of<K extends Node["op"]> = Extract<Node, { op: K }>
 

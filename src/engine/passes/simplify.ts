@@ -2,9 +2,18 @@
  * Rewrites of single nodes that hold exactly: identities, folded splat constants, merged reshapes and
  * transposes, transposes taken into the matrix product. None changes a result by more than the sign of zero.
  */
-import type { GraphBuilder } from "../builder.js"
-import type { Op, OpAttributes, Value } from "../ir.js"
+import type { DType, Node, Op, OpAttributes, TensorType, Value } from "../ir.js"
 import { broadcastShapes, isBinary, isUnary } from "../shapes.js"
+
+/** The graph that a node is about to join. */
+interface GrowingGraph {
+  readonly nodes: readonly Node[]
+  readonly typeOf: (value: Value) => TensorType
+  readonly splatOf: (value: Value) => number | undefined
+  readonly splat: (value: number, type: TensorType) => Value
+  readonly scalar: (value: number, dtype?: DType) => Value
+  readonly op: <K extends Op>(op: K, inputs: readonly Value[], attrs: OpAttributes[K]) => Value
+}
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((d, i) => d === b[i])
@@ -28,7 +37,7 @@ const FOLD_BINARY: Partial<Record<Op, (x: number, y: number) => number>> = {
 
 /** A value equal to the operation's result, or undefined when the node must be added. */
 export const simplify = <K extends Op>(
-  graph: GraphBuilder,
+  graph: GrowingGraph,
   op: K,
   inputs: readonly Value[],
   attributes: OpAttributes[K],
@@ -108,7 +117,7 @@ export const simplify = <K extends Op>(
   }
 }
 
-const simplifyBinary = (graph: GraphBuilder, op: Op, a: Value, b: Value): Value | undefined => {
+const simplifyBinary = (graph: GrowingGraph, op: Op, a: Value, b: Value): Value | undefined => {
   const [ta, tb] = [graph.typeOf(a), graph.typeOf(b)]
   const [x, y] = [graph.splatOf(a), graph.splatOf(b)]
   const shape = broadcastShapes(ta.shape, tb.shape)
@@ -142,7 +151,7 @@ const swapsLast = (perm: readonly number[]): boolean => {
 
 /** matMul(transpose(a), b) = matMul(a, b) with the flag flipped, when the transpose swaps the last two axes. */
 const foldTranspose = (
-  graph: GraphBuilder,
+  graph: GrowingGraph,
   a: Value,
   b: Value,
   attrs: OpAttributes["matMul"],

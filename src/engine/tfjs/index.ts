@@ -11,6 +11,7 @@ import {
 } from "../executor.js"
 import type { Graph, GraphInput } from "../ir.js"
 import { HostWeights, loadWeights, valuesOf } from "../weights.js"
+import { useCpuBackend } from "./cpu-backend.js"
 import { hostToTensor, interpret } from "./interpret.js"
 
 const run = async (graph: Graph, feeds: HostTensors): Promise<HostTensors> => {
@@ -41,7 +42,6 @@ const run = async (graph: Graph, feeds: HostTensors): Promise<HostTensors> => {
 export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Executor> => {
   if (options.precision !== "fp32")
     throw new ExecutorError("tfjs", `precision ${options.precision} is not available`, "use --precision fp32")
-  const { useCpuBackend } = await import("../../model/tf.js")
   await useCpuBackend()
   return {
     name: "tfjs",

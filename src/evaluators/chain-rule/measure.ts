@@ -1,6 +1,7 @@
 /** Evidence of the chain rule in one order: given, drawn, or the network's own. */
 import { countMaskable } from "../../inference/masking.js"
-import { makePredictor, measureConfidence, TIE_NATS } from "../confidence.js"
+import { measureConfidence, TIE_NATS } from "../confidence.js"
+import { makePredictor } from "../../inference/predictor.js"
 import type { EvaluateJob, Measure } from "../job.js"
 import { maskedScope, withScorer, type MaskedScope } from "../masked.js"
 import { measureOrder, orderTensors, type OrderEvidence } from "../orders.js"

@@ -1,5 +1,5 @@
 /** Parameters of LLaDA under their published names (safetensors of GSAI-ML/LLaDA-8B-Base), and of what is added. */
-import { loraParameters } from "../../model/lora.js"
+import { loraParameters } from "../../model/lora-parameters.js"
 import { linearInit, ones, zeros, type Initial, type ParameterSpec } from "../../model/parameters.js"
 import type { LladaModel } from "./schema.js"
 

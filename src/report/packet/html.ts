@@ -1,4 +1,5 @@
 /** The audit as one self-contained HTML page: no script, no network, equal bytes for equal audits. */
+import { MARK_WORDS } from "../../audit/provenance.js"
 import type { Audit, ClaimAudit } from "../../audit/packet.js"
 import { claimPlots } from "./plot.js"
 import { STYLE } from "./style.js"
@@ -6,7 +7,6 @@ import { decidingAxes } from "../../audit/pairs.js"
 import {
   CHARGE_WORDS,
   contractRows,
-  MARK_WORDS,
   showCharge,
   showCharged,
   showInterval,

@@ -1,10 +1,10 @@
 /** The audit as one Markdown document. Equal audits give equal bytes. */
+import { MARK_WORDS } from "../../audit/provenance.js"
 import type { Audit, ClaimAudit } from "../../audit/packet.js"
 import { decidingAxes } from "../../audit/pairs.js"
 import {
   CHARGE_WORDS,
   contractRows,
-  MARK_WORDS,
   showCharge,
   showCharged,
   showRescored,

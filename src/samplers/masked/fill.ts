@@ -8,7 +8,7 @@ import { drawDistribution, invertDistribution, type TokenRule } from "../../diff
 import { uniforms, type Stream } from "../../diffusion/philox.js"
 import { revealSteps } from "../../diffusion/reveal-steps.js"
 import { maskProbability, sigmaOfVisible, type NoiseSchedule } from "../../diffusion/schedule.js"
-import type { Predictor } from "../../evaluators/confidence.js"
+import type { Predictor } from "../../inference/predictor.js"
 import { sigmaOfMasked } from "../../inference/masking.js"
 import type { Block } from "./blocks.js"
 

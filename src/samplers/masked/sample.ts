@@ -8,7 +8,7 @@
 import { stream } from "../../diffusion/philox.js"
 import type { Executor, HostTensors } from "../../engine/executor.js"
 import type { Network } from "../../model/network.js"
-import { makePredictor, type Predictor } from "../../evaluators/confidence.js"
+import { makePredictor, type Predictor } from "../../inference/predictor.js"
 import { total } from "../../inference/masking.js"
 import { defaultBatch } from "../../inference/scorer.js"
 import { blocksOf } from "./blocks.js"

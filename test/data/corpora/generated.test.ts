@@ -14,7 +14,7 @@ import type { Generated } from "../../../src/data/corpora/generated/schema.js"
 import { buildDocumentIndex, documentParts, documentRule } from "../../../src/data/rows/documents.js"
 import { literalTokenizer } from "../../../src/data/tokenizers/literal.js"
 import { textRulesOf } from "../../../src/data/tokenizers/text-rules.js"
-import { isIntact } from "../../../src/files/intact.js"
+import { isIntact } from "../../../src/metric/bytes/intact.js"
 import { buildByteTable, bytesOf } from "../../../src/metric/bytes/byte-table.js"
 import { openRowSource } from "../../../src/train/batches.js"
 

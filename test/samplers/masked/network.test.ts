@@ -1,6 +1,6 @@
 /** Sampling from tiny networks through an executor: what must not change a text, and what a text must keep. */
 import t from "tap"
-import { makePredictor } from "../../../src/evaluators/confidence.js"
+import { makePredictor } from "../../../src/inference/predictor.js"
 import { sampledModel } from "../../../src/samplers/masked/model.js"
 import { samplingPredictor, sampleTexts, type SampledText } from "../../../src/samplers/masked/sample.js"
 import type { SamplingSettings } from "../../../src/samplers/masked/settings.js"

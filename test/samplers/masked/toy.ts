@@ -1,5 +1,5 @@
 /** A joint distribution over three tokens of three kinds, small enough to enumerate, with its exact posterior. */
-import type { Predictor, PredictRow } from "../../../src/evaluators/confidence.js"
+import type { Predictor, PredictRow } from "../../../src/inference/predictor.js"
 import type { SampledModel, SamplingSettings } from "../../../src/samplers/masked/settings.js"
 
 export const KINDS = 3

@@ -1,6 +1,6 @@
 /** Whether a normaliser changed the text of a split whose source text has a known length. */
-import type { TablePiece } from "../metric/bytes/byte-table.js"
-import { decodeText, type TextRules } from "../metric/bytes/text-bytes.js"
+import type { TablePiece } from "./byte-table.js"
+import { decodeText, type TextRules } from "./text-bytes.js"
 
 /**
  * The tokens of a split decode to exactly as many bytes as its documents have. False where they do not, and where the

@@ -1,7 +1,7 @@
 /**
  * Composite kernels: one TensorFlow.js kernel where executors have a better form than the sum of the parts.
  *
- * Inputs, attributes and results are those of the same operations in `src/engine/ir.ts`. The tracing backend
+ * Inputs, attributes and results are those of the same operations in `ir.ts`. The tracing backend
  * records them as one node; for an ordinary backend each is computed by its decomposition below.
  */
 import * as tf from "@tensorflow/tfjs-core"
