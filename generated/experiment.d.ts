@@ -145,6 +145,25 @@ export type Evaluation =
        */
       tail: "A" | "B" | "C"
     }
+  | {
+      /**
+       * Continuous-time NELBO of the absorbing process: an upper bound on the negative log-likelihood, by drawn times.
+       */
+      kind: "continuous-nelbo"
+      /**
+       * Name of the evaluation in tables and file names.
+       */
+      id: string
+      windows: Windows
+      /**
+       * Stratified times per window, each with a mask of its own.
+       */
+      draws: number
+      /**
+       * Seed of the eval-mask stream.
+       */
+      seed: number
+    }
 
 /**
  * A spec: one published experiment with its profiles.

@@ -59,12 +59,8 @@ export const chainRule: EvaluatorPart<ChainRule> = {
   words: ({ order }) => `${order.replace(/^(random|confidence)$/, "$1-order")} NLL`,
   headline: ({ order }) => order === "left-to-right",
   summarise: (file, subject, dataset) => [
-    codeLengthSummary<ChainRule>(
-      file,
-      subject,
-      dataset,
-      ({ windows: { count, length }, tensors }) =>
-        codeOf(revealedNats(tensors.ints("rank"), tensors.floats("nats"), count, length)),
+    codeLengthSummary<ChainRule>(file, subject, dataset, ({ windows: { count, length }, tensors }) =>
+      codeOf(revealedNats(tensors.ints("rank"), tensors.floats("nats"), count, length)),
     ),
   ],
   pages: [
