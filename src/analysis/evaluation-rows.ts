@@ -166,7 +166,7 @@ export const evaluationRows = (
       notes: [],
     })
   }
-  if (chargesTerminal(perToken)) {
+  if (chargesTerminal(perToken) || summary.terminalBits > 0) {
     rows.push({
       ...shared,
       id: `${id}/terminal`,

@@ -6,6 +6,7 @@
  * seed; with several it is Student-t over seeds whose data, times and masks are shared.
  */
 import { estimatorName } from "../evaluators/index.js"
+import { objectivePart } from "../families/index.js"
 import { enumerativeWindowBits } from "../metric/code/boundary.js"
 import { NOT_STATED, type Estimator } from "../metric/contract/fields.js"
 import type { Pair } from "../metric/statistics/bootstrap.js"
@@ -291,7 +292,7 @@ const MASKED: Picks = [
 const weightFinding = (a: MatchedModel, b: MatchedModel): Finding | undefined => {
   if (!same(settings(a, b), "/objective/weight")) return undefined
   const [x, y] = [objectiveOf(a), objectiveOf(b)]
-  if (x.kind !== "masked-diffusion" || y.kind !== "masked-diffusion") return undefined
+  if (!("weight" in x) || !("weight" in y)) return undefined
   return makeFinding(
     `weight/${a.id}/${b.id}`,
     "What the published weight costs",
@@ -329,8 +330,7 @@ const bothFinding = (a: MatchedModel, b: MatchedModel): Finding | undefined =>
 const CAUSAL = /^\/(objective|model\/(attention|conditioning))(\/|$)/
 
 const distanceFinding = (masked: MatchedModel, causal: MatchedModel): Finding | undefined => {
-  if (objectiveOf(masked).kind !== "masked-diffusion" || objectiveOf(causal).kind !== "autoregressive")
-    return undefined
+  if (!isMasked(masked) || isMasked(causal)) return undefined
   if (!settings(masked, causal).every((pointer) => CAUSAL.test(pointer))) return undefined
   return makeFinding(
     `distance/${masked.id}/${causal.id}`,
@@ -359,11 +359,12 @@ const orderFinding = (model: MatchedModel): Finding | undefined =>
     ]),
   )
 
-const isMasked = (model: MatchedModel): boolean => objectiveOf(model).kind === "masked-diffusion"
+const isMasked = (model: MatchedModel): boolean => objectivePart(objectiveOf(model)).scored === "masked"
 const rank = (model: MatchedModel): number => {
   const objective = objectiveOf(model)
-  if (objective.kind !== "masked-diffusion") return 3
-  return (objective.weight === "nelbo" ? 1 : 0) + (objective.boundary === "maskable" ? 1 : 0)
+  if (!isMasked(model)) return 3
+  const nelbo = "weight" in objective && objective.weight === "nelbo"
+  return (nelbo ? 1 : 0) + (objectivePart(objective).boundary(objective) === "maskable" ? 1 : 0)
 }
 
 /** Every finding that the given models allow, the published objective first. */

@@ -10,6 +10,7 @@ import { anyOrder } from "./any-order/part.js"
 import { autoregressive } from "./autoregressive/part.js"
 import { blockNelbo } from "./block-nelbo/part.js"
 import { chainRule } from "./chain-rule/part.js"
+import { continuousNelbo } from "./continuous-nelbo/part.js"
 import { discreteElbo } from "./discrete-elbo/part.js"
 import { importanceWeighted } from "./importance-weighted/part.js"
 import { insertionNelbo } from "./insertion-nelbo/part.js"
@@ -28,6 +29,7 @@ export const EVALUATORS = [
   importanceWeighted,
   autoregressive,
   insertionNelbo,
+  continuousNelbo,
 ] as const satisfies readonly EvaluatorPart[]
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never

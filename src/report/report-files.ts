@@ -68,6 +68,7 @@ export const evaluationsPerWindow = ({ estimator, window }: Contract): number | 
     case "discrete-elbo":
       return product(estimator.steps, estimator.draws)
     case "any-order":
+    case "continuous-elbo":
       return product(estimator.draws)
     case "chain-rule":
       return length

@@ -26,6 +26,7 @@ t.test("every definition and every evaluator has a page with formula, hazards an
     "block-nelbo",
     "importance-weighted",
     "autoregressive",
+    "continuous-nelbo",
   ])
     test.ok(ids.includes(kind), kind)
   for (const { id, formula, hazards, citations } of contractPages())
