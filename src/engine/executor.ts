@@ -54,8 +54,10 @@ export interface AdamWUpdate {
 
 /** The graphs of a job for one size of its feeds. */
 export interface ProgramsOfSize {
-  /** parameters + feeds of one slice -> `loss` (scalar f32) and any metrics */
+  /** parameters + feeds of one slice (the first) -> `loss` (scalar f32) and any metrics */
   readonly loss: Graph
+  /** The same for each slice of a micro-batch, where slices have feeds of shapes of their own. Traced on demand. */
+  readonly losses?: () => readonly Graph[]
   /** The whole optimiser step: parameters, state, feeds of all slices of all micro-batches (`name@0`, `name@1`, ...), scalar feeds -> next parameters and state, `loss`, `gradNorm`. Traced on demand. */
   readonly step: () => Graph
   /** parameters, state, gradients (feeds `grad/<parameter>`), scalar feeds -> next parameters and state, `gradNorm`. Traced on demand. */

@@ -10,7 +10,7 @@ import {
   previousTokens,
   type EvidenceHeader,
 } from "./evidence.js"
-import type { EvaluateJob } from "./job.js"
+import { EvaluationError, type EvaluateJob } from "./job.js"
 import { measureCausal } from "./measure-causal.js"
 import { measureMasked } from "./measure-masked.js"
 import { isIntact } from "../files/intact.js"
@@ -71,6 +71,11 @@ export const evaluate = async (job: EvaluateJob): Promise<EvidenceFile> => {
     seconds: (performance.now() - started) / 1000,
   })
 
+  if (objective.kind !== "autoregressive" && objective.kind !== "masked-diffusion")
+    throw new EvaluationError(
+      evaluation.id,
+      `the kind "${evaluation.kind}" scores rows of a fixed length, and the objective "${objective.kind}" inserts tokens; evaluate its code length`,
+    )
   const measured =
     objective.kind === "autoregressive"
       ? await measureCausal(job, windows)

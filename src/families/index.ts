@@ -5,6 +5,8 @@
  */
 import * as Schema from "effect/Schema"
 import { nearest } from "../spec/nearest.js"
+import { flexmdmNetwork } from "./flexmdm/model.js"
+import { flexmdmPart } from "./flexmdm/objective.js"
 import { gptNetwork } from "./gpt/model.js"
 import { autoregressive } from "./gpt/objective.js"
 import { mdlmNetwork } from "./mdlm/model.js"
@@ -14,7 +16,9 @@ import type { Family, Kind, NetworkPart, ObjectivePart } from "./part.js"
 const mdlm = { name: "mdlm", networks: [mdlmNetwork], objectives: [maskedDiffusion] } as const
 const gpt = { name: "gpt", networks: [gptNetwork], objectives: [autoregressive] } as const
 
-export const FAMILIES = [mdlm, gpt] as const satisfies readonly Family[]
+const flexmdm = { name: "flexmdm", networks: [flexmdmNetwork], objectives: [flexmdmPart] } as const
+
+export const FAMILIES = [mdlm, gpt, flexmdm] as const satisfies readonly Family[]
 
 type Registered = (typeof FAMILIES)[number]
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never

@@ -7,6 +7,7 @@
  */
 import type * as Schema from "effect/Schema"
 import type { Feeds } from "../diffusion/batch.js"
+import type { EndSlot } from "../diffusion/insertion/interpolant.js"
 import type { StepLayout } from "../diffusion/step-layout.js"
 import type { ParameterSpec } from "../model/parameters.js"
 import type { Data, Tokenizer } from "../spec/data.js"
@@ -53,6 +54,19 @@ export interface FeedSpec {
   readonly optional?: true
 }
 
+/** The feeds of a program: of every slice alike, or of each slice where their shapes differ. */
+export type ProgramFeeds = readonly FeedSpec[] | readonly (readonly FeedSpec[])[]
+
+/** The feeds of each of the `slices` slices of a micro-batch. */
+export const sliceFeeds = (program: ProgramFeeds, slices: number): readonly (readonly FeedSpec[])[] => {
+  const [first] = program
+  if (first !== undefined && "name" in first)
+    return Array.from({ length: slices }, () => program as readonly FeedSpec[])
+  if (program.length !== slices)
+    throw new RangeError(`a program has the feeds of ${program.length} slices, the micro-batch has ${slices}`)
+  return program as readonly (readonly FeedSpec[])[]
+}
+
 /** A named group of parameters in a plan, and the names that belong to it. */
 export type Section = readonly [name: string, members: RegExp]
 
@@ -68,6 +82,11 @@ export interface NetworkPart<M extends Kind = Kind> {
   tokenRows(model: M, vocabSize: number): number
   /** Whether a position sees those after it. */
   attention(model: M): "bidirectional" | "causal"
+  /**
+   * Where tokens behind the last one are inserted, of a network whose rows grow: in a slot of their own, carried by a PAD
+   * behind the row, or before the EOS that closes it. Absent for a network of fixed length.
+   */
+  endSlot?(model: M): EndSlot
   /** The optional feeds that it takes, such as `sigma`, the noise level of each row. */
   takes(model: M): readonly string[]
   /** Every parameter, in the order of the published state dict. */
@@ -96,10 +115,24 @@ export interface Rows {
   readonly lengths?: Int32Array
 }
 
+/** Tokens of a row of the corpus. */
+export interface RowContent {
+  /** Before its padding. */
+  readonly length: number
+  /** Those that may be noised. */
+  readonly free: number
+}
+
 /** The shape of one micro-batch. */
 export interface RowShape {
   readonly microBatch: number
   readonly length: number
+  /** The network's, where rows grow. */
+  readonly endSlot?: EndSlot
+  /** Predicted classes of the network. */
+  readonly classes?: number
+  /** What rows of the corpus hold; every row is full and free when absent. */
+  readonly typical?: readonly RowContent[]
 }
 
 /** Feeds of a program that a family's objective offers and a network takes. */
@@ -108,7 +141,7 @@ export interface Layout {
   readonly slices: number
   readonly rows: number
   /** The feeds of each program, smallest first; the last serves every micro-batch. */
-  readonly programs: readonly (readonly FeedSpec[])[]
+  readonly programs: readonly ProgramFeeds[]
 }
 
 export interface FeedJob extends RowShape {
@@ -139,6 +172,8 @@ export interface ObjectivePart<O extends Kind = Kind> {
   boundary(objective: O): "free" | "maskable"
   /** The share of tokens still visible at the end of the noise schedule, where there is one. */
   eps(objective: O): number | undefined
+  /** Whether its layout asks what rows hold (`RowShape.typical`). */
+  readonly measuresRows?: true
   /** How a micro-batch is cut, and the feeds that the programs have, those a network may leave out included. */
   layout(objective: O, shape: RowShape, preferred: StepLayout): Layout
   /** Makes the feeds of a step from its rows [accumulation * microBatch, length]. */

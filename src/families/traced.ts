@@ -15,6 +15,8 @@ import type {
   ObjectiveProgram,
 } from "../model/network.js"
 import * as tf from "../model/tf.js"
+import { flexmdmObjective } from "../objectives/flexmdm/loss.js"
+import { flexmdmProgram } from "./flexmdm/network.js"
 import { gptProgram } from "./gpt/network.js"
 import {
   networkPart,
@@ -36,11 +38,12 @@ type Programs<K extends Kind, P> = { readonly [Name in K["kind"]]: P }
 
 const NETWORKS: {
   readonly [Name in RegisteredModel["kind"]]: NetworkProgram<Extract<RegisteredModel, { kind: Name }>>
-} = { mdlm: mdlmProgram, gpt: gptProgram }
+} = { mdlm: mdlmProgram, gpt: gptProgram, flexmdm: flexmdmProgram }
 
 const OBJECTIVES: Programs<RegisteredObjective, ObjectiveProgram<Kind>> = {
   "masked-diffusion": weightedCrossEntropy,
   autoregressive: weightedCrossEntropy,
+  flexmdm: flexmdmObjective,
 }
 
 const networks = new Map<string, NetworkProgram<Kind>>(Object.entries(NETWORKS))
@@ -72,7 +75,8 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
   const { vocabSize } = data.tokenizer
   const part = networkPart(model)
   const { scored } = objectivePart(objective)
-  const conditioned = part.takes(model).includes("sigma")
+  const taken = part.takes(model)
+  const grows = part.endSlot !== undefined
   const program = networks.get(model.kind)!
   const objectiveProgram = objectives.get(objective.kind)!
 
@@ -85,6 +89,7 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
 
   return {
     parameters: part.parameters(model, vocabSize),
+    heads,
     scored,
     vocabSize,
     loss: (parameters, feeds) => objectiveProgram.loss(heads(parameters, feeds), feeds, objective),
@@ -94,10 +99,15 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
       const count = scored === "all" ? rows * length : capacity
       return [
         ...feedIf("inputIds", "i32", [rows, length]),
-        ...feedIf("sigma", "f32", [rows], conditioned),
+        ...feedIf("sigma", "f32", [rows], taken.includes("sigma")),
+        ...feedIf("lengths", "i32", [rows], taken.includes("lengths")),
+        ...feedIf("time", "f32", [rows], taken.includes("time")),
+        ...feedIf("insertionAlpha", "f32", [rows], taken.includes("insertionAlpha")),
         ...feedIf("positions", "i32", [count], scored === "masked"),
         ...feedIf("targets", "i32", [count], use !== "logProbs"),
         ...feedIf("weights", "f32", [count], use === "loss"),
+        ...feedIf("gapTargets", "f32", [rows * length], use === "loss" && grows),
+        ...feedIf("gapWeights", "f32", [rows * length], use === "loss" && grows),
         ...feedIf("slots", "i32", [rows * length], use === "loss" && scored === "masked"),
       ]
     },

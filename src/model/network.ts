@@ -49,6 +49,8 @@ export interface Network {
   readonly scored: "masked" | "all"
   /** Predicted classes. */
   readonly vocabSize: number
+  /** What the network predicts at the scored positions, and the gaps where rows grow. Feeds of use `logProbs`. */
+  readonly heads: (parameters: Tensors, feeds: Tensors) => Heads
   /** Scalar: the objective's loss. Feeds of the objective's layout. */
   readonly loss: (parameters: Tensors, feeds: Tensors) => tf.Tensor
   /** [capacity]: cross-entropy in nats of each target. Feeds of use `nats`. */
@@ -56,7 +58,8 @@ export interface Network {
   /** [capacity, vocabSize]: natural log-probabilities. Feeds of use `logProbs`. */
   readonly logProbs: (parameters: Tensors, feeds: Tensors) => tf.Tensor
   /**
-   * The feeds of a program: inputIds i32 [rows, length]; what else the network takes, such as sigma f32 [rows];
+   * The feeds of a program: inputIds i32 [rows, length]; what else the network takes, such as sigma f32 [rows], or
+   * lengths i32 [rows] and time f32 [rows] where rows grow;
    * positions i32 [capacity] where they are listed; targets i32 [capacity] except for log-probabilities; for the
    * loss also weights f32 [capacity] and, with positions, slots i32 [rows * length] (see `gatherFeeds`).
    */

@@ -9,7 +9,7 @@ import { networkOf } from "../families/traced.js"
 import { learningRateFactor } from "../model/learning-rate.js"
 import type { Experiment } from "../spec/experiment.js"
 import { openRowSource } from "./batches.js"
-import { layoutFor } from "./layout.js"
+import { layoutFor, shapeFor, typicalRows } from "./layout.js"
 import { initialState, stepScalars } from "./state.js"
 import { tracePrograms } from "./programs.js"
 
@@ -67,24 +67,25 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
   const { length } = experiment.data.batching
   const network = networkOf(experiment)
   const total = totalSteps(experiment, rotation.groups)
-  const layout = layoutFor(experiment, executor.layout)
-  const programs = tracePrograms({
-    network,
-    training,
-    slices: layout.slices,
-    feeds: layout.programs,
-  })
   const source = openRowSource(rotation, {
     batching: experiment.data.batching,
     tokenizer: experiment.data.tokenizer,
     seed: training.seed,
     stepsPerGroup: training.stepsPerGroup,
   })
-  const feeder = objectivePart(objective).feeds(objective, {
+  const part = objectivePart(objective)
+  const typical = part.measuresRows === true ? await typicalRows(source, experiment) : undefined
+  const layout = layoutFor(experiment, executor.layout, typical)
+  const programs = tracePrograms({
+    network,
+    training,
+    slices: layout.slices,
+    feeds: layout.programs,
+  })
+  const feeder = part.feeds(objective, {
+    ...shapeFor(experiment),
     tokenizer: experiment.data.tokenizer,
     seed: training.seed,
-    length,
-    microBatch: training.microBatch,
     accumulation: training.accumulation,
     layout,
   })

@@ -2,6 +2,7 @@
 import type { ProgramsOfSize, TrainPrograms } from "../engine/executor.js"
 import type { Graph } from "../engine/ir.js"
 import { trace, type TraceInput } from "../engine/trace/trace.js"
+import { sliceFeeds, type ProgramFeeds } from "../families/part.js"
 import type { FeedSpec, Network } from "../model/network.js"
 import { applyUpdate, describeUpdate } from "../model/optimizer.js"
 import { optimizerState, trainable, updateScalars } from "../model/optimizer-state.js"
@@ -16,8 +17,8 @@ export interface JobShape {
   readonly training: Training
   /** Slices of each micro-batch that are computed side by side; 1 when absent. */
   readonly slices?: number
-  /** Feeds of one slice, by capacity: the main program first, then larger ones. */
-  readonly feeds: readonly (readonly FeedSpec[])[]
+  /** Feeds of the slices, by capacity: the main program first, then larger ones. */
+  readonly feeds: readonly ProgramFeeds[]
 }
 
 const parameterInputs = (network: Network): readonly TraceInput[] =>
@@ -56,6 +57,20 @@ export const traceGradients = (network: Network, feeds: readonly FeedSpec[]): Gr
   })
 }
 
+const feedInputs = (feeds: readonly FeedSpec[], suffix: string): readonly TraceInput[] =>
+  feeds.map(({ name, dtype, shape }) => ({ name: `${name}${suffix}`, kind: "feed", dtype, shape }))
+
+const traceLoss = (network: Network, feeds: readonly FeedSpec[]): Graph =>
+  trace("loss", [...parameterInputs(network), ...feedInputs(feeds, "")], (inputs) => ({
+    loss: network.loss(
+      pick(
+        inputs,
+        network.parameters.map(({ name }) => name),
+      ),
+      inputs,
+    ),
+  }))
+
 /** The four programs of a job; `feeds[0]` is the usual size, the others are `larger`. */
 export const tracePrograms = ({ network, training, slices = 1, feeds }: JobShape): TrainPrograms => {
   const names = network.parameters.map((p) => p.name)
@@ -84,23 +99,23 @@ export const tracePrograms = ({ network, training, slices = 1, feeds }: JobShape
     return { ...next.parameters, ...next.state, gradNorm: next.gradNorm }
   }
 
-  const programsFor = (micro: readonly FeedSpec[]): ProgramsOfSize => {
-    const feedInputs = (suffix: string): readonly TraceInput[] =>
-      micro.map(({ name, dtype, shape }) => ({ name: `${name}${suffix}`, kind: "feed", dtype, shape }))
+  const programsFor = (program: ProgramFeeds): ProgramsOfSize => {
+    const each = sliceFeeds(program, slices)
+    const ofSlice = (i: number): readonly FeedSpec[] => each[i % slices]!
+    const alike = each.every((own) => own === each[0])
     return {
-      loss: trace("loss", [...parameterInputs(network), ...feedInputs("")], (inputs) => ({
-        loss: network.loss(pick(inputs, names), inputs),
-      })),
+      loss: traceLoss(network, each[0]!),
+      ...(alike ? {} : { losses: () => each.map((own) => traceLoss(network, own)) }),
       step: () => {
         const count = training.accumulation * slices
-        const all = Array.from({ length: count }, (_, i) => feedInputs(`@${i}`)).flat()
+        const all = Array.from({ length: count }, (_, i) => feedInputs(ofSlice(i), `@${i}`)).flat()
         return trace("step", [...held, ...all, ...scalars], (inputs) => {
           const parameters = pick(inputs, names)
           const parts = Array.from({ length: count }, (_, i) =>
             lossAndGradients(
               network,
               parameters,
-              Object.fromEntries(micro.map(({ name }) => [name, inputs[`${name}@${i}`]!])),
+              Object.fromEntries(ofSlice(i).map(({ name }) => [name, inputs[`${name}@${i}`]!])),
             ),
           )
           // Slices add up to a micro-batch; micro-batches are averaged.

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 Header = dict[str, Any]
 Tensors = dict[str, torch.Tensor]

@@ -47,14 +47,17 @@ class Trainer:
         self._losses[index] = (program, program.compiled(self._settings))
 
     def step(self, header: Header, tensors: Tensors) -> Tensors:
-        """One optimiser step over `micro` micro-batches, of which rank r computes r, r + world, ..."""
-        world, device, micro = self._world, self._settings.device, header["micro"]
-        program, function = self._losses[header["program"]]
+        """One optimiser step: feeds i under the loss `programs[i]`, of which rank r computes r, r + world, ...
+
+        Losses and gradients are summed over the slices of a micro-batch and averaged over micro-batches: `divisor`.
+        """
+        world, device, programs = self._world, self._settings.device, header["programs"]
         parameters = [self._state[name] for name in self._names]
         for p in parameters:
             p.grad = None
         loss = torch.zeros([], device=device)
-        for i in range(world.rank, micro, world.size):
+        for i in range(world.rank, len(programs), world.size):
+            program, function = self._losses[programs[i]]
             feeds = {name: t.to(device) for name, t in _under(f"{i}/", tensors).items()}
             feeds |= drawn(header["draws"], f"{i}/", device)
             with self._settings.autocast():
@@ -66,9 +69,9 @@ class Trainer:
         for p in parameters:
             p.grad = None
         world.sum([loss, *gradients])
-        if micro > 1:
-            loss /= micro
-            torch._foreach_div_(gradients, micro)
+        if header["divisor"] > 1:
+            loss /= header["divisor"]
+            torch._foreach_div_(gradients, header["divisor"])
         held = {name: t.detach() for name, t in self._state.items()}
         with torch.no_grad():
             norm = self._update(held, gradients, _under("scalar/", tensors))

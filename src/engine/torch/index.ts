@@ -246,7 +246,26 @@ const makeTrainer = async (
     },
     [...loss.constants, ...constants, ...prefixed("state/", valuesOf(given, initial, "training"))],
   )
-  const sent = new Set([0])
+  const slices = programs.slices ?? 1
+  /** The worker's number of each slice's loss, by program. */
+  const sent = new Map<number, readonly number[]>()
+  let known = 1
+  const add = async (graph: Graph): Promise<number> => {
+    const wired = wireGraph("loss", graph)
+    await worker.request({ type: "program", id, program: known, loss: wired.graph }, wired.constants)
+    return known++
+  }
+  /** The loss of the first slice of the job itself came with the trainer. */
+  const numbersOf = async (program: number): Promise<readonly number[]> => {
+    const ready = sent.get(program)
+    if (ready !== undefined) return ready
+    const { loss: first, losses } = program === 0 ? programs : programs.larger![program - 1]!
+    const numbers: number[] = []
+    for (const [slice, graph] of (losses?.() ?? [first]).entries())
+      numbers.push(program === 0 && slice === 0 ? 0 : await add(graph))
+    sent.set(program, numbers)
+    return numbers
+  }
   return {
     step: async (micro, scalars, program = 0) => {
       const { world } = worker.ready
@@ -256,14 +275,16 @@ const makeTrainer = async (
           `${micro.length} micro-batches cannot be dealt out evenly to ${world} processes`,
           `make /training/accumulation a multiple of ${world} (and /training/microBatch smaller by the same factor), or start fewer processes (REPRO_TORCH_PROCESSES)`,
         )
-      if (!sent.has(program)) {
-        const larger = wireGraph("loss", programs.larger![program - 1]!.loss)
-        await worker.request({ type: "program", id, program, loss: larger.graph }, larger.constants)
-        sent.add(program)
-      }
+      const numbers = await numbersOf(program)
       const feeds = split([["scalar/", scalars], ...micro.map((all, i) => [`${i}/`, all] as const)])
       const { tensors } = await worker.request(
-        { type: "step", id, program, micro: micro.length, draws: feeds.draws },
+        {
+          type: "step",
+          id,
+          programs: micro.map((_, i) => numbers[i % numbers.length]!),
+          divisor: micro.length / slices,
+          draws: feeds.draws,
+        },
         feeds.tensors,
       )
       const { loss: value, gradNorm } = read(tensors)

@@ -19,6 +19,7 @@ import {
   type RotaryTables,
   type Tensors,
 } from "../../model/layers.js"
+import type { NetworkProgram } from "../../model/network.js"
 import * as tf from "../../model/tf.js"
 import type { FlexmdmModel } from "./schema.js"
 
@@ -178,4 +179,17 @@ export const flexmdmGaps = (
   const h = gelu(linear(headInput(p, hidden, names, at), p, "len_pred.proj1"))
   const raw = linear(h, p, "len_pred.proj2")
   return tf.mul(tf.softplus(tf.reshape(raw, [raw.shape[0]!])), gapHead.scale)
+}
+
+/** Token logits at the scored positions, gaps of every position of [rows, length]: each carries the slot before it. */
+export const flexmdmProgram: NetworkProgram<FlexmdmModel> = {
+  heads: (parameters, feeds, model, classes, at) => {
+    const time = get(feeds, model.timeInput === "time" ? "time" : "insertionAlpha")
+    const hidden = flexmdmHidden(parameters, { ...feeds, time }, model)
+    const gaps = flexmdmGaps(parameters, hidden, model)
+    return {
+      tokens: flexmdmLogits(parameters, hidden, classes, at),
+      gaps: tf.reshape(gaps, [hidden.rows, hidden.length]),
+    }
+  },
 }

@@ -1,5 +1,6 @@
-/** Schema of the FlexMDM network: both published variants, told apart by named fields. */
+/** Schemas of the FlexMDM network, both published variants told apart by named fields, and of its objective. */
 import * as Schema from "effect/Schema"
+import { AlphaSchedule } from "../../diffusion/insertion/schedule.js"
 import { Count, Positive, Proportion } from "../../spec/common.js"
 
 const GapHead = Schema.Struct({
@@ -56,3 +57,50 @@ export const FlexmdmModel = Schema.Struct({
     "The transformer of FlexMDM (arXiv 2509.01025): bidirectional, AdaLN with gates on the time, a head for tokens and a head for gaps.",
 })
 export type FlexmdmModel = typeof FlexmdmModel.Type
+
+const fixedSchedule = (description: string) => AlphaSchedule.annotate({ description })
+
+export const FlexmdmObjective = Schema.Struct({
+  kind: Schema.Literal("flexmdm"),
+  schedules: Schema.Struct({
+    insertion: fixedSchedule("CDF of the time at which a token is inserted, as MASK."),
+    unmasking: fixedSchedule("CDF of the time at which it is unmasked."),
+  }).annotate({
+    description: "The pair that the model is trained with; sampling must use the same.",
+  }),
+  hitting: Schema.optionalKey(Schema.Literals(["joint", "threshold-8b"])).annotate({
+    description:
+      "joint (when absent): unmasking is conditioned on the insertion under its own schedule. threshold-8b: uniform behind the insertion, whatever the schedule, as the published 8B code has it.",
+  }),
+  times: Schema.Literals(["stratified", "independent"]).annotate({
+    description:
+      "stratified: (i + u_i) / B for row i of B. independent: uniforms. Both are scaled to [timeMin, timeMax].",
+  }),
+  timeMin: Proportion.annotate({ description: "Smallest time; 0.001 in the published 8B code, else 0." }),
+  timeMax: Proportion.annotate({
+    description: "Largest time; 0.999999 as published, 1 in the published 8B code.",
+  }),
+  targets: Schema.Literals(["hidden", "averaged"]).annotate({
+    description:
+      "hidden: the tokens and gaps of the noised sequence, as published. averaged: their means over every way in which the state may lie in its sequence; the same optimum, far less noise in the gradient.",
+  }),
+  weight: Schema.Literals(["hazard", "8b"]).annotate({
+    description:
+      "hazard: alpha'/(1 - alpha) of each schedule. 8b: 1/(1 - t + 1e-6) on unmasking whatever its schedule.",
+  }),
+  weightCap: Schema.optionalKey(Positive).annotate({
+    description: "Weights are at most this; as they are when absent, as published.",
+  }),
+  divisor: Schema.Union([Schema.Literal("canvas"), Count]).annotate({
+    description:
+      "Positions of a row that the loss is divided by, PAD included. canvas: data.batching.length. A number: the published constant.",
+  }),
+  fixed: Schema.Literals(["none", "boundary"]).annotate({
+    description:
+      "none: tokens are noised, but for what the corpus gives as fixed (a prompt). boundary: the boundary token is never noised either.",
+  }),
+}).annotate({
+  description:
+    "FlexMDM (arXiv 2509.01025): hazard-weighted cross-entropy of masked tokens and generalised divergence of the numbers of absent ones.",
+})
+export type FlexmdmObjective = typeof FlexmdmObjective.Type

@@ -2,7 +2,15 @@
 import { batchFeeds, corruptBatch, corruptionStreams, type CorruptedBatch } from "../../diffusion/batch.js"
 import { sliceBatch, sliceCount } from "../../diffusion/slices.js"
 import type { StepLayout } from "../../diffusion/step-layout.js"
-import type { FeedJob, FeedSpec, Layout, RowShape, Rows, StepFeeds } from "../part.js"
+import {
+  sliceFeeds,
+  type FeedJob,
+  type FeedSpec,
+  type Layout,
+  type RowShape,
+  type Rows,
+  type StepFeeds,
+} from "../part.js"
 import { capacities } from "./capacity.js"
 import type { MaskedDiffusionObjective } from "./schema.js"
 
@@ -38,7 +46,7 @@ export const maskedLayout = (
 
 /** Positions under the loss that each program of a masked layout has room for. */
 export const roomsOf = ({ programs }: Pick<Layout, "programs">): readonly number[] =>
-  programs.map((feeds) => feeds.find(({ name }) => name === "positions")!.shape[0]!)
+  programs.map((feeds) => sliceFeeds(feeds, 1)[0]!.find(({ name }) => name === "positions")!.shape[0]!)
 
 /** The smallest program with room for the positions under the loss of every slice. @throws RangeError when none has */
 export const programFor = (

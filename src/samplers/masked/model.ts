@@ -5,6 +5,10 @@ import type { SampledModel } from "./settings.js"
 export const sampledModel = ({ data, objective }: Experiment): SampledModel => {
   const { tokenizer, batching } = data
   const causal = objective.kind === "autoregressive"
+  if (!causal && objective.kind !== "masked-diffusion")
+    throw new RangeError(
+      `rows of a fixed length are sampled here; an experiment with the objective "${objective.kind}" inserts its tokens`,
+    )
   return {
     kind: causal ? "causal" : "masked",
     window: batching.length,

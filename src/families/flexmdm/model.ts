@@ -1,0 +1,64 @@
+/** The FlexMDM network without its tensors. */
+import { problem, type NetworkPart, type Rule } from "../part.js"
+import { headRules, transformerActivations, transformerFlops } from "../transformer.js"
+import { flexmdmParameters } from "./parameters.js"
+import { FlexmdmModel } from "./schema.js"
+
+const rules: readonly Rule<FlexmdmModel>[] = [
+  ...headRules,
+  ({ objective, parts }) =>
+    parts.objective.kind !== "flexmdm" &&
+    problem(
+      "/objective/kind",
+      '"flexmdm" for a network that inserts tokens',
+      JSON.stringify(objective.kind),
+      "Its gap head would not be trained.",
+    ),
+  ({ model: { dropout = 0 } }) =>
+    dropout > 0 &&
+    problem(
+      "/model/dropout",
+      "0",
+      dropout,
+      "Dropout is not computed here; leave it out and name the difference.",
+    ),
+  ({ model: { rotaryWidth, width, heads } }) =>
+    rotaryWidth !== undefined &&
+    (rotaryWidth % 2 !== 0 || rotaryWidth > width / heads) &&
+    problem("/model/rotaryWidth", `an even number of at most the head width ${width / heads}`, rotaryWidth),
+  ({ model: { endSlot }, data: { tokenizer } }) =>
+    endSlot === "eos-anchor" &&
+    tokenizer.padId === tokenizer.boundaryId &&
+    problem(
+      "/data/tokenizer/padId",
+      `an id other than the boundary token ${tokenizer.boundaryId}, which closes each row`,
+      tokenizer.padId,
+      "PAD means that there is no token, so a row that ends with it has no end: give the tokenizer a padding token of its own.",
+    ),
+]
+
+export const flexmdmNetwork: NetworkPart<FlexmdmModel> = {
+  kind: "flexmdm",
+  schema: FlexmdmModel,
+  systems: ["flexmdm"],
+  rules,
+  sections: [
+    ["embedding", /^vocab_embed\./],
+    ["conditioning", /^sigma_map\./],
+    ["attention", /\.attn_(qkv|out)\./],
+    ["mlp", /\.mlp\.[02]\.(weight|bias)$/],
+    ["modulation", /^blocks\.\d+\.adaLN_modulation\./],
+    ["norms", /\.norm[12]\./],
+    ["head", /^output_layer\./],
+    ["gap head", /^len_pred\./],
+  ],
+  tokenRows: ({ tableRows }) => tableRows,
+  attention: () => "bidirectional",
+  endSlot: ({ endSlot }) => endSlot,
+  takes: ({ timeInput }) => ["lengths", timeInput === "time" ? "time" : "insertionAlpha"],
+  parameters: (model) => flexmdmParameters(model),
+  flops: (model, _vocabSize, length) =>
+    transformerFlops(model, flexmdmParameters(model), model.tableRows, length),
+  activationBytes: (model, _vocabSize, rows, length) =>
+    transformerActivations(model, model.tableRows, rows, length),
+}
