@@ -91,9 +91,10 @@ const confident: LeapSettings = {
   unmasking: { kind: "confidence", by: "prob_diff", hazard: true, ranking: "logits", tokens: "draw" },
 }
 
+const texts = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ index, prefix: [1 + (index % 3)], suffix: [] }))
+
 t.test("text k is the same for any count and batch, on any executor", async (t) => {
-  const texts = (count: number) =>
-    Array.from({ length: count }, (_, index) => ({ index, prefix: [1 + (index % 3)], suffix: [] }))
   const sample = async (
     count: number,
     batch: number,
