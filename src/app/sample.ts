@@ -15,6 +15,7 @@ import { encodePrompt, textOf } from "../samplers/masked/text.js"
 import { unigramEntropy } from "../samplers/unigram-entropy.js"
 import { readCheckpoint, weightsOf } from "../inference/weights.js"
 import { requireFinite } from "../inference/weights/finite.js"
+import { networkPart } from "../families/index.js"
 import { networkOf } from "../families/traced.js"
 import type { Network } from "../model/network.js"
 import { restoredState } from "../run/checkpoint.js"
@@ -244,6 +245,10 @@ export const sample = async (
 ): Promise<Outcome> => {
   const weights = await loadWeights(input)
   const { experiment } = weights
+  if (networkPart(experiment.model).endSlot !== undefined)
+    throw new UsageError(
+      `sample: ${experiment.id} is of the kind "${experiment.model.kind}", which inserts tokens; this command samples texts of fixed length. Name a run of another network.`,
+    )
   const place = { cacheDir: cacheDirectory() }
   const tokenizer = await loadTokenizer(experiment.data, place)
   requireDigest(experiment.data.tokenizer.model, weights.about, weights.tokenizer, tokenizer.digest)

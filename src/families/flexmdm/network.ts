@@ -142,21 +142,31 @@ const headInput = (
   return modulate(norm(here, p, names.norm), shift!, scale!, { rows, row })
 }
 
-/** Token logits [k, classes] at the positions asked for: the first `classes` rows of the head table. */
+/** What the token head reads, f32 [k, width], at the positions asked for. */
+export const flexmdmFeatures = (p: Tensors, hidden: FlexmdmHidden, at: HeadPositions = {}): tf.Tensor =>
+  headInput(
+    p,
+    hidden,
+    { norm: "output_layer.norm_final.weight", modulation: "output_layer.adaLN_modulation" },
+    at,
+  )
+
+/** Token logits [k, classes] of features [k, width]: the first `classes` rows of the head table. */
+export const flexmdmClasses = (p: Tensors, features: tf.Tensor, classes: number): tf.Tensor => {
+  const table = get(p, "output_layer.linear.weight")
+  const rows = classes === table.shape[0] ? table : tf.slice(table, [0, 0], [classes, table.shape[1]!])
+  const logits = tf.matMul(features, rows, false, true)
+  const bias = p["output_layer.linear.bias"]
+  return bias === undefined ? logits : tf.add(logits, tf.slice(bias, [0], [classes]))
+}
+
+/** Token logits [k, classes] at the positions asked for. */
 export const flexmdmLogits = (
   p: Tensors,
   hidden: FlexmdmHidden,
   classes: number,
   at: HeadPositions = {},
-): tf.Tensor => {
-  const names = { norm: "output_layer.norm_final.weight", modulation: "output_layer.adaLN_modulation" }
-  const h = headInput(p, hidden, names, at)
-  const table = get(p, "output_layer.linear.weight")
-  const rows = classes === table.shape[0] ? table : tf.slice(table, [0, 0], [classes, table.shape[1]!])
-  const logits = tf.matMul(h, rows, false, true)
-  const bias = p["output_layer.linear.bias"]
-  return bias === undefined ? logits : tf.add(logits, tf.slice(bias, [0], [classes]))
-}
+): tf.Tensor => flexmdmClasses(p, flexmdmFeatures(p, hidden, at), classes)
 
 /** Expected numbers of absent tokens [k] in the slots asked for: softplus of the head times its scale. */
 export const flexmdmGaps = (

@@ -31,6 +31,8 @@ export interface EventSettings {
   readonly margin: number
   /** Times after 1 - `end` do not count; masks that are left are then revealed together. */
   readonly end: number
+  /** Texts that are sampled at a time, the next one as soon as one is done; all of them when absent. */
+  readonly together?: number
 }
 
 export const EVENT_DEFAULTS: Omit<EventSettings, "choice"> = { bound: "last", margin: 1.3, end: 1e-9 }
@@ -159,7 +161,7 @@ const stateOf = ({ row, rule, t }: Clock): TimedState => ({
   t,
 })
 
-/** Texts of the given indices. Rows that are done leave the batch. */
+/** Texts of the given indices. Rows that are done leave the batch, and those that wait take their places. */
 export const eventTexts = async (
   texts: readonly (StartingText & { readonly index: number })[],
   settings: EventSettings,
@@ -183,9 +185,8 @@ export const eventTexts = async (
     revealedLast: 0,
   }))
   for (;;) {
-    const open = clocks.filter((clock) => !clock.done)
-    if (open.length === 0) break
-    if (job.stopping?.() === true) return []
+    const open = clocks.filter((clock) => !clock.done).slice(0, settings.together)
+    if (open.length === 0 || job.stopping?.() === true) break
     for (const clock of open) {
       if (clock.bound === undefined) clock.next = "bound"
       else propose(clock, job, settings)
@@ -214,7 +215,8 @@ export const eventTexts = async (
     )
     await job.onNews?.(news)
   }
-  return clocks.map(({ index, row, events, proposals, violations, overflows, forwards, revealedLast }) => ({
+  const done = clocks.filter((clock) => clock.done)
+  return done.map(({ index, row, events, proposals, violations, overflows, forwards, revealedLast }) => ({
     index,
     row,
     events,
