@@ -14,10 +14,11 @@ import { makePlan } from "../plan/plan.js"
 import type { DataContent } from "../spec/content.js"
 import { outsideDocuments } from "../inference/windows.js"
 import { accountSlice } from "../run/conservation.js"
-import { loadSpec, type LoadedSpec, type Profile } from "../spec/spec-file.js"
+import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import { trainingSeconds } from "./choose-executor.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { locateSpec } from "./locate.js"
+import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { columns } from "./text.js"
 
@@ -38,9 +39,13 @@ interface Part {
 const NAMED = 3
 
 /** Whether a run of this profile could start now without fetching anything. */
-export const check = async (given: string, profile: Profile): Promise<Outcome> => {
+export const check = async (
+  given: string,
+  profile: Profile,
+  settings: readonly string[] = [],
+): Promise<Outcome> => {
   const file = await locateSpec(given)
-  const spec = await loadSpec(file, profile)
+  const spec = await openSpec(file, profile, settings)
   const data = await dataPart(spec.experiment.data, `repro prepare ${given} --profile ${profile}`)
   const corpus = data.ready ? [await contentPart(spec), await bytesPart(spec)] : []
   const parts: readonly Part[] = [data, ...corpus, await executorPart(spec), memoryPart(spec)]

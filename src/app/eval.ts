@@ -26,12 +26,12 @@ import { collectProvenance } from "../run/provenance.js"
 import type { Experiment } from "../spec/experiment.js"
 import { runFingerprint, weightsFingerprint } from "../spec/fingerprint.js"
 import { nearest } from "../spec/nearest.js"
-import { loadSpec, type LoadedSpec, type Profile } from "../spec/spec-file.js"
+import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
-import { knownClaims } from "./claims.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
+import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
@@ -39,6 +39,7 @@ export interface EvalInput extends EngineFlags {
   readonly checkpoint: string
   readonly spec: string
   readonly profile: Profile
+  readonly set?: readonly string[]
   readonly evaluation: Option.Option<string>
   readonly names: Option.Option<string>
   readonly runs: string
@@ -73,7 +74,7 @@ export const evaluateCheckpoint = async (
   display: Display = openDisplay(),
 ): Promise<Outcome> => {
   const file = await locateSpec(input.spec)
-  const spec = await loadSpec(file, input.profile, await knownClaims())
+  const spec = await openSpec(file, input.profile, input.set)
   const experiment = chosen(spec, Option.getOrUndefined(input.evaluation))
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)

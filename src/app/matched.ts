@@ -14,13 +14,13 @@ import { ratioInterval } from "../analysis/run-table.js"
 import { readRun, type RunReader } from "../run/directory.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
 import { findRuns } from "../run/identity.js"
-import { loadSpec, type LoadedSpec, type Profile } from "../spec/spec-file.js"
+import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import { chooseExecutor, trainingSeconds, type EngineFlags } from "./choose-executor.js"
 import { chooseProfile } from "./choose-profile.js"
-import { knownClaims } from "./claims.js"
 import { ensureRun, experimentState } from "./ensure-run.js"
 import { watchInterrupts } from "./interrupts.js"
 import { locateSpec, shortPath } from "./locate.js"
+import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { presentContent } from "./present-content.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
@@ -30,6 +30,7 @@ const DEFAULT_SPECS = ["ar_matched", "mdlm_eos", "mdlm_eos_nelbo", "mdlm_nelbo"]
 export interface MatchedInput extends EngineFlags {
   readonly specs: readonly string[]
   readonly profile: Option.Option<Profile>
+  readonly set?: readonly string[]
   readonly seeds: Option.Option<string>
   readonly table: boolean
   readonly format: TableFormat
@@ -52,11 +53,12 @@ export const parseSeeds = (text: string): readonly number[] => {
 const jobsOf = async (
   files: readonly string[],
   profile: Profile,
+  settings: readonly string[] | undefined,
   seeds: readonly number[] | undefined,
 ): Promise<readonly Job[]> => {
   const jobs: Job[] = []
   for (const file of files) {
-    const spec = await loadSpec(file, profile, await knownClaims())
+    const spec = await openSpec(file, profile, settings)
     const seeded = seeds === undefined ? [spec] : seeds.map((seed) => spec.with({ training: { seed } }))
     jobs.push(...seeded.map((each) => ({ spec: each })))
   }
@@ -156,7 +158,7 @@ export const matchedComparison = async (
     display.log(`Profile ${chosen.profile}: ${chosen.reason}.`)
     profile = chosen.profile
   }
-  const found = await finishedRuns(await jobsOf(files, profile, seeds), input, display)
+  const found = await finishedRuns(await jobsOf(files, profile, input.set, seeds), input, display)
   if ("text" in found) return found
   const runs: MatchedRun[] = []
   for (const run of found) runs.push(await readMatchedRun(run, (await publishedClaims(run)).claims))

@@ -2,8 +2,8 @@ import { checkCorpus, prepareCorpus } from "../data/corpora/corpus.js"
 import { cacheDirectory } from "../files/sources.js"
 import { plannedFiles } from "../plan/files.js"
 import { openDisplay, type Display } from "../run/display.js"
-import { loadSpec, type Profile } from "../spec/spec-file.js"
-import { locateSpec } from "./locate.js"
+import type { Profile } from "../spec/spec-file.js"
+import { openSpec } from "./open-spec.js"
 import type { Outcome } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
 import { columns } from "./text.js"
@@ -13,9 +13,10 @@ import { whole } from "../plan/render.js"
 export const prepare = async (
   given: string,
   profile: Profile,
+  settings: readonly string[] = [],
   display: Display = openDisplay(),
 ): Promise<Outcome> => {
-  const { experiment } = await loadSpec(await locateSpec(given), profile)
+  const { experiment } = await openSpec(given, profile, settings)
   const cacheDir = cacheDirectory()
   const before = await checkCorpus(experiment.data, { cacheDir })
   if (!before.ready) {

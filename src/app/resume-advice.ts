@@ -5,6 +5,7 @@ import { isRunOf } from "../run/identity.js"
 import { lockHolder } from "../run/lock.js"
 import type { RunManifest } from "../run/manifest.js"
 import { cellSpecs } from "../spec/cell-spec.js"
+import { withSettings } from "../spec/settings.js"
 import { SpecError } from "../spec/spec-error.js"
 import { loadSpec, type Profile } from "../spec/spec-file.js"
 import { locateSpec, shortPath, specFiles } from "./locate.js"
@@ -12,8 +13,20 @@ import { locateSpec, shortPath, specFiles } from "./locate.js"
 const runsFlag = (runs: string): string =>
   resolve(runs) === resolve("runs") ? "" : ` --runs ${shortPath(resolve(runs))}`
 
-export const resumeCommand = (spec: string, profile: string, id: string, runs: string): string =>
-  `repro run ${spec} --profile ${profile} --resume ${id}${runsFlag(runs)}`
+/** A word as a shell reads it. */
+const quoted = (word: string): string =>
+  /^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+
+export const setFlags = (settings: readonly string[] = []): string =>
+  settings.map((each) => ` --set ${quoted(each)}`).join("")
+
+export const resumeCommand = (
+  spec: string,
+  profile: string,
+  id: string,
+  runs: string,
+  settings?: readonly string[],
+): string => `repro run ${spec} --profile ${profile}${setFlags(settings)} --resume ${id}${runsFlag(runs)}`
 
 /** The shortest that `locateSpec` finds the file by. */
 const nameOf = async (file: string): Promise<string> => {
@@ -26,12 +39,13 @@ const nameOf = async (file: string): Promise<string> => {
 const commandFor = async (file: string, manifest: RunManifest, runs: string): Promise<string | undefined> => {
   const { id, profile } = manifest
   try {
-    const whole = await loadSpec(file, profile as Profile)
-    if (isRunOf(manifest, whole)) return resumeCommand(await nameOf(file), profile, id, runs)
+    const whole = withSettings(await loadSpec(file, profile as Profile), manifest.settings ?? [])
+    const set = manifest.settings
+    if (isRunOf(manifest, whole)) return resumeCommand(await nameOf(file), profile, id, runs, set)
     const cell = cellSpecs(whole).find(({ spec }) => isRunOf(manifest, spec))
     return cell === undefined
       ? undefined
-      : `repro sweep ${await nameOf(file)} --profile ${profile} --only ${cell.cell.name}${runsFlag(runs)}`
+      : `repro sweep ${await nameOf(file)} --profile ${profile}${setFlags(set)} --only ${cell.cell.name}${runsFlag(runs)}`
   } catch (error) {
     if (error instanceof SpecError) return undefined // not this one
     throw error
@@ -52,5 +66,5 @@ export const adviceFor = async ({ directory, manifest }: RunReader): Promise<str
     const command = await commandFor(each, manifest, runs)
     if (command !== undefined) return `finish it with "${command}"`
   }
-  return `finish it with "${resumeCommand("SPEC", manifest.profile, manifest.id, runs)}", where SPEC is the file ${file} that it was begun with`
+  return `finish it with "${resumeCommand("SPEC", manifest.profile, manifest.id, runs, manifest.settings)}", where SPEC is the file ${file} that it was begun with`
 }

@@ -102,6 +102,7 @@ const openOrCreate = async (
     experiment: spec.experiment as unknown as Json,
     plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
     differences: spec.differences,
+    ...(spec.settings === undefined ? {} : { settings: spec.settings }),
     data,
     provenance: await collectProvenance(spec.file, {
       name: choice.engine,

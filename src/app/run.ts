@@ -1,28 +1,35 @@
 /** `repro run`: from a spec to a results table. */
-import { basename } from "node:path"
+import { basename, join } from "node:path"
 import * as Option from "effect/Option"
 import { cacheDirectory } from "../files/sources.js"
 import { findAvailable, type Available } from "../engine/choose.js"
 import { renderHeadline } from "../report/render/headline.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
-import { readRun } from "../run/directory.js"
-import { resolveRun } from "../run/list.js"
+import { readRun, type RunReader } from "../run/directory.js"
+import { findRuns } from "../run/identity.js"
+import { listRuns, resolveRun } from "../run/list.js"
 import type { RunManifest } from "../run/manifest.js"
-import { loadSpec, type Profile } from "../spec/spec-file.js"
+import type { LoadedSpec, Profile } from "../spec/spec-file.js"
+import type { ResultsTable } from "../analysis/table.js"
 import { chooseExecutor, chooseResumed, trainingSeconds, type EngineFlags } from "./choose-executor.js"
-import { knownClaims } from "./claims.js"
 import { chooseProfile } from "./choose-profile.js"
 import { watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
-import type { Outcome } from "./outcome.js"
+import { openSpec } from "./open-spec.js"
+import { UsageError, type Outcome } from "./outcome.js"
+import { experimentState } from "./ensure-run.js"
+import { presentContent } from "./present-content.js"
 import { resumeCommand } from "./resume-advice.js"
 import { runExperiment } from "./run-experiment.js"
-import { outputWidth } from "./run-results.js"
+import { outputWidth, recomputeTable } from "./run-results.js"
 
 export interface RunInput extends EngineFlags {
   readonly spec: string
   readonly profile: Option.Option<Profile>
+  readonly set?: readonly string[]
   readonly resume: Option.Option<string>
+  /** Train again what is finished. */
+  readonly again?: boolean
   readonly runs: string
   readonly json: boolean
 }
@@ -42,14 +49,62 @@ const findProfile = async (
   return profile
 }
 
+/** `latest` is the newest run of this spec; anything else names a run as every command does. */
+const resolveResumed = async (input: RunInput, name: string, file: string): Promise<string> => {
+  if (name !== "latest") return resolveRun(input.runs, name)
+  const profile = Option.getOrElse(input.profile, () => "paper")
+  const { id } = (await openSpec(file, profile, input.set)).experiment
+  const of = (manifest: RunManifest): boolean =>
+    manifest.spec === id && (Option.isNone(input.profile) || manifest.profile === profile)
+  const newest = (await listRuns(input.runs, of)).at(-1)
+  if (newest === undefined)
+    throw new UsageError(
+      `${input.runs}: there is no run of ${id}${Option.isNone(input.profile) ? "" : `, profile ${profile},`} to go on with; start one without --resume`,
+    )
+  return join(input.runs, newest.id)
+}
+
+/** The finished run of this experiment on the data as they are, shown; undefined where there is none. */
+const finished = async (spec: LoadedSpec, input: RunInput): Promise<Outcome | undefined> => {
+  const wanted = { spec, content: await presentContent(spec.experiment.data) }
+  const state = experimentState((await findRuns(input.runs, [wanted]))[0]!)
+  if (state.state !== "finished") return undefined
+  const run = await readRun(join(input.runs, state.run.id))
+  const table = await recomputeTable(run)
+  const { id } = run.manifest
+  return {
+    ...shown(run, table),
+    notes: [
+      `This experiment is finished here, as run ${id}: nothing was trained. Train it again: add --again.`,
+      `Every row: repro table ${id} --full. Beside the published claims: repro diff ${id}.`,
+    ],
+  }
+}
+
+const shown = (run: RunReader, table: ResultsTable): Pick<Outcome, "text" | "json"> => {
+  const { id, fingerprint, data = null } = run.manifest
+  const text = renderHeadline(table, `repro table ${id} --full`, {
+    colour: mayColour(process.stdout, process.env),
+    width: outputWidth(),
+  }).replace(/\n$/, "")
+  const directory = basename(run.directory)
+  return { text, json: { run: id, directory, fingerprint, data, finished: true, ...table } }
+}
+
 export const run = async (input: RunInput, display: Display = openDisplay()): Promise<Outcome> => {
   const file = await locateSpec(input.spec)
   let found: Promise<Available> | undefined
   const available = (): Promise<Available> => (found ??= findAvailable())
-  const resume = Option.isNone(input.resume) ? undefined : await resolveRun(input.runs, input.resume.value)
+  const resume = Option.isNone(input.resume)
+    ? undefined
+    : await resolveResumed(input, input.resume.value, file)
   const resumed = resume === undefined ? undefined : (await readRun(resume)).manifest
   const profile = await findProfile(input, file, resumed, display, available)
-  const spec = await loadSpec(file, profile, await knownClaims())
+  const spec = await openSpec(file, profile, input.set)
+  if (resume === undefined && input.again !== true) {
+    const done = await finished(spec, input)
+    if (done !== undefined) return done
+  }
   const seconds = trainingSeconds(spec)
   const { execution } = spec.experiment
   const choice =
@@ -68,7 +123,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
     })
     const { id, fingerprint, data = null } = ran.run.manifest
     if (!ran.finished) {
-      const how = resumeCommand(input.spec, profile, id, input.runs)
+      const how = resumeCommand(input.spec, profile, id, input.runs, input.set)
       const { step, totalSteps } = ran
       return {
         text: `Stopped after step ${step} of ${totalSteps}; nothing is lost.\nGo on with: ${how}`,
@@ -77,18 +132,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
       }
     }
     return {
-      text: renderHeadline(ran.table, `repro table ${id} --full`, {
-        colour: mayColour(process.stdout, process.env),
-        width: outputWidth(),
-      }).replace(/\n$/, ""),
-      json: {
-        run: id,
-        directory: basename(ran.run.directory),
-        fingerprint,
-        data,
-        finished: true,
-        ...ran.table,
-      },
+      ...shown(ran.run, ran.table),
       notes: [`Table again: repro table ${id}. Beside the published claims: repro diff ${id}.`],
     }
   } finally {

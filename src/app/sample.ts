@@ -24,11 +24,12 @@ import { openDisplay, type Display } from "../run/display.js"
 import { RunError } from "../run/errors.js"
 import { experimentOf } from "../run/experiment-of.js"
 import type { Experiment } from "../spec/experiment.js"
-import { loadSpec, type Profile } from "../spec/spec-file.js"
+import type { Profile } from "../spec/spec-file.js"
 import { evaluationParameters } from "../train/state.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
 import { watchInterrupts, type Stop } from "./interrupts.js"
-import { locateSpec, shortPath } from "./locate.js"
+import { shortPath } from "./locate.js"
+import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { canView, openView, type View, type ViewStream } from "./unmasking-view.js"
 import { readNameMap } from "./eval.js"
@@ -40,6 +41,7 @@ export interface SampleInput extends EngineFlags {
   readonly checkpoint: Option.Option<string>
   readonly spec: Option.Option<string>
   readonly profile: Profile
+  readonly set?: readonly string[]
   readonly names: Option.Option<string>
   readonly count: number
   readonly length: Option.Option<number>
@@ -95,7 +97,7 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
 }
 
 const ofFile = async (input: SampleInput, path: string, spec: string): Promise<Weights> => {
-  const { experiment, profile } = await loadSpec(await locateSpec(spec), input.profile)
+  const { experiment, profile } = await openSpec(spec, input.profile, input.set)
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
   const checkpoint = await readCheckpoint(path)

@@ -4,14 +4,15 @@ import { basename, join, resolve } from "node:path"
 import { execa } from "execa"
 import * as Option from "effect/Option"
 import { slurmScript } from "../engine/torch/slurm.js"
-import { loadSpec, type Profile } from "../spec/spec-file.js"
-import { knownClaims } from "./claims.js"
+import type { Profile } from "../spec/spec-file.js"
 import { locateSpec, packageRoot } from "./locate.js"
+import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 
 export interface SubmitInput {
   readonly spec: string
   readonly profile: Profile
+  readonly set?: readonly string[]
   readonly slurm: boolean
   readonly nodes: number
   readonly gpus: number
@@ -62,7 +63,7 @@ const sbatch = async (path: string): Promise<string> => {
 export const submit = async (input: SubmitInput): Promise<Outcome> => {
   check(input)
   const file = await locateSpec(input.spec)
-  const { experiment } = await loadSpec(file, input.profile, await knownClaims())
+  const { experiment } = await openSpec(file, input.profile, input.set)
   const { accumulation, microBatch } = experiment.training
   const world = input.nodes * input.gpus
   if (accumulation % world !== 0)
@@ -74,6 +75,7 @@ export const submit = async (input: SubmitInput): Promise<Outcome> => {
     program: ["node", join(packageRoot, "dist", "cli", "bin.js")],
     spec: file,
     profile: input.profile,
+    settings: input.set ?? [],
     name,
     nodes: input.nodes,
     gpusPerNode: input.gpus,

@@ -6,13 +6,14 @@ import { renderTable, type TableFormat } from "../report/render/index.js"
 import { sweepTable } from "../analysis/sweep-runs.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
 import { duration } from "../run/progress.js"
-import { loadSpec, type LoadedSpec, type Profile } from "../spec/spec-file.js"
+import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import type { CellSpec } from "../spec/cell-spec.js"
 import type { EngineFlags } from "./choose-executor.js"
-import { knownClaims } from "./claims.js"
 import { chooseProfile } from "./choose-profile.js"
 import { watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
+import { setFlags } from "./resume-advice.js"
+import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import {
   chooseCells,
@@ -31,6 +32,7 @@ import { outputWidth, publishedClaims } from "./run-results.js"
 export interface SweepInput extends EngineFlags {
   readonly spec: string
   readonly profile: Option.Option<Profile>
+  readonly set?: readonly string[]
   readonly only: readonly string[]
   readonly workers: number
   readonly runs: string
@@ -106,7 +108,7 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
     }))
   const unfinished = states.filter(({ state }) => state !== "finished")
   const goOn = [
-    `repro sweep ${input.spec} --profile ${profile}`,
+    `repro sweep ${input.spec} --profile ${profile}${setFlags(input.set)}`,
     ...input.only.map((name) => `--only ${name}`),
     ...(input.workers > 1 ? [`--workers ${input.workers}`] : []),
     ...(input.runs === "runs" ? [] : [`--runs ${input.runs}`]),
@@ -167,6 +169,7 @@ const compute = async (frame: Frame, display: Display): Promise<readonly CellOut
           workers,
           file,
           profile,
+          ...(input.set === undefined ? {} : { settings: input.set }),
           onStart: (all) => {
             stopAll = all
           },
@@ -186,7 +189,7 @@ export const sweep = async (input: SweepInput, display: Display = openDisplay())
     display.log(`Profile ${chosen.profile}: ${chosen.reason}.`)
     profile = chosen.profile
   }
-  const spec = await loadSpec(file, profile, await knownClaims())
+  const spec = await openSpec(file, profile, input.set)
   const frame: Frame = { input, spec, cells: chooseCells(spec, input.only) }
   if (input.dryRun) return dryRun(frame)
   return results(frame, input.table ? undefined : await compute(frame, display))

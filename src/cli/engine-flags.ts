@@ -2,10 +2,10 @@
 import * as Flag from "effect/cli/Flag"
 
 /** Absent: chosen by what this machine can do. */
-export const profileOrBest = Flag.Literals("profile", ["paper", "laptop", "ci"]).pipe(
+export const profileOrBest = Flag.String("profile").pipe(
   Flag.withAlias("p"),
   Flag.withDescription(
-    "Which configuration; when absent, paper where its data and a GPU are there, else laptop",
+    "Which configuration of the spec, such as paper, laptop or ci; when absent, paper where its data and a GPU are there, else laptop",
   ),
   Flag.optional,
 )

@@ -8,10 +8,19 @@ export const json = Flag.Boolean("json").pipe(
 )
 
 /** `paper` when not given. */
-export const profile = Flag.Literals("profile", ["paper", "laptop", "ci"]).pipe(
+export const profile = Flag.String("profile").pipe(
   Flag.withAlias("p"),
-  Flag.withDescription("Which configuration: as published, or an overlay for a smaller machine"),
+  Flag.withDescription(
+    "Which configuration: paper, as published, or an overlay of the spec, such as laptop or ci",
+  ),
   Flag.withDefault("paper"),
+)
+
+export const set = Flag.String("set").pipe(
+  Flag.withDescription(
+    "One setting of the spec, such as model.width=96 or training.seed=7, checked as the file is; null removes; may be repeated",
+  ),
+  Flag.atLeast(0),
 )
 
 export const spec = Argument.String("spec").pipe(

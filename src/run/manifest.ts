@@ -35,6 +35,8 @@ export interface RunManifest {
   readonly plan: Json
   /** What differs from the published experiment; empty for a run as published. */
   readonly differences: readonly Difference[]
+  /** What the command line set, as it was given; already part of source and experiment. */
+  readonly settings?: readonly string[]
   /** Digests of tokenizer and shards; absent in runs of earlier versions. */
   readonly data?: DataContent
   readonly provenance: Provenance
@@ -51,6 +53,8 @@ export interface ManifestInput {
   readonly experiment: Json
   readonly plan: Json
   readonly differences: readonly Difference[]
+  /** What the command line set, as it was given; already part of source and experiment. */
+  readonly settings?: readonly string[]
   readonly data?: DataContent
   readonly provenance: Provenance
   readonly weights?: WeightsAccount
@@ -84,6 +88,7 @@ export const makeManifest = (id: string, started: Date, input: ManifestInput): R
   experiment: input.experiment,
   plan: input.plan,
   differences: input.differences,
+  ...(input.settings === undefined ? {} : { settings: input.settings }),
   ...(input.data === undefined ? {} : { data: input.data }),
   provenance: input.provenance,
   ...(input.weights === undefined ? {} : { weights: input.weights }),

@@ -24,13 +24,14 @@ export const cellSpecs = (whole: LoadedSpec): readonly CellSpec[] => {
   const known = new Map(
     (published.sweep === undefined ? [] : cellsOf(published.sweep)).map((cell) => [cell.name, cell]),
   )
+  const { published: origin } = JSON.parse(text) as { readonly published?: unknown }
   return cellsOf(whole.sweep).map((cell) => {
     const paper = published.document as Document
     const own = profile === "paper" ? cell : known.get(cell.name)
     const base = own === undefined ? paper : (applyCell(paper, own) as Document)
     const profiles =
       profile === "paper" ? {} : { [profile]: patchBetween(base, applyCell(whole.document, cell)) }
-    const cellText = `${JSON.stringify({ schemaVersion: 1, ...base, profiles }, null, 2)}\n`
+    const cellText = `${JSON.stringify({ schemaVersion: 1, ...base, profiles, ...(origin === undefined ? {} : { published: origin }) }, null, 2)}\n`
     return { cell, spec: decodeSpec(cellText, file, profile) }
   })
 }

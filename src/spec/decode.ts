@@ -14,7 +14,8 @@ import { nearest } from "./nearest.js"
 import { child, valueAt } from "./pointer.js"
 import { SpecError, type Problem } from "./spec-error.js"
 
-type Locate = (pointer: string) => Position | undefined
+/** Where a place stands in a text; undefined where it does not. */
+export type Locate = (pointer: string) => Position | undefined
 
 const STRICT = { errors: "all", onExcessProperty: "error" } as const
 

@@ -7,6 +7,7 @@
 import { readFile } from "node:fs/promises"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { Identifier } from "./common.js"
 import { decodeValue, problemsOf, readJson, withPositions } from "./decode.js"
 import { unknownClaim } from "./claim-id.js"
 import { experimentSchema, type Experiment } from "./experiment.js"
@@ -16,10 +17,12 @@ import { child, keysOf, upwards, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
 import { perRegistration } from "./registration.js"
 import { SpecError, type Problem } from "./spec-error.js"
+import { resolveSpec } from "./variation.js"
 import { applyCell, canSet, cellsOf, Sweep, type SweepCell } from "./sweep.js"
 
 export const PROFILES = ["paper", "laptop", "ci"] as const
-export type Profile = (typeof PROFILES)[number]
+/** `paper`, or the name of one of the file's overlays: a published spec has those of {@link PROFILES}. */
+export type Profile = string
 
 const Overlay = Schema.Record(Schema.String, Schema.Json).annotate({
   description:
@@ -51,6 +54,18 @@ const fileSchema = perRegistration(() =>
 )
 export const SpecFile = fileSchema()
 
+/** A file that varies a published experiment, which stands in it as `published`. */
+const variationSchema = perRegistration(() =>
+  Schema.Struct({
+    ...fileSchema().fields,
+    profiles: Schema.Record(Identifier, Overlay),
+    published: Schema.Json,
+  }),
+)
+
+const schemaOf = (document: unknown) =>
+  isObject(document) && Object.hasOwn(document, "published") ? variationSchema() : fileSchema()
+
 /** One place where a profile differs from the published configuration; undefined is absence. */
 export interface ProfileDifference {
   readonly pointer: string
@@ -76,16 +91,28 @@ export interface LoadedSpec {
    * The spec whose profile has a merge patch (RFC 7396) applied; other profiles keep what they say, and for `paper`
    * inherit the change as they inherit everything. The spec itself where the patch changes nothing.
    *
+   * @param options told: what changes is a difference from the published experiment also where the profile is `paper`
    * @throws SpecError when what comes out is not valid
    */
-  readonly with: (patch: Readonly<Record<string, unknown>>) => LoadedSpec
+  readonly with: (
+    patch: Readonly<Record<string, unknown>>,
+    options?: { readonly told?: boolean },
+  ) => LoadedSpec
+  /** What a command line set, as it was given; absent when nothing was. */
+  readonly settings?: readonly string[]
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const bodyOf = (document: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => {
-  const { $schema: _schema, schemaVersion: _version, profiles: _profiles, ...rest } = document
+  const {
+    $schema: _schema,
+    schemaVersion: _version,
+    profiles: _profiles,
+    published: _published,
+    ...rest
+  } = document
   return rest
 }
 
@@ -215,13 +242,14 @@ const overlayProblems = (
 }
 
 const problemsOfFile = (document: unknown, claims: ReadonlySet<string> | undefined): readonly Problem[] => {
-  const frame = problemsOf(fileSchema(), document)
+  const frame = problemsOf(schemaOf(document), document)
   if (!isObject(document)) return frame
   const base = bodyOf(document)
   const inBase = [...frame, ...furtherProblems(base, frame, claims)]
   const profiles = isObject(document["profiles"]) ? document["profiles"] : {}
   const inOverlays = Object.entries(profiles).flatMap(([name, overlay]) =>
-    isObject(overlay) && (PROFILES as readonly string[]).includes(name)
+    isObject(overlay) &&
+    (Object.hasOwn(document, "published") || (PROFILES as readonly string[]).includes(name))
       ? overlayProblems(name, base, overlay, inBase, claims)
       : [],
   )
@@ -246,10 +274,15 @@ export const decodeSpec = (
   const { value: document, locate } = readJson(text, file)
   const problems = problemsOfFile(document, claims)
   if (problems.length > 0) throw new SpecError(file, withPositions(problems, locate))
-  const whole = decodeValue(fileSchema(), document, file, locate)
+  const whole = decodeValue(schemaOf(document), document, file, locate)
   const base = bodyOf(document as Readonly<Record<string, unknown>>)
-  const profiles = PROFILES.filter((each) => each === "paper" || whole.profiles[each] !== undefined)
-  const overlay = profile === "paper" ? {} : whole.profiles[profile]
+  const { published = base } = document as { readonly published?: unknown }
+  const overlays = whole.profiles as Readonly<Record<string, unknown>>
+  const profiles = [
+    ...PROFILES.filter((each) => each === "paper" || overlays[each] !== undefined),
+    ...Object.keys(overlays).filter((each) => !(PROFILES as readonly string[]).includes(each)),
+  ]
+  const overlay = profile === "paper" ? {} : Object.hasOwn(overlays, profile) ? overlays[profile] : undefined
   if (overlay === undefined) {
     throw new SpecError(file, [
       {
@@ -261,7 +294,10 @@ export const decodeSpec = (
   }
   const merged = mergePatch(base, overlay) as Readonly<Record<string, unknown>>
   const { sweep, ...experiment } = Schema.decodeUnknownSync(bodySchema())(merged)
-  const differences = differencesOf(experimentOf(base), experimentOf(merged))
+  const differences = differencesOf(
+    experimentOf(published as Readonly<Record<string, unknown>>),
+    experimentOf(merged),
+  )
     .filter(({ pointer }) => !UNTOLD.test(pointer))
     .map(({ pointer, before, after }) => ({ pointer, paper: before, profile: after }))
   const loaded: LoadedSpec = {
@@ -274,9 +310,10 @@ export const decodeSpec = (
     fingerprint: fingerprint(experiment),
     ...(sweep === undefined ? {} : { sweep }),
     document: experimentOf(merged),
-    with: (patch) => {
+    with: (patch, { told = false } = {}) => {
       if (differencesOf(merged, mergePatch(merged, patch)).length === 0) return loaded
-      return decodeSpec(patchedText(document, profile, patch), file, profile, claims)
+      const varied = told && profile === "paper" ? { ...(document as object), published } : document
+      return decodeSpec(patchedText(varied, profile, patch), file, profile, claims)
     },
   }
   return loaded
@@ -297,12 +334,23 @@ const patchedText = (document: unknown, profile: Profile, patch: unknown): strin
 export const cellExperiment = (spec: LoadedSpec, cell: SweepCell): Experiment =>
   decodeValue(experimentSchema(), applyCell(spec.document, cell), spec.file)
 
-/** Reads and decodes a spec file; see {@link decodeSpec}. */
+/** Reads and decodes a spec file, with what it extends; see {@link decodeSpec}. */
 export const loadSpec = async (
   path: string,
   profile: Profile,
   claims?: ReadonlySet<string>,
-): Promise<LoadedSpec> => decodeSpec(await readSpecText(path), path, profile, claims)
+): Promise<LoadedSpec> => {
+  const { text, locate, changed } = await resolveSpec(await readSpecText(path), path, readSpecText)
+  if (!changed) return decodeSpec(text, path, profile, claims)
+  try {
+    return decodeSpec(text, path, profile, claims)
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error
+    // Lines are those of the file that a person wrote.
+    const bare = error.problems.map(({ position: _position, ...problem }) => problem)
+    throw new SpecError(path, withPositions(bare, locate))
+  }
+}
 
 /** The text of a spec file; a missing file is a {@link SpecError} too. */
 export const readSpecText = async (path: string): Promise<string> => {

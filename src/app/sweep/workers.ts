@@ -16,6 +16,8 @@ export interface WorkerJob extends SweepJob {
   /** The spec file and profile, as the workers are to read them. */
   readonly file: string
   readonly profile: string
+  /** What the command line set. */
+  readonly settings?: readonly string[]
   /** Called with a function that asks every worker to stop after its step. */
   readonly onStart: (stopAll: () => void) => void
 }
@@ -65,7 +67,7 @@ const parseOutcome = (
 }
 
 export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOutcome[]> => {
-  const { cells, workers, file, profile, runs, engine, display, stopping } = job
+  const { cells, workers, file, profile, settings = [], runs, engine, display, stopping } = job
   const outcomes = new Map<PlannedCell, CellOutcome>()
   for (const cell of cells)
     if (cell.state.state === "finished")
@@ -82,7 +84,18 @@ export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOut
 
   const runCell = async (cell: PlannedCell): Promise<CellOutcome> => {
     const { name } = cell.cell
-    const args = ["sweep", file, "--profile", profile, "--runs", runs, "--only", name, "--json"]
+    const args = [
+      "sweep",
+      file,
+      "--profile",
+      profile,
+      ...settings.flatMap((each) => ["--set", each]),
+      "--runs",
+      runs,
+      "--only",
+      name,
+      "--json",
+    ]
     // A group of its own: Ctrl-C at the terminal comes here, and is handed on once.
     const child = execa(
       process.execPath,

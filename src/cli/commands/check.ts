@@ -2,7 +2,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Option from "effect/Option"
-import { json, profile, spec } from "../flags.js"
+import { json, profile, set, spec } from "../flags.js"
 import { runHandler, UsageError } from "../../app/outcome.js"
 
 const tokenizer = Flag.String("tokenizer").pipe(
@@ -16,7 +16,7 @@ const tokens = Flag.String("tokens").pipe(
 
 export const checkCommand = Command.make(
   "check",
-  { spec: spec.pipe(Argument.optional), profile, tokenizer, tokens, json },
+  { spec: spec.pipe(Argument.optional), profile, set, tokenizer, tokens, json },
   (input) =>
     runHandler(input, async () => {
       const { check, checkBytes } = await import("../../app/check.js")
@@ -27,7 +27,7 @@ export const checkCommand = Command.make(
         throw new UsageError("Give a spec, or --tokenizer and --tokens, not both.")
       if (model !== undefined && shard !== undefined) return checkBytes(model, shard)
       if (given === undefined) throw new UsageError("Give a spec, or --tokenizer and --tokens.")
-      return check(given, input.profile)
+      return check(given, input.profile, input.set)
     }),
 ).pipe(
   Command.withDescription(

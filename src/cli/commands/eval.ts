@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags, outputRuns as runs } from "../engine-flags.js"
-import { json } from "../flags.js"
+import { json, set } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 
 const checkpoint = Flag.String("checkpoint").pipe(
@@ -12,7 +12,7 @@ const spec = Flag.String("spec").pipe(
     "Spec file that the network and the data are of, or the name of one, such as mdlm_eos",
   ),
 )
-const profile = Flag.Literals("profile", ["paper", "laptop", "ci"]).pipe(
+const profile = Flag.String("profile").pipe(
   Flag.withAlias("p"),
   Flag.withDescription("Which configuration of the spec the weights are of"),
   Flag.withDefault("paper"),
@@ -29,7 +29,7 @@ const names = Flag.String("names").pipe(
 )
 export const evalCommand = Command.make(
   "eval",
-  { checkpoint, spec, profile, evaluation, names, ...engineFlags, runs, json },
+  { checkpoint, spec, profile, set, evaluation, names, ...engineFlags, runs, json },
   (input) =>
     runHandler(input, async () => {
       const { evaluateCheckpoint } = await import("../../app/eval.js")

@@ -2,7 +2,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags, outputRuns as runs, profileOrBest as profile } from "../engine-flags.js"
-import { json } from "../flags.js"
+import { json, set } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 import { format } from "./table.js"
 
@@ -30,7 +30,7 @@ const out = Flag.String("out").pipe(
 
 export const matchedCommand = Command.make(
   "matched",
-  { specs, profile, seeds, table, format, out, ...engineFlags, runs, json },
+  { specs, profile, set, seeds, table, format, out, ...engineFlags, runs, json },
   (input) =>
     runHandler(input, async () => {
       const { matchedComparison } = await import("../../app/matched.js")

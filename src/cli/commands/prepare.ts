@@ -1,11 +1,11 @@
 import * as Command from "effect/cli/Command"
-import { json, profile, spec } from "../flags.js"
+import { json, profile, set, spec } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 
-export const prepareCommand = Command.make("prepare", { spec, profile, json }, (input) =>
+export const prepareCommand = Command.make("prepare", { spec, profile, set, json }, (input) =>
   runHandler(input, async () => {
     const { prepare } = await import("../../app/prepare.js")
-    return prepare(input.spec, input.profile)
+    return prepare(input.spec, input.profile, input.set)
   }),
 ).pipe(
   Command.withDescription(

@@ -2,7 +2,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags } from "../engine-flags.js"
-import { json } from "../flags.js"
+import { json, set } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 import { run, runs } from "../run-arguments.js"
 
@@ -14,7 +14,7 @@ const spec = Flag.String("spec").pipe(
   Flag.withDescription("Spec file of the checkpoint, or the name of one, such as mdlm_eos"),
   Flag.optional,
 )
-const profile = Flag.Literals("profile", ["paper", "laptop", "ci"]).pipe(
+const profile = Flag.String("profile").pipe(
   Flag.withAlias("p"),
   Flag.withDescription("Which configuration of the spec the checkpoint is of"),
   Flag.withDefault("paper"),
@@ -89,6 +89,7 @@ export const sampleCommand = Command.make(
     checkpoint,
     spec,
     profile,
+    set,
     names,
     count,
     length,

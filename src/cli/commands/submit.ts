@@ -1,6 +1,6 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { json, profile, spec } from "../flags.js"
+import { json, profile, set, spec } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 
 const slurm = Flag.Boolean("slurm").pipe(Flag.withDescription("For the SLURM queue"), Flag.withDefault(false))
@@ -39,7 +39,23 @@ const send = Flag.Boolean("send").pipe(
 
 export const submitCommand = Command.make(
   "submit",
-  { spec, profile, slurm, nodes, gpus, cpus, time, partition, account, precision, output, runs, send, json },
+  {
+    spec,
+    profile,
+    set,
+    slurm,
+    nodes,
+    gpus,
+    cpus,
+    time,
+    partition,
+    account,
+    precision,
+    output,
+    runs,
+    send,
+    json,
+  },
   (input) =>
     runHandler(input, async () => {
       const { submit } = await import("../../app/submit.js")

@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { engineFlags, outputRuns as runs, profileOrBest as profile } from "../engine-flags.js"
-import { json, spec } from "../flags.js"
+import { json, set, spec } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 import { format } from "./table.js"
 
@@ -29,6 +29,7 @@ export const sweepCommand = Command.make(
   {
     spec,
     profile,
+    set,
     only,
     workers,
     ...engineFlags,

@@ -7,6 +7,8 @@ export interface SlurmOptions {
   /** Spec file or name, as `repro run` takes it. */
   readonly spec: string
   readonly profile: string
+  /** What the command line set in the spec. */
+  readonly settings?: readonly string[]
   /** Short name for the queue and the log. */
   readonly name: string
   readonly nodes: number
@@ -46,6 +48,7 @@ export const slurmScript = (options: SlurmOptions): string => {
     "run",
     quote(options.spec),
     `--profile ${quote(options.profile)}`,
+    ...(options.settings ?? []).map((each) => `--set ${quote(each)}`),
     "--engine torch --device gpu",
     ...(options.precision === undefined ? [] : [`--precision ${quote(options.precision)}`]),
     '--runs "$runs" "${resume[@]}"',

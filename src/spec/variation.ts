@@ -1,0 +1,159 @@
+/**
+ * A spec of one's own that varies another: `extends` names it, and everything else is a merge patch (RFC 7396) on its
+ * experiment, in every profile. Relative file: paths belong to the folder of the spec that says them.
+ */
+import { stat } from "node:fs/promises"
+import { basename, dirname, isAbsolute, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { readJson, type Locate } from "./decode.js"
+import { composePatches, mergePatch } from "./merge-patch.js"
+import { keysOf } from "./pointer.js"
+import { SpecError } from "./spec-error.js"
+
+type Document = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is Document =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Of the specs that come with the program. */
+const PACKAGE = fileURLToPath(new URL("../../specs", import.meta.url))
+
+const isFile = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isFile() === true
+
+/** The file that `extends` means: beside the spec that says it, in ./specs, or among those of the program. */
+const findExtended = async (name: string, file: string): Promise<string> => {
+  const names = name.endsWith(".json") ? [name] : [`${name}.json`, name]
+  const folders = isAbsolute(name) ? [""] : [dirname(file), "specs", PACKAGE]
+  for (const folder of folders)
+    for (const each of names) {
+      const path = folder === "" ? each : join(folder, each)
+      if (await isFile(path)) return path
+    }
+  throw new SpecError(file, [
+    {
+      pointer: "/extends",
+      expected: "a spec file beside this one, or the name of a spec",
+      found: JSON.stringify(name),
+      hint: "`repro list` shows the specs that are here.",
+    },
+  ])
+}
+
+const FILE = /^file:(?!\/)(.+)$/
+
+/** `value` with every relative file: path, also in keys, taken from `folder`; the same value where there is none. */
+const rooted = (value: unknown, folder: string): unknown => {
+  const path = (text: string): string => {
+    const name = FILE.exec(text)?.[1]
+    return name === undefined ? text : `file:${relative(process.cwd(), join(folder, name))}`
+  }
+  if (typeof value === "string") return path(value)
+  if (Array.isArray(value)) return value.map((item: unknown) => rooted(item, folder))
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [path(key), rooted(inner, folder)]))
+}
+
+const rootedData = (body: unknown, folder: string): unknown =>
+  isObject(body) && Object.hasOwn(body, "data") ? { ...body, data: rooted(body["data"], folder) } : body
+
+/** A spec file's document with the paths of its data taken from its folder. */
+const rootedDocument = (document: Document, folder: string): Document => {
+  const { profiles } = document
+  return {
+    ...(rootedData(document, folder) as Document),
+    ...(isObject(profiles)
+      ? {
+          profiles: Object.fromEntries(
+            Object.entries(profiles).map(([name, overlay]) => [name, rootedData(overlay, folder)]),
+          ),
+        }
+      : {}),
+  }
+}
+
+/** A spec file as one document that stands alone. */
+export interface Resolved {
+  readonly text: string
+  /** Where a place stands in the file itself; undefined for one that another file says. */
+  readonly locate: Locate
+  /** Whether the text is not the file's own. */
+  readonly changed: boolean
+}
+
+const nameOf = (file: string): string =>
+  basename(file, ".json")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[^a-z0-9]+/, "")
+
+/** The variation as a whole document: the other's with this one's patch in every profile. */
+const varied = (own: Document, parent: Document, file: string): Document => {
+  const { $schema: _schema, schemaVersion, extends: _extends, profiles, ...patch } = own
+  const { schemaVersion: _version, $schema: _own, profiles: theirs, published, ...base } = parent
+  const { id = nameOf(file), title = `${String(id)}, a variation of ${String(base["id"])}` } = patch
+  const inherited = isObject(theirs) ? theirs : {}
+  const added = isObject(profiles) ? profiles : {}
+  const names = new Set([...Object.keys(inherited), ...Object.keys(added)])
+  const overlays = [...names].flatMap((name): readonly (readonly [string, unknown])[] => {
+    if (Object.hasOwn(added, name) && added[name] === null) return []
+    const before = Object.hasOwn(inherited, name) ? composePatches(inherited[name], patch) : {}
+    return [[name, Object.hasOwn(added, name) ? composePatches(before, added[name]) : before]]
+  })
+  return {
+    schemaVersion: schemaVersion ?? 1,
+    ...(mergePatch(base, { ...patch, id, title }) as Document),
+    profiles: profiles === undefined || isObject(profiles) ? Object.fromEntries(overlays) : profiles,
+    published: published ?? base,
+  }
+}
+
+/**
+ * The spec with what it extends filled in and its paths taken from its folder.
+ *
+ * @param seen files that led here
+ * @throws SpecError where `extends` leads nowhere or in a circle, or a file on the way is no JSON
+ */
+export const resolveSpec = async (
+  text: string,
+  file: string,
+  read: (path: string) => Promise<string>,
+  seen: readonly string[] = [],
+): Promise<Resolved> => {
+  const { value: document, locate } = readJson(text, file)
+  if (!isObject(document)) return { text, locate, changed: false }
+  const folder = dirname(file)
+  const own = rootedDocument(document, folder)
+  if (!Object.hasOwn(own, "extends")) {
+    const changed = JSON.stringify(own) !== JSON.stringify(document)
+    return { text: changed ? `${JSON.stringify(own, null, 2)}\n` : text, locate, changed }
+  }
+  const name = own["extends"]
+  const wrong = (expected: string, found: string): SpecError => {
+    const position = locate("/extends")
+    return new SpecError(file, [
+      { pointer: "/extends", expected, found, ...(position === undefined ? {} : { position }) },
+    ])
+  }
+  if (typeof name !== "string" || name === "")
+    throw wrong("the name or file of the spec that this one varies", JSON.stringify(name))
+  const parentFile = await findExtended(name, file)
+  if ([...seen, file].some((each) => relative(each, parentFile) === ""))
+    throw wrong("a spec that does not vary this one in turn", JSON.stringify(name))
+  const parent = await resolveSpec(await read(parentFile), parentFile, read, [...seen, file])
+  const whole = varied(own, readJson(parent.text, parentFile).value as Document, file)
+  const isOwn = (pointer: string): boolean => {
+    let value: unknown = document
+    for (const key of keysOf(pointer)) {
+      if (!isObject(value)) return Array.isArray(value)
+      if (!Object.hasOwn(value, key)) return false
+      value = value[key]
+    }
+    return true
+  }
+  return {
+    text: `${JSON.stringify(whole, null, 2)}\n`,
+    locate: (pointer) => (isOwn(pointer) ? locate(pointer) : undefined),
+    changed: true,
+  }
+}
