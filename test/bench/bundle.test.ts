@@ -108,7 +108,8 @@ testWithTorch("when time runs out, what was found stays and the rest is named", 
 testWithTorch("a number that differs from the oracle's fails, and is named", async (t) => {
   const file = join(bundle, "expected", "flexmdm-tiny.safetensors")
   const bytes = await readFile(file)
-  bytes.writeFloatLE(1e3, bytes.length - 4)
+  // Four-byte numbers up to the end of the file; the middle is a gradient.
+  bytes.writeFloatLE(1e3, bytes.length - 4 * Math.floor(bytes.length / 8))
   await writeFile(file, bytes)
   const out = join(folder, "differs.json")
   const { code } = await measure(["--out", out, "--cpu-smoke", "--minutes", "30", "--only", "parity fp32"])
