@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { availableParallelism, cpus, totalmem } from "node:os"
+import { ONNXRUNTIME_VERSION } from "../src/engine/onnxruntime/fetched.js"
 
 export const PYTHON = process.env["REPRO_PYTHON"] || "python3"
 
@@ -25,8 +26,8 @@ export interface Versions {
   readonly commit: string | undefined
 }
 
-const readJson = (path: string): { readonly version?: string } =>
-  JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as { readonly version?: string }
+/** The commit that is checked out here; undefined outside of a repository. */
+export const commit = (): string | undefined => ask("git", ["rev-parse", "--short", "HEAD"])
 
 export const versions = (): Versions => ({
   node: process.version,
@@ -35,8 +36,8 @@ export const versions = (): Versions => ({
     "-c",
     "import importlib.metadata as m\nfor n in ('tensorflow','tensorflow-cpu'):\n  try: print(m.version(n)); break\n  except m.PackageNotFoundError: pass",
   ]),
-  onnxruntime: readJson("../node_modules/onnxruntime-node/package.json").version,
-  commit: ask("git", ["rev-parse", "--short", "HEAD"]),
+  onnxruntime: ONNXRUNTIME_VERSION,
+  commit: commit(),
 })
 
 /** Name of the GPU that PyTorch sees; undefined where there is none. */
@@ -53,19 +54,19 @@ export interface Peak {
 }
 
 /** From the maker's data sheets, where figures "with sparsity" are twice the dense ones. */
-const BF16_PEAK: readonly (readonly [name: RegExp, flops: number, source: string])[] = [
-  [/H200/, 989e12, "NVIDIA H200 data sheet: 1979 TFLOP/s with sparsity"],
-  [/H100(?!.*PCIe)/, 989e12, "NVIDIA H100 SXM data sheet: 1979 TFLOP/s with sparsity"],
-  [/H100/, 756e12, "NVIDIA H100 PCIe data sheet: 1513 TFLOP/s with sparsity"],
-  [/A100/, 312e12, "NVIDIA A100 data sheet: 312 TFLOP/s"],
-  [/A10G/, 70e12, "NVIDIA A10G data sheet: 70 TFLOP/s"],
-  [/L40S/, 362e12, "NVIDIA L40S data sheet: 733 TFLOP/s with sparsity, 362 without"],
+export const BF16_PEAKS: readonly (Peak & { readonly name: RegExp })[] = [
+  { name: /H200/, flops: 989e12, source: "NVIDIA H200 data sheet: 1979 TFLOP/s with sparsity" },
+  { name: /H100(?!.*PCIe)/, flops: 989e12, source: "NVIDIA H100 SXM data sheet: 1979 TFLOP/s with sparsity" },
+  { name: /H100/, flops: 756e12, source: "NVIDIA H100 PCIe data sheet: 1513 TFLOP/s with sparsity" },
+  { name: /A100/, flops: 312e12, source: "NVIDIA A100 data sheet: 312 TFLOP/s" },
+  { name: /A10G/, flops: 70e12, source: "NVIDIA A10G data sheet: 70 TFLOP/s" },
+  { name: /L40S/, flops: 362e12, source: "NVIDIA L40S data sheet: 733 TFLOP/s with sparsity, 362 without" },
 ]
 
 /** The peak of a GPU by PyTorch's name for it; undefined for one that is not listed. */
 export const bf16Peak = (gpu: string): Peak | undefined => {
-  const found = BF16_PEAK.find(([name]) => name.test(gpu))
-  return found === undefined ? undefined : { flops: found[1], source: found[2] }
+  const found = BF16_PEAKS.find(({ name }) => name.test(gpu))
+  return found === undefined ? undefined : { flops: found.flops, source: found.source }
 }
 
 const proc = (path: string): string => {

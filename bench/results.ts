@@ -211,7 +211,7 @@ export const resultsMarkdown = (
     "# GPU",
     ...(gpu === undefined
       ? [
-          "Not measured: no GPU was at hand. Where one is, `npm run bench -- --gpu` measures the published step (eager, bf16 parameters) against the `torch` executor.",
+          "Not measured: no GPU was at hand. Where one is, `npm run bench -- --gpu` measures the published step (eager, bf16 parameters) against the `torch` executor. Where Node is not, `npm run bench -- --gpu-bundle DIR` prepares the measurement; see README.md.",
         ]
       : [about(gpu), GPU_METHOD, ...gpu.measured.map((m) => shapeSection(m, gpu.gpu))]),
   ].join("\n\n")}\n`

@@ -9,6 +9,7 @@
  * --commands   start-up, byte table and profiles again, beside the stored training steps
  * --render     RESULTS.md again, from the stored results and NOTES.md
  * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
+ * --gpu-bundle D  a folder that measures a GPU without Node (README.md); with --quick its small jobs alone
  * --coverage   whether intervals cover, by simulation; writes COVERAGE.md alone
  *
  * Ends with 1 when an fp32 executor and PyTorch disagree, or one of them could not be compared.
@@ -38,6 +39,7 @@ const { values: flags } = parseArgs({
     commands: { type: "boolean", default: false },
     render: { type: "boolean", default: false },
     coverage: { type: "boolean", default: false },
+    "gpu-bundle": { type: "string" },
     "left-to-right": { type: "boolean", default: false },
   },
 })
@@ -97,6 +99,13 @@ if (flags.commands) {
   build()
   await store(CPU_FILE, { ...known, other: await measureOther(true) })
   process.stdout.write(await renderStored())
+  process.exit(0)
+}
+
+if (flags["gpu-bundle"] !== undefined) {
+  const { writeBundle } = await import("./bundle/write.js")
+  const bytes = await writeBundle(flags["gpu-bundle"], { tiny: flags.quick, say })
+  say(`${flags["gpu-bundle"]}: ${(bytes / 2 ** 20).toFixed(1)} MiB`)
   process.exit(0)
 }
 

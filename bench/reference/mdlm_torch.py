@@ -245,6 +245,22 @@ class Bench:
             seconds.append(time.perf_counter() - start)
         return {"seconds": seconds, "bits": bits / windows}
 
+    @torch.no_grad()
+    def order(self, tokens, eps=1e-3):
+        """Left to right, one forward per token at batch 1: the first `tokens` of a window given those before them."""
+        row = self.tokens[0][None]
+        length, nats = row.size(1), 0.0
+        start = time.perf_counter()
+        for position in range(tokens):
+            ids = row.clone()
+            ids[0, position:] = MASK
+            share = (length - position) / length
+            sigma = torch.full((1,), -math.log(1 - (1 - eps) * share), device=self.device)
+            with self.autocast:
+                nats += self.token_nats(self.model, row, ids, sigma)[0, position].item()
+        self.sync()
+        return {"seconds": time.perf_counter() - start, "nats": nats}
+
 
 def main():
     bench = Bench()

@@ -10,6 +10,7 @@ import { learningRateFactor } from "../model/learning-rate.js"
 import type { Experiment } from "../spec/experiment.js"
 import { openRowSource } from "./batches.js"
 import { layoutFor, shapeFor, typicalRows } from "./layout.js"
+import { readAhead } from "./read-ahead.js"
 import { initialState, stepScalars } from "./state.js"
 import { tracePrograms } from "./programs.js"
 
@@ -46,6 +47,9 @@ export interface TrainOutcome {
   readonly state: HostTensors
   readonly stopped: boolean
 }
+
+/** Steps whose feeds are drawn before they are needed. */
+const STEPS_AHEAD = 2
 
 /** A loss or gradient that is no longer a number. */
 export class DivergenceError extends Error {
@@ -94,10 +98,15 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
   })
   const rows = training.microBatch * training.accumulation
   const trainer = await executor.trainer(programs, job.resume?.state ?? initialState(network, training))
+  let step = job.resume?.step ?? 0
+  const feeds = readAhead(async (s) => feeder(s, await source.rows(s, rows)), {
+    first: step,
+    end: total,
+    depth: STEPS_AHEAD,
+  })
   try {
-    let step = job.resume?.step ?? 0
     while (step < total) {
-      const { micro, program } = feeder(step, await source.rows(step, rows))
+      const { micro, program } = await feeds.next()
       const factor = learningRateFactor(training, step, rotation.groups)
       const { loss, gradNorm } = await trainer.step(micro, stepScalars(training, step, factor), program)
       if (!Number.isFinite(loss)) throw new DivergenceError(step, "loss", loss)
@@ -122,6 +131,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     }
     return { step, totalSteps: total, state: await trainer.readState(), stopped: false }
   } finally {
+    await feeds.close()
     await trainer.dispose()
   }
 }

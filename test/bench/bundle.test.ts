@@ -1,0 +1,130 @@
+/** The bundle that measures a GPU without Node: written with its small jobs, run on the CPU as a GPU would run it. */
+import { execFile } from "node:child_process"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import t from "tap"
+import { MOST_BYTES, writeBundle } from "../../bench/bundle/write.js"
+import { findPython } from "../../src/engine/torch/find-torch.js"
+import { testWithTorch } from "../engine/torch/available.js"
+
+// A dozen processes load PyTorch, one after another.
+t.setTimeout(900_000)
+
+interface Row {
+  readonly lossDifference: number
+  readonly gradients: { readonly worst: number; readonly parameters: number }
+  readonly agrees?: boolean
+}
+interface Report {
+  readonly results: readonly {
+    readonly name: string
+    readonly status: string
+    readonly errors?: readonly string[]
+    readonly found: {
+      readonly jobs?: Readonly<Record<string, Row>>
+      readonly rows?: Readonly<
+        Record<string, { readonly tokensPerSecond: number; readonly firstLoss?: number }>
+      >
+      readonly digest?: string
+      readonly secondsPerUnit?: number
+    }
+  }[]
+  readonly verdicts: readonly { readonly what: string; readonly value: number | boolean }[]
+  readonly notMeasured?: readonly string[]
+}
+
+const folder = await mkdtemp(join(tmpdir(), "repro-bundle-"))
+const bundle = join(folder, "bundle")
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+
+const python = await findPython()
+
+const measure = (args: readonly string[]): Promise<{ readonly code: number; readonly stderr: string }> =>
+  new Promise((resolve) => {
+    execFile(python!, [join(bundle, "measure.py"), ...args], (error, _out, stderr) =>
+      resolve({ code: error === null ? 0 : ((error.code as unknown as number | undefined) ?? -1), stderr }),
+    )
+  })
+
+const report = async (path: string): Promise<Report> => JSON.parse(await readFile(path, "utf8")) as Report
+
+testWithTorch("a bundle is small, and its scripts run where PyTorch is", async (t) => {
+  const bytes = await writeBundle(bundle, { tiny: true, say: () => undefined })
+  t.ok(bytes > 0 && bytes < MOST_BYTES, `${bytes} bytes`)
+
+  const out = join(folder, "results.json")
+  const only = ["parity", "MDLM", "evaluation, published", "ELBO", "OWT", "LLaDA", "determinism", "ranks"]
+  const { code, stderr } = await measure(["--out", out, "--minutes", "30", "--cpu-smoke", "--only", ...only])
+  t.equal(code, 0, stderr)
+  const { results, verdicts } = await report(out)
+  for (const { name, status, errors } of results) t.equal(status, "ok", `${name} ${(errors ?? []).join(" ")}`)
+  const found = (name: string) => results.find((result) => result.name === name)!.found
+
+  // fp32 sums in another order than the eager oracle's; the bounds of the benchmark (bench/targets.ts).
+  const jobs = Object.entries(found("parity fp32").jobs!)
+  t.same(
+    jobs.map(([name]) => name),
+    ["mdlm-tiny", "ar-tiny", "flexmdm-tiny", "tinygsm-tiny", "llada-tiny"],
+  )
+  for (const [name, row] of [...jobs, ...Object.entries(found("parity of the published steps").jobs!)]) {
+    t.ok(row.lossDifference < 1e-4, `${name}: loss differs by ${row.lossDifference}`)
+    t.ok(row.gradients.worst < 1e-3, `${name}: worst of ${row.gradients.parameters} gradients`)
+    t.ok(row.gradients.parameters > 10, name)
+    t.equal(row.agrees, true, name)
+  }
+  // bf16 operands have 8 bits: losses agree to a per cent, and it is not fp32 that was measured.
+  for (const [name, row] of Object.entries(found("parity bf16").jobs!)) {
+    t.ok(row.lossDifference < 1e-2, `${name}: bf16 loss`)
+    t.ok(row.gradients.worst > 1e-4, `${name}: bf16 gradients are rounded`)
+  }
+  t.equal(verdicts.find(({ what }) => what.includes("same bits"))?.value, true)
+  t.match(found("determinism, first run").digest, /^[0-9a-f]{64}$/)
+  const { "1": one, "2": two } = found("ranks").rows!
+  t.ok(Math.abs(one!.firstLoss! / two!.firstLoss! - 1) < 1e-3, "two ranks compute the loss of one, in bf16")
+  t.ok(found("ELBO, ours").secondsPerUnit! > 0)
+})
+
+testWithTorch("what cannot start says why and how to go on", async (t) => {
+  const out = join(folder, "other.json")
+  const whole = await measure(["--out", out])
+  t.equal(whole.code, 2)
+  t.match(whole.stderr, /--cpu-smoke/)
+  const nowhere = await measure(["--out", join(folder, "no", "where.json"), "--cpu-smoke"])
+  t.equal(nowhere.code, 2)
+  t.match(nowhere.stderr, /needs a folder that is there/)
+  const none = await measure(["--out", out, "--cpu-smoke", "--only", "9"])
+  t.equal(none.code, 2)
+  t.match(none.stderr, /names no part/)
+})
+
+testWithTorch("when time runs out, what was found stays and the rest is named", async (t) => {
+  const out = join(folder, "cut.json")
+  const { code } = await measure(["--out", out, "--minutes", "0.01", "--cpu-smoke", "--only", "determinism"])
+  t.equal(code, 3)
+  t.same((await report(out)).notMeasured, ["determinism, first run", "determinism, second run"])
+})
+
+testWithTorch("a number that differs from the oracle's fails, and is named", async (t) => {
+  const file = join(bundle, "expected", "flexmdm-tiny.safetensors")
+  const bytes = await readFile(file)
+  // Four-byte numbers up to the end of the file; the middle is a gradient.
+  bytes.writeFloatLE(1e3, bytes.length - 4 * Math.floor(bytes.length / 8))
+  await writeFile(file, bytes)
+  const out = join(folder, "differs.json")
+  const { code } = await measure(["--out", out, "--cpu-smoke", "--minutes", "30", "--only", "parity fp32"])
+  t.equal(code, 1)
+  const [result] = (await report(out)).results
+  t.equal(result!.status, "failed")
+  t.equal(result!.found.jobs!["mdlm-tiny"]!.agrees, true, "what came before is kept")
+  t.equal(result!.found.jobs!["flexmdm-tiny"]!.agrees, false)
+})
+
+testWithTorch("a folder that holds something else is left alone", async (t) => {
+  await writeFile(join(folder, "bundle", "notes.txt"), "mine")
+  await t.rejects(
+    writeBundle(bundle, { tiny: true, say: () => undefined }),
+    /notes\.txt.*name an empty folder/,
+  )
+  t.ok((await readdir(bundle)).includes("measure.py"))
+})
