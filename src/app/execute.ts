@@ -84,8 +84,10 @@ const trainPhase = async (
       return { step: resume.step, total, state: resume.state, stopped: false }
     if (resume !== undefined) {
       display.log(`Resuming after step ${resume.step} of ${total}.`)
-      await run.append({ type: "resumed", step: resume.step })
     }
+    // Without a checkpoint every step is taken again, and is to count once.
+    if (resume !== undefined || (await run.events()).some(({ type }) => type === "step"))
+      await run.append({ type: "resumed", step: resume?.step ?? 0 })
     const first = resume?.step ?? 0
     display.phase("training", total, { from: first })
     const record = eventEvery(total)

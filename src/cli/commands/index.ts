@@ -18,6 +18,7 @@ import { submitCommand } from "./submit.js"
 import { sweepCommand } from "./sweep.js"
 import { tableCommand } from "./table.js"
 import { validateCommand } from "./validate.js"
+import { verifyCommand } from "./verify.js"
 
 export const commands = [
   runCommand,
@@ -37,6 +38,7 @@ export const commands = [
   tableCommand,
   diffCommand,
   reportCommand,
+  verifyCommand,
   listCommand,
   doctorCommand,
 ] as const
