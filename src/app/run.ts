@@ -12,7 +12,7 @@ import { loadSpec, type Profile } from "../spec/spec-file.js"
 import { chooseExecutor, chooseResumed, trainingSeconds, type EngineFlags } from "./choose-executor.js"
 import { knownClaims } from "./claims.js"
 import { chooseProfile } from "./choose-profile.js"
-import { watchInterrupts } from "./interrupts.js"
+import { isAbort, watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
 import type { Outcome } from "./outcome.js"
 import { resumeCommand } from "./resume-advice.js"
@@ -64,6 +64,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
       runs: input.runs,
       display,
       stopping: stop.requested,
+      signal: stop.signal,
       ...(resume === undefined ? {} : { resume }),
     })
     const { id, fingerprint, data = null } = ran.run.manifest
@@ -90,6 +91,13 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
         ...ran.table,
       },
       notes: [`Table again: repro table ${id}. Beside the published claims: repro diff ${id}.`],
+    }
+  } catch (error) {
+    if (!isAbort(error)) throw error
+    return {
+      text: "Stopped before training; what was fetched is kept, and the same command goes on from there.",
+      json: { finished: false },
+      exitCode: 3,
     }
   } finally {
     stop.release()
