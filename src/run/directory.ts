@@ -269,6 +269,15 @@ const writable = async (
       if (!pinnedSteps.includes(step)) await unlink(path).catch(() => undefined)
     }
   }
+  /** A process that was suspended longer than its lease must not write beside the one that took the run over. */
+  const requireHeld = async (): Promise<void> => {
+    if (await lock.held()) return
+    throw new RunError(
+      "locked",
+      directory,
+      "this process gave no sign of life for so long that another took the run over, or its lock was deleted; what it did since its last checkpoint is left out. Look with repro list, and go on with --resume if nothing is running.",
+    )
+  }
   const writeRecorded = async (
     path: string,
     doing: string,
@@ -278,6 +287,7 @@ const writable = async (
   ): Promise<void> => {
     const file = relative(directory, path).replaceAll("\\", "/")
     let record: FileRecord | undefined
+    await requireHeld()
     await save(path, doing, (to) =>
       writeSafetensors(to, tensors, metadata, {
         beforeNaming: async (temporary) => {
@@ -333,6 +343,7 @@ const writable = async (
     },
     writeResults: async (results) => {
       const text = new TextEncoder().encode(`${JSON.stringify(results, null, 2)}\n`)
+      await requireHeld()
       // The results are made from evidence: between the two writes a reader makes them again, so no record may be stale.
       known.delete("results.json")
       await keepRecords()
@@ -344,8 +355,10 @@ const writable = async (
       (closing ??= (async () => {
         try {
           await log.flush()
-          await keepEvents()
-          await keepRecords()
+          if (await lock.held()) {
+            await keepEvents()
+            await keepRecords()
+          }
         } finally {
           await log.close()
           await lock.release()
