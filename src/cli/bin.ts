@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Entry point: checks Node, switches the telemetry of libraries off, then loads the rest. */
 import { switchTelemetryOff } from "../engine/telemetry.js"
+import { endWithParent } from "./orphan.js"
 import { watchOutput } from "./output.js"
 
 switchTelemetryOff()
@@ -17,6 +18,7 @@ if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
 }
 
 watchOutput()
+endWithParent()
 
 const args = process.argv.slice(2)
 
