@@ -1,6 +1,7 @@
 import { claimsAbout } from "../analysis/claim-marks.js"
 import { claimsDiffText, diffClaims, diffRuns, runsDiffText, type RunSide } from "../report/diff.js"
 import type { RunReader } from "../run/directory.js"
+import { experimentOf } from "../run/experiment-of.js"
 import { unknownClaimNotes } from "./claims.js"
 import type { Outcome } from "./outcome.js"
 import { adviceFor } from "./resume-advice.js"
@@ -30,6 +31,7 @@ export const diffWithClaims = async (
 
 const sideOf = async (run: RunReader): Promise<RunSide> => {
   const { id, fingerprint, data, experiment, provenance } = run.manifest
+  experimentOf(run) // a manifest that holds none is named before anything is compared
   const ids = await run.evidence()
   const events = await run.events()
   const table = await resultsOf(run)

@@ -133,14 +133,8 @@ export const evaluateCheckpoint = async (
         const split = await readTokens(corpus.validation)
         for (const note of accountSlice(corpus, split, experiment).notes) display.warn(note)
         for (const evaluation of experiment.evaluations) {
-          if (stop.requested())
-            return {
-              text: "Stopped between two evaluations; run the command again to measure all of them.",
-              json: { run: run.manifest.id, finished: false },
-              exitCode: 3,
-            }
           display.phase(`evaluating ${evaluation.id}`, undefined, { unit: "sequence" })
-          await measureEvaluation(evaluation, {
+          const measured = await measureEvaluation(evaluation, {
             run,
             experiment,
             corpus,
@@ -151,7 +145,14 @@ export const evaluateCheckpoint = async (
             parameters: loaded.parameters,
             split,
             step: checkpoint.step,
+            stopping: stop.requested,
           })
+          if (!measured || stop.requested())
+            return {
+              text: "Stopped before every evaluation was measured; run the command again to measure all of them.",
+              json: { run: run.manifest.id, finished: false },
+              exitCode: 3,
+            }
         }
         await measureFloors({ run, experiment, corpus, display })
         const table = await runTable(run, await publishedClaims(run))

@@ -2,6 +2,7 @@
  * Runs an experiment: data, training, evaluations, results. Every part can be interrupted and taken up again:
  * training from the last checkpoint, evaluation from the evidence that is there.
  */
+import { createHash } from "node:crypto"
 import { totalmem } from "node:os"
 import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
@@ -20,6 +21,7 @@ import { restoredState, storedState } from "../run/checkpoint.js"
 import { accountSlice } from "../run/conservation.js"
 import { latestCheckpoint, type Run } from "../run/directory.js"
 import type { Display } from "../run/display.js"
+import { openPasses, StoppedError } from "../run/passes.js"
 
 export interface ExecuteOptions {
   readonly run: Run
@@ -84,8 +86,10 @@ const trainPhase = async (
       return { step: resume.step, total, state: resume.state, stopped: false }
     if (resume !== undefined) {
       display.log(`Resuming after step ${resume.step} of ${total}.`)
-      await run.append({ type: "resumed", step: resume.step })
     }
+    // Without a checkpoint every step is taken again, and is to count once.
+    if (resume !== undefined || (await run.events()).some(({ type }) => type === "step"))
+      await run.append({ type: "resumed", step: resume?.step ?? 0 })
     const first = resume?.step ?? 0
     display.phase("training", total, { from: first })
     const record = eventEvery(total)
@@ -144,28 +148,65 @@ export interface EvaluationContext extends Pick<
   readonly split: Awaited<ReturnType<typeof readTokens>>
   /** Optimiser steps behind the parameters; null where the checkpoint does not say. */
   readonly step: number | null
+  readonly stopping: () => boolean
 }
 
-/** Measures one evaluation and writes its evidence. That the byte table conserves the split is the caller's to see. */
+/** What the passes of an evaluation depend on besides their feeds. */
+const passesOf = ({ run, executor, choice, parameters, step }: EvaluationContext): string => {
+  const weights = createHash("sha256")
+  for (const [name, { data }] of Object.entries(parameters))
+    weights.update(`${name}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  return JSON.stringify([
+    run.manifest.fingerprint,
+    step,
+    weights.digest("hex"),
+    executor.name,
+    executor.version,
+    choice.options,
+  ])
+}
+
+/**
+ * Measures one evaluation and writes its evidence; passes that an earlier, stopped call made are used. That the byte table
+ * conserves the split is the caller's to see.
+ *
+ * @returns false when the user asked to stop before its end
+ */
 export const measureEvaluation = async (
   evaluation: Experiment["evaluations"][number],
-  { run, experiment, corpus, executor, choice, display, network, parameters, split, step }: EvaluationContext,
-): Promise<void> => {
-  const { tensors, metadata, items } = await evaluate({
-    evaluation,
-    experiment,
-    network,
-    parameters,
-    executor,
-    precision: choice.options.precision,
-    split,
-    corpus,
-    step,
-    onStart: (sequences) => display.phase(`evaluating ${evaluation.id}`, sequences, { unit: "sequence" }),
-    onProgress: (sequences) => display.update({ done: sequences }),
+  context: EvaluationContext,
+): Promise<boolean> => {
+  const { run, experiment, corpus, choice, display, network, parameters, split, step, stopping } = context
+  const passes = await openPasses(context.executor, {
+    directory: run.directory,
+    evaluation: evaluation.id,
+    of: passesOf(context),
+    stopping,
   })
-  display.end()
-  await run.writeEvidence(evaluation.id, tensors, metadata, items)
+  if (passes.found > 0)
+    display.log(`Evaluation ${evaluation.id} goes on: ${passes.found} forward passes are there already.`)
+  try {
+    const { tensors, metadata, items } = await evaluate({
+      evaluation,
+      experiment,
+      network,
+      parameters,
+      executor: passes.executor,
+      precision: choice.options.precision,
+      split,
+      corpus,
+      step,
+      onStart: (sequences) => display.phase(`evaluating ${evaluation.id}`, sequences, { unit: "sequence" }),
+      onProgress: (sequences) => display.update({ done: sequences }),
+    })
+    display.end()
+    await run.writeEvidence(evaluation.id, tensors, metadata, items)
+    await passes.done()
+    return true
+  } catch (error) {
+    if (error instanceof StoppedError) return false
+    throw error
+  }
 }
 
 /** Trains and evaluates; what an earlier, interrupted call left is used. */
@@ -190,7 +231,7 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
   const done = await run.evidence()
   for (const evaluation of experiment.evaluations) {
     if (done.includes(evaluation.id)) continue
-    await measureEvaluation(evaluation, {
+    const measured = await measureEvaluation(evaluation, {
       run,
       experiment,
       corpus,
@@ -201,8 +242,9 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
       parameters,
       split,
       step,
+      stopping: options.stopping,
     })
-    if (options.stopping()) return { finished: false, step, totalSteps: total }
+    if (!measured || options.stopping()) return { finished: false, step, totalSteps: total }
   }
   return { finished: true, step, totalSteps: total }
 }

@@ -1,4 +1,4 @@
-import { listRuns, type RunSummary } from "../run/list.js"
+import { damagedRuns, listRuns, type RunSummary } from "../run/list.js"
 import { SpecError } from "../spec/spec-error.js"
 import { loadSpec } from "../spec/spec-file.js"
 import { knownClaims } from "./claims.js"
@@ -11,6 +11,7 @@ export const list = async (): Promise<Outcome> => {
   const known = await knownClaims()
   const specs = await Promise.all((await specFiles()).map((file) => describeSpec(file, known)))
   const runs = await listRuns("runs")
+  const damaged = await damagedRuns("runs")
   const specRows = specs.map(({ file, profiles, title }) => [file, profiles.join(", "), title])
   const runRows = runs.map((run: RunSummary) => [
     run.id,
@@ -27,7 +28,17 @@ export const list = async (): Promise<Outcome> => {
         ? "No runs yet: `repro run mdlm_eos --profile ci` makes one."
         : columns([["RUN", "STATUS", "SPEC", "PROFILE", "PROGRESS"], ...runRows]),
     ].join("\n"),
-    json: { specs, runs },
+    json: { specs, runs, damaged },
+    notes: [
+      ...runs.flatMap(({ id, damagedLines }) =>
+        damagedLines === undefined
+          ? []
+          : [
+              `${id}: line ${damagedLines[0]} of its events.ndjson is not an event${damagedLines.length === 1 ? "" : ` (and ${damagedLines.length - 1} more)`}; \`repro verify ${id}\` says what else is wrong.`,
+            ],
+      ),
+      ...damaged.map(({ problem }) => problem),
+    ],
   }
 }
 

@@ -3,6 +3,7 @@ import { cacheDirectory } from "../files/sources.js"
 import { plannedFiles } from "../plan/files.js"
 import { openDisplay, type Display } from "../run/display.js"
 import type { Profile } from "../spec/spec-file.js"
+import { isAbort, watchInterrupts } from "./interrupts.js"
 import { openSpec } from "./open-spec.js"
 import type { Outcome } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
@@ -23,14 +24,16 @@ export const prepare = async (
     display.log(`Into ${cacheDir}:`)
     for (const { path, about } of plannedFiles(experiment).reads) display.log(`  ${path}: ${about}`)
   }
-  const abort = new AbortController()
-  const stop = () => abort.abort()
-  process.once("SIGINT", stop)
+  const stop = watchInterrupts(
+    display,
+    undefined,
+    "Stopping; what was fetched is kept. Press Ctrl-C again to end at once.",
+  )
   try {
     const corpus = await prepareCorpus(experiment.data, {
       cacheDir,
       onEvent: describePrepareEvents(display),
-      signal: abort.signal,
+      signal: stop.signal,
     })
     const { totals } = corpus
     const row = (name: string, paths: readonly string[], part: typeof totals.train) => [
@@ -62,8 +65,15 @@ export const prepare = async (
         totals,
       },
     }
+  } catch (error) {
+    if (!isAbort(error)) throw error
+    return {
+      text: "Stopped; what was fetched is kept, and the same command goes on from there.",
+      json: { fetched: false, finished: false, cache: cacheDir },
+      exitCode: 3,
+    }
   } finally {
-    process.removeListener("SIGINT", stop)
+    stop.release()
     display.end()
   }
 }

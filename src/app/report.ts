@@ -6,12 +6,12 @@ import { effectiveEvents } from "../run/events.js"
 import { unknownClaimNotes } from "./claims.js"
 import { shortPath } from "./locate.js"
 import type { Outcome } from "./outcome.js"
-import { findRun, recomputeTable, resultsOf } from "./run-results.js"
+import { findRun, recomputeTable } from "./run-results.js"
 
 /** Write a run's report into a folder, which is made; files of an earlier report there are replaced. */
 export const report = async (root: string, name: string, out: string): Promise<Outcome> => {
   const run = await findRun(root, name)
-  const table = (await resultsOf(run)) ?? (await recomputeTable(run))
+  const table = await recomputeTable(run)
   const losses = effectiveEvents(await run.events()).flatMap((event) =>
     event.type === "step" && event.loss !== null ? [{ step: event.step, loss: event.loss }] : [],
   )

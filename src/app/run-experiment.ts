@@ -35,6 +35,8 @@ export interface ExperimentJob {
   readonly display: Display
   /** True once the user asked to stop; the run then ends after the step in progress. */
   readonly stopping: () => boolean
+  /** Aborted at the same time: ends a download. */
+  readonly signal?: AbortSignal
   /** Folder of the run to go on with; a new one is made when absent. */
   readonly resume?: string
 }
@@ -55,7 +57,7 @@ export type RanExperiment =
       readonly totalSteps: number
     }
 
-const prepare = async ({ spec, display }: ExperimentJob): Promise<LoadedCorpus> => {
+const prepare = async ({ spec, display, signal }: ExperimentJob): Promise<LoadedCorpus> => {
   const cacheDir = cacheDirectory()
   const { corpus } = spec.experiment.data
   const { ready } = await checkCorpus(spec.experiment.data, { cacheDir })
@@ -64,7 +66,11 @@ const prepare = async ({ spec, display }: ExperimentJob): Promise<LoadedCorpus> 
   }
   const onEvent = describePrepareEvents(display)
   try {
-    return await prepareCorpus(spec.experiment.data, { cacheDir, onEvent })
+    return await prepareCorpus(spec.experiment.data, {
+      cacheDir,
+      onEvent,
+      ...(signal === undefined ? {} : { signal }),
+    })
   } finally {
     display.end()
   }

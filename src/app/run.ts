@@ -13,7 +13,7 @@ import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import type { ResultsTable } from "../analysis/table.js"
 import { chooseExecutor, chooseResumed, trainingSeconds, type EngineFlags } from "./choose-executor.js"
 import { chooseProfile } from "./choose-profile.js"
-import { watchInterrupts } from "./interrupts.js"
+import { isAbort, watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
@@ -119,6 +119,7 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
       runs: input.runs,
       display,
       stopping: stop.requested,
+      signal: stop.signal,
       ...(resume === undefined ? {} : { resume }),
     })
     const { id, fingerprint, data = null } = ran.run.manifest
@@ -134,6 +135,13 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
     return {
       ...shown(ran.run, ran.table),
       notes: [`Table again: repro table ${id}. Beside the published claims: repro diff ${id}.`],
+    }
+  } catch (error) {
+    if (!isAbort(error)) throw error
+    return {
+      text: "Stopped before training; what was fetched is kept, and the same command goes on from there.",
+      json: { finished: false },
+      exitCode: 3,
     }
   } finally {
     stop.release()

@@ -74,7 +74,8 @@ interface Weights {
 const ofRun = async (root: string, name: string): Promise<Weights> => {
   const run = await findRun(root, name)
   const { id, spec, profile, fingerprint } = run.manifest
-  const { checkpoint } = await latestCheckpoint(run)
+  const { checkpoint, unreadable } = await latestCheckpoint(run)
+  if (unreadable[0] !== undefined) await run.readCheckpoint(unreadable[0]) // earlier weights never stand in for these
   if (checkpoint === undefined)
     throw new RunError(
       "not-found",

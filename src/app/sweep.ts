@@ -161,7 +161,7 @@ const compute = async (frame: Frame, display: Display): Promise<readonly CellOut
     const cells = await planCells(frame.cells, runs)
     const done = cells.filter(({ state }) => state.state === "finished").length
     if (done > 0) display.log(`${done} of ${cells.length} cells are finished already.`)
-    const job = { cells, runs, engine: input, display, stopping: stop.requested }
+    const job = { cells, runs, engine: input, display, stopping: stop.requested, signal: stop.signal }
     return workers === 1
       ? await sweepInProcess(job)
       : await sweepOverWorkers({

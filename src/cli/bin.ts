@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** Entry point: checks Node, switches the telemetry of libraries off, then loads the rest. */
 import { switchTelemetryOff } from "../engine/telemetry.js"
+import { endWithParent } from "./orphan.js"
+import { watchOutput } from "./output.js"
 
 switchTelemetryOff()
 
@@ -15,11 +17,8 @@ if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
   process.exit(1)
 }
 
-// A reader that closes early (repro list | head) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0)
-  throw error
-})
+watchOutput()
+endWithParent()
 
 const args = process.argv.slice(2)
 

@@ -1,14 +1,17 @@
 /** Files that are either whole or absent: temporary name, fsync, rename, fsync of the directory. */
 import { randomBytes } from "node:crypto"
-import { mkdir, open, rename, unlink, type FileHandle } from "node:fs/promises"
+import { mkdir, open, rename, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
+import { destinationOf, writeStraight, type ByteSink } from "./destination.js"
 import { fromSystemError } from "./errors.js"
+
+export type { ByteSink } from "./destination.js"
 
 /** Largest single write; Node cannot write 2 GiB or more in one call. */
 const SLICE = 1 << 26
 
 /** Write all bytes at the handle's position, however many they are, without copying them. */
-export const writeFully = async (handle: FileHandle, bytes: Uint8Array): Promise<void> => {
+export const writeFully = async (handle: ByteSink, bytes: Uint8Array): Promise<void> => {
   for (let start = 0; start < bytes.byteLength;) {
     const end = Math.min(bytes.byteLength, start + SLICE)
     const { bytesWritten } = await handle.write(bytes, start, end - start)
@@ -27,18 +30,33 @@ export const syncDirectory = async (directory: string): Promise<void> => {
   }
 }
 
+export interface AtomicOptions {
+  /** Told of the whole file under its temporary name, before it gets its own: what is recorded here precedes it. */
+  readonly beforeNaming?: (temporary: string) => Promise<void>
+}
+
 /**
  * Write `path` through `write`; parent folders are made. On failure nothing is left behind and an existing file
- * keeps its content.
+ * keeps its content. A symbolic link is followed, and the file it points to replaced; a device, a pipe or a terminal is
+ * written to as it stands.
  * @throws DataError naming the path when the disk is full or access is denied.
  */
 export const writeAtomically = async (
   path: string,
-  write: (handle: FileHandle) => Promise<void>,
+  write: (handle: ByteSink) => Promise<void>,
+  { beforeNaming }: AtomicOptions = {},
 ): Promise<void> => {
-  const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
+  const to = await destinationOf(path).catch((error: unknown) => {
+    throw fromSystemError(error, path, "writing it")
+  })
+  if (to.kind === "straight") {
+    return writeStraight(to, write).catch((error: unknown) => {
+      throw fromSystemError(error, path, "writing to it")
+    })
+  }
+  const temporary = `${to.path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await mkdir(dirname(to.path), { recursive: true })
     const handle = await open(temporary, "wx")
     try {
       await write(handle)
@@ -46,16 +64,23 @@ export const writeAtomically = async (
     } finally {
       await handle.close()
     }
-    await rename(temporary, path)
+    await beforeNaming?.(temporary)
+    await rename(temporary, to.path)
   } catch (error) {
     await unlink(temporary).catch(() => undefined)
     throw fromSystemError(error, path, "writing it")
   }
-  await syncDirectory(dirname(path))
+  await syncDirectory(dirname(to.path))
 }
 
 /** {@link writeAtomically} of bytes or UTF-8 text that are already in memory. */
-export const writeFileAtomic = (path: string, data: Uint8Array | string): Promise<void> =>
-  writeAtomically(path, (handle) =>
-    writeFully(handle, typeof data === "string" ? new TextEncoder().encode(data) : data),
+export const writeFileAtomic = (
+  path: string,
+  data: Uint8Array | string,
+  options: AtomicOptions = {},
+): Promise<void> =>
+  writeAtomically(
+    path,
+    (handle) => writeFully(handle, typeof data === "string" ? new TextEncoder().encode(data) : data),
+    options,
   )

@@ -153,6 +153,12 @@ const attempt = async (request: DownloadRequest, partial: string, note: string):
     await rm(partial, { force: true })
     throw new Interrupted("the server continued at another place")
   }
+  const now = validatorOf(response)
+  if (offset > 0 && now !== undefined && started?.validator !== undefined && now !== started.validator) {
+    await response.body?.cancel()
+    await rm(partial, { force: true })
+    throw new Interrupted("the file changed on the server, so it is fetched from its beginning")
+  }
   const total = totalOf(response, offset)
   if (offset === 0)
     await writeFileAtomic(note, JSON.stringify({ url, validator: validatorOf(response) } satisfies Started))

@@ -5,7 +5,7 @@
  * without gaps (the format forbids gaps).
  */
 import { open, type FileHandle } from "node:fs/promises"
-import { writeAtomically, writeFully } from "./atomic.js"
+import { writeAtomically, writeFully, type AtomicOptions } from "./atomic.js"
 import { DataError, fromSystemError } from "./errors.js"
 
 const ARRAYS = {
@@ -184,12 +184,17 @@ export const writeSafetensors = async (
   path: string,
   tensors: Tensors,
   metadata: Readonly<Record<string, string>> = {},
+  options: AtomicOptions = {},
 ): Promise<void> => {
   const { head, ordered } = layOut(tensors, metadata)
-  await writeAtomically(path, async (handle) => {
-    await writeFully(handle, head)
-    for (const data of ordered) await writeFully(handle, bytesOf(data))
-  })
+  await writeAtomically(
+    path,
+    async (handle) => {
+      await writeFully(handle, head)
+      for (const data of ordered) await writeFully(handle, bytesOf(data))
+    },
+    options,
+  )
 }
 
 // ---------------------------------------------------------------------------------------------- reading

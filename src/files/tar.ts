@@ -37,7 +37,15 @@ export function* readTar(archive: Uint8Array, subject: string): Generator<TarEnt
     if (!checksumHolds(block)) {
       throw new DataError("invalid", subject, `no tar header at byte ${at}; fetch the archive again.`)
     }
-    const size = Number.parseInt(text(block, 124, 12).trim() || "0", 8)
+    const field = text(block, 124, 12).trim() || "0"
+    const size = /^[0-7]+$/.test(field) ? Number.parseInt(field, 8) : -1
+    if (size < 0) {
+      throw new DataError(
+        "invalid",
+        subject,
+        `the header at byte ${at} states ${JSON.stringify(field)} as the size of a file, which is no octal number; fetch the archive again.`,
+      )
+    }
     const start = at + BLOCK
     if (start + size > archive.byteLength) {
       throw new DataError("truncated", subject, "the archive ends inside a file; fetch it again.")

@@ -3,21 +3,23 @@
  *
  * ```
  * runs/index.ndjson                 one line a run, rebuilt from the manifests
- * runs/<id>/manifest.json           what the run is; written once
+ * runs/<id>/manifest.json           what the run is, and the digests of its files
  *           events.ndjson           what happened; appended to
  *           checkpoints/step-<n>.safetensors
  *           evidence/<evaluation>.safetensors   what was measured; written once (see evaluators/stored-evidence.ts)
  *           results.json            the results table, recomputed from evidence
  *           lock/                   one writer
  * ```
- * Files appear whole or not at all. The latest checkpoint is found by listing, so there is no pointer to go stale.
+ * Files appear whole or not at all. The latest checkpoint is found by listing, so there is no pointer to go stale. The
+ * digest of a file stands in the events before the file has its name, and every read compares it.
  */
 import { randomBytes } from "node:crypto"
 import { mkdir, readFile, readdir, rename, rm, stat, unlink } from "node:fs/promises"
-import { basename, dirname, join } from "node:path"
+import { basename, dirname, join, relative } from "node:path"
 import type { EvidenceFile } from "../evaluators/evidence.js"
 import { packEvidence, unpackEvidence, type PackedEvidence } from "../evaluators/stored-evidence.js"
 import { syncDirectory, writeFileAtomic } from "../files/atomic.js"
+import { bytesDigest } from "../files/digest.js"
 import { systemCode } from "../files/errors.js"
 import {
   readSafetensors,
@@ -26,10 +28,20 @@ import {
   type Tensors,
 } from "../files/safetensors.js"
 import { RunError, runErrorFrom } from "./errors.js"
-import { openEventLog, readEvents, type Json, type RunEvent, type StoredEvent } from "./events.js"
+import { openEventLog, readEvents, scanEvents, type Json, type RunEvent, type StoredEvent } from "./events.js"
 import { rebuildIndex } from "./list.js"
 import { acquireLock, type Lock } from "./lock.js"
 import { makeManifest, readManifest, runId, type ManifestInput, type RunManifest } from "./manifest.js"
+import { requirePlausible } from "./plausible.js"
+import {
+  recordedDigests,
+  recordOf,
+  recordOfStart,
+  requireRecorded,
+  type FileRecord,
+  type FileRecords,
+  type Recorded,
+} from "./records.js"
 
 export interface Checkpoint {
   /** Optimiser steps taken. */
@@ -50,6 +62,8 @@ export interface RunReader {
   readonly readEvidence: (evaluation: string) => Promise<EvidenceFile>
   /** The results document; undefined before the first one is written. */
   readonly results: () => Promise<Json | undefined>
+  /** Digests of its files as it wrote them; undefined for a run of an earlier version. */
+  readonly recorded: () => Promise<Recorded>
 }
 
 /** A run that this process alone may write. */
@@ -104,15 +118,55 @@ const readBeside = (path: string): Promise<Uint8Array> =>
     throw runErrorFrom(error, path, "reading what the evidence names")
   })
 
-/** Read a run without locking it. `directory` is the run's own folder (see `resolveRun` in list.ts). */
+const eventsOf = (directory: string): string => join(directory, "events.ndjson")
+
+/** @throws RunError `damaged` when the log no longer begins with what the manifest recorded */
+const requireEvents = async (directory: string, record: FileRecord | undefined): Promise<void> => {
+  if (record === undefined) return
+  const path = eventsOf(directory)
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0
+  const found = size < record.bytes ? undefined : await recordOfStart(path, record.bytes)
+  if (found?.sha256 === record.sha256) return
+  throw new RunError(
+    "damaged",
+    path,
+    found === undefined
+      ? `it has ${size} bytes, but the manifest recorded ${record.bytes}: lines are gone; restore it from a copy of the run.`
+      : `its first ${record.bytes} bytes are not those that the manifest recorded; it was changed or damaged since: restore it from a copy of the run.`,
+  )
+}
+
+/**
+ * Read a run without locking it. `directory` is the run's own folder (see `resolveRun` in list.ts). Every file is compared
+ * with the digest that the run recorded of it; a run of an earlier version recorded none.
+ */
 export const readRun = async (directory: string): Promise<RunReader> => {
   const manifest = await readManifest(join(directory, "manifest.json"))
   const checkpointFolder = join(directory, "checkpoints")
   const evidenceFolder = join(directory, "evidence")
+  // A writer may be at work: its manifest and its events are read when they are needed.
+  const recorded = async (): Promise<Recorded> => {
+    const { files } = await readManifest(join(directory, "manifest.json"))
+    return recordedDigests(files, (await scanEvents(eventsOf(directory))).events)
+  }
+  const readVerified = async (file: string, doing: string): Promise<SafetensorsFile> => {
+    const path = join(directory, ...file.split("/"))
+    try {
+      await requireRecorded(directory, file, await recorded())
+      return await readSafetensors(path)
+    } catch (error) {
+      throw runErrorFrom(error, path, doing)
+    }
+  }
   return {
     directory,
     manifest,
-    events: () => readEvents(join(directory, "events.ndjson")),
+    recorded,
+    events: async () => {
+      const events = await readEvents(eventsOf(directory))
+      await requireEvents(directory, manifest.files?.["events.ndjson"])
+      return events
+    },
     checkpoints: async () =>
       (await names(checkpointFolder))
         .flatMap((name) => {
@@ -120,20 +174,21 @@ export const readRun = async (directory: string): Promise<RunReader> => {
           return step === undefined ? [] : [{ step: Number(step), path: join(checkpointFolder, name) }]
         })
         .sort((a, b) => a.step - b.step),
-    readCheckpoint: ({ path }) =>
-      readSafetensors(path).catch((error: unknown) => {
-        throw runErrorFrom(error, path, "reading the checkpoint")
-      }),
+    readCheckpoint: ({ path }) => readVerified(`checkpoints/${basename(path)}`, "reading the checkpoint"),
     evidence: async () =>
       (await names(evidenceFolder)).flatMap((name) => EVIDENCE.exec(name)?.[1] ?? []).sort(),
     readEvidence: async (evaluation) => {
       const path = join(evidenceFolder, `${evaluation}.safetensors`)
+      const own = await readVerified(`evidence/${evaluation}.safetensors`, "reading the evidence")
       try {
-        return await unpackEvidence(
-          await readSafetensors(path),
+        // What it shares and its items are named by their content, so that the record of its own file holds them too.
+        const file = await unpackEvidence(
+          own,
           (name) => readBeside(join(evidenceFolder, SHARED, name)),
           () => readBeside(join(evidenceFolder, `${evaluation}.ndjson`)),
         )
+        requirePlausible(file, evaluation, path)
+        return file
       } catch (error) {
         throw runErrorFrom(error, path, "reading the evidence")
       }
@@ -141,7 +196,10 @@ export const readRun = async (directory: string): Promise<RunReader> => {
     results: async () => {
       const path = join(directory, "results.json")
       try {
-        return JSON.parse(await readFile(path, "utf8")) as Json
+        const text = await readFile(path, "utf8")
+        const found = await recorded()
+        if (found?.has("results.json") === true) await requireRecorded(directory, "results.json", found)
+        return JSON.parse(text) as Json
       } catch (error) {
         if (systemCode(error) === "ENOENT") return undefined
         throw runErrorFrom(error, path, "reading the results")
@@ -156,17 +214,19 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
-/** Writes evidence to `path` with the files beside it; shared files are named by their content and written once. */
-export const writeEvidenceFiles = async (
-  path: string,
-  { tensors, metadata, shared, items }: PackedEvidence,
-): Promise<void> => {
+/** Writes the files that evidence at `path` names; shared files are named by their content and written once. */
+const writeBesideEvidence = async (path: string, { shared, items }: PackedEvidence): Promise<void> => {
   const folder = join(dirname(path), SHARED)
   if (shared.length > 0) await mkdir(folder, { recursive: true })
   for (const { name, bytes } of shared)
     if (!(await exists(join(folder, name)))) await writeFileAtomic(join(folder, name), bytes)
   if (items !== undefined) await writeFileAtomic(path.replace(/\.safetensors$/, ".ndjson"), items)
-  await writeSafetensors(path, tensors, metadata)
+}
+
+/** Writes evidence to `path` with the files beside it. */
+export const writeEvidenceFiles = async (path: string, packed: PackedEvidence): Promise<void> => {
+  await writeBesideEvidence(path, packed)
+  await writeSafetensors(path, packed.tensors, packed.metadata)
 }
 
 const sweepTemporaries = async (folder: string): Promise<void> => {
@@ -183,11 +243,26 @@ const save = async (path: string, doing: string, write: (path: string) => Promis
   }
 }
 
+/** The records of the files of a run of an earlier version, which has none: digests from their first use on. */
+const adoptUnrecorded = async (reader: RunReader): Promise<readonly (readonly [string, FileRecord])[]> => {
+  if ((await reader.recorded()) !== undefined) return []
+  const files = [
+    ...(await reader.checkpoints()).map(({ path }) => `checkpoints/${basename(path)}`),
+    ...(await reader.evidence()).map((id) => `evidence/${id}.safetensors`),
+  ]
+  return Promise.all(
+    files.map(async (file) => [file, await recordOf(join(reader.directory, ...file.split("/")))] as const),
+  )
+}
+
 /** Rename checkpoints that cannot be read, so that they neither count as the latest nor crowd out good ones. */
 const setAsideDamaged = async (reader: RunReader): Promise<readonly string[]> => {
   const { unreadable } = await latestCheckpoint(reader)
   for (const { path } of unreadable) await rename(path, `${path}.damaged`)
-  return unreadable.map(({ path }) => `Set aside ${basename(path)}, which cannot be read, as .damaged.`)
+  return unreadable.map(
+    ({ path }) =>
+      `Set aside ${basename(path)}, which cannot be read or is not as it was written, as .damaged.`,
+  )
 }
 
 const writable = async (
@@ -205,6 +280,28 @@ const writable = async (
     ({ pid, since }) =>
       `Took over the lock of process ${pid} (since ${since}), which ended without releasing it.`,
   )
+  const known = new Map<string, FileRecord>(Object.entries(reader.manifest.files ?? {}))
+  /** The manifest with what is known of the files; checkpoints that were removed leave it. */
+  const keepRecords = async (): Promise<void> => {
+    const steps = new Set((await reader.checkpoints()).map(({ path }) => `checkpoints/${basename(path)}`))
+    for (const file of known.keys())
+      if (file.startsWith("checkpoints/") && !steps.has(file)) known.delete(file)
+    const files: FileRecords = Object.fromEntries([...known].sort(([a], [b]) => (a < b ? -1 : 1)))
+    await save(inside("manifest.json"), "recording the digests of its files", (to) =>
+      writeFileAtomic(to, `${JSON.stringify({ ...reader.manifest, files }, null, 2)}\n`),
+    )
+  }
+  const keepEvents = async (): Promise<void> => {
+    const { size } = await stat(inside("events.ndjson"))
+    known.set("events.ndjson", await recordOfStart(inside("events.ndjson"), size))
+  }
+  const adopted = await adoptUnrecorded(reader)
+  for (const [file, record] of adopted) known.set(file, record)
+  if (adopted.length > 0 || reader.manifest.files === undefined) await keepRecords()
+  if (adopted.length > 0)
+    notices.push(
+      `The run is of an earlier version, which recorded no digests; those of its ${adopted.length} files as they are now are recorded.`,
+    )
   notices.push(...(await setAsideDamaged(reader)))
   if (log.cut > 0) notices.push(`Cut an unfinished line of ${log.cut} bytes off the end of events.ndjson.`)
   for (const text of notices) await log.append({ type: "notice", text })
@@ -216,19 +313,54 @@ const writable = async (
       if (!pinnedSteps.includes(step)) await unlink(path).catch(() => undefined)
     }
   }
+  /** A process that was suspended longer than its lease must not write beside the one that took the run over. */
+  const requireHeld = async (): Promise<void> => {
+    if (await lock.held()) return
+    throw new RunError(
+      "locked",
+      directory,
+      "this process gave no sign of life for so long that another took the run over, or its lock was deleted; what it did since its last checkpoint is left out. Look with repro list, and go on with --resume if nothing is running.",
+    )
+  }
+  const writeRecorded = async (
+    path: string,
+    doing: string,
+    tensors: Tensors,
+    metadata: Readonly<Record<string, string>>,
+    event: (sha256: string) => RunEvent,
+  ): Promise<void> => {
+    const file = relative(directory, path).replaceAll("\\", "/")
+    let record: FileRecord | undefined
+    await requireHeld()
+    await save(path, doing, (to) =>
+      writeSafetensors(to, tensors, metadata, {
+        beforeNaming: async (temporary) => {
+          record = await recordOf(temporary)
+          await log.append(event(record.sha256))
+          await log.flush()
+        },
+      }),
+    )
+    known.set(file, record!)
+  }
   let closing: Promise<void> | undefined
   return {
     ...reader,
+    events: () => readEvents(inside("events.ndjson")), // the manifest's record of them is of when the run was opened
     notices,
     append: log.append,
     flush: log.flush,
     writeCheckpoint: async (step, tensors, metadata = {}) => {
       if (!Number.isSafeInteger(step) || step < 0) throw new RangeError(`A checkpoint's step is ${step}.`)
       const path = inside("checkpoints", `step-${step}.safetensors`)
-      await save(path, "writing the checkpoint", (to) => writeSafetensors(to, tensors, metadata))
-      await log.append({ type: "checkpoint", step, file: `checkpoints/${basename(path)}` })
-      await log.flush()
+      await writeRecorded(path, "writing the checkpoint", tensors, metadata, (sha256) => ({
+        type: "checkpoint",
+        step,
+        file: `checkpoints/${basename(path)}`,
+        sha256,
+      }))
       await prune()
+      await keepRecords()
       return { step, path }
     },
     writeEvidence: async (evaluation, tensors, metadata = {}, items) => {
@@ -249,20 +381,36 @@ const writable = async (
         metadata: { ...metadata },
         ...(items === undefined ? {} : { items }),
       })
+      await requireHeld()
       // The evaluation's own file comes last: evidence is there once all that it names is.
-      await save(path, "writing the evidence", (to) => writeEvidenceFiles(to, packed))
-      await log.append({ type: "evaluation", id: evaluation, file })
-      await log.flush()
+      await save(path, "writing the evidence", (to) => writeBesideEvidence(to, packed))
+      await writeRecorded(path, "writing the evidence", packed.tensors, packed.metadata, (sha256) => ({
+        type: "evaluation",
+        id: evaluation,
+        file,
+        sha256,
+      }))
+      await keepRecords()
       return path
     },
-    writeResults: (results) =>
-      save(inside("results.json"), "writing the results", (to) =>
-        writeFileAtomic(to, `${JSON.stringify(results, null, 2)}\n`),
-      ),
+    writeResults: async (results) => {
+      const text = new TextEncoder().encode(`${JSON.stringify(results, null, 2)}\n`)
+      await requireHeld()
+      // The results are made from evidence: between the two writes a reader makes them again, so no record may be stale.
+      known.delete("results.json")
+      await keepRecords()
+      await save(inside("results.json"), "writing the results", (to) => writeFileAtomic(to, text))
+      known.set("results.json", { bytes: text.byteLength, sha256: bytesDigest(text) })
+      await keepRecords()
+    },
     close: () =>
       (closing ??= (async () => {
         try {
           await log.flush()
+          if (await lock.held()) {
+            await keepEvents()
+            await keepRecords()
+          }
         } finally {
           await log.close()
           await lock.release()
@@ -352,16 +500,18 @@ export const openRun = async (directory: string, options: RunOptions = {}): Prom
 }
 
 /**
- * The latest checkpoint that can be read whole, with those after it that could not (a faulty disk; a crash never
- * leaves one).
+ * The latest checkpoint that can be read whole and is as the run wrote it, with those after it that are not (a faulty
+ * disk, a hand; a crash never leaves one).
  */
 export const latestCheckpoint = async (
   run: RunReader,
 ): Promise<{ readonly checkpoint: Checkpoint | undefined; readonly unreadable: readonly Checkpoint[] }> => {
   const unreadable: Checkpoint[] = []
+  const recorded = await run.recorded()
   for (const checkpoint of [...(await run.checkpoints())].reverse()) {
     try {
       await readSafetensors(checkpoint.path, () => false) // header and length only
+      await requireRecorded(run.directory, `checkpoints/${basename(checkpoint.path)}`, recorded)
       return { checkpoint, unreadable }
     } catch {
       unreadable.push(checkpoint)

@@ -21,8 +21,20 @@ export type RunEvent =
       readonly learningRate?: number
       readonly tokensPerSecond?: number
     }
-  | { readonly type: "checkpoint"; readonly step: number; readonly file: string }
-  | { readonly type: "evaluation"; readonly id: string; readonly file: string; readonly seconds?: number }
+  | {
+      readonly type: "checkpoint"
+      readonly step: number
+      readonly file: string
+      /** Of the file, recorded before it has its name; absent in runs of earlier versions. */
+      readonly sha256?: string
+    }
+  | {
+      readonly type: "evaluation"
+      readonly id: string
+      readonly file: string
+      readonly sha256?: string
+      readonly seconds?: number
+    }
   | { readonly type: "notice"; readonly text: string }
   | { readonly type: "interrupted"; readonly step: number }
   | { readonly type: "failed"; readonly message: string }
@@ -69,27 +81,35 @@ const soundLength = (bytes: Uint8Array): number => {
  * @throws RunError `damaged` when a line before the last is not an event.
  */
 export const readEvents = async (path: string): Promise<readonly StoredEvent[]> => {
+  const { events, damaged } = await scanEvents(path)
+  if (damaged.length === 0) return events
+  throw new RunError(
+    "damaged",
+    path,
+    `line ${damaged[0]} is not an event; the file was edited or the disk is faulty: restore it from a copy.`,
+  )
+}
+
+/** Every event of a log that can be read, and the numbers of the lines that are none, from 1. */
+export const scanEvents = async (
+  path: string,
+): Promise<{ readonly events: readonly StoredEvent[]; readonly damaged: readonly number[] }> => {
   let bytes: Uint8Array
   try {
     bytes = await readFile(path)
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return []
+    if (systemCode(error) === "ENOENT") return { events: [], damaged: [] }
     throw runErrorFrom(error, path, "reading its events")
   }
   const text = new TextDecoder().decode(bytes.subarray(0, soundLength(bytes)))
   const events: StoredEvent[] = []
+  const damaged: number[] = []
   for (const [index, line] of text.split("\n").slice(0, -1).entries()) {
     const event = parseLine(line)
-    if (event === undefined) {
-      throw new RunError(
-        "damaged",
-        path,
-        `line ${index + 1} is not an event; the file was edited or the disk is faulty: restore it from a copy.`,
-      )
-    }
-    events.push(event)
+    if (event === undefined) damaged.push(index + 1)
+    else events.push(event)
   }
-  return events
+  return { events, damaged }
 }
 
 /** Open a log for appending; the end of an unfinished line is cut off first. */
@@ -147,11 +167,15 @@ export const openEventLog = async (path: string, now: () => Date): Promise<Event
 
 /**
  * The events of the trajectory that counts: when a run was resumed from an earlier step, steps after it were
- * taken again, and their first records are left out.
+ * taken again, and their first records are left out; so is the record of evidence that was written again.
  */
 export const effectiveEvents = (events: readonly StoredEvent[]): readonly StoredEvent[] => {
   const result: StoredEvent[] = []
   for (const event of events) {
+    if (event.type === "evaluation") {
+      const earlier = result.findIndex((each) => each.type === "evaluation" && each.id === event.id)
+      if (earlier >= 0) result.splice(earlier, 1)
+    }
     if (event.type === "resumed") {
       const kept = result.filter(
         (earlier) =>

@@ -28,6 +28,7 @@ import { decodeText, type TokenRun } from "../metric/bytes/text-bytes.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { Run, RunReader } from "./directory.js"
 import type { Display } from "./display.js"
+import { RunError } from "./errors.js"
 import type { FloorSummary } from "./floor-summary.js"
 
 const EVIDENCE = "floors"
@@ -43,11 +44,41 @@ export interface FloorsOptions {
   readonly display: Display
 }
 
+const isFigure = (figure: unknown): boolean => figure === null || Number.isFinite(figure)
+
+const isFloor = (value: unknown): value is FloorSummary => {
+  const floor = value as Partial<FloorSummary> | null
+  return (
+    typeof floor === "object" &&
+    floor !== null &&
+    typeof floor.id === "string" &&
+    typeof floor.label === "string" &&
+    isFigure(floor.bitsPerToken) &&
+    isFigure(floor.bitsPerByte) &&
+    (floor.notes === undefined || Array.isArray(floor.notes))
+  )
+}
+
+const parseFloors = (text: string | undefined, path: string): readonly FloorSummary[] => {
+  let floors: unknown
+  try {
+    floors = JSON.parse(text ?? "")
+  } catch {
+    floors = undefined
+  }
+  if (Array.isArray(floors) && floors.every(isFloor)) return floors
+  throw new RunError(
+    "damaged",
+    path,
+    "it holds no floors that this program reads; restore it from a copy of the run, or delete it and measure it again with --resume.",
+  )
+}
+
 /** The floors of a run, if they were measured. */
 export const readFloors = async (run: RunReader): Promise<readonly FloorSummary[] | undefined> => {
   if (!(await run.evidence()).includes(EVIDENCE)) return undefined
   const { metadata } = await run.readEvidence(EVIDENCE)
-  return JSON.parse(metadata["floors"] ?? "[]") as FloorSummary[]
+  return parseFloors(metadata["floors"], `${run.directory}/evidence/${EVIDENCE}.safetensors`)
 }
 
 /** Bytes that `xz -9e` needs, or why it could not be asked. */

@@ -5,7 +5,7 @@ import { writeFileAtomic } from "../files/atomic.js"
 import { systemCode } from "../files/errors.js"
 import type { DataContent } from "../spec/content.js"
 import { RunError, runErrorFrom } from "./errors.js"
-import { readEvents, type StoredEvent } from "./events.js"
+import { scanEvents, type StoredEvent } from "./events.js"
 import { lockHolder } from "./lock.js"
 import { readManifest, type RunManifest } from "./manifest.js"
 
@@ -23,6 +23,8 @@ export interface RunSummary {
   readonly status: RunStatus
   /** Optimiser steps of the last record; 0 before the first. */
   readonly step: number
+  /** Lines of its events that cannot be read, from 1; absent where all can. */
+  readonly damagedLines?: readonly number[]
 }
 
 const statusOf = (events: readonly StoredEvent[], held: boolean): RunStatus => {
@@ -49,7 +51,7 @@ export const summarizeRun = async (directory: string): Promise<RunSummary> => {
   const { id, spec, profile, fingerprint, data, started } = await readManifest(
     join(directory, "manifest.json"),
   )
-  const events = await readEvents(join(directory, "events.ndjson"))
+  const { events, damaged } = await scanEvents(join(directory, "events.ndjson"))
   const held = (await lockHolder(directory)) !== undefined
   const step = events.findLast((event) => "step" in event)
   return {
@@ -61,6 +63,7 @@ export const summarizeRun = async (directory: string): Promise<RunSummary> => {
     started,
     status: statusOf(events, held),
     step: step !== undefined && "step" in step ? step.step : 0,
+    ...(damaged.length === 0 ? {} : { damagedLines: damaged }),
   }
 }
 
@@ -82,6 +85,23 @@ export const listRuns = async (
     }
   }
   return runs.sort((a, b) => (a.started < b.started ? -1 : a.started > b.started ? 1 : a.id < b.id ? -1 : 1))
+}
+
+/** Folders with the name of a run whose manifest cannot be read, with why, by name. */
+export const damagedRuns = async (
+  root: string,
+): Promise<readonly { readonly id: string; readonly problem: string }[]> => {
+  const found: { readonly id: string; readonly problem: string }[] = []
+  for (const id of await directories(root)) {
+    if (!/^\d{8}T\d{6}Z-/.test(id)) continue
+    try {
+      await readManifest(join(root, id, "manifest.json"))
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error
+      found.push({ id, problem: error.message })
+    }
+  }
+  return found
 }
 
 /** Rewrite `index.ndjson` from the manifests; it can be deleted at any time. */

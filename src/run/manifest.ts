@@ -1,10 +1,11 @@
-/** `manifest.json`: what a run is. Written once, when the run is made. */
+/** `manifest.json`: what a run is, written when the run is made; the records of its files are added as they are written. */
 import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import type { DataContent } from "../spec/content.js"
 import type { WeightsAccount } from "../inference/weights/account.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
+import type { FileRecords } from "./records.js"
 import type { Provenance } from "./provenance.js"
 
 /** One place where a run's experiment is not the published one; an absent value is left out. */
@@ -42,6 +43,8 @@ export interface RunManifest {
   readonly provenance: Provenance
   /** Weights that were trained elsewhere: which of them were scored. Absent for a run that trains its own. */
   readonly weights?: WeightsAccount
+  /** Length and digest of each of the run's files by path, so that a copy can be verified; absent in runs of earlier versions. */
+  readonly files?: FileRecords
 }
 
 /** What a caller gives; the rest of the manifest is filled in. */
@@ -92,6 +95,7 @@ export const makeManifest = (id: string, started: Date, input: ManifestInput): R
   ...(input.data === undefined ? {} : { data: input.data }),
   provenance: input.provenance,
   ...(input.weights === undefined ? {} : { weights: input.weights }),
+  files: {},
 })
 
 const REQUIRED = ["id", "spec", "profile", "fingerprint", "started"] as const
@@ -123,6 +127,14 @@ export const readManifest = async (path: string): Promise<RunManifest> => {
       "damaged",
       path,
       `"${missing ?? (value.source === undefined ? "source" : "differences")}" is missing; restore it from a copy of the run.`,
+    )
+  }
+  const { text: spec, sha256 } = value.source as Partial<RunManifest["source"]>
+  if (typeof spec !== "string" || createHash("sha256").update(spec).digest("hex") !== sha256) {
+    throw new RunError(
+      "damaged",
+      path,
+      `the SHA-256 of /source/text is not /source/sha256 (${JSON.stringify(sha256)}): one of them was changed; restore it from a copy of the run.`,
     )
   }
   return value as RunManifest

@@ -1,4 +1,5 @@
 /** A mistyped claim is found before anything is trained, and a run that has one can be read all the same. */
+import { createHash } from "node:crypto"
 import { readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { test } from "tap"
@@ -58,8 +59,12 @@ test("a run whose manifest names an unknown claim: table, diff, report and --res
 
   // As a version that did not check claims left it: trained and evaluated, without results.
   const run = await runFolder(runs)
-  const manifest = await readFile(join(run, "manifest.json"), "utf8")
-  await writeFile(join(run, "manifest.json"), manifest.replaceAll("pr1241-headline", "pr1241-headlin"))
+  const text = await readFile(join(run, "manifest.json"), "utf8")
+  const manifest = JSON.parse(text.replaceAll("pr1241-headline", "pr1241-headlin")) as {
+    source: { text: string; sha256: string }
+  }
+  manifest.source.sha256 = createHash("sha256").update(manifest.source.text).digest("hex")
+  await writeFile(join(run, "manifest.json"), JSON.stringify(manifest))
   await rm(join(run, "results.json"))
   const warned = (text: string, what: string) =>
     t.match(text, new RegExp(`manifest\\.json /experiment${PROBLEM.source} The claim is left out\\.`), what)

@@ -26,3 +26,22 @@ test("a signal that arrives while the listeners change is not lost", async (t) =
   t.equal(before, 1, "released, the earlier listener has it again")
   t.equal(stops, 1)
 })
+
+test("a closed terminal stops as Ctrl-C does, says so once, and never ends the process by saying it again", async (t) => {
+  const display = recordingDisplay()
+  let stops = 0
+  const stop = watchInterrupts(display, () => void stops++)
+  let seen = 0
+  const count = (): void => void seen++
+  process.on("SIGHUP", count)
+  t.teardown(() => process.removeListener("SIGHUP", count))
+  for (const arrivals of [1, 2, 3]) {
+    process.kill(process.pid, "SIGHUP")
+    await until(() => seen >= arrivals)
+  }
+  t.ok(stop.requested())
+  t.ok(stop.signal.aborted, "what waits for a server ends")
+  t.equal(stops, 1)
+  t.equal(display.recorded.length, 1)
+  stop.release()
+})

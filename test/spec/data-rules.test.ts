@@ -70,5 +70,7 @@ test("generated data come with their own tokenizer, whose ids the spec writes", 
   }
   t.match(problemsOf({ kind: "strr", level: "easy" }), [{ pointer: "/data/corpus/task/kind" }])
   t.match(problemsOf({ kind: "star" }), [{ pointer: "/data/corpus/task/level" }])
-  t.match(problemsOf({ kind: "star", level: "esy" }), [{ pointer: "/data/corpus/task/level", nearest: /easy/ }])
+  t.match(problemsOf({ kind: "star", level: "esy" }), [
+    { pointer: "/data/corpus/task/level", nearest: /easy/ },
+  ])
 })

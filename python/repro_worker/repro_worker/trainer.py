@@ -47,9 +47,10 @@ class Trainer:
         self._losses[index] = (program, program.compiled(self._settings))
 
     def step(self, header: Header, tensors: Tensors) -> Tensors:
-        """One optimiser step: feeds i under the loss `programs[i]`, of which rank r computes r, r + world, ...
+        """One optimiser step: feeds i under the loss `programs[i]`; rank r computes r, r + world, ...
 
-        Losses and gradients are summed over the slices of a micro-batch and averaged over micro-batches: `divisor`.
+        Losses and gradients are summed over the slices of a micro-batch and averaged over
+        micro-batches: `divisor`.
         """
         world, device, programs = self._world, self._settings.device, header["programs"]
         parameters = [self._state[name] for name in self._names]

@@ -3,6 +3,7 @@ import type { Display } from "../../run/display.js"
 import { findAvailable } from "../../engine/choose.js"
 import { chooseExecutor, trainingSeconds, type EngineFlags } from "../choose-executor.js"
 import { ensureRun } from "../ensure-run.js"
+import { isAbort } from "../interrupts.js"
 import type { PlannedCell } from "./cells.js"
 import { cellDisplay, cellLine, estimator, outcomeOf, type CellOutcome } from "./progress.js"
 
@@ -12,18 +13,26 @@ export interface SweepJob {
   readonly engine: EngineFlags
   readonly display: Display
   readonly stopping: () => boolean
+  readonly signal?: AbortSignal
 }
 
 const runCell = async (
   cell: PlannedCell,
-  { runs, engine, stopping }: SweepJob,
+  { runs, engine, stopping, signal }: SweepJob,
   display: Display,
 ): Promise<CellOutcome> => {
   const { spec } = cell
   try {
     const seconds = trainingSeconds(spec)
     const choice = await chooseExecutor(engine, spec.experiment.execution, findAvailable, seconds)
-    const ensured = await ensureRun({ spec, choice, runs, display, stopping })
+    const ensured = await ensureRun({
+      spec,
+      choice,
+      runs,
+      display,
+      stopping,
+      ...(signal === undefined ? {} : { signal }),
+    })
     if (ensured.state === "elsewhere") return outcomeOf(cell, { state: "elsewhere", message: ensured.reason })
     const run = ensured.run.manifest.id
     return ensured.state === "finished"
@@ -34,6 +43,8 @@ const runCell = async (
           message: `stopped after step ${ensured.step} of ${ensured.totalSteps}`,
         })
   } catch (error) {
+    if (isAbort(error))
+      return outcomeOf(cell, { state: "stopped", message: "stopped while its data were fetched" })
     return outcomeOf(cell, {
       state: "failed",
       message: error instanceof Error ? error.message : String(error),

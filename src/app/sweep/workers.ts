@@ -105,7 +105,7 @@ export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOut
         detached: true,
         cleanup: false,
         stdin: "ignore",
-        env: { CI: "1" }, // plain progress lines
+        env: { CI: "1", REPRO_PARENT: String(process.pid) }, // plain progress lines; gone when this process is
       },
     )
     living.add(child)

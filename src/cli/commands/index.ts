@@ -19,6 +19,7 @@ import { submitCommand } from "./submit.js"
 import { sweepCommand } from "./sweep.js"
 import { tableCommand } from "./table.js"
 import { validateCommand } from "./validate.js"
+import { verifyCommand } from "./verify.js"
 
 export const commands = [
   runCommand,
@@ -39,6 +40,7 @@ export const commands = [
   tableCommand,
   diffCommand,
   reportCommand,
+  verifyCommand,
   listCommand,
   doctorCommand,
 ] as const

@@ -4,7 +4,7 @@ import { isPresent } from "../../files/sources.js"
 import { inspectShard, readShardInto, type ShardOptions } from "../rows/shards.js"
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
 import { shardDigest } from "./stated-digests.js"
-import type { CorpusOptions, Look, PartTotals, PrepareOptions, SplitName, StoreJob } from "./store.js"
+import type { CorpusOptions, Look, PrepareOptions, SplitName, StoreJob } from "./store.js"
 import { corpusStore } from "./stores.js"
 import { readTokenizer, tokenizerPath, type CorpusSpec } from "./tokenizer.js"
 import type { Corpus } from "./index.js"
@@ -14,7 +14,6 @@ import type { LoadedCorpus } from "./loaded-corpus.js"
 export type { LoadedCorpus } from "./loaded-corpus.js"
 export type { CorpusOptions, PartTotals, PrepareOptions } from "./store.js"
 export type { CorpusSpec } from "./tokenizer.js"
-
 
 /**
  * The tokenizer alone, as it lies on disk; the shards are not looked at.

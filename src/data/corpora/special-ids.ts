@@ -1,6 +1,5 @@
 /** The special ids of a spec against the tokenizer and the shards. */
 import type { Data, Tokenizer } from "../../spec/data.js"
-import type { LoadedCorpus } from "./loaded-corpus.js"
 import type { SplitName } from "./store.js"
 import { DataMismatch } from "../../files/errors.js"
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"

@@ -16,16 +16,19 @@ export interface Speech {
   readonly text: string
 }
 
+/** Far above what a package of speeches holds; what unpacks to more would fill the memory. */
+const LARGEST_ARCHIVE = 1 << 28
+
 /** Speeches of the package's tarball, in the order of their names (code units). */
 export const readSpeeches = (tarball: Uint8Array, subject: string): Speech[] => {
   let archive: Uint8Array
   try {
-    archive = gunzipSync(tarball)
+    archive = gunzipSync(tarball, { maxOutputLength: LARGEST_ARCHIVE })
   } catch (error) {
     throw new DataError(
       "invalid",
       subject,
-      "it is not a whole gzip file; delete it and prepare again.",
+      `it is not a whole gzip file, or holds more than ${LARGEST_ARCHIVE >> 20} MiB; delete it and prepare again.`,
       error,
     )
   }

@@ -1,0 +1,21 @@
+/** A worker ends with the process that started it, also when that was killed. */
+
+/** The variable in which a worker is told the process id of its parent. */
+export const PARENT = "REPRO_PARENT"
+
+const LOOK_MS = 1000
+/** From the request to stop after the step in progress to the end. */
+const GRACE_MS = 7000
+
+/** Asks this process to stop once its parent is gone, and ends it if it does not. */
+export const endWithParent = (env: NodeJS.ProcessEnv = process.env): void => {
+  const parent = Number(env[PARENT])
+  if (!Number.isInteger(parent) || parent <= 0 || process.ppid !== parent) return
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    process.kill(process.pid, "SIGTERM")
+    setTimeout(() => process.exit(1), GRACE_MS).unref()
+  }, LOOK_MS)
+  watch.unref()
+}
