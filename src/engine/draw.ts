@@ -4,7 +4,7 @@
  * draws agree bit for bit, normal ones up to how two libraries round a logarithm and a cosine.
  */
 import { bernoulli, nameCoordinate, normals, stream, uniforms32, type Site } from "../diffusion/philox.js"
-import type { HostTensor } from "./executor.js"
+import type { HostTensor } from "./host.js"
 import { sizeOf, type DType } from "./ir.js"
 
 export type Draw =

@@ -1,14 +1,14 @@
 /** Failures of executors: what happened and what cures it. */
-import type { Executor } from "./executor.js"
+import type { EngineName } from "./host.js"
 
 export class ExecutorError extends Error {
   override readonly name = "ExecutorError"
-  readonly executor: Executor["name"]
+  readonly executor: EngineName
   readonly problem: string
   /** What the user can do about it. */
   readonly cure: string
 
-  constructor(executor: Executor["name"], problem: string, cure: string, options?: ErrorOptions) {
+  constructor(executor: EngineName, problem: string, cure: string, options?: ErrorOptions) {
     super(`${executor}: ${problem}; ${cure}`, options)
     this.executor = executor
     this.problem = problem
@@ -22,7 +22,7 @@ export class OutOfMemoryError extends ExecutorError {
   readonly gpuBytes: number | undefined
 
   constructor(
-    executor: Executor["name"],
+    executor: EngineName,
     problem: string,
     cure: string,
     options: ErrorOptions & { readonly gpuBytes?: number | undefined } = {},
@@ -47,7 +47,7 @@ const LOWER =
   "lower /training/microBatch and raise /training/accumulation by the same factor, or use another machine"
 
 /** The failure as an OutOfMemoryError where it is one, in any executor's words; else undefined. */
-export const asOutOfMemory = (executor: Executor["name"], error: unknown): OutOfMemoryError | undefined => {
+export const asOutOfMemory = (executor: EngineName, error: unknown): OutOfMemoryError | undefined => {
   if (error instanceof OutOfMemoryError) return error
   if (!(error instanceof Error) || !SAID.some((words) => words.test(error.message))) return undefined
   if (error instanceof ExecutorError)

@@ -6,18 +6,11 @@
  */
 import type { StepLayout } from "../diffusion/step-layout.js"
 import { drawTensor, type DrawnTensor } from "./draw.js"
+import type { EngineName, HostTensor, HostTensors } from "./host.js"
 import type { Graph } from "./ir.js"
 import type { Weights, WeightSource } from "./weights.js"
 
-/** Host data in row-major order; `bool` is held as bytes 0/1. */
-export type HostArray = Float32Array | Int32Array | Uint8Array
-
-export interface HostTensor {
-  readonly shape: readonly number[]
-  readonly data: HostArray
-}
-
-export type HostTensors = Readonly<Record<string, HostTensor>>
+export type { HostArray, HostTensor, HostTensors } from "./host.js"
 
 /** What a run is fed with: numbers, or how the executor is to draw them (the masks of dropout, for one). */
 export type Feeds = Readonly<Record<string, HostTensor | DrawnTensor>>
@@ -114,7 +107,7 @@ export interface ExecutorOptions {
 export { WHOLE, type StepLayout } from "../diffusion/step-layout.js"
 
 export interface Executor {
-  readonly name: "onnxruntime" | "tensorflow" | "torch" | "tfjs"
+  readonly name: EngineName
   /** Library and version, for provenance. */
   readonly version: string
   readonly layout: StepLayout

@@ -13,7 +13,7 @@ import { pipeline } from "node:stream/promises"
 import { readSafetensors, toBFloat16, toFloat32, type StoredTensor } from "../files/safetensors.js"
 import { drawTensor, type Draw } from "./draw.js"
 import { ExecutorError } from "./errors.js"
-import type { Executor, HostTensor, HostTensors } from "./executor.js"
+import type { EngineName, HostTensor, HostTensors } from "./host.js"
 import { sizeOf, type Storage } from "./ir.js"
 
 export interface WeightSpec {
@@ -88,7 +88,7 @@ const stored = ({ shape, storage }: WeightSpec, data: Float32Array): HostTensor 
 type Fail = (problem: string) => never
 
 /** The source's tensors in this process, rounded to their storage. @throws ExecutorError with the tensor or file at fault */
-export const loadWeights = async (executor: Executor["name"], source: WeightSource): Promise<HostTensors> => {
+export const loadWeights = async (executor: EngineName, source: WeightSource): Promise<HostTensors> => {
   const fail: Fail = (problem) => {
     throw new ExecutorError(executor, problem, WEIGHTS_CURE)
   }
@@ -164,12 +164,12 @@ const checkDigest = async (path: string, sha256: string, fail: Fail): Promise<vo
 
 /** Weights as a caller holds them; once disposed of they are refused to new programs. */
 export abstract class SharedWeights implements Weights {
-  readonly executor: Executor["name"]
+  readonly executor: EngineName
   readonly tensors: readonly WeightSpec[]
   readonly #names: ReadonlySet<string>
   #disposed = false
 
-  constructor(executor: Executor["name"], tensors: readonly WeightSpec[]) {
+  constructor(executor: EngineName, tensors: readonly WeightSpec[]) {
     this.executor = executor
     this.tensors = tensors
     this.#names = new Set(tensors.map(({ name }) => name))
@@ -209,7 +209,7 @@ export abstract class SharedWeights implements Weights {
 export class HostWeights extends SharedWeights {
   readonly values: HostTensors
 
-  constructor(executor: Executor["name"], tensors: readonly WeightSpec[], values: HostTensors) {
+  constructor(executor: EngineName, tensors: readonly WeightSpec[], values: HostTensors) {
     super(executor, tensors)
     this.values = values
   }
@@ -230,7 +230,7 @@ export class HostWeights extends SharedWeights {
 
 /** Weights of an executor that belongs to this class; undefined where there are none. @throws ExecutorError for others */
 export const weightsAs = <W extends SharedWeights>(
-  executor: Executor["name"],
+  executor: EngineName,
   kind: abstract new (...args: never) => W,
   weights: Weights | undefined,
 ): W | undefined => {
@@ -242,5 +242,5 @@ export const weightsAs = <W extends SharedWeights>(
 }
 
 /** The values of weights that an executor of this process made; none where there are no weights. */
-export const valuesOf = (executor: Executor["name"], weights: Weights | undefined): HostTensors =>
+export const valuesOf = (executor: EngineName, weights: Weights | undefined): HostTensors =>
   weightsAs(executor, HostWeights, weights)?.values ?? {}

@@ -113,6 +113,9 @@ export const packEvidence = ({ tensors, metadata, items }: EvidenceFile): Packed
   const text = metadata["evidence"]
   if (text === undefined) return { tensors: Object.fromEntries(tensors), metadata, shared: [] }
   const { tokenizer, ...header } = JSON.parse(text) as EvidenceHeader
+  // A header without a tokenizer has nothing to share.
+  if ((tokenizer as EvidenceHeader["tokenizer"] | undefined) === undefined)
+    return { tensors: Object.fromEntries(tensors), metadata, shared: [] }
   const { pieces, ...rest } = tokenizer
   const all = [...tensors]
   const ofWindows = all.filter(([name]) => WINDOW_TENSORS.includes(name))

@@ -17,7 +17,13 @@ test("data on standard output, everything else on standard error", async (t) => 
 })
 
 test("usage errors of the library's own end with 2", async (t) => {
-  t.match(repro("plan", "mdlm_eos", "--profile", "x"), { status: 2, stdout: "", stderr: /Usage: repro plan/ })
+  t.match(repro("plan", "mdlm_eos", "--bogus"), { status: 2, stdout: "", stderr: /Usage: repro plan/ })
+  // Profiles may have any name, so the spec's file decides which there are.
+  t.match(repro("plan", "mdlm_eos", "--profile", "x"), {
+    status: 2,
+    stdout: "",
+    stderr: /expected one of the profiles of this file: paper, laptop, ci/,
+  })
 })
 
 test("an old Node gets a sentence, not a stack", async (t) => {

@@ -228,7 +228,7 @@ void t.test("validation text in the training split, and a shard listed twice, ar
     ])
     const ran = await invoke("run", path, ...paper, "--runs", runs, "--json")
     test.match(shown(ran.stdout).header.verdict.join(" "), said, "JSON")
-    const table = await invoke("table", shown(ran.stdout).run, "--runs", runs)
+    const table = await invoke("table", shown(ran.stdout).run, "--full", "--runs", runs)
     test.match(table.stdout.replace(/\s+/g, " "), said, "table")
   }
   for (const [trained, scored, said] of kinds) await notices(trained, scored, said)
