@@ -147,6 +147,29 @@ export type Evaluation =
     }
   | {
       /**
+       * Upper bound on the code length of variable-length masked diffusion, the length included: the divergence of the paths of data and model, with targets averaged over all embeddings of a state.
+       */
+      kind: "insertion-nelbo"
+      /**
+       * Name of the evaluation in tables and file names.
+       */
+      id: string
+      windows: Windows
+      /**
+       * Equal parts of the time, in each of which times are drawn.
+       */
+      strata: number
+      /**
+       * Times and states drawn in each part, for each window.
+       */
+      draws: number
+      /**
+       * Seed of the eval-mask stream.
+       */
+      seed: number
+    }
+  | {
+      /**
        * Continuous-time NELBO of the absorbing process: an upper bound on the negative log-likelihood, by drawn times.
        */
       kind: "continuous-nelbo"
@@ -294,6 +317,54 @@ export interface Experiment {
             [k: string]: string
           }
         }
+      | {
+          /**
+           * Items drawn from streams: item k of a split depends on the seed, the split and k alone. Their tokenizer is the corpus's own.
+           */
+          kind: "generated"
+          /**
+           * What is generated.
+           */
+          task:
+            | {
+                /**
+                 * Bracket strings, without prompts.
+                 */
+                kind: "brackets"
+                /**
+                 * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
+                 */
+                words: "opening" | "balanced"
+              }
+            | {
+                /**
+                 * Star graphs: the path from a source to a goal, given the edges.
+                 */
+                kind: "star"
+                /**
+                 * Shape and size of the graphs, as in star-small, star-medium and star-hard.
+                 */
+                level: "easy" | "medium" | "hard"
+              }
+            | {
+                /**
+                 * Word problems in the form of TinyGSM: a program, given a question.
+                 */
+                kind: "word-problems"
+              }
+          /**
+           * Seed of the items; apart from the seed of training.
+           */
+          seed: number
+          /**
+           * Items of the training split.
+           */
+          trainItems: number
+          /**
+           * Items of the validation split.
+           */
+          validationItems: number
+        }
     /**
      * Tokenizer and the special ids the model adds to it.
      */
@@ -319,6 +390,10 @@ export interface Experiment {
        */
       boundaryId: number
       /**
+       * Token between prompt and target of a document, a control piece; documents have no prompt when absent.
+       */
+      separatorId?: number
+      /**
        * Id of the absorbing MASK state; outside the tokenizer's vocabulary.
        */
       maskId: number
@@ -332,9 +407,9 @@ export interface Experiment {
      */
     batching: {
       /**
-       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once.
+       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once. documents: whole documents, each as long as it is, drawn uniformly with replacement; longer ones are cut at `delimiter`, or at their prompt's end where they have one.
        */
-      kind: "document-chunks" | "random-windows" | "sequential-windows"
+      kind: "document-chunks" | "random-windows" | "sequential-windows" | "documents"
       /**
        * Sequence length in tokens.
        */
@@ -347,6 +422,18 @@ export interface Experiment {
        * Visit every group of shards in turn; false trains on the first group only.
        */
       rotation: boolean
+      /**
+       * Of rows that are documents. anchor: each ends with the boundary token, given and never noised. none, when absent.
+       */
+      end?: "none" | "anchor"
+      /**
+       * Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.
+       */
+      separator?: "kept" | "dropped"
+      /**
+       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       */
+      delimiter?: number[]
     }
   }
   /**
@@ -485,6 +572,94 @@ export interface Experiment {
          */
         tiedEmbeddingStd: number
       }
+    | {
+        /**
+         * The transformer of FlexMDM (arXiv 2509.01025): bidirectional, AdaLN with gates on the time, a head for tokens and a head for gaps.
+         */
+        kind: "flexmdm"
+        /**
+         * Transformer blocks.
+         */
+        layers: number
+        /**
+         * Width of the residual stream.
+         */
+        width: number
+        /**
+         * Attention heads; the head width is width / heads.
+         */
+        heads: number
+        /**
+         * Hidden width of the MLP divided by the width.
+         */
+        mlpRatio: number
+        /**
+         * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
+         */
+        activation: "gelu-tanh" | "gelu" | "relu"
+        /**
+         * What attention is added to. block-input: the block's input. modulated: the normalised and modulated input, as xlm-core does.
+         */
+        residual: "block-input" | "modulated"
+        /**
+         * Where tokens after the last one are inserted. extra: a PAD is appended to the row and carries a slot of its own. eos-anchor: a fixed EOS ends each row, and the slot before it serves.
+         */
+        endSlot: "extra" | "eos-anchor"
+        /**
+         * Time conditioning; the time is fed in [0, 1].
+         */
+        conditioning: {
+          /**
+           * Sinusoid frequencies; cosines first.
+           */
+          frequencies: number
+          /**
+           * Width of the conditioning vector and its MLP.
+           */
+          width: number
+        }
+        /**
+         * What is embedded: the time, or the insertion schedule's alpha at it.
+         */
+        timeInput: "time" | "insertion-alpha"
+        /**
+         * A bias on the token logits.
+         */
+        headBias: boolean
+        /**
+         * The head that predicts how many tokens are still absent in each slot.
+         */
+        gapHead: {
+          /**
+           * Tokens that the head's softplus is multiplied by: the canvas length (brianlck/FlexMDM), block + input block + 4 (xlm-core).
+           */
+          scale: number
+          /**
+           * Initial bias of the last layer; the framework's default when absent, which starts at 0.69 times the scale.
+           */
+          bias?: number
+        }
+        /**
+         * Base of the rotary position frequencies.
+         */
+        ropeBase: number
+        /**
+         * Leading entries of each head that are rotated; all of them when absent.
+         */
+        rotaryWidth?: number
+        /**
+         * Share of activations dropped after attention and MLP; 0 when absent.
+         */
+        dropout?: number
+        /**
+         * Rows of the embedding and head tables, special ids included.
+         */
+        tableRows: number
+        /**
+         * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
+         */
+        embeddingInit: "uniform" | "normal"
+      }
   /**
    * What training minimises.
    */
@@ -533,6 +708,127 @@ export interface Experiment {
          * Cross-entropy of the next token.
          */
         kind: "autoregressive"
+      }
+    | {
+        /**
+         * FlexMDM (arXiv 2509.01025): hazard-weighted cross-entropy of masked tokens and generalised divergence of the numbers of absent ones.
+         */
+        kind: "flexmdm"
+        /**
+         * The pair that the model is trained with; sampling must use the same.
+         */
+        schedules: {
+          /**
+           * CDF of the time at which a token is inserted, as MASK.
+           */
+          insertion:
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "linear"
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "sine"
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "cosine"
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "polynomial"
+                exponent: number
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "geometric"
+                min: number
+                max: number
+              }
+          /**
+           * CDF of the time at which it is unmasked.
+           */
+          unmasking:
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "linear"
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "sine"
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "cosine"
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "polynomial"
+                exponent: number
+              }
+            | {
+                /**
+                 * Which of the forms this is.
+                 */
+                kind: "geometric"
+                min: number
+                max: number
+              }
+        }
+        /**
+         * joint (when absent): unmasking is conditioned on the insertion under its own schedule. threshold-8b: uniform behind the insertion, whatever the schedule, as the published 8B code has it.
+         */
+        hitting?: "joint" | "threshold-8b"
+        /**
+         * stratified: (i + u_i) / B for row i of B. independent: uniforms. Both are scaled to [timeMin, timeMax].
+         */
+        times: "stratified" | "independent"
+        /**
+         * Smallest time; 0.001 in the published 8B code, else 0.
+         */
+        timeMin: number
+        /**
+         * Largest time; 0.999999 as published, 1 in the published 8B code.
+         */
+        timeMax: number
+        /**
+         * hidden: the tokens and gaps of the noised sequence, as published. averaged: their means over every way in which the state may lie in its sequence; the same optimum, far less noise in the gradient.
+         */
+        targets: "hidden" | "averaged"
+        /**
+         * hazard: alpha'/(1 - alpha) of each schedule. 8b: 1/(1 - t + 1e-6) on unmasking whatever its schedule.
+         */
+        weight: "hazard" | "8b"
+        /**
+         * Weights are at most this; as they are when absent, as published.
+         */
+        weightCap?: number
+        /**
+         * Positions of a row that the loss is divided by, PAD included. canvas: data.batching.length. A number: the published constant.
+         */
+        divisor: "canvas" | number
+        /**
+         * none: tokens are noised, but for what the corpus gives as fixed (a prompt). boundary: the boundary token is never noised either.
+         */
+        fixed: "none" | "boundary"
       }
   /**
    * How the network is trained.
@@ -944,7 +1240,7 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -992,6 +1288,35 @@ export interface Overlay {
        * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
+      /**
+       * What is generated.
+       */
+      task?: {
+        /**
+         * Bracket strings, without prompts.
+         */
+        kind?: ("brackets" | "star" | "word-problems") | null
+        /**
+         * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
+         */
+        words?: ("opening" | "balanced") | null
+        /**
+         * Shape and size of the graphs, as in star-small, star-medium and star-hard.
+         */
+        level?: ("easy" | "medium" | "hard") | null
+      } | null
+      /**
+       * Seed of the items; apart from the seed of training.
+       */
+      seed?: number | null
+      /**
+       * Items of the training split.
+       */
+      trainItems?: number | null
+      /**
+       * Items of the validation split.
+       */
+      validationItems?: number | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -1018,6 +1343,10 @@ export interface Overlay {
        */
       boundaryId?: number | null
       /**
+       * Token between prompt and target of a document, a control piece; documents have no prompt when absent.
+       */
+      separatorId?: number | null
+      /**
        * Id of the absorbing MASK state; outside the tokenizer's vocabulary.
        */
       maskId?: number | null
@@ -1031,9 +1360,9 @@ export interface Overlay {
      */
     batching?: {
       /**
-       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once.
+       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once. documents: whole documents, each as long as it is, drawn uniformly with replacement; longer ones are cut at `delimiter`, or at their prompt's end where they have one.
        */
-      kind?: ("document-chunks" | "random-windows" | "sequential-windows") | null
+      kind?: ("document-chunks" | "random-windows" | "sequential-windows" | "documents") | null
       /**
        * Sequence length in tokens.
        */
@@ -1046,6 +1375,18 @@ export interface Overlay {
        * Visit every group of shards in turn; false trains on the first group only.
        */
       rotation?: boolean | null
+      /**
+       * Of rows that are documents. anchor: each ends with the boundary token, given and never noised. none, when absent.
+       */
+      end?: ("none" | "anchor") | null
+      /**
+       * Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.
+       */
+      separator?: ("kept" | "dropped") | null
+      /**
+       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       */
+      delimiter?: number[] | null
     } | null
   } | null
   /**
@@ -1055,7 +1396,7 @@ export interface Overlay {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt") | null
+    kind?: ("mdlm" | "gpt" | "flexmdm") | null
     /**
      * Transformer blocks.
      */
@@ -1099,24 +1440,46 @@ export interface Overlay {
     /**
      * Noise-level conditioning. 'none' feeds sigma = 0 through the same path.
      */
-    conditioning?: {
-      /**
-       * Which of the forms this is.
-       */
-      kind?: ("sigma" | "none") | null
-      /**
-       * Sinusoid frequencies; the embedding has twice as many entries, sines first.
-       */
-      frequencies?: number | null
-      /**
-       * Hidden width of the conditioning MLP.
-       */
-      hidden?: number | null
-      /**
-       * Width of the conditioning vector; twice the frequencies when absent.
-       */
-      output?: number | null
-    } | null
+    conditioning?:
+      | (
+          | (
+              | {
+                  /**
+                   * Which of the forms this is.
+                   */
+                  kind: "sigma"
+                  /**
+                   * Sinusoid frequencies; the embedding has twice as many entries, sines first.
+                   */
+                  frequencies: number
+                  /**
+                   * Hidden width of the conditioning MLP.
+                   */
+                  hidden: number
+                  /**
+                   * Width of the conditioning vector; twice the frequencies when absent.
+                   */
+                  output?: number
+                }
+              | {
+                  /**
+                   * Which of the forms this is.
+                   */
+                  kind: "none"
+                }
+            )
+          | {
+              /**
+               * Sinusoid frequencies; cosines first.
+               */
+              frequencies: number
+              /**
+               * Width of the conditioning vector and its MLP.
+               */
+              width: number
+            }
+        )
+      | null
     /**
      * Base of the rotary position frequencies.
      */
@@ -1137,6 +1500,47 @@ export interface Overlay {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
+     */
+    activation?: ("gelu-tanh" | "gelu" | "relu") | null
+    /**
+     * What attention is added to. block-input: the block's input. modulated: the normalised and modulated input, as xlm-core does.
+     */
+    residual?: ("block-input" | "modulated") | null
+    /**
+     * Where tokens after the last one are inserted. extra: a PAD is appended to the row and carries a slot of its own. eos-anchor: a fixed EOS ends each row, and the slot before it serves.
+     */
+    endSlot?: ("extra" | "eos-anchor") | null
+    /**
+     * What is embedded: the time, or the insertion schedule's alpha at it.
+     */
+    timeInput?: ("time" | "insertion-alpha") | null
+    /**
+     * The head that predicts how many tokens are still absent in each slot.
+     */
+    gapHead?: {
+      /**
+       * Tokens that the head's softplus is multiplied by: the canvas length (brianlck/FlexMDM), block + input block + 4 (xlm-core).
+       */
+      scale?: number | null
+      /**
+       * Initial bias of the last layer; the framework's default when absent, which starts at 0.69 times the scale.
+       */
+      bias?: number | null
+    } | null
+    /**
+     * Leading entries of each head that are rotated; all of them when absent.
+     */
+    rotaryWidth?: number | null
+    /**
+     * Share of activations dropped after attention and MLP; 0 when absent.
+     */
+    dropout?: number | null
+    /**
+     * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
+     */
+    embeddingInit?: ("uniform" | "normal") | null
   } | null
   /**
    * What training minimises.
@@ -1145,7 +1549,7 @@ export interface Overlay {
     /**
      * Weighted cross-entropy of masked tokens.
      */
-    kind?: ("masked-diffusion" | "autoregressive") | null
+    kind?: ("masked-diffusion" | "autoregressive" | "flexmdm") | null
     /**
      * Noise schedule of the absorbing process.
      */
@@ -1162,11 +1566,11 @@ export interface Overlay {
     /**
      * Weight on the masked cross-entropy. dsigma: (1-eps)/alpha, as published in PR #1106 and #1241, not a bound. nelbo: (1-eps)/(1-alpha). clamped-inverse-t: min(1/t, 100). uniform-k: the number of masked tokens is uniform, weight length/k.
      */
-    weight?: ("dsigma" | "nelbo" | "clamped-inverse-t" | "uniform-k") | null
+    weight?: (("dsigma" | "nelbo" | "clamped-inverse-t" | "uniform-k") | ("hazard" | "8b")) | null
     /**
      * antithetic-pairs: floor(B/2)+1 uniforms then their reflections 1-t, the first B kept. stratified: (u+i)/B mod 1. independent: B uniforms.
      */
-    times?: ("antithetic-pairs" | "stratified" | "independent") | null
+    times?: (("antithetic-pairs" | "stratified" | "independent") | ("stratified" | "independent")) | null
     /**
      * Times are clamped (antithetic-pairs, independent) or scaled (stratified) to [timeMin, timeMax].
      */
@@ -1179,6 +1583,55 @@ export interface Overlay {
      * free: boundary tokens are never masked, so the model gets them as side information. maskable: ordinary tokens.
      */
     boundary?: ("free" | "maskable") | null
+    /**
+     * The pair that the model is trained with; sampling must use the same.
+     */
+    schedules?: {
+      /**
+       * CDF of the time at which a token is inserted, as MASK.
+       */
+      insertion?: {
+        /**
+         * Which of the forms this is.
+         */
+        kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        exponent?: number | null
+        min?: number | null
+        max?: number | null
+      } | null
+      /**
+       * CDF of the time at which it is unmasked.
+       */
+      unmasking?: {
+        /**
+         * Which of the forms this is.
+         */
+        kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        exponent?: number | null
+        min?: number | null
+        max?: number | null
+      } | null
+    } | null
+    /**
+     * joint (when absent): unmasking is conditioned on the insertion under its own schedule. threshold-8b: uniform behind the insertion, whatever the schedule, as the published 8B code has it.
+     */
+    hitting?: ("joint" | "threshold-8b") | null
+    /**
+     * hidden: the tokens and gaps of the noised sequence, as published. averaged: their means over every way in which the state may lie in its sequence; the same optimum, far less noise in the gradient.
+     */
+    targets?: ("hidden" | "averaged") | null
+    /**
+     * Weights are at most this; as they are when absent, as published.
+     */
+    weightCap?: number | null
+    /**
+     * Positions of a row that the loss is divided by, PAD included. canvas: data.batching.length. A number: the published constant.
+     */
+    divisor?: ("canvas" | number) | null
+    /**
+     * none: tokens are noised, but for what the corpus gives as fixed (a prompt). boundary: the boundary token is never noised either.
+     */
+    fixed?: ("none" | "boundary") | null
   } | null
   /**
    * How the network is trained.
@@ -1510,7 +1963,7 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1558,6 +2011,35 @@ export interface Overlay1 {
        * Validation shards (file: paths), in the order of use.
        */
       validation?: string[] | null
+      /**
+       * What is generated.
+       */
+      task?: {
+        /**
+         * Bracket strings, without prompts.
+         */
+        kind?: ("brackets" | "star" | "word-problems") | null
+        /**
+         * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
+         */
+        words?: ("opening" | "balanced") | null
+        /**
+         * Shape and size of the graphs, as in star-small, star-medium and star-hard.
+         */
+        level?: ("easy" | "medium" | "hard") | null
+      } | null
+      /**
+       * Seed of the items; apart from the seed of training.
+       */
+      seed?: number | null
+      /**
+       * Items of the training split.
+       */
+      trainItems?: number | null
+      /**
+       * Items of the validation split.
+       */
+      validationItems?: number | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -1584,6 +2066,10 @@ export interface Overlay1 {
        */
       boundaryId?: number | null
       /**
+       * Token between prompt and target of a document, a control piece; documents have no prompt when absent.
+       */
+      separatorId?: number | null
+      /**
        * Id of the absorbing MASK state; outside the tokenizer's vocabulary.
        */
       maskId?: number | null
@@ -1597,9 +2083,9 @@ export interface Overlay1 {
      */
     batching?: {
       /**
-       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once.
+       * document-chunks: documents cut into pieces of at most `length`, filled with PAD, drawn uniformly with replacement. random-windows: windows of the token stream at uniform offsets. sequential-windows: consecutive windows, each once. documents: whole documents, each as long as it is, drawn uniformly with replacement; longer ones are cut at `delimiter`, or at their prompt's end where they have one.
        */
-      kind?: ("document-chunks" | "random-windows" | "sequential-windows") | null
+      kind?: ("document-chunks" | "random-windows" | "sequential-windows" | "documents") | null
       /**
        * Sequence length in tokens.
        */
@@ -1612,6 +2098,18 @@ export interface Overlay1 {
        * Visit every group of shards in turn; false trains on the first group only.
        */
       rotation?: boolean | null
+      /**
+       * Of rows that are documents. anchor: each ends with the boundary token, given and never noised. none, when absent.
+       */
+      end?: ("none" | "anchor") | null
+      /**
+       * Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.
+       */
+      separator?: ("kept" | "dropped") | null
+      /**
+       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       */
+      delimiter?: number[] | null
     } | null
   } | null
   /**
@@ -1621,7 +2119,7 @@ export interface Overlay1 {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt") | null
+    kind?: ("mdlm" | "gpt" | "flexmdm") | null
     /**
      * Transformer blocks.
      */
@@ -1665,24 +2163,46 @@ export interface Overlay1 {
     /**
      * Noise-level conditioning. 'none' feeds sigma = 0 through the same path.
      */
-    conditioning?: {
-      /**
-       * Which of the forms this is.
-       */
-      kind?: ("sigma" | "none") | null
-      /**
-       * Sinusoid frequencies; the embedding has twice as many entries, sines first.
-       */
-      frequencies?: number | null
-      /**
-       * Hidden width of the conditioning MLP.
-       */
-      hidden?: number | null
-      /**
-       * Width of the conditioning vector; twice the frequencies when absent.
-       */
-      output?: number | null
-    } | null
+    conditioning?:
+      | (
+          | (
+              | {
+                  /**
+                   * Which of the forms this is.
+                   */
+                  kind: "sigma"
+                  /**
+                   * Sinusoid frequencies; the embedding has twice as many entries, sines first.
+                   */
+                  frequencies: number
+                  /**
+                   * Hidden width of the conditioning MLP.
+                   */
+                  hidden: number
+                  /**
+                   * Width of the conditioning vector; twice the frequencies when absent.
+                   */
+                  output?: number
+                }
+              | {
+                  /**
+                   * Which of the forms this is.
+                   */
+                  kind: "none"
+                }
+            )
+          | {
+              /**
+               * Sinusoid frequencies; cosines first.
+               */
+              frequencies: number
+              /**
+               * Width of the conditioning vector and its MLP.
+               */
+              width: number
+            }
+        )
+      | null
     /**
      * Base of the rotary position frequencies.
      */
@@ -1703,6 +2223,47 @@ export interface Overlay1 {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
+     */
+    activation?: ("gelu-tanh" | "gelu" | "relu") | null
+    /**
+     * What attention is added to. block-input: the block's input. modulated: the normalised and modulated input, as xlm-core does.
+     */
+    residual?: ("block-input" | "modulated") | null
+    /**
+     * Where tokens after the last one are inserted. extra: a PAD is appended to the row and carries a slot of its own. eos-anchor: a fixed EOS ends each row, and the slot before it serves.
+     */
+    endSlot?: ("extra" | "eos-anchor") | null
+    /**
+     * What is embedded: the time, or the insertion schedule's alpha at it.
+     */
+    timeInput?: ("time" | "insertion-alpha") | null
+    /**
+     * The head that predicts how many tokens are still absent in each slot.
+     */
+    gapHead?: {
+      /**
+       * Tokens that the head's softplus is multiplied by: the canvas length (brianlck/FlexMDM), block + input block + 4 (xlm-core).
+       */
+      scale?: number | null
+      /**
+       * Initial bias of the last layer; the framework's default when absent, which starts at 0.69 times the scale.
+       */
+      bias?: number | null
+    } | null
+    /**
+     * Leading entries of each head that are rotated; all of them when absent.
+     */
+    rotaryWidth?: number | null
+    /**
+     * Share of activations dropped after attention and MLP; 0 when absent.
+     */
+    dropout?: number | null
+    /**
+     * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
+     */
+    embeddingInit?: ("uniform" | "normal") | null
   } | null
   /**
    * What training minimises.
@@ -1711,7 +2272,7 @@ export interface Overlay1 {
     /**
      * Weighted cross-entropy of masked tokens.
      */
-    kind?: ("masked-diffusion" | "autoregressive") | null
+    kind?: ("masked-diffusion" | "autoregressive" | "flexmdm") | null
     /**
      * Noise schedule of the absorbing process.
      */
@@ -1728,11 +2289,11 @@ export interface Overlay1 {
     /**
      * Weight on the masked cross-entropy. dsigma: (1-eps)/alpha, as published in PR #1106 and #1241, not a bound. nelbo: (1-eps)/(1-alpha). clamped-inverse-t: min(1/t, 100). uniform-k: the number of masked tokens is uniform, weight length/k.
      */
-    weight?: ("dsigma" | "nelbo" | "clamped-inverse-t" | "uniform-k") | null
+    weight?: (("dsigma" | "nelbo" | "clamped-inverse-t" | "uniform-k") | ("hazard" | "8b")) | null
     /**
      * antithetic-pairs: floor(B/2)+1 uniforms then their reflections 1-t, the first B kept. stratified: (u+i)/B mod 1. independent: B uniforms.
      */
-    times?: ("antithetic-pairs" | "stratified" | "independent") | null
+    times?: (("antithetic-pairs" | "stratified" | "independent") | ("stratified" | "independent")) | null
     /**
      * Times are clamped (antithetic-pairs, independent) or scaled (stratified) to [timeMin, timeMax].
      */
@@ -1745,6 +2306,55 @@ export interface Overlay1 {
      * free: boundary tokens are never masked, so the model gets them as side information. maskable: ordinary tokens.
      */
     boundary?: ("free" | "maskable") | null
+    /**
+     * The pair that the model is trained with; sampling must use the same.
+     */
+    schedules?: {
+      /**
+       * CDF of the time at which a token is inserted, as MASK.
+       */
+      insertion?: {
+        /**
+         * Which of the forms this is.
+         */
+        kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        exponent?: number | null
+        min?: number | null
+        max?: number | null
+      } | null
+      /**
+       * CDF of the time at which it is unmasked.
+       */
+      unmasking?: {
+        /**
+         * Which of the forms this is.
+         */
+        kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        exponent?: number | null
+        min?: number | null
+        max?: number | null
+      } | null
+    } | null
+    /**
+     * joint (when absent): unmasking is conditioned on the insertion under its own schedule. threshold-8b: uniform behind the insertion, whatever the schedule, as the published 8B code has it.
+     */
+    hitting?: ("joint" | "threshold-8b") | null
+    /**
+     * hidden: the tokens and gaps of the noised sequence, as published. averaged: their means over every way in which the state may lie in its sequence; the same optimum, far less noise in the gradient.
+     */
+    targets?: ("hidden" | "averaged") | null
+    /**
+     * Weights are at most this; as they are when absent, as published.
+     */
+    weightCap?: number | null
+    /**
+     * Positions of a row that the loss is divided by, PAD included. canvas: data.batching.length. A number: the published constant.
+     */
+    divisor?: ("canvas" | number) | null
+    /**
+     * none: tokens are noised, but for what the corpus gives as fixed (a prompt). boundary: the boundary token is never noised either.
+     */
+    fixed?: ("none" | "boundary") | null
   } | null
   /**
    * How the network is trained.

@@ -98,7 +98,7 @@ void test("files of both formats", async (t) => {
   t.equal(safetensors.format, "safetensors")
   t.equal(safetensors.step, 40)
   t.same(values(weightsOf(safetensors, network, path)), EXPECTED, "bfloat16 is widened exactly")
-  const nested = fileURLToPath(new URL("../data/pytorch/nested.pt", import.meta.url))
+  const nested = fileURLToPath(new URL("../files/pytorch/nested.pt", import.meta.url))
   const pytorch = await readCheckpoint(nested)
   t.equal(pytorch.format, "pytorch")
   t.equal(pytorch.step, null)
