@@ -81,7 +81,7 @@ const toy = (
     model: { layers: 1, gapHead: { scale: length, bias: -1 } },
     training: {
       microBatch: 32,
-      stepsPerGroup: 300,
+      stepsPerGroup: 400,
       optimizer: { kind: "adamw", learningRate: 1e-2, betas: [0.9, 0.99], eps: 1e-8, weightDecay: 0 },
       ...training,
     },
