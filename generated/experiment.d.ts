@@ -745,6 +745,9 @@ export interface Experiment {
                  * Which of the forms this is.
                  */
                 kind: "polynomial"
+                /**
+                 * p of alpha(t) = t^p.
+                 */
                 exponent: number
               }
             | {
@@ -752,7 +755,13 @@ export interface Experiment {
                  * Which of the forms this is.
                  */
                 kind: "geometric"
+                /**
+                 * Level at t = 0: alpha(0) = exp(-min); the larger of the two.
+                 */
                 min: number
+                /**
+                 * Level at t = 1: alpha(1) = exp(-max).
+                 */
                 max: number
               }
           /**
@@ -782,6 +791,9 @@ export interface Experiment {
                  * Which of the forms this is.
                  */
                 kind: "polynomial"
+                /**
+                 * p of alpha(t) = t^p.
+                 */
                 exponent: number
               }
             | {
@@ -789,7 +801,13 @@ export interface Experiment {
                  * Which of the forms this is.
                  */
                 kind: "geometric"
+                /**
+                 * Level at t = 0: alpha(0) = exp(-min); the larger of the two.
+                 */
                 min: number
+                /**
+                 * Level at t = 1: alpha(1) = exp(-max).
+                 */
                 max: number
               }
         }
@@ -1595,8 +1613,17 @@ export interface Overlay {
          * Which of the forms this is.
          */
         kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        /**
+         * p of alpha(t) = t^p.
+         */
         exponent?: number | null
+        /**
+         * Level at t = 0: alpha(0) = exp(-min); the larger of the two.
+         */
         min?: number | null
+        /**
+         * Level at t = 1: alpha(1) = exp(-max).
+         */
         max?: number | null
       } | null
       /**
@@ -1607,8 +1634,17 @@ export interface Overlay {
          * Which of the forms this is.
          */
         kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        /**
+         * p of alpha(t) = t^p.
+         */
         exponent?: number | null
+        /**
+         * Level at t = 0: alpha(0) = exp(-min); the larger of the two.
+         */
         min?: number | null
+        /**
+         * Level at t = 1: alpha(1) = exp(-max).
+         */
         max?: number | null
       } | null
     } | null
@@ -2318,8 +2354,17 @@ export interface Overlay1 {
          * Which of the forms this is.
          */
         kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        /**
+         * p of alpha(t) = t^p.
+         */
         exponent?: number | null
+        /**
+         * Level at t = 0: alpha(0) = exp(-min); the larger of the two.
+         */
         min?: number | null
+        /**
+         * Level at t = 1: alpha(1) = exp(-max).
+         */
         max?: number | null
       } | null
       /**
@@ -2330,8 +2375,17 @@ export interface Overlay1 {
          * Which of the forms this is.
          */
         kind?: ("linear" | "sine" | "cosine" | "polynomial" | "geometric") | null
+        /**
+         * p of alpha(t) = t^p.
+         */
         exponent?: number | null
+        /**
+         * Level at t = 0: alpha(0) = exp(-min); the larger of the two.
+         */
         min?: number | null
+        /**
+         * Level at t = 1: alpha(1) = exp(-max).
+         */
         max?: number | null
       } | null
     } | null

@@ -203,5 +203,9 @@ test("a network stands under its own system", async (t) => {
     () => base.with(patch),
     /\/system: expected "mdlm" for a network of kind "mdlm", found "flexmdm-8b"/,
   )
-  t.equal(base.with({ ...patch, system: "mdlm" }).experiment.data.tokenizer.vocabSize, 126_464)
+  const smaller = {
+    data: { tokenizer: { vocabSize: 60_000, maskId: 60_000, padId: 60_001 } },
+    model: { tableRows: 60_002 },
+  }
+  t.equal(base.with({ ...smaller, system: "mdlm" }).experiment.data.tokenizer.vocabSize, 60_000)
 })

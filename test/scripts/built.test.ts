@@ -44,5 +44,8 @@ test("npm prepares by asking first, and a build with errors writes nothing that 
     readonly scripts: Readonly<Record<string, string>>
   }
   t.equal(scripts["prepare"], "tsx scripts/built.ts || npm run build")
-  t.match(scripts["build"], /^tsc -p tsconfig\.build\.json --noEmitOnError && /)
+  t.match(
+    scripts["build"],
+    /^node -e "require\('node:fs'\)\.rmSync\('dist',\{recursive:true,force:true\}\)" && tsc -p tsconfig\.build\.json --noEmitOnError && /,
+  )
 })

@@ -223,6 +223,9 @@ test("no garbage gets through: a random change of one value is accepted or a Spe
   t.ok(refused > 50)
 })
 
+/** Experiments of this project, which nobody published figures of. */
+const OWN = ["flexmdm_speeches.json"]
+
 test("every claim that a spec is set beside is in specs/claims", async (t) => {
   const ids = new Set<string>()
   for (const name of (await readdir("specs/claims")).filter((each) => each.endsWith(".json"))) {
@@ -238,6 +241,6 @@ test("every claim that a spec is set beside is in specs/claims", async (t) => {
       [],
       name,
     )
-    t.ok(experiment.claims.length > 0, `${name} has claims`)
+    if (!OWN.includes(name)) t.ok(experiment.claims.length > 0, `${name} has claims`)
   }
 })

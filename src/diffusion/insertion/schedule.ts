@@ -12,8 +12,15 @@ export const AlphaSchedule = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("linear") }),
   Schema.Struct({ kind: Schema.Literal("sine") }),
   Schema.Struct({ kind: Schema.Literal("cosine") }),
-  Schema.Struct({ kind: Schema.Literal("polynomial"), exponent: positive }),
-  Schema.Struct({ kind: Schema.Literal("geometric"), min: positive, max: positive }),
+  Schema.Struct({
+    kind: Schema.Literal("polynomial"),
+    exponent: positive.annotate({ description: "p of alpha(t) = t^p." }),
+  }),
+  Schema.Struct({
+    kind: Schema.Literal("geometric"),
+    min: positive.annotate({ description: "Level at t = 0: alpha(0) = exp(-min); the larger of the two." }),
+    max: positive.annotate({ description: "Level at t = 1: alpha(1) = exp(-max)." }),
+  }),
 ])
 
 /**
