@@ -140,6 +140,29 @@ def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
             steps=20,
         )
 
+    add(
+        2,
+        "MDLM, profile of our step",
+        "profile",
+        90,
+        name=first,
+        precision="bf16",
+        compiled=compiled,
+        steps=5,
+        top=40,
+    )
+    largest = mdlm[-2] if len(mdlm) > 1 else first
+    add(
+        2,
+        "MDLM, profile at a large batch",
+        "profile",
+        90,
+        name=largest,
+        precision="bf16",
+        compiled=compiled,
+        steps=3,
+        top=40,
+    )
     worlds = [1, 2] if smoke else [1, 2, 4]
     add(
         7, "ranks", "ranks", 180, name=shared, precision="bf16", compiled=compiled, worlds=worlds, count=count

@@ -388,6 +388,40 @@ def passes(
     )
 
 
+def profile(task: Task, name: str, precision: str, compiled: bool, steps: int, top: int) -> None:
+    """Where the time of our step goes: kernels by their time on the device (on the CPU, operations by their own)."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as recording
+
+    worker = Ours(task, precision, compiled)
+    worker.load(f"{name}.train")
+    timed(task, worker.run, 3, 3)
+    on_card = task.device == "cuda"
+    kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_card else [])]
+    start = time.perf_counter()
+    with recording(activities=kinds) as recorded:
+        for _ in range(steps):
+            worker.run()
+        task.sync()
+    wall = time.perf_counter() - start
+    rows = []
+    for event in recorded.key_averages():
+        # Kernels alone: an operation's time on the device is that of the kernels that it starts.
+        if on_card and str(event.device_type).endswith("CPU"):
+            continue
+        own = event.self_device_time_total if on_card else event.self_cpu_time_total
+        rows.append(
+            {"name": event.key[:120], "millisecondsPerStep": own / 1e3 / steps, "calls": event.count / steps}
+        )
+    rows.sort(key=lambda row: -row["millisecondsPerStep"])
+    task.say(
+        compiled=worker.note,
+        millisecondsPerStep=1e3 * wall / steps,
+        busyMillisecondsPerStep=sum(row["millisecondsPerStep"] for row in rows),
+        kernels=rows[:top],
+    )
+
+
 def evaluate_published(task: Task, name: str, mode: str, steps: int, tokens: int) -> None:
     """The published evaluators: one forward pass a step of the bound, or a token, at batch 1."""
     bench = published(task, name, mode).bench
@@ -491,6 +525,7 @@ TASKS: dict[str, Callable[..., None]] = {
         train,
         train_published,
         passes,
+        profile,
         evaluate_published,
         sample_published,
         bits,
