@@ -13,6 +13,7 @@ import { openExecutor } from "../engine/choose.js"
 import { accountOf, weightsSentences } from "../inference/weights/account.js"
 import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../inference/weights.js"
 import { networkOf } from "../families/traced.js"
+import { requireSchedules } from "../samplers/texts.js"
 import { makePlan } from "../plan/plan.js"
 import { renderTable } from "../report/render/index.js"
 import { runTable } from "../analysis/run-table.js"
@@ -86,6 +87,7 @@ export const evaluateCheckpoint = async (
     ema: experiment.training.emaDecay ?? false,
     model: experiment.model,
   })
+  requireSchedules(experiment, checkpoint.schedules)
   const sha256 = await fileDigest(input.checkpoint)
   const weights = accountOf(loaded, checkpoint, { file: basename(input.checkpoint), sha256 })
   const corpus = await loadCorpus(experiment.data, { cacheDir: cacheDirectory() })

@@ -18,7 +18,7 @@ import { explainMemory } from "../plan/fit.js"
 import type { Experiment } from "../spec/experiment.js"
 import { evaluationParameters } from "../train/state.js"
 import { train, totalSteps } from "../train/loop.js"
-import { restoredState, storedState } from "../run/checkpoint.js"
+import { checkpointSchedules, restoredState, storedState } from "../run/checkpoint.js"
 import { accountSlice } from "../run/conservation.js"
 import { latestCheckpoint, type Run } from "../run/directory.js"
 import type { Display } from "../run/display.js"
@@ -128,6 +128,7 @@ const trainPhase = async (
         await run.writeCheckpoint(step, storedState(state), {
           step: String(step),
           fingerprint: run.manifest.fingerprint,
+          ...checkpointSchedules(experiment),
         })
       },
       shouldStop: stopping,

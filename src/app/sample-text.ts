@@ -1,5 +1,5 @@
 /** What `repro sample` prints for people. */
-import type { SamplingSettings } from "../samplers/masked/settings.js"
+import type { Resolved, TextsRequest } from "../samplers/texts.js"
 import type { UnigramEntropy } from "../metric/samples/unigram-entropy.js"
 
 /** Control characters, which a model may spell byte by byte, as pictures: nothing it writes steers the terminal. */
@@ -23,19 +23,78 @@ const rate = (nats: number): string =>
 
 const whole = (value: number): string => Math.round(value).toLocaleString("en-US").replaceAll(",", " ")
 
+/** Steps of one text, or about as many passes as event-driven sampling takes at most. */
+export const stepsOf = (resolved: Resolved): number =>
+  resolved.kind === "fixed"
+    ? resolved.settings.steps
+    : resolved.settings.kind === "steps"
+      ? resolved.settings.settings.steps
+      : 2 * resolved.model.canvas
+
+/** Tokens of the longest text. */
+export const lengthOf = (resolved: Resolved): number =>
+  resolved.kind === "fixed" ? resolved.settings.length : resolved.model.canvas
+
+/** The settings for programs: those of fixed rows, or of rows that grow with their schedules. */
+export const settingsFields = (
+  { sampling, seed, texts }: TextsRequest,
+  resolved: Resolved,
+): Readonly<Record<string, unknown>> => {
+  if (resolved.kind === "fixed") return { ...resolved.settings, block: resolved.settings.block ?? null }
+  const { model, settings } = resolved
+  return {
+    sampler: sampling.sampler ?? "events",
+    count: texts.length,
+    length: model.canvas,
+    steps: settings.kind === "steps" ? settings.settings.steps : null,
+    temperature: sampling.temperature ?? 1,
+    topP: sampling.topP ?? 1,
+    seed,
+    settings: settings.settings,
+    schedules: model.schedules,
+  }
+}
+
+const howSampled = ({ sampling }: TextsRequest, resolved: Resolved): readonly string[] => {
+  if (resolved.kind === "fixed") {
+    const { sampler, block, steps } = resolved.settings
+    return [
+      block === undefined ? sampler : `semi-autoregressive, blocks of ${block}, ${sampler}`,
+      `${steps} steps`,
+    ]
+  }
+  const { settings } = resolved
+  if (settings.kind === "events") return ["event-driven"]
+  const { unmasking, overflow, steps, specials, grid } = settings.settings
+  return [
+    unmasking.kind === "leap"
+      ? `${sampling.sampler ?? "tau"}, ${unmasking.fire}`
+      : `confidence by ${unmasking.by}${unmasking.hazard ? "" : " without the hazard"}${unmasking.window === undefined ? "" : `, window ${unmasking.window.factor},${unmasking.window.most}`}`,
+    `${steps} steps${grid === "short" ? " of the short grid" : ""}`,
+    `overflow ${overflow}`,
+    ...(specials === "excluded" ? [] : ["MASK and PAD may be drawn"]),
+  ]
+}
+
 export const describeSettings = (
-  settings: SamplingSettings,
+  request: TextsRequest,
+  resolved: Resolved,
   about: string,
   { tokens, forwards, tokensPerSecond, entropy, finished }: SampleFigures,
 ): readonly string[] => {
-  const { sampler, count, length, steps, block, temperature, topP, seed } = settings
-  const how = block === undefined ? sampler : `semi-autoregressive, blocks of ${block}, ${sampler}`
+  const { temperature = 1, topP = 1 } = request.sampling
+  const count = request.texts.length
   const texts = `${count} text${count === 1 ? "" : "s"}`
   if (tokens === 0 && !finished) return [about, "Stopped before the first text was complete."]
   return [
     about,
-    `${how}; ${steps} steps; temperature ${temperature}; top-p ${topP}; seed ${seed}`,
-    `${finished ? texts : `stopped before ${texts} were complete`}, at most ${length} tokens each; ${whole(tokens)} tokens generated`,
+    [
+      ...howSampled(request, resolved),
+      `temperature ${temperature}`,
+      `top-p ${topP}`,
+      `seed ${request.seed}`,
+    ].join("; "),
+    `${finished ? texts : `stopped before ${texts} were complete`}, at most ${lengthOf(resolved)} tokens each; ${whole(tokens)} tokens generated`,
     `unigram entropy ${rate(entropy.perText)}${count === 1 ? "" : ", mean of the texts"}`,
     ...(count === 1 ? [] : [`unigram entropy ${rate(entropy.pooled)} in all of them together`]),
     `${whole(forwards)} forward passes, ${(forwards / Math.max(1, tokens)).toFixed(2)} a token; ${whole(tokensPerSecond)} tokens/s`,

@@ -7,15 +7,21 @@ import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
 import { requireDigest } from "../data/corpora/stated-digests.js"
 import { openExecutor } from "../engine/choose.js"
 import type { HostTensors } from "../engine/executor.js"
-import type { Revealed } from "../samplers/masked/fill.js"
-import { sampledModel } from "../samplers/masked/model.js"
-import { forwardsOf, samplingPredictor, sampleTexts, type SampledText } from "../samplers/masked/sample.js"
-import { checkSettings, type SamplerName, type SamplingSettings } from "../samplers/masked/settings.js"
 import { encodePrompt, textOf } from "../samplers/masked/text.js"
+import {
+  openTexts,
+  requireSchedules,
+  resolveSampling,
+  unaskedStart,
+  type MadeText,
+  type Resolved,
+  type StartedText,
+  type TextsRequest,
+} from "../samplers/texts.js"
 import { unigramEntropy } from "../metric/samples/unigram-entropy.js"
 import { readCheckpoint, weightsOf } from "../inference/weights.js"
+import { schedulesIn } from "../inference/weights/checkpoint.js"
 import { requireFinite } from "../inference/weights/finite.js"
-import { networkPart } from "../families/index.js"
 import { networkOf } from "../families/traced.js"
 import type { Network } from "../model/network.js"
 import { restoredState } from "../run/checkpoint.js"
@@ -24,6 +30,7 @@ import { openDisplay, type Display } from "../run/display.js"
 import { RunError } from "../run/errors.js"
 import { experimentOf } from "../run/experiment-of.js"
 import type { Experiment } from "../spec/experiment.js"
+import type { Sampling } from "../spec/sampling.js"
 import type { Profile } from "../spec/spec-file.js"
 import { evaluationParameters } from "../train/state.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
@@ -31,10 +38,11 @@ import { watchInterrupts, type Stop } from "./interrupts.js"
 import { shortPath } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
-import { canView, openView, type View, type ViewStream } from "./unmasking-view.js"
+import { canView, openView, type ViewStream } from "./unmasking-view.js"
 import { readNameMap } from "./eval.js"
 import { findRun } from "./run-results.js"
-import { describeSettings, showTexts } from "./sample-text.js"
+import { progress, showWhole, watcher } from "./sample-watch.js"
+import { describeSettings, settingsFields, showTexts, stepsOf } from "./sample-text.js"
 
 export interface SampleInput extends EngineFlags {
   readonly run: Option.Option<string>
@@ -45,11 +53,19 @@ export interface SampleInput extends EngineFlags {
   readonly names: Option.Option<string>
   readonly count: number
   readonly length: Option.Option<number>
-  readonly sampler: Option.Option<SamplerName>
+  readonly sampler: Option.Option<NonNullable<Sampling["sampler"]>>
   readonly steps: Option.Option<number>
   readonly block: Option.Option<number>
   readonly temperature: number
   readonly topP: number
+  readonly rule: Option.Option<NonNullable<Sampling["rule"]>>
+  readonly grid: Option.Option<NonNullable<Sampling["grid"]>>
+  readonly confidence: Option.Option<NonNullable<Sampling["confidence"]>>
+  readonly hazard: Option.Option<NonNullable<Sampling["hazard"]>>
+  readonly window: Option.Option<string>
+  readonly overflow: Option.Option<NonNullable<Sampling["overflow"]>>
+  readonly specials: Option.Option<NonNullable<Sampling["specials"]>>
+  readonly nucleus: Option.Option<NonNullable<Sampling["nucleus"]>>
   readonly seed: number
   readonly prompt: string
   readonly suffix: string
@@ -84,7 +100,9 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
     )
   const experiment = experimentOf(run)
   const network = networkOf(experiment)
-  const state = restoredState(await run.readCheckpoint(checkpoint))
+  const file = await run.readCheckpoint(checkpoint)
+  requireSchedules(experiment, schedulesIn(file.metadata, checkpoint.path))
+  const state = restoredState(file)
   const parameters = evaluationParameters(network, experiment.training, state)
   requireFinite(parameters, `run ${id}, step ${checkpoint.step}`)
   return {
@@ -102,6 +120,7 @@ const ofFile = async (input: SampleInput, path: string, spec: string): Promise<W
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
   const checkpoint = await readCheckpoint(path)
+  requireSchedules(experiment, checkpoint.schedules)
   const loaded = weightsOf(checkpoint, network, path, {
     names,
     ema: experiment.training.emaDecay ?? false,
@@ -144,46 +163,64 @@ const loadWeights = (input: SampleInput): Promise<Weights> => {
   return ofRun(input.runs, run)
 }
 
-const settingsOf = (
-  input: SampleInput,
-  tokenizer: SentencePieceModel,
-  { kind, window }: { readonly kind: "masked" | "causal"; readonly window: number },
-): SamplingSettings => {
-  const prefix = encodePrompt(tokenizer, input.prompt, "--prompt")
-  const suffix = encodePrompt(tokenizer, input.suffix, "--suffix")
-  const length = Option.getOrElse(input.length, () => window)
-  const sampler = Option.getOrElse(input.sampler, () => (kind === "causal" ? "left-to-right" : "ancestral"))
-  const free = Math.max(1, length - prefix.length - suffix.length)
-  return {
-    sampler,
-    count: input.count,
-    length,
-    steps: sampler === "left-to-right" ? free : Option.getOrElse(input.steps, () => free),
-    temperature: input.temperature,
-    topP: input.topP,
+/** Settings as the flags give them; what is absent is the sampler's own. */
+const samplingOf = (input: SampleInput): Sampling => {
+  const given = {
+    sampler: Option.getOrUndefined(input.sampler),
+    steps: Option.getOrUndefined(input.steps),
+    length: Option.getOrUndefined(input.length),
     block: Option.getOrUndefined(input.block),
-    seed: input.seed,
-    prefix,
-    suffix,
-    cache: input.cache === "on",
+    rule: Option.getOrUndefined(input.rule),
+    grid: Option.getOrUndefined(input.grid),
+    confidence: Option.getOrUndefined(input.confidence),
+    hazard: Option.getOrUndefined(input.hazard),
+    window: Option.getOrUndefined(Option.map(input.window, parseWindow)),
+    overflow: Option.getOrUndefined(input.overflow),
+    specials: Option.getOrUndefined(input.specials),
+    nucleus: Option.getOrUndefined(input.nucleus),
+  }
+  const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  return { ...(stated as Sampling), temperature: input.temperature, topP: input.topP }
+}
+
+/** `FACTOR,MOST`, such as 15,32. */
+const parseWindow = (text: string): NonNullable<Sampling["window"]> => {
+  const [factor, most, ...rest] = text.split(",").map((part) => Number(part.trim() || "?"))
+  if (
+    rest.length > 0 ||
+    !(factor! > 0) ||
+    !Number.isFinite(factor) ||
+    !Number.isSafeInteger(most) ||
+    most! < 1
+  )
+    throw new UsageError(
+      `window: expected FACTOR,MOST, a number above 0 and a whole number, such as 15,32; found "${text}".`,
+    )
+  return { factor: factor!, most: most! }
+}
+
+/** What is given of every text: the prompt as training rows have it, and what closes a row that grows. */
+const startOf = (
+  input: SampleInput,
+  { data, ...rest }: Experiment,
+  tokenizer: SentencePieceModel,
+): Omit<StartedText, "index"> => {
+  const prompt = encodePrompt(tokenizer, input.prompt, "--prompt")
+  const suffix = encodePrompt(tokenizer, input.suffix, "--suffix")
+  const { separatorId } = data.tokenizer
+  const separated =
+    prompt.length > 0 &&
+    data.batching.kind === "documents" &&
+    separatorId !== undefined &&
+    data.batching.separator !== "dropped"
+  return {
+    prefix: separated ? [...prompt, separatorId] : prompt,
+    suffix: [...suffix, ...unaskedStart({ ...rest, data }).suffix],
   }
 }
 
-/** Draws the text that is being sampled; with a view there is one at a time. */
-const watcher =
-  (view: View, settings: SamplingSettings, maskId: number) =>
-  async (news: readonly Revealed[]): Promise<void> => {
-    for (const { draft, step, positions } of news) {
-      const left = draft.tokens.reduce((n, token) => n + (token === maskId ? 1 : 0), 0)
-      const kept = (i: number): boolean =>
-        i < settings.prefix.length || i >= settings.length - settings.suffix.length
-      const status = `text ${draft.index + 1} of ${settings.count}, step ${step} of ${settings.steps}, ${left} masked, ${draft.forwards} forward passes`
-      await view.show({ tokens: draft.tokens, kept, status }, positions, left === 0)
-    }
-  }
-
 interface Generated {
-  readonly texts: readonly SampledText[]
+  readonly texts: readonly MadeText[]
   readonly seconds: number
 }
 
@@ -191,12 +228,13 @@ const generate = async (
   input: SampleInput,
   { experiment, network, parameters }: Weights,
   tokenizer: SentencePieceModel,
-  settings: SamplingSettings,
+  request: TextsRequest,
+  resolved: Resolved,
   display: Display,
   stop: Stop,
   stream: ViewStream,
 ): Promise<Generated> => {
-  const model = sampledModel(experiment)
+  const { maskId } = experiment.data.tokenizer
   const choice = await chooseExecutor(input, experiment.execution)
   const executor = await openExecutor(choice)
   try {
@@ -204,37 +242,43 @@ const generate = async (
     const watched = input.watch && canView(stream, process.env)
     if (input.watch && !watched)
       display.log("The texts are not shown while they are made: standard error is not a terminal.")
-    const batch = watched ? 1 : experiment.execution?.evaluationBatch
-    const predictor = await samplingPredictor(executor, network, parameters, { model, settings, batch })
     const view = watched
       ? openView({
           stream,
           env: process.env,
-          model: { pieces: tokenizer.pieces, maskId: model.maskId },
-          steps: settings.steps,
+          model: { pieces: tokenizer.pieces, maskId },
+          steps: stepsOf(resolved),
         })
       : undefined
-    const free = settings.length - settings.prefix.length - settings.suffix.length
-    if (view === undefined) display.phase("sampling", settings.count * free, { unit: "token" })
-    let done = 0
-    const follow = (news: readonly Revealed[]): void => {
-      for (const { positions } of news) done += positions.length
-      display.update({ done })
-    }
     try {
-      const began = performance.now()
-      const texts = await sampleTexts({
-        predictor,
-        model,
-        settings,
-        onRevealed: view === undefined ? follow : watcher(view, settings, model.maskId),
+      const follow =
+        view === undefined ? progress(request, resolved, display) : watcher(view, request, resolved)
+      const texts = await openTexts({
+        ...request,
+        executor,
+        network,
+        parameters,
+        batch: watched ? 1 : experiment.execution?.evaluationBatch,
+        onNews: follow,
         stopping: stop.requested,
       })
-      return { texts, seconds: (performance.now() - began - (view?.waited() ?? 0)) / 1000 }
+      try {
+        const began = performance.now()
+        const made: MadeText[] = []
+        if (view === undefined) made.push(...(await texts.make(request.texts)))
+        else
+          for (const start of request.texts) {
+            const own = await texts.make([start])
+            made.push(...own)
+            for (const text of own) await showWhole(view, text, start, request)
+          }
+        return { texts: made, seconds: (performance.now() - began - (view?.waited() ?? 0)) / 1000 }
+      } finally {
+        await texts.dispose()
+      }
     } finally {
       view?.close()
       display.end()
-      await predictor.dispose()
     }
   } finally {
     await executor.dispose()
@@ -248,31 +292,41 @@ export const sample = async (
 ): Promise<Outcome> => {
   const weights = await loadWeights(input)
   const { experiment } = weights
-  if (networkPart(experiment.model).endSlot !== undefined)
-    throw new UsageError(
-      `sample: ${experiment.id} is of the kind "${experiment.model.kind}", which inserts tokens; this command samples texts of fixed length. Name a run of another network.`,
-    )
   const place = { cacheDir: cacheDirectory() }
   const tokenizer = await loadTokenizer(experiment.data, place)
   requireDigest(experiment.data.tokenizer.model, weights.about, weights.tokenizer, tokenizer.digest)
   await requireStatedDigests(experiment.data, place)
-  const model = sampledModel(experiment)
-  const settings = settingsOf(input, tokenizer, model)
-  checkSettings(settings, model) // before an executor starts
+  const start = startOf(input, experiment, tokenizer)
+  const request: TextsRequest = {
+    experiment,
+    sampling: samplingOf(input),
+    seed: input.seed,
+    texts: Array.from({ length: Math.max(0, input.count) }, (_, index) => ({ index, ...start })),
+    cache: input.cache === "on",
+  }
+  const resolved = resolveSampling(request) // before an executor starts
   const stop = watchInterrupts(display)
   try {
-    const { texts, seconds } = await generate(input, weights, tokenizer, settings, display, stop, stream)
+    const { texts, seconds } = await generate(
+      input,
+      weights,
+      tokenizer,
+      request,
+      resolved,
+      display,
+      stop,
+      stream,
+    )
     const entropy = unigramEntropy(texts.map(({ generated }) => generated))
     const tokens = texts.reduce((n, { generated }) => n + generated.length, 0)
     const summary = {
       ...weights.origin,
-      ...settings,
-      block: settings.block ?? null,
+      ...settingsFields(request, resolved),
       prefix: input.prompt,
       suffix: input.suffix,
-      finished: texts.length === settings.count,
+      finished: texts.length === input.count,
       tokens,
-      forwards: forwardsOf(texts),
+      forwards: texts.reduce((n, { forwards }) => n + forwards, 0),
       seconds,
       tokensPerSecond: tokens / seconds,
       unigramEntropy:
@@ -287,9 +341,10 @@ export const sample = async (
     }
     const samples = texts.map((each) => ({
       index: each.index,
-      text: textOf(tokenizer, each.tokens, model.boundaryId),
+      text: textOf(tokenizer, each.tokens, experiment.data.tokenizer.boundaryId),
       tokens: [...each.tokens],
       forwards: each.forwards,
+      ...each.growth,
     }))
     const out = Option.getOrUndefined(input.out)
     if (out !== undefined) {
@@ -297,7 +352,7 @@ export const sample = async (
       await writeFileAtomic(out, lines.map((line) => `${JSON.stringify(line)}\n`).join(""))
     }
     return {
-      text: showTexts(samples, describeSettings(settings, weights.about, { ...summary, entropy })),
+      text: showTexts(samples, describeSettings(request, resolved, weights.about, { ...summary, entropy })),
       json: { ...summary, texts: samples },
       ...(out === undefined ? {} : { notes: [`Written to ${shortPath(out)}.`] }),
       ...(summary.finished ? {} : { exitCode: 3 as const }),

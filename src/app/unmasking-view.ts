@@ -1,13 +1,13 @@
 /**
  * A text that is being unmasked, drawn in place on a terminal's alternate screen: masks as dim blocks, what was just
- * revealed highlighted. It is a view: what the terminal could not show in one column a character is drawn as a dot.
+ * revealed highlighted; where rows grow, masks that were just inserted in yellow. It is a view: what the terminal could not show in one column a character is drawn as a dot.
  * Everything goes to standard error, and the screen is as it was before once the view is closed.
  */
 import { mayColour, type DisplayStream } from "../run/display.js"
 import { SPACE } from "../data/tokenizers/normalizer.js"
 import type { Piece } from "../data/tokenizers/sentencepiece.js"
 
-type Style = "plain" | "kept" | "fresh" | "mask"
+type Style = "plain" | "kept" | "fresh" | "mask" | "inserted"
 
 interface Cell {
   readonly character: string
@@ -19,6 +19,8 @@ export interface ViewText {
   readonly tokens: ArrayLike<number>
   readonly kept: (position: number) => boolean
   readonly fresh: ReadonlySet<number>
+  /** Masks that were just inserted, where rows grow. */
+  readonly inserted?: ReadonlySet<number>
   /** The line below. */
   readonly status: string
 }
@@ -35,6 +37,7 @@ const STYLES: Readonly<Record<Style, string>> = {
   kept: "\x1b[36m",
   fresh: "\x1b[1;32m",
   mask: "\x1b[2m",
+  inserted: "\x1b[33m",
 }
 
 /** Whether a character takes one column everywhere: printable Latin, Greek, Cyrillic and general punctuation. */
@@ -52,15 +55,25 @@ const charactersOf = ({ pieces }: ViewModel, token: number): string => {
   return Array.from(piece.piece, (c) => (c === SPACE ? " " : isNarrow(c) ? c : OTHER)).join("")
 }
 
-const cellsOf = ({ tokens, kept, fresh }: ViewText, model: ViewModel): readonly Cell[] => {
+const cellsOf = ({ tokens, kept, fresh, inserted }: ViewText, model: ViewModel): readonly Cell[] => {
   const cells: Cell[] = []
   for (let i = 0; i < tokens.length; i++) {
     const masked = tokens[i] === model.maskId
-    const style = masked ? "mask" : fresh.has(i) ? "fresh" : kept(i) ? "kept" : "plain"
+    const style = masked
+      ? inserted?.has(i) === true
+        ? "inserted"
+        : "mask"
+      : fresh.has(i)
+        ? "fresh"
+        : kept(i)
+          ? "kept"
+          : "plain"
     for (const character of masked ? MASK : charactersOf(model, tokens[i]!)) cells.push({ character, style })
   }
   return cells
 }
+
+const isMask = ({ style }: Cell): boolean => style === "mask" || style === "inserted"
 
 /** Lines of at most `width` cells, broken after a space or a mask where there is one. */
 const wrap = (cells: readonly Cell[], width: number): readonly (readonly Cell[])[] => {
@@ -68,7 +81,7 @@ const wrap = (cells: readonly Cell[], width: number): readonly (readonly Cell[])
   let start = 0
   while (cells.length - start > width) {
     let end = start + width
-    while (end > start && cells[end - 1]!.character !== " " && cells[end - 1]!.style !== "mask") {
+    while (end > start && cells[end - 1]!.character !== " " && !isMask(cells[end - 1]!)) {
       if (cells[end]!.character === " ") break
       end--
     }
@@ -104,7 +117,7 @@ export const viewLines = (
   const width = Math.max(8, size.columns - 1)
   const room = Math.max(1, size.rows - 2)
   const lines = wrap(cellsOf(text, model), width)
-  const masked = lines.findIndex((line) => line.some(({ style }) => style === "mask"))
+  const masked = lines.findIndex((line) => line.some(isMask))
   const focus = masked < 0 ? lines.length - 1 : masked
   const top = Math.max(0, Math.min(lines.length - room, focus - Math.floor((2 * room) / 3)))
   return [

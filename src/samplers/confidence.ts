@@ -1,5 +1,5 @@
 /** How sure a network is of a position, and which positions that picks. */
-import { CONFIDENCE_KINDS } from "../spec/sampling.js"
+import { CONFIDENCE_KINDS } from "../spec/sampler-names.js"
 
 /**
  * - position: the leftmost first; needs no prediction.

@@ -4,6 +4,7 @@
  * Text k depends on the seed, on k and on what is given of it, never on how many there are or on what shares its
  * passes, up to how an executor rounds programs of several shapes.
  */
+import type { JointSchedule } from "../diffusion/insertion/schedule.js"
 import { stream } from "../diffusion/philox.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import { networkPart, objectivePart } from "../families/index.js"
@@ -79,6 +80,15 @@ export const unaskedStart = (experiment: Experiment): Omit<StartedText, "index">
     endSlot === "eos-anchor" ||
     (endSlot !== undefined && objectivePart(objective).boundary(objective) === "free")
   return { prefix: [], suffix: closed ? [data.tokenizer.boundaryId] : [] }
+}
+
+/** Ids that training gives and never asks for: what closes a row, and what ends a prompt. */
+const givenIds = (experiment: Experiment): readonly number[] => {
+  const { separatorId } = experiment.data.tokenizer
+  return [
+    ...unaskedStart(experiment).suffix,
+    ...(experiment.data.batching.kind === "documents" && separatorId !== undefined ? [separatorId] : []),
+  ]
 }
 
 /** Tokens of the longest text. */
@@ -191,6 +201,7 @@ export const resolveSampling = ({
       padId: data.tokenizer.padId,
       maskId: data.tokenizer.maskId,
       canvas: room,
+      given: givenIds(experiment),
       anchored: networkPart(model).endSlot?.(model) === "eos-anchor",
     },
     settings,
@@ -340,4 +351,12 @@ export const openTexts = (job: OpenTexts): Promise<Texts> => {
   return resolved.kind === "growing" ? openGrowing(job, resolved) : openFixed(job, resolved)
 }
 
-export { requireTrainedSchedule }
+/**
+ * The schedules that weights say they were trained with are those of the experiment that they are sampled as.
+ *
+ * @throws SamplingError naming those that differ
+ */
+export const requireSchedules = ({ objective }: Experiment, trained: JointSchedule | undefined): void => {
+  const asked = objectivePart(objective).schedules?.(objective)
+  if (trained !== undefined && asked !== undefined) requireTrainedSchedule(trained, asked)
+}

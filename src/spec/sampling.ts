@@ -4,29 +4,31 @@
  */
 import * as Schema from "effect/Schema"
 import { Count, NonNegative, Positive } from "./common.js"
+import {
+  CONFIDENCE_KINDS,
+  NUCLEI,
+  OVERFLOWS,
+  SAMPLER_NAMES,
+  SAMPLERS_OF,
+  SPECIALS,
+  STEP_GRIDS,
+  TAU_RULES,
+  type AnySampler,
+  type RowKind,
+} from "./sampler-names.js"
 
-/**
- * What a network's rows are to a sampler. masked: of a fixed length, tokens revealed in any order. causal: one token
- * after another. growing: tokens are inserted.
- */
-export type RowKind = "masked" | "causal" | "growing"
-
-export const SAMPLER_NAMES = ["ancestral", "confidence", "left-to-right", "events", "tau", "euler"] as const
-export type AnySampler = (typeof SAMPLER_NAMES)[number]
-
-/** The samplers of each kind of rows; the first is what is used where none is named. */
-export const SAMPLERS_OF = {
-  masked: ["ancestral", "confidence", "left-to-right"],
-  causal: ["left-to-right"],
-  growing: ["events", "tau", "euler", "confidence"],
-} as const satisfies Readonly<Record<RowKind, readonly AnySampler[]>>
-
-export const TAU_RULES = ["survival", "at-least-one", "exactly-one"] as const
-export const STEP_GRIDS = ["even", "short"] as const
-export const CONFIDENCE_KINDS = ["position", "top_prob", "prob_diff", "entropy"] as const
-export const OVERFLOWS = ["fill", "cancel", "clip"] as const
-export const SPECIALS = ["excluded", "as-published"] as const
-export const NUCLEI = ["standard", "strict"] as const
+export {
+  CONFIDENCE_KINDS,
+  NUCLEI,
+  OVERFLOWS,
+  SAMPLER_NAMES,
+  SAMPLERS_OF,
+  SPECIALS,
+  STEP_GRIDS,
+  TAU_RULES,
+  type AnySampler,
+  type RowKind,
+} from "./sampler-names.js"
 
 const Share = Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))
 
@@ -135,7 +137,7 @@ export const samplingProblem = (sampling: Sampling, rows: RowKind): SamplingProb
   if (!own.includes(sampler))
     return {
       field: "sampler",
-      expected: `${own.join(", ")}: the rows of this network ${rows === "growing" ? "grow" : rows === "causal" ? "are read from left to right" : "have a fixed length"}`,
+      expected: `${own.join(", ")}: the rows of this network ${rows === "growing" ? "grow" : rows === "causal" ? "follow one another: a next-token network samples left-to-right" : "have a fixed length"}`,
       found: JSON.stringify(sampler),
     }
   for (const [field, owner] of Object.entries(OWNERS) as [SamplingField, Owner][]) {

@@ -1,4 +1,6 @@
 /** The tensors of a checkpoint made elsewhere, by their names in the file. */
+import * as Schema from "effect/Schema"
+import { JointSchedule } from "../../diffusion/insertion/schedule.js"
 import { DataError } from "../../files/errors.js"
 import { checkpointFormat } from "../../files/file-kind.js"
 import { readPytorch } from "../../files/pytorch.js"
@@ -11,6 +13,30 @@ export interface Checkpoint {
   readonly unread?: ReadonlyMap<string, UnreadTensor>
   /** Optimiser steps behind it; null where the file does not say. */
   readonly step: number | null
+  /** Schedules of insertion and unmasking that it was trained with, where the file says them. */
+  readonly schedules?: JointSchedule
+}
+
+/** Name of the schedules in a checkpoint's metadata. */
+export const SCHEDULES = "schedules"
+
+/** @throws DataError where they are not as this program writes them */
+export const schedulesIn = (
+  metadata: Readonly<Record<string, string>>,
+  path: string,
+): JointSchedule | undefined => {
+  const text = metadata[SCHEDULES]
+  if (text === undefined) return undefined
+  try {
+    return Schema.decodeUnknownSync(JointSchedule)(JSON.parse(text))
+  } catch (error) {
+    throw new DataError(
+      "invalid",
+      path,
+      `the schedules that it says it was trained with are none that this program knows (${text.slice(0, 80)}); restore the file from a copy.`,
+      error,
+    )
+  }
 }
 
 /**
@@ -33,10 +59,12 @@ export const readCheckpoint = async (path: string): Promise<Checkpoint> => {
     )
   })
   const step = Number(metadata["step"] ?? Number.NaN)
+  const schedules = schedulesIn(metadata, path)
   return {
     format: "safetensors",
     tensors,
     ...(unread === undefined ? {} : { unread }),
     step: Number.isSafeInteger(step) && step >= 0 ? step : null,
+    ...(schedules === undefined ? {} : { schedules }),
   }
 }

@@ -126,7 +126,7 @@ const happen = async (
   const gaps = openGaps(clock, pass.gaps[r]!)
   const total = gaps.reduce((a, b) => a + b, 0)
   const [, , accept, which, token] = random(clock, job)
-  const rule = { ...settings.choice, banned: [job.model.padId, job.model.maskId] }
+  const rule = { ...settings.choice, banned: [job.model.padId, job.model.maskId, ...(job.model.given ?? [])] }
   const before = clock.bound
   clock.bound = total * clock.margin
   if (clock.next === "bound") return undefined

@@ -1,5 +1,5 @@
 /** Insertion of masks, and what happens when they do not fit. */
-import { OVERFLOWS } from "../../spec/sampling.js"
+import { OVERFLOWS } from "../../spec/sampler-names.js"
 import { isOpenSlot, lengthOf, type RowRule } from "./row.js"
 
 /**

@@ -49,6 +49,8 @@ export interface FlexModel {
   readonly padId: number
   readonly maskId: number
   readonly canvas: number
+  /** Ids that are given and never predicted, such as a boundary; with PAD and MASK they are not drawn. */
+  readonly given?: readonly number[]
   /** Slots end before the EOS anchor, which is a text's suffix. */
   readonly anchored: boolean
 }
@@ -218,7 +220,7 @@ export const leapTexts = async (
   const { model } = job
   const { steps, grid, unmasking } = settings
   const dt = stepSize(grid, steps)
-  const banned = settings.specials === "excluded" ? [model.padId, model.maskId] : []
+  const banned = settings.specials === "excluded" ? [model.padId, model.maskId, ...(model.given ?? [])] : []
   const drafts = texts.map((text): Draft => ({
     index: text.index,
     rule: rowRuleOf(model, text),

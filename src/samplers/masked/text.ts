@@ -1,5 +1,7 @@
 /** Between the text of prompts and samples and their tokens. */
 import { BpeEncoder } from "../../data/tokenizers/bpe.js"
+import { literalTokenizer } from "../../data/tokenizers/literal.js"
+import { literalPieces } from "../../data/tokenizers/piece-file.js"
 import { DataError } from "../../files/errors.js"
 import { decodeTokens } from "../../data/tokenizers/decode.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
@@ -19,6 +21,15 @@ const encodeInside = (encoder: BpeEncoder, text: string): readonly number[] => {
  */
 export const encodePrompt = (model: SentencePieceModel, text: string, what: string): readonly number[] => {
   if (text === "") return []
+  const literal = literalPieces(model)
+  if (literal !== undefined) {
+    try {
+      return [...literalTokenizer(literal).encode(text)]
+    } catch (error) {
+      if (error instanceof RangeError) throw new SamplingError(`${what}: ${error.message}; leave it out.`)
+      throw error
+    }
+  }
   let encoder: BpeEncoder
   try {
     encoder = new BpeEncoder(model, "the tokenizer")
