@@ -52,8 +52,9 @@ const tokenIds: readonly Rule[] = [
       `an id below the vocabulary size ${tokenizer.vocabSize}`,
       tokenizer.boundaryId,
     ),
-  ({ data: { tokenizer } }) =>
+  ({ data: { tokenizer, batching }, parts }) =>
     tokenizer.padId === tokenizer.boundaryId &&
+    !(parts.network.specials === "inside" && batching.end !== "anchor") &&
     problem(
       "/data/tokenizer/padId",
       "an id other than boundaryId",
@@ -82,8 +83,9 @@ const tokenIds: readonly Rule[] = [
     problem("/data/batching/length", "at least 2 tokens: one and the end", batching.length),
   ...(["maskId", "padId"] as const).map(
     (key): Rule =>
-      ({ data: { tokenizer } }) =>
+      ({ data: { tokenizer }, parts }) =>
         tokenizer[key] < tokenizer.vocabSize &&
+        parts.network.specials !== "inside" &&
         !(key === "padId" && tokenizer.padId === tokenizer.boundaryId) &&
         problem(
           `/data/tokenizer/${key}`,
@@ -164,10 +166,10 @@ const schedules: readonly Rule[] = [
 ]
 
 /** A network is asked what its objective taught it. */
-const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { parts }) => {
+const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { model, parts }) => {
   const { needs } = evaluatorPart({ kind })
   const causal = parts.objective.scored === "all"
-  const inserting = parts.network.endSlot !== undefined
+  const inserting = parts.network.endSlot?.(model) !== undefined
   if (needs !== "sampler" && inserting !== (needs === "inserting"))
     return problem(
       `${at}/kind`,
