@@ -14,6 +14,7 @@ interface Subject extends RuleSubject {
   readonly model: Experiment["model"]
   readonly objective: Experiment["objective"]
   readonly evaluations: Experiment["evaluations"]
+  readonly init?: Experiment["init"]
 }
 
 /** The largest id that the network reads or predicts. */
@@ -122,6 +123,22 @@ const systems: Rule = ({ system, model, parts }) => {
 }
 
 const shardCount = ({ data: { corpus } }: RuleSubject): number => corpusPart(corpus).trainShards(corpus)
+
+/** What weights begin as. `init` is no part of what a family's rules read. */
+const beginnings: readonly ((experiment: Subject) => Problem | false)[] = [
+  ({ init, training: { stepsPerGroup } }) =>
+    stepsPerGroup === 0 &&
+    init === undefined &&
+    problem(
+      "/training/stepsPerGroup",
+      "at least 1 step, or an init whose weights are scored as they are",
+      stepsPerGroup,
+    ),
+  ({ init, model, data, parts }) =>
+    init === undefined &&
+    parts.network.parameters(model, data.tokenizer.vocabSize).some(({ frozen }) => frozen === true) &&
+    problem("/init", "what the frozen weights are: init names a spec or a checkpoint", "nothing"),
+]
 
 const schedules: readonly Rule[] = [
   ({ training: { emaDecay, emaWarmup } }) =>
@@ -273,6 +290,7 @@ export const brokenRules = (value: unknown, wrong: Iterable<string> = []): reado
   const ofEvaluations = Array.from({ length: count }, (_, index) =>
     evaluationRules(subject, value, index),
   ).flat()
-  const found = [...rules.map((rule) => () => rule(subject)), ...ofEvaluations].map(ifReadable)
+  const ofWhole = beginnings.map((rule) => () => rule(subject))
+  const found = [...rules.map((rule) => () => rule(subject)), ...ofWhole, ...ofEvaluations].map(ifReadable)
   return [...found, ...repeatedIds(subject, count)].filter((each) => each !== undefined && each !== false)
 }

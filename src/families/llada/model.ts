@@ -15,7 +15,9 @@ const rules: readonly Rule<LladaModel>[] = [
     (flex !== undefined) !== (objective.kind === "flexmdm") &&
     problem(
       "/objective/kind",
-      flex === undefined ? '"llada" for a network without a gap head' : '"flexmdm" for a network with a gap head',
+      flex === undefined
+        ? '"llada" for a network without a gap head'
+        : '"flexmdm" for a network with a gap head',
       JSON.stringify(objective.kind),
       "model.flex makes FlexMDM of LLaDA: it adds the time path and the gap head.",
     ),
@@ -57,7 +59,9 @@ const scoredShare = ({ flex }: LladaModel): number => (flex === undefined ? 1 / 
 /** Weights of the products of one position, the head aside. */
 const productsOf = (model: LladaModel): { readonly backbone: number; readonly adapters: number } => {
   const all = lladaParameters(model)
-  const adapters = all.filter(({ name }) => name.includes(".lora_") || name.startsWith("scalar_length_head.proj"))
+  const adapters = all.filter(
+    ({ name }) => name.includes(".lora_") || name.startsWith("scalar_length_head.proj"),
+  )
   return {
     backbone: countParameters(all.filter(({ group }) => group === "matrix")),
     adapters: countParameters(adapters),
