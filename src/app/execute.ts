@@ -9,6 +9,7 @@ import { requireUnchanged } from "../data/corpora/identity.js"
 import { openRotation } from "../data/rows/rotation.js"
 import type { Choice } from "../engine/choose.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
+import type { Weights } from "../engine/weights.js"
 import { evaluate } from "../evaluators/evaluate.js"
 import { requireFinite } from "../inference/weights/finite.js"
 import { networkOf } from "../families/traced.js"
@@ -22,6 +23,8 @@ import { accountSlice } from "../run/conservation.js"
 import { latestCheckpoint, type Run } from "../run/directory.js"
 import type { Display } from "../run/display.js"
 import { openPasses, StoppedError } from "../run/passes.js"
+import { requireBase, type Beginning } from "./beginning.js"
+import { begunValues, heldParameters, lending } from "./held-weights.js"
 
 export interface ExecuteOptions {
   readonly run: Run
@@ -32,6 +35,8 @@ export interface ExecuteOptions {
   readonly display: Display
   /** True once the user asked to stop; training then ends after the step in progress. */
   readonly stopping: () => boolean
+  /** What the weights begin as; absent where they are drawn. */
+  readonly beginning?: Beginning | undefined
   readonly now?: () => number
 }
 
@@ -59,13 +64,14 @@ const movingMean = (size: number): ((value: number) => number) => {
 
 const trainPhase = async (
   options: ExecuteOptions,
+  weights: Weights | undefined,
 ): Promise<{
   readonly step: number
   readonly total: number
   readonly state: HostTensors
   readonly stopped: boolean
 }> => {
-  const { run, experiment, corpus, executor, display, stopping } = options
+  const { run, experiment, corpus, executor, display, stopping, beginning } = options
   const now = options.now ?? (() => performance.now())
   const { batching, tokenizer } = experiment.data
   const rotation = await openRotation({
@@ -77,11 +83,13 @@ const trainPhase = async (
   })
   try {
     const total = totalSteps(experiment, rotation.groups)
+    const network = networkOf(experiment)
+    const begun = await begunValues(network, weights)
+    if (total === 0) return { step: 0, total, state: begun, stopped: false }
     const { checkpoint } = await latestCheckpoint(run)
-    const resume =
-      checkpoint === undefined
-        ? undefined
-        : { step: checkpoint.step, state: restoredState(await run.readCheckpoint(checkpoint)) }
+    const stored = checkpoint === undefined ? undefined : await run.readCheckpoint(checkpoint)
+    if (stored !== undefined) requireBase(stored.metadata, beginning?.base, checkpoint!.path)
+    const resume = stored === undefined ? undefined : { step: checkpoint!.step, state: restoredState(stored) }
     if (resume !== undefined && resume.step >= total)
       return { step: resume.step, total, state: resume.state, stopped: false }
     if (resume !== undefined) {
@@ -101,6 +109,8 @@ const trainPhase = async (
       executor,
       rotation,
       resume,
+      weights,
+      begun,
       onNotice: (sentence) => display.warn(sentence),
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
@@ -126,6 +136,7 @@ const trainPhase = async (
         await run.writeCheckpoint(step, storedState(state), {
           step: String(step),
           fingerprint: run.manifest.fingerprint,
+          ...(beginning?.base === undefined ? {} : { base: beginning.base }),
         })
       },
       shouldStop: stopping,
@@ -148,11 +159,13 @@ export interface EvaluationContext extends Pick<
   readonly split: Awaited<ReturnType<typeof readTokens>>
   /** Optimiser steps behind the parameters; null where the checkpoint does not say. */
   readonly step: number | null
+  /** Digest of the frozen weights, which the executor may hold alone. */
+  readonly base?: string | undefined
   readonly stopping: () => boolean
 }
 
 /** What the passes of an evaluation depend on besides their feeds. */
-const passesOf = ({ run, executor, choice, parameters, step }: EvaluationContext): string => {
+const passesOf = ({ run, executor, choice, parameters, step, base }: EvaluationContext): string => {
   const weights = createHash("sha256")
   for (const [name, { data }] of Object.entries(parameters))
     weights.update(`${name}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
@@ -163,6 +176,7 @@ const passesOf = ({ run, executor, choice, parameters, step }: EvaluationContext
     executor.name,
     executor.version,
     choice.options,
+    ...(base === undefined ? [] : [base]),
   ])
 }
 
@@ -211,11 +225,21 @@ export const measureEvaluation = async (
 
 /** Trains and evaluates; what an earlier, interrupted call left is used. */
 export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcome> => {
-  const { run, experiment, corpus, executor, choice, display } = options
+  const { corpus, experiment, display, executor, beginning } = options
   // Before hours of training: what the figures per byte will rest on, and whether there will be any.
   for (const note of accountSlice(corpus, await readTokens(corpus.validation), experiment).notes)
     display.warn(note)
-  const { step, total, state, stopped } = await trainPhase(options).catch((error: unknown) => {
+  const weights = beginning === undefined ? undefined : await executor.weights(beginning.source)
+  try {
+    return await executeOn(options, weights)
+  } finally {
+    await weights?.dispose()
+  }
+}
+
+const executeOn = async (options: ExecuteOptions, weights: Weights | undefined): Promise<ExecuteOutcome> => {
+  const { run, experiment, corpus, executor, choice, display, beginning } = options
+  const { step, total, state, stopped } = await trainPhase(options, weights).catch((error: unknown) => {
     const { device } = choice.options
     throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
   })
@@ -224,7 +248,11 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
     return { finished: false, step, totalSteps: total }
   }
   const network = networkOf(experiment)
-  const parameters = evaluationParameters(network, experiment.training, state)
+  const parameters = await heldParameters(
+    network,
+    total === 0 ? state : evaluationParameters(network, experiment.training, state),
+    weights,
+  )
   requireFinite(parameters, `${run.directory}, step ${step}`)
   const split = await readTokens(corpus.validation)
   await requireUnchanged(corpus, corpus.validation)
@@ -235,13 +263,14 @@ export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcom
       run,
       experiment,
       corpus,
-      executor,
+      executor: lending(executor, weights),
       choice,
       display,
       network,
       parameters,
       split,
       step,
+      base: beginning?.base,
       stopping: options.stopping,
     })
     if (!measured || options.stopping()) return { finished: false, step, totalSteps: total }

@@ -20,6 +20,8 @@ import type { RunManifest } from "../run/manifest.js"
 import { collectProvenance } from "../run/provenance.js"
 import type { DataContent } from "../spec/content.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
+import { beginningChanges, type BeganFrom } from "../run/began-from.js"
+import { fetchBeginning, findBeginning, type Beginning } from "./beginning.js"
 import { unknownClaimNotes } from "./claims.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { publishedClaims } from "./run-results.js"
@@ -39,6 +41,8 @@ export interface ExperimentJob {
   readonly signal?: AbortSignal
   /** Folder of the run to go on with; a new one is made when absent. */
   readonly resume?: string
+  /** A finished run of the spec that this one begins from. */
+  readonly parent?: RunReader
 }
 
 /** A run that this process may write, with what it needs to go on. */
@@ -46,6 +50,7 @@ export interface OpenedExperiment {
   readonly run: Run
   readonly corpus: LoadedCorpus
   readonly executor: Executor
+  readonly beginning: Beginning | undefined
 }
 
 export type RanExperiment =
@@ -80,8 +85,26 @@ const prepare = async ({ spec, display, signal }: ExperimentJob): Promise<Loaded
  * The run to go on with is of this experiment and rests on the data as they are.
  * @throws UsageError with what differs and the cure
  */
-const requireSame = (manifest: RunManifest, { spec }: ExperimentJob, content: DataContent): void => {
+const requireSame = (
+  manifest: RunManifest,
+  { spec }: ExperimentJob,
+  content: DataContent,
+  began: BeganFrom | undefined,
+): void => {
   const wanted = { spec, content }
+  const { init } = spec.experiment
+  const { init: was } = manifest.experiment as { readonly init?: typeof init }
+  if (
+    init !== undefined &&
+    was !== undefined &&
+    "run" in init &&
+    "run" in was &&
+    init.run === was.run &&
+    init.fingerprint !== was.fingerprint
+  )
+    throw new UsageError(
+      `the run ${manifest.id} began from ${was.run} as ${was.fingerprint ?? "unknown"}, and that spec is now ${init.fingerprint ?? "unknown"}. Put ${was.run} back as it was, or start a new run without --resume`,
+    )
   if (!isRunOf(manifest, spec) && manifest.fingerprint !== wantedFingerprint(wanted))
     throw new UsageError(
       `the run ${manifest.id} is of another experiment (${manifest.spec}, profile ${manifest.profile}, ${manifest.fingerprint}); give its spec and profile, or start a new run without --resume`,
@@ -91,11 +114,17 @@ const requireSame = (manifest: RunManifest, { spec }: ExperimentJob, content: Da
     throw new UsageError(
       `the run ${manifest.id} was begun on other data: ${changes.join("; ")}. Put the data back that it was begun on, or start a new run without --resume`,
     )
+  const other = beginningChanges(manifest.began, began)
+  if (other.length > 0)
+    throw new UsageError(
+      `the run ${manifest.id} stands on other weights: ${other.join("; ")}. Put them back, or start a new run without --resume`,
+    )
 }
 
 const openOrCreate = async (
   { spec, choice, runs, resume }: ExperimentJob,
   version: string,
+  began: BeganFrom | undefined,
   content: () => Promise<DataContent>,
 ): Promise<Run> => {
   if (resume !== undefined) return openRun(resume)
@@ -110,6 +139,7 @@ const openOrCreate = async (
     differences: spec.differences,
     ...(spec.settings === undefined ? {} : { settings: spec.settings }),
     data,
+    ...(began === undefined ? {} : { began }),
     provenance: await collectProvenance(spec.file, {
       name: choice.engine,
       version,
@@ -122,14 +152,20 @@ const openOrCreate = async (
 
 /** Prepares the data, opens the executor and makes (or opens, to resume) the run directory. */
 export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperiment> => {
-  const { spec, choice, display, resume } = job
+  const { spec, choice, display, resume, parent, signal } = job
   const corpus = await prepare(job)
-  if (resume !== undefined) requireSame((await readRun(resume)).manifest, job, digestsOf(corpus))
+  await fetchBeginning(spec.experiment, {
+    onEvent: describePrepareEvents(display),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const beginning = await findBeginning(spec.experiment, parent)
+  if (resume !== undefined)
+    requireSame((await readRun(resume)).manifest, job, digestsOf(corpus), beginning?.began)
   await requireBoundaries(spec.experiment, corpus)
   const executor = await openExecutor(choice)
   display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
   try {
-    const run = await openOrCreate(job, executor.version, () => contentOf(corpus))
+    const run = await openOrCreate(job, executor.version, beginning?.began, () => contentOf(corpus))
     for (const notice of run.notices) display.warn(notice)
     for (const notice of dataWarnings(spec.experiment, run.manifest.data)) display.warn(notice)
     const { executor: begunWith } = run.manifest.provenance
@@ -138,8 +174,10 @@ export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperime
         `This run was begun with ${begunWith.name}, ${begunWith.precision}; from here on its numbers differ from an uninterrupted run's by rounding. Give --engine ${begunWith.name} --precision ${begunWith.precision} for the same bits.`,
       )
     display.log(`Data: ${describeContent(digestsOf(corpus))}.`)
+    if (beginning?.began.parent !== undefined)
+      display.log(`It begins with the weights of ${beginning.began.parent.run}.`)
     display.log(`Run ${run.manifest.id} in ${run.directory}.`)
-    return { run, corpus, executor }
+    return { run, corpus, executor, beginning }
   } catch (error) {
     await executor.dispose()
     throw error
@@ -148,11 +186,20 @@ export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperime
 
 /** Trains, evaluates, measures the floors and writes the table; closes the run and the executor in any case. */
 export const executeExperiment = async (
-  { run, corpus, executor }: OpenedExperiment,
+  { run, corpus, executor, beginning }: OpenedExperiment,
   { spec: { experiment }, choice, display, stopping }: ExperimentJob,
 ): Promise<RanExperiment> => {
   try {
-    const outcome = await executeRun({ run, experiment, corpus, executor, choice, display, stopping })
+    const outcome = await executeRun({
+      run,
+      experiment,
+      corpus,
+      executor,
+      choice,
+      display,
+      stopping,
+      beginning,
+    })
     if (!outcome.finished) return { ...outcome, finished: false, run }
     await measureFloors({ run, experiment, corpus, display })
     for (const note of await unknownClaimNotes(run)) display.warn(note)
