@@ -17,6 +17,11 @@ import type { Experiment } from "../spec/experiment.js"
 export const forwardFlops = ({ model, data }: Pick<Experiment, "model" | "data">, length: number): number =>
   networkPart(model).flops(model, data.tokenizer.vocabSize, length)
 
+/** FLOPs of one position in a training step: three forward passes, where the network does not say otherwise. */
+export const trainingFlops = ({ model, data }: Pick<Experiment, "model" | "data">, length: number): number =>
+  networkPart(model).trainingFlops?.(model, data.tokenizer.vocabSize, length) ??
+  3 * forwardFlops({ model, data }, length)
+
 /** Steps of a run: groups of shards visited, and optimiser steps on all of them. */
 export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "training">) => {
   const shards = corpusPart(data.corpus).trainShards(data.corpus)
@@ -69,11 +74,13 @@ export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const { model, data, training } = experiment
   const part = networkPart(model)
   const specs = part.parameters(model, data.tokenizer.vocabSize)
-  const parameters = countParameters(specs)
   const { length, shardsInMemory } = data.batching
   const shards = 2 * shardsInMemory * (corpusPart(data.corpus).shardTokens ?? 0)
   const parts = {
-    parameters: 4 * parameters,
+    parameters: specs.reduce(
+      (sum, spec) => sum + (spec.storage === "bf16" ? 2 : 4) * countParameters([spec]),
+      0,
+    ),
     gradients: 4 * countParameters(specs.filter(({ frozen }) => frozen !== true)),
     optimizer: 4 * countParameters(momentSpecs(specs, training)),
     average: 4 * countParameters(averageSpecs(specs, training)),
