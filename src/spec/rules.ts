@@ -70,13 +70,17 @@ const tokenIds: readonly Rule[] = [
       `an id below the vocabulary size ${tokenizer.vocabSize}, other than boundaryId`,
       tokenizer.separatorId,
     ),
-  ...(["end", "separator", "delimiter"] as const).map(
+  ...(["end", "separator", "delimiter", "infill"] as const).map(
     (key): Rule =>
       ({ data: { batching } }) =>
         batching[key] !== undefined &&
         batching.kind !== "documents" &&
         problem(`/data/batching/${key}`, 'nothing: it is about batches of kind "documents"', batching[key]),
   ),
+  ({ data: { batching } }) =>
+    batching.infill !== undefined &&
+    batching.end === "anchor" &&
+    problem("/data/batching/end", '"none" for rows with a gap', '"anchor"', "Their suffix ends them."),
   ({ data: { batching } }) =>
     batching.kind === "documents" &&
     batching.end === "anchor" &&

@@ -9,11 +9,12 @@ import {
 } from "../data/rows/chunks.js"
 import type { CollatedRow } from "../data/rows/collate.js"
 import { buildDocumentIndex, describeCut, documentRow, documentRule } from "../data/rows/documents.js"
+import { openInfillRows } from "../data/rows/infill.js"
 import { DataError } from "../files/errors.js"
 import type { Rotation, TokenGroup } from "../data/rows/rotation.js"
 import type { Rows } from "../families/part.js"
 import type { Batching, Tokenizer } from "../spec/data.js"
-import { integersBelow, stream } from "../diffusion/philox.js"
+import { integersBelow, stream, uniforms } from "../diffusion/philox.js"
 
 export interface RowSource {
   /** `count` rows for one step. Steps of one group must be asked for in order of groups. */
@@ -23,7 +24,11 @@ export interface RowSource {
 interface GroupRows {
   readonly index: number
   /** Writes a row; rows that are documents say how long they are and what of them is given. */
-  readonly fill: (row: Int32Array, choice: number) => Pick<CollatedRow, "fixed" | "length"> | void
+  readonly fill: (
+    row: Int32Array,
+    choice: number,
+    cuts: () => readonly [number, number],
+  ) => Pick<CollatedRow, "fixed" | "length"> | void
   readonly choices: number
   /** What a person must know of the group's rows. */
   readonly notice?: string | undefined
@@ -46,6 +51,19 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
   if (batching.kind === "documents") {
     const rule = documentRule({ tokenizer, batching })
     const documents = buildDocumentIndex(tokens, rule, group.shards.join(", "))
+    if (batching.infill !== undefined) {
+      const { choices, notice, make } = openInfillRows(tokens, documents, batching.infill, rule)
+      return {
+        index,
+        notice,
+        choices,
+        fill: (row, choice, cuts) => {
+          const made = make(choice, cuts())
+          row.set(made.tokens)
+          return made
+        },
+      }
+    }
     return {
       index,
       notice: describeCut(documents, rule),
@@ -71,6 +89,9 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
   const stride = batching.kind === "random-windows" ? 1 : batching.length
   return { index, choices, fill: (row, choice) => fillWindow(tokens, choice * stride, row) }
 }
+
+/** Keeps the uniforms of cuts apart from those of choices, whose site is the step alone. */
+const CUTS = 1
 
 /**
  * Chunks, documents and windows are drawn uniformly with replacement; sequential windows are taken in order and start again
@@ -109,7 +130,10 @@ export const openRowSource = (
       for (let i = 0; i < count; i++) {
         const choice = drawn?.[i] ?? (first + i) % choices
         const at = i * batching.length
-        const row = fill(out.subarray(at, at + batching.length), choice)
+        const row = fill(out.subarray(at, at + batching.length), choice, () => {
+          const [u1, u2] = uniforms(draws, [step, CUTS, i], 2)
+          return [u1!, u2!]
+        })
         if (!documents || row === undefined) continue
         lengths[i] = row.length
         fixed.set(row.fixed, at)
