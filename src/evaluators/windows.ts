@@ -1,4 +1,5 @@
 /** The windows that an evaluation scores, cut from the validation split, and what evidence stores about them. */
+import type { Tokens } from "../data/rows/tokens.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import { cutWindows, type ScoredWindows } from "../inference/windows.js"
 import type { EvaluateJob } from "./job.js"
@@ -10,12 +11,12 @@ export const windowsOf = (
 ): ScoredWindows => cutWindows(split, windows, experiment.data.tokenizer, corpus.validation.join(", "))
 
 /** Token id before each window in the split; -1 where there is none. */
-const previousTokens = (split: Uint16Array, { starts }: ScoredWindows): Int32Array =>
+const previousTokens = (split: Tokens, { starts }: ScoredWindows): Int32Array =>
   Int32Array.from(starts, (start) => (start === 0 ? -1 : split[start - 1]!))
 
 /** Token id behind each window in the split; -1 where there is none. PAD is no part of the split. */
 const followingTokens = (
-  split: Uint16Array,
+  split: Tokens,
   { starts, tokens, length }: ScoredWindows,
   padId: number,
 ): Int32Array =>
@@ -27,7 +28,7 @@ const followingTokens = (
 
 export const windowTensors = (
   windows: ScoredWindows,
-  split: Uint16Array,
+  split: Tokens,
   padId: number,
 ): Record<string, StoredTensor> => {
   const shape = [windows.count]

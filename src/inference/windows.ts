@@ -1,5 +1,6 @@
 /** The windows an evaluation scores, cut from the validation split. */
 import { fillWindow, sequentialWindows, buildChunkIndex, fillChunk } from "../data/rows/chunks.js"
+import type { Tokens } from "../data/rows/tokens.js"
 import { DataError } from "../files/errors.js"
 import type { Tokenizer } from "../spec/data.js"
 import type { LeftOut, Windows } from "../spec/windows.js"
@@ -17,8 +18,9 @@ export interface ScoredWindows {
 }
 
 /** A document lies between two boundary tokens: what opens the split without one, and what follows the last, is none. */
-export const outsideDocuments = (split: Uint16Array, boundaryId: number): LeftOut => {
-  const boundaries = split.reduce((n, token) => n + (token === boundaryId ? 1 : 0), 0)
+export const outsideDocuments = (split: Tokens, boundaryId: number): LeftOut => {
+  let boundaries = 0
+  for (const token of split) if (token === boundaryId) boundaries++
   const [first, last] = [split.indexOf(boundaryId), split.lastIndexOf(boundaryId)]
   const [opening, closing] = [first > 0 ? 1 : 0, last < split.length - 1 ? 1 : 0]
   return {
@@ -34,7 +36,7 @@ export const outsideDocuments = (split: Uint16Array, boundaryId: number): LeftOu
  * @throws DataError when the split is shorter than one window
  */
 export const cutWindows = (
-  split: Uint16Array,
+  split: Tokens,
   windows: Windows,
   tokenizer: Tokenizer,
   subject: string,
