@@ -7,6 +7,7 @@ import { totalmem } from "node:os"
 import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
 import { openRotation } from "../data/rows/rotation.js"
+import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { Choice } from "../engine/choose.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import type { Weights } from "../engine/weights.js"
@@ -111,6 +112,7 @@ const trainPhase = async (
       resume,
       weights,
       begun,
+      encode: (text) => modelTokenizer(tokenizer.id, corpus.tokenizer).encode(text),
       onNotice: (sentence) => display.warn(sentence),
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions

@@ -120,8 +120,20 @@ export const RATES = {
     flopsPerSecond: 26e12,
     source: "PR #1241: 96000 steps of 65536 positions in 76019 s, 315 MFLOP each",
   },
+  "gpu-large": {
+    device: "gpu",
+    description: "one NVIDIA H100, bf16, as published for FlexMDM from LLaDA-8B",
+    flopsPerSecond: 98e12,
+    source: "13.1 G positions in 72 h on 16 H100: 3160 positions/s of 31 GFLOP each",
+  },
 } as const satisfies Record<string, Rate>
 
 /** The rate that applies to an experiment on a device. */
 export const rateFor = (experiment: Experiment, device: "cpu" | "gpu"): Rate =>
-  device === "gpu" ? RATES.gpu : experiment.model.width < 256 ? RATES["cpu-narrow"] : RATES.cpu
+  device === "gpu"
+    ? experiment.model.width < 2048
+      ? RATES.gpu
+      : RATES["gpu-large"]
+    : experiment.model.width < 256
+      ? RATES["cpu-narrow"]
+      : RATES.cpu

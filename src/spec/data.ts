@@ -29,7 +29,8 @@ export const Tokenizer = Schema.Struct({
 }).annotate({ description: "Tokenizer and the special ids the model adds to it." })
 export type Tokenizer = typeof Tokenizer.Type
 
-const Ids = Schema.Array(Natural)
+/** A text, spelled by the tokenizer when rows are made, or the ids themselves. */
+const Mark = Schema.Union([Schema.String, Schema.Array(Natural)])
 
 const Infill = Schema.Union([
   Schema.Struct({
@@ -37,16 +38,16 @@ const Infill = Schema.Union([
       description:
         "prefix, boundary, middle, boundary, suffix, as FlexMDM is tuned; a middle and a suffix of one token at least.",
     }),
-    boundary: Ids.annotate({ description: "Token ids that mark both ends of the gap." }),
+    boundary: Mark.annotate({ description: "Marks both ends of the gap: a text, or token ids." }),
   }),
   Schema.Struct({
     form: Schema.Literal("middle-last").annotate({
       description:
         "instruction, marked prefix, marked suffix, then the middle, as LLaDA is tuned; the suffix may be empty.",
     }),
-    instruction: Ids.annotate({ description: "Token ids before everything." }),
-    prefix: Schema.Tuple([Ids, Ids]).annotate({ description: "Token ids around the text before the gap." }),
-    suffix: Schema.Tuple([Ids, Ids]).annotate({ description: "Token ids around the text behind the gap." }),
+    instruction: Mark.annotate({ description: "Stands before everything: a text, or token ids." }),
+    prefix: Schema.Tuple([Mark, Mark]).annotate({ description: "Around the text before the gap." }),
+    suffix: Schema.Tuple([Mark, Mark]).annotate({ description: "Around the text behind the gap." }),
   }),
 ]).annotate({
   description:

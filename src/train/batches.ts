@@ -9,7 +9,7 @@ import {
 } from "../data/rows/chunks.js"
 import type { CollatedRow } from "../data/rows/collate.js"
 import { buildDocumentIndex, describeCut, documentRow, documentRule } from "../data/rows/documents.js"
-import { openInfillRows } from "../data/rows/infill.js"
+import { marksOf, openInfillRows } from "../data/rows/infill.js"
 import { DataError } from "../files/errors.js"
 import type { Rotation, TokenGroup } from "../data/rows/rotation.js"
 import type { Rows } from "../families/part.js"
@@ -19,6 +19,21 @@ import { integersBelow, stream, uniforms } from "../diffusion/philox.js"
 export interface RowSource {
   /** `count` rows for one step. Steps of one group must be asked for in order of groups. */
   readonly rows: (step: number, count: number) => Promise<Rows>
+}
+
+export interface RowOptions {
+  readonly batching: Batching
+  readonly tokenizer: Tokenizer
+  readonly seed: number
+  readonly stepsPerGroup: number
+  /** Told once a group what of its rows is lost. */
+  readonly onNotice?: (sentence: string) => void
+  /** Spells the marks of rows with a gap; needed where they are texts. */
+  readonly encode?: (text: string) => ArrayLike<number>
+}
+
+const cannotSpell = (): never => {
+  throw new Error("no tokenizer was given")
 }
 
 interface GroupRows {
@@ -34,7 +49,12 @@ interface GroupRows {
   readonly notice?: string | undefined
 }
 
-const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer): GroupRows => {
+const openGroup = (
+  group: TokenGroup,
+  batching: Batching,
+  tokenizer: Tokenizer,
+  encode: RowOptions["encode"],
+): GroupRows => {
   const { tokens, index } = group
   if (batching.kind === "document-chunks") {
     const chunks: ChunkIndex = buildChunkIndex(tokens, {
@@ -52,7 +72,12 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
     const rule = documentRule({ tokenizer, batching })
     const documents = buildDocumentIndex(tokens, rule, group.shards.join(", "))
     if (batching.infill !== undefined) {
-      const { choices, notice, make } = openInfillRows(tokens, documents, batching.infill, rule)
+      const { choices, notice, make } = openInfillRows(
+        tokens,
+        documents,
+        marksOf(batching.infill, encode ?? cannotSpell),
+        rule,
+      )
       return {
         index,
         notice,
@@ -97,17 +122,7 @@ const CUTS = 1
  * Chunks, documents and windows are drawn uniformly with replacement; sequential windows are taken in order and start again
  * at the group's end. Step s belongs to group floor(s / stepsPerGroup).
  */
-export const openRowSource = (
-  rotation: Pick<Rotation, "group">,
-  options: {
-    readonly batching: Batching
-    readonly tokenizer: Tokenizer
-    readonly seed: number
-    readonly stepsPerGroup: number
-    /** Told once a group what of its rows is lost. */
-    readonly onNotice?: (sentence: string) => void
-  },
-): RowSource => {
+export const openRowSource = (rotation: Pick<Rotation, "group">, options: RowOptions): RowSource => {
   const { batching, tokenizer, seed, stepsPerGroup } = options
   const draws = stream(seed, "data")
   let current: GroupRows | undefined
@@ -116,7 +131,7 @@ export const openRowSource = (
       const index = Math.floor(step / stepsPerGroup)
       if (current?.index !== index) {
         current = undefined
-        current = openGroup(await rotation.group(index), batching, tokenizer)
+        current = openGroup(await rotation.group(index), batching, tokenizer, options.encode)
         if (current.notice !== undefined) options.onNotice?.(current.notice)
       }
       const { choices, fill } = current

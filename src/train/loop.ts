@@ -33,6 +33,8 @@ export interface TrainJob {
   readonly rotation: Rotation
   /** Parameters and optimiser state after `step` steps; absent at the start of a run. */
   readonly resume?: { readonly step: number; readonly state: HostTensors } | undefined
+  /** Spells texts of the batching, such as the marks of a gap. */
+  readonly encode?: ((text: string) => ArrayLike<number>) | undefined
   /** Weights that the executor holds: the frozen ones. */
   readonly weights?: Weights | undefined
   /** Parameters that begin as something else than drawn numbers; frozen ones aside. */
@@ -84,6 +86,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     seed: training.seed,
     stepsPerGroup: training.stepsPerGroup,
     ...(job.onNotice === undefined ? {} : { onNotice: job.onNotice }),
+    ...(job.encode === undefined ? {} : { encode: job.encode }),
   })
   const part = objectivePart(objective)
   const typical = part.measuresRows === true ? await typicalRows(source, experiment) : undefined
