@@ -1388,9 +1388,9 @@ export interface Windows {
    */
   count: number
   /**
-   * raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training.
+   * raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training. documents: rows as batching of kind documents makes them, whose prompts and ends are given and never scored.
    */
-  alignment: "raw-stream" | "document-chunks"
+  alignment: "raw-stream" | "document-chunks" | "documents"
 }
 /**
  * What the laptop profile changes.
