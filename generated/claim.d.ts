@@ -252,7 +252,7 @@ export interface Claims {
              * Tokens between window starts; equal to the length when windows do not overlap.
              */
             stride: number | "not stated"
-            alignment: "raw-stream" | "document-chunks" | "items" | "not stated"
+            alignment: "raw-stream" | "document-chunks" | "documents" | "items" | "not stated"
             /**
              * Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.
              */
@@ -320,6 +320,7 @@ export interface Claims {
             | "test-time-training"
             | "evaluation-text-in-artifact"
             | "worked-examples"
+            | "prompts"
           )[]
         | "not stated"
       data:
@@ -680,7 +681,7 @@ export interface Claims {
                * Tokens between window starts; equal to the length when windows do not overlap.
                */
               stride: number | "not stated"
-              alignment: "raw-stream" | "document-chunks" | "items" | "not stated"
+              alignment: "raw-stream" | "document-chunks" | "documents" | "items" | "not stated"
               /**
                * Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.
                */
@@ -748,6 +749,7 @@ export interface Claims {
               | "test-time-training"
               | "evaluation-text-in-artifact"
               | "worked-examples"
+              | "prompts"
             )[]
           | "not stated"
         data?:
@@ -1104,7 +1106,7 @@ export interface Claims {
                * Tokens between window starts; equal to the length when windows do not overlap.
                */
               stride: number | "not stated"
-              alignment: "raw-stream" | "document-chunks" | "items" | "not stated"
+              alignment: "raw-stream" | "document-chunks" | "documents" | "items" | "not stated"
               /**
                * Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.
                */
@@ -1172,6 +1174,7 @@ export interface Claims {
               | "test-time-training"
               | "evaluation-text-in-artifact"
               | "worked-examples"
+              | "prompts"
             )[]
           | "not stated"
         data?:

@@ -4,6 +4,7 @@ import { contentOf } from "../data/corpora/identity.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import { readSentencePiece } from "../data/tokenizers/sentencepiece.js"
 import { inspectShard } from "../data/rows/shards.js"
+import type { Tokens } from "../data/rows/tokens.js"
 import { cacheDirectory } from "../files/sources.js"
 import { requireBoundaries } from "../data/corpora/special-ids.js"
 import { chooseEngine, findAvailable, needsSearch, NOTHING } from "../engine/choose.js"
@@ -121,16 +122,13 @@ const bytesPart = async ({ experiment }: LoadedSpec): Promise<Part> => {
 }
 
 /** Documents that chunks of documents can never score. */
-const outsideNotes = (
-  split: Uint16Array,
-  { evaluations, data }: LoadedSpec["experiment"],
-): readonly string[] => {
-  if (!evaluations.some((each) => windowsIn(each)?.alignment === "document-chunks")) return []
+const outsideNotes = (split: Tokens, { evaluations, data }: LoadedSpec["experiment"]): readonly string[] => {
+  if (evaluations.every((each) => (windowsIn(each)?.alignment ?? "raw-stream") === "raw-stream")) return []
   const { documents = 0, ofDocuments = 0, tokens } = outsideDocuments(split, data.tokenizer.boundaryId)
   return documents === 0
     ? []
     : [
-        `Document chunks lie between two boundary tokens, which leaves out ${documents} of ${ofDocuments} documents and ${tokens} of ${split.length} tokens.`,
+        `Documents lie between two boundary tokens, which leaves out ${documents} of ${ofDocuments} documents and ${tokens} of ${split.length} tokens.`,
       ]
 }
 

@@ -131,10 +131,10 @@ const scheduleMismatches = ({ evaluations, objective, data }: LintedExperiment):
     texts.push(`The spec trains on times up to ${timeMax}; ${bounds} go to time 1.`)
   const batching = data?.batching
   if (batching === undefined) return texts
-  const chunks = batching.kind === "document-chunks"
+  const chunks = batching.kind === "document-chunks" || batching.kind === "documents"
   const cut = named((evaluation) => {
     const windows = windowsIn(evaluation)
-    return windows !== undefined && (windows.alignment === "document-chunks") !== chunks
+    return windows !== undefined && (windows.alignment !== "raw-stream") !== chunks
   })
   if (cut !== "")
     texts.push(

@@ -1,5 +1,6 @@
 /** What an evaluation is given and what it gives back. */
 import type { LoadedCorpus } from "../data/corpora/corpus.js"
+import type { Tokens } from "../data/rows/tokens.js"
 import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import type { Executor, ExecutorOptions, HostTensors } from "../engine/executor.js"
@@ -16,7 +17,7 @@ export interface EvaluateJob {
   readonly executor: Executor
   readonly precision: ExecutorOptions["precision"]
   /** The validation split. */
-  readonly split: Uint16Array
+  readonly split: Tokens
   readonly corpus: Pick<LoadedCorpus, "tokenizerDigest" | "validationDigests" | "validation"> &
     Partial<Pick<LoadedCorpus, "totals">> & {
       /** Without its normaliser nothing is recorded about how text became pieces. */

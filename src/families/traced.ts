@@ -20,6 +20,7 @@ import { flexmdmProgram } from "./flexmdm/network.js"
 import { sampledFlexmdm } from "./flexmdm/sampled.js"
 import type { FlexmdmObjective } from "./flexmdm/schema.js"
 import { gptProgram } from "./gpt/network.js"
+import { lladaProgram } from "./llada/network.js"
 import {
   networkPart,
   objectivePart,
@@ -49,12 +50,14 @@ const NETWORKS: {
     sampled: (model, objective, classes) =>
       sampledFlexmdm(model, (objective as FlexmdmObjective).schedules, classes),
   },
+  llada: lladaProgram,
 }
 
 const OBJECTIVES: Programs<RegisteredObjective, ObjectiveProgram<Kind>> = {
   "masked-diffusion": weightedCrossEntropy,
   autoregressive: weightedCrossEntropy,
   flexmdm: flexmdmObjective,
+  llada: weightedCrossEntropy,
 }
 
 const networks = new Map<string, NetworkProgram<Kind>>(Object.entries(NETWORKS))
@@ -87,7 +90,7 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
   const part = networkPart(model)
   const { scored } = objectivePart(objective)
   const taken = part.takes(model)
-  const grows = part.endSlot !== undefined
+  const grows = part.endSlot?.(model) !== undefined
   const program = networks.get(model.kind)!
   const objectiveProgram = objectives.get(objective.kind)!
 

@@ -1,5 +1,6 @@
 /** Before a denominator is used: what the scored tokens say of the bytes of their text. */
 import { isIntact } from "../metric/bytes/intact.js"
+import type { Tokens } from "../data/rows/tokens.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import type { LoadedCorpus } from "../data/corpora/corpus.js"
 import { buildByteTable } from "../metric/bytes/byte-table.js"
@@ -14,13 +15,10 @@ export class ConservationError extends Error {
 }
 
 /** The beginning of the split that the experiment's evaluations score, by its longest. */
-export const scoredSlice = (
-  split: Uint16Array,
-  { evaluations }: Pick<Experiment, "evaluations">,
-): Uint16Array => {
+export const scoredSlice = (split: Tokens, { evaluations }: Pick<Experiment, "evaluations">): Tokens => {
   const ends = evaluations.map((evaluation) => {
     const windows = windowsIn(evaluation)
-    return windows === undefined || windows.alignment === "document-chunks"
+    return windows === undefined || windows.alignment !== "raw-stream"
       ? split.length
       : // One target lies behind the last window.
         Math.min(split.length, windows.count * windows.length + 1)
@@ -44,7 +42,7 @@ export interface SliceAccount {
  */
 export const accountSlice = (
   corpus: Pick<LoadedCorpus, "tokenizer" | "tokenizerPath"> & Partial<Pick<LoadedCorpus, "totals">>,
-  split: Uint16Array,
+  split: Tokens,
   experiment: Pick<Experiment, "evaluations">,
 ): SliceAccount => {
   const { tokenizer, tokenizerPath } = corpus

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { execa } from "execa"
 import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
+import type { Tokens } from "../data/rows/tokens.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import {
   accountOf,
@@ -134,7 +135,7 @@ const scoredTargets = async (run: RunReader, experiment: Experiment): Promise<re
 }
 
 /** Consecutive places of a split as runs of its tokens. */
-const runsAt = (split: Uint16Array, positions: Int32Array): readonly TokenRun[] => {
+const runsAt = (split: Tokens, positions: Int32Array): readonly TokenRun[] => {
   const runs: TokenRun[] = []
   for (let i = 0; i < positions.length; i++) {
     const first = positions[i]!
@@ -167,7 +168,7 @@ export const measureFloors = async ({ run, experiment, corpus, display }: Floors
       : []
   const input: FloorInput = {
     train,
-    score: Uint16Array.from(places, (place) => split[place]!),
+    score: Uint32Array.from(places, (place) => split[place]!),
     previous: [],
     contextOf: (i, back) => split[places[i]! - back],
     vocabSize,

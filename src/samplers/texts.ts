@@ -63,7 +63,7 @@ export interface Growth {
 
 /** What a network's rows are to a sampler. */
 export const rowKindOf = ({ model, objective }: Experiment): RowKind =>
-  networkPart(model).endSlot !== undefined
+  networkPart(model).endSlot?.(model) !== undefined
     ? "growing"
     : objectivePart(objective).scored === "all"
       ? "causal"

@@ -1,7 +1,8 @@
 /** Any corpus of a spec: prepare it, load it, or say what is missing. Only `prepareCorpus` uses the network. */
 import { DataMismatch } from "../../files/errors.js"
 import { isPresent } from "../../files/sources.js"
-import { inspectShard, readShardInto, type ShardOptions } from "../rows/shards.js"
+import { inspectShard, readShardInto, widthOf, type ShardInfo, type ShardOptions } from "../rows/shards.js"
+import { tokenArray, type Tokens } from "../rows/tokens.js"
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
 import { shardDigest } from "./stated-digests.js"
 import type { CorpusOptions, Look, PrepareOptions, SplitName, StoreJob } from "./store.js"
@@ -138,13 +139,14 @@ export const requireStatedDigests = async (spec: CorpusSpec, options: CorpusOpti
 }
 
 /** All tokens of some shards, one after another, as validation uses them. */
-export const readTokens = async (
-  paths: readonly string[],
-  options: ShardOptions = {},
-): Promise<Uint16Array> => {
-  const sizes: number[] = []
-  for (const path of paths) sizes.push((await inspectShard(path, options)).tokens)
-  const tokens = new Uint16Array(sizes.reduce((sum, size) => sum + size, 0))
+export const readTokens = async (paths: readonly string[], options: ShardOptions = {}): Promise<Tokens> => {
+  const found: ShardInfo[] = []
+  for (const path of paths) found.push(await inspectShard(path, options))
+  const sizes = found.map((shard) => shard.tokens)
+  const tokens = tokenArray(
+    widthOf(found[0] ?? {}),
+    sizes.reduce((sum, size) => sum + size, 0),
+  )
   let used = 0
   for (const [i, path] of paths.entries()) {
     await readShardInto(path, tokens.subarray(used, used + sizes[i]!), options)

@@ -1,6 +1,7 @@
 /** Validation text inside the training split, found by a rolling hash and compared token by token. */
 import type { Overlap } from "../../spec/content.js"
 import { inspectShard, readShard } from "../rows/shards.js"
+import type { Tokens } from "../rows/tokens.js"
 
 /** Tokens of one block: long enough that text meets itself only where it was copied, or is a set phrase. */
 const BLOCK = 64
@@ -8,7 +9,7 @@ const BLOCK = 64
 const LOOKED = 100_000_000
 const BASE = 0x01000193
 
-const equal = (a: Uint16Array, at: number, b: Uint16Array, from: number, length: number): boolean => {
+const equal = (a: Tokens, at: number, b: Tokens, from: number, length: number): boolean => {
   for (let i = 0; i < length; i++) if (a[at + i] !== b[from + i]) return false
   return true
 }
@@ -17,12 +18,7 @@ const equal = (a: Uint16Array, at: number, b: Uint16Array, from: number, length:
 type Bucket = { readonly at: number; count: number }[]
 
 /** Takes the blocks that stand in `train`, at any offset, out of their buckets. @returns how many. */
-const take = (
-  train: Uint16Array,
-  validation: Uint16Array,
-  block: number,
-  buckets: Map<number, Bucket>,
-): number => {
+const take = (train: Tokens, validation: Tokens, block: number, buckets: Map<number, Bucket>): number => {
   if (train.length < block) return 0
   let power = 1
   for (let i = 1; i < block; i++) power = Math.imul(power, BASE)
@@ -41,7 +37,7 @@ const take = (
   return taken
 }
 
-const hashOf = (tokens: Uint16Array, start: number, length: number): number => {
+const hashOf = (tokens: Tokens, start: number, length: number): number => {
   let hash = 0
   for (let i = 0; i < length; i++) hash = (Math.imul(hash, BASE) + tokens[start + i]! + 1) | 0
   return hash
@@ -53,7 +49,7 @@ const hashOf = (tokens: Uint16Array, start: number, length: number): number => {
  */
 export const measureOverlap = async (
   train: readonly string[],
-  validation: Uint16Array,
+  validation: Tokens,
   limit = LOOKED,
 ): Promise<Overlap> => {
   const block = Math.min(BLOCK, Math.max(1, validation.length))

@@ -3,8 +3,15 @@
  * each as large as the largest group, serve any number of groups.
  */
 import { DataError } from "../../files/errors.js"
-import { checkVocabulary, inspectShard, readShardInto, type ShardInfo, type ShardOptions } from "./shards.js"
-import type { Tokens } from "./tokens.js"
+import {
+  checkVocabulary,
+  inspectShard,
+  readShardInto,
+  widthOf,
+  type ShardInfo,
+  type ShardOptions,
+} from "./shards.js"
+import { tokenArray, type Tokens } from "./tokens.js"
 
 /** Tokens of one group of shards, one after another. */
 export interface TokenGroup {
@@ -32,10 +39,10 @@ export class Rotation {
   readonly #options: RotationOptions
   readonly #capacity: number
   /** Buffers that hold no group in use; at most two exist. */
-  #spare: Uint16Array[] = []
+  #spare: Tokens[] = []
   #allocated = 0
-  #current: { index: number; buffer: Uint16Array; group: TokenGroup } | undefined
-  #ahead: { index: number; buffer: Uint16Array; group: Promise<TokenGroup> } | undefined
+  #current: { index: number; buffer: Tokens; group: TokenGroup } | undefined
+  #ahead: { index: number; buffer: Tokens; group: Promise<TokenGroup> } | undefined
 
   constructor(groups: readonly (readonly ShardInfo[])[], options: RotationOptions) {
     this.#groups = groups
@@ -101,12 +108,12 @@ export class Rotation {
     this.#allocated = 0
   }
 
-  #take(): Uint16Array {
+  #take(): Tokens {
     const buffer = this.#spare.pop()
     if (buffer !== undefined) return buffer
     if (this.#allocated >= 2) throw new Error("Rotation: two groups were asked for at once.")
     this.#allocated++
-    return new Uint16Array(this.#capacity)
+    return tokenArray(widthOf(this.#groups[0]![0]!), this.#capacity)
   }
 
   #prefetch(index: number): void {
@@ -118,7 +125,7 @@ export class Rotation {
     this.#ahead = { index, buffer, group }
   }
 
-  async #read(index: number, buffer: Uint16Array): Promise<TokenGroup> {
+  async #read(index: number, buffer: Tokens): Promise<TokenGroup> {
     const shards = this.#groups[index]!
     let used = 0
     for (const { path, tokens } of shards) {

@@ -1,13 +1,18 @@
 /**
  * Token shards in the published format (parameter-golf, train_gpt.py): a header of 256 little-endian int32, of which
  * the first three are magic, version and token count and the rest zero, then the tokens as little-endian uint16.
+ *
+ * Version 4 is ours, for vocabularies of more than 65 536: the same with uint32.
  */
 import { open, type FileHandle } from "node:fs/promises"
 import { writeAtomically, writeFully } from "../../files/atomic.js"
 import { DataError, fromSystemError } from "../../files/errors.js"
+import { tokenArray, type TokenBytes, type Tokens } from "./tokens.js"
 
 export const SHARD_MAGIC = 20240520
 export const SHARD_VERSION = 1
+/** Of shards whose tokens have four bytes. */
+export const WIDE_VERSION = 4
 /** Bytes before the first token. */
 export const SHARD_HEADER_BYTES = 1024
 
@@ -19,7 +24,12 @@ export interface ShardInfo {
   readonly tokens: number
   /** Tokens the header promises; more than `tokens` only for a partial download read with `truncated`. */
   readonly promised: number
+  /** Its tokens have four bytes. */
+  readonly wide?: true
 }
+
+/** Bytes of a token. */
+export const widthOf = ({ wide }: Pick<ShardInfo, "wide">): TokenBytes => (wide === true ? 4 : 2)
 
 export interface ShardOptions {
   /** Accept a file that ends early, as a partial download does, and use the tokens it has. */
@@ -27,9 +37,9 @@ export interface ShardOptions {
 }
 
 /** Write a shard atomically. */
-export const writeShard = async (path: string, tokens: Uint16Array): Promise<void> => {
+export const writeShard = async (path: string, tokens: Tokens): Promise<void> => {
   const header = new Int32Array(SHARD_HEADER_BYTES / 4)
-  header.set([SHARD_MAGIC, SHARD_VERSION, tokens.length])
+  header.set([SHARD_MAGIC, tokens.BYTES_PER_ELEMENT === 4 ? WIDE_VERSION : SHARD_VERSION, tokens.length])
   await writeAtomically(path, async (handle) => {
     await writeFully(handle, new Uint8Array(header.buffer))
     await writeFully(handle, new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength))
@@ -55,18 +65,19 @@ const checkHeader = (path: string, header: Uint8Array, size: number, truncated: 
     )
   }
   const version = view.getInt32(4, true)
-  if (version !== SHARD_VERSION) {
+  if (version !== SHARD_VERSION && version !== WIDE_VERSION) {
     throw new DataError(
       "invalid",
       path,
-      `shard version ${version} is not supported, only ${SHARD_VERSION}; convert it or use another export.`,
+      `shard version ${version} is not supported, only ${SHARD_VERSION} and ${WIDE_VERSION}; convert it or use another export.`,
     )
   }
+  const width = version === WIDE_VERSION ? 4 : 2
   const promised = view.getInt32(8, true)
   if (promised < 0) {
     throw new DataError("invalid", path, `the header claims ${promised} tokens; ${FETCH_AGAIN}.`)
   }
-  const expected = SHARD_HEADER_BYTES + 2 * promised
+  const expected = SHARD_HEADER_BYTES + width * promised
   if (size > expected) {
     throw new DataError(
       "invalid",
@@ -81,8 +92,8 @@ const checkHeader = (path: string, header: Uint8Array, size: number, truncated: 
       `${promised} tokens need ${expected} bytes but the file has ${size}: ${expected - size} are missing; ${FETCH_AGAIN}, or allow a truncated shard.`,
     )
   }
-  const tokens = Math.max(0, Math.floor((Math.min(size, expected) - SHARD_HEADER_BYTES) / 2))
-  return { path, tokens, promised }
+  const tokens = Math.max(0, Math.floor((Math.min(size, expected) - SHARD_HEADER_BYTES) / width))
+  return { path, tokens, promised, ...(width === 4 ? { wide: true } : {}) }
 }
 
 const withFile = async <A>(path: string, use: (handle: FileHandle) => Promise<A>): Promise<A> => {
@@ -118,11 +129,19 @@ const READ_SLICE = 1 << 26
 /**
  * Read a shard's tokens into `out`, from its start.
  * @returns how many were read.
- * @throws DataError also when `out` is too small for them.
+ * @throws DataError also when `out` is too small for them, or of another width.
  */
-export const readShardInto = (path: string, out: Uint16Array, options: ShardOptions = {}): Promise<number> =>
+export const readShardInto = (path: string, out: Tokens, options: ShardOptions = {}): Promise<number> =>
   withFile(path, async (handle) => {
-    const { tokens } = await inspect(handle, path, options)
+    const info = await inspect(handle, path, options)
+    const { tokens } = info
+    const width = widthOf(info)
+    if (width !== out.BYTES_PER_ELEMENT)
+      throw new DataError(
+        "invalid",
+        path,
+        `its tokens have ${width} bytes and those of the shards beside it ${out.BYTES_PER_ELEMENT}; make all of them with one tokenizer.`,
+      )
     if (tokens > out.length) {
       throw new DataError(
         "invalid",
@@ -130,7 +149,7 @@ export const readShardInto = (path: string, out: Uint16Array, options: ShardOpti
         `${tokens} tokens do not fit the ${out.length} set aside for them.`,
       )
     }
-    const bytes = new Uint8Array(out.buffer, out.byteOffset, 2 * tokens)
+    const bytes = new Uint8Array(out.buffer, out.byteOffset, width * tokens)
     for (let done = 0; done < bytes.byteLength;) {
       const wanted = Math.min(READ_SLICE, bytes.byteLength - done)
       const { bytesRead } = await handle.read(bytes, done, wanted, SHARD_HEADER_BYTES + done)
@@ -142,9 +161,9 @@ export const readShardInto = (path: string, out: Uint16Array, options: ShardOpti
   })
 
 /** All tokens of a shard. */
-export const readShard = async (path: string, options: ShardOptions = {}): Promise<Uint16Array> => {
-  const { tokens } = await inspectShard(path, options)
-  const out = new Uint16Array(tokens)
+export const readShard = async (path: string, options: ShardOptions = {}): Promise<Tokens> => {
+  const info = await inspectShard(path, options)
+  const out = tokenArray(widthOf(info), info.tokens)
   await readShardInto(path, out, options)
   return out
 }
@@ -153,7 +172,7 @@ export const readShard = async (path: string, options: ShardOptions = {}): Promi
  * Check that every token is below `vocabSize`.
  * @throws DataError naming the first one that is not.
  */
-export const checkVocabulary = (path: string, tokens: Uint16Array, vocabSize: number): void => {
+export const checkVocabulary = (path: string, tokens: Tokens, vocabSize: number): void => {
   for (let at = 0; at < tokens.length; at++) {
     if (tokens[at]! < vocabSize) continue
     throw new DataError(

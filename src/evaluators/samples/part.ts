@@ -8,8 +8,12 @@ import { sampleContract, sampleFigures } from "./figures.js"
 import type { SampleItem } from "./item.js"
 import { Samples } from "./schema.js"
 
-const rowsOf = ({ parts }: Pick<RuleSubject, "parts">): RowKind =>
-  parts.network.endSlot !== undefined ? "growing" : parts.objective.scored === "all" ? "causal" : "masked"
+const rowsOf = ({ parts, model }: Pick<RuleSubject, "parts" | "model">): RowKind =>
+  parts.network.endSlot?.(model) !== undefined
+    ? "growing"
+    : parts.objective.scored === "all"
+      ? "causal"
+      : "masked"
 
 /** Lengths that the evidence holds, of the rows of the data that the texts are set beside. */
 const dataLengths = (file: EvidenceFile): readonly number[] | undefined => {

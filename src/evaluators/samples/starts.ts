@@ -133,7 +133,7 @@ export const startsOf = (
   const unasked = unaskedStart(experiment)
   const starts = Array.from({ length: evaluation.count }, (_, index) => ({ index, ...unasked }))
   if (rows.count === 0) return { starts }
-  const grows = networkPart(experiment.model).endSlot !== undefined
+  const grows = networkPart(experiment.model).endSlot?.(experiment.model) !== undefined
   const dataLengths: number[] = []
   for (let r = 0; r < rows.count; r++) {
     const { prefix, suffix, free } = rows.row(r)

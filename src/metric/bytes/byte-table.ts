@@ -4,6 +4,7 @@
  * This is the canonical denominator of bits per byte. Source: parameter-golf `train_gpt.py`,
  * `build_sentencepiece_luts` and its use in `eval_val` (unchanged since 2026-03-18).
  */
+import type { Tokens } from "../tokens.js"
 
 /** A vocabulary piece as the tokenizer's model file holds it. */
 export interface TablePiece {
@@ -86,7 +87,7 @@ export interface CountOptions {
  */
 export const countBytes = (
   table: ByteTable,
-  tokens: Uint16Array | Int32Array,
+  tokens: Tokens | Int32Array,
   options: CountOptions = {},
 ): number => {
   const { start = 0, end = tokens.length, previous = -1 } = options

@@ -7,6 +7,7 @@
  * tokens counted three bytes each), #1734, #1698 (the leading space counted in the row and added again; audit PR
  * #1804).
  */
+import type { Tokens } from "../tokens.js"
 import type { ByteTable, TablePiece } from "./byte-table.js"
 
 type PieceType = TablePiece["type"]
@@ -96,7 +97,7 @@ export interface ConservationInput {
   readonly pieces: readonly TablePiece[]
   /** The table to judge; it need not be the one that belongs to the pieces. */
   readonly table: ByteTable
-  readonly tokens: Uint16Array | Int32Array
+  readonly tokens: Tokens | Int32Array
   /** Token before the first; -1 (none) when absent. */
   readonly previous?: number
   /** UTF-8 bytes of the slice's own text; what the tokens decode to when absent. */

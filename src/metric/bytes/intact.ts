@@ -1,4 +1,5 @@
 /** Whether a normaliser changed the text of a split whose source text has a known length. */
+import type { Tokens } from "../tokens.js"
 import type { TablePiece } from "./byte-table.js"
 import { decodeText, type TextRules } from "./text-bytes.js"
 
@@ -8,7 +9,7 @@ import { decodeText, type TextRules } from "./text-bytes.js"
  */
 export const isIntact = (
   { pieces, text }: { readonly pieces: readonly TablePiece[]; readonly text: TextRules },
-  split: Uint16Array,
+  split: Tokens,
   sourceBytes: number | undefined,
 ): boolean =>
   sourceBytes !== undefined &&

@@ -4,12 +4,13 @@
  * Every token of the scored slice is a target, boundary tokens included, as in the canonical evaluator. A model
  * worse than the unigram has learnt nothing that counting would not teach, and is called untrained.
  */
+import type { Tokens } from "../tokens.js"
 
 export interface FloorInput {
   /** Training stream the counts are taken from. */
-  readonly train: Uint16Array
+  readonly train: Tokens
   /** The scored slice. */
-  readonly score: Uint16Array
+  readonly score: Tokens
   /** Up to two tokens before the slice, most recent last; missing context is an unseen one. */
   readonly previous: readonly number[]
   /**
@@ -29,7 +30,7 @@ export interface FloorBits {
 export const uniformFloor = (vocabSize: number): number => Math.log2(vocabSize)
 
 /** Add-one smoothed frequencies: never zero, and indistinguishable from plain ones at millions of tokens. */
-const unigramProbabilities = (train: Uint16Array, vocabSize: number): Float64Array => {
+const unigramProbabilities = (train: Tokens, vocabSize: number): Float64Array => {
   const counts = new Float64Array(vocabSize).fill(1)
   for (let i = 0; i < train.length; i++) counts[train[i]!]!++
   const total = train.length + vocabSize
@@ -55,22 +56,45 @@ interface Successors {
   readonly distinct: Float64Array
 }
 
+/** Counts of pairs, by context * vocabSize + token. */
+interface PairCounts {
+  readonly of: (pair: number) => number
+  /** Counts one more and gives how many there are. */
+  readonly add: (pair: number) => number
+}
+
+/** Pairs that are counted in an array, 256 MiB at most; with more of them only those that occur. */
+const DENSE_PAIRS = 2 ** 26
+
+const pairCounts = (vocabSize: number): PairCounts => {
+  if (vocabSize ** 2 <= DENSE_PAIRS) {
+    const counts = new Uint32Array(vocabSize ** 2)
+    return { of: (pair) => counts[pair]!, add: (pair) => ++counts[pair]! }
+  }
+  const counts = new Map<number, number>()
+  const of = (pair: number): number => counts.get(pair) ?? 0
+  const add = (pair: number): number => {
+    const count = of(pair) + 1
+    counts.set(pair, count)
+    return count
+  }
+  return { of, add }
+}
+
 interface BigramModel {
-  readonly counts: Uint32Array
+  readonly counts: PairCounts
   readonly successors: Successors
   readonly unigram: Float64Array
   readonly vocabSize: number
 }
 
-const fitBigram = (train: Uint16Array, vocabSize: number): BigramModel => {
-  const counts = new Uint32Array(vocabSize * vocabSize)
+const fitBigram = (train: Tokens, vocabSize: number): BigramModel => {
+  const counts = pairCounts(vocabSize)
   const total = new Float64Array(vocabSize)
   const distinct = new Float64Array(vocabSize)
   for (let i = 1; i < train.length; i++) {
     const context = train[i - 1]!
-    const at = context * vocabSize + train[i]!
-    if (counts[at] === 0) distinct[context]!++
-    counts[at]!++
+    if (counts.add(context * vocabSize + train[i]!) === 1) distinct[context]!++
     total[context]!++
   }
   return {
@@ -96,7 +120,7 @@ const bigramProbability = (
   context === undefined
     ? unigram[token]!
     : wittenBell(
-        counts[context * vocabSize + token]!,
+        counts.of(context * vocabSize + token),
         successors.total[context]!,
         successors.distinct[context]!,
         unigram[token]!,

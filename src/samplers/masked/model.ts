@@ -7,7 +7,7 @@ export const sampledModel = ({ data, objective, model }: Experiment): SampledMod
   const { tokenizer, batching } = data
   const part = objectivePart(objective)
   const causal = part.scored === "all"
-  if (networkPart(model).endSlot !== undefined)
+  if (networkPart(model).endSlot?.(model) !== undefined)
     throw new RangeError(
       `rows of a fixed length are sampled here; an experiment with the objective "${objective.kind}" inserts its tokens`,
     )

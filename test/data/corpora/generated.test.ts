@@ -61,7 +61,10 @@ for (const task of TASKS)
       }
       // Conservation: the byte table over the stream adds up to the bytes of the texts.
       const table = buildByteTable(corpus.tokenizer.pieces)
-      const sum = tokens.reduce((n, id, i) => n + bytesOf(table, id, i === 0 ? -1 : tokens[i - 1]!), 0)
+      const sum = Array.from(tokens).reduce(
+        (n, id, i) => n + bytesOf(table, id, i === 0 ? -1 : tokens[i - 1]!),
+        0,
+      )
       t.equal(sum, corpus.totals[split].bytes)
       t.ok(
         isIntact(

@@ -91,3 +91,28 @@ test("bad shards are refused before training, changed ones when their turn comes
   await t.rejects(rotation.group(2), /2 too many/)
   await t.rejects(openRotation(options), /d_train_000002\.bin.*2 too many/)
 })
+
+test("shards of wide ids rotate like others, and are not mixed with narrow ones", async (t) => {
+  const ids = [Uint32Array.of(151_643, 5), Uint32Array.of(7, 151_645)]
+  const paths = await Promise.all(
+    ids.map(async (tokens, i) => {
+      const path = join(folder, `wide_${i}.bin`)
+      await writeShard(path, tokens)
+      return path
+    }),
+  )
+  const rotation = await openRotation({
+    shards: paths,
+    shardsInMemory: 1,
+    rotation: true,
+    vocabSize: 151_646,
+  })
+  for (const [i, tokens] of ids.entries()) t.same([...(await rotation.group(i)).tokens], [...tokens])
+  await rotation.close()
+  const mixed = await openRotation({
+    shards: [...(await shards("n", [2])), paths[0]!],
+    shardsInMemory: 2,
+    rotation: true,
+  })
+  await t.rejects(mixed.group(0), /4 bytes and those of the shards beside it 2/)
+})

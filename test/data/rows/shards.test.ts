@@ -83,3 +83,18 @@ test("ids outside the vocabulary are named", async (t) => {
   checkVocabulary(path, tokens, 1024)
   t.throws(() => checkVocabulary(path, tokens, 1023), /token 2 is 1023, outside the vocabulary of 1023/)
 })
+
+test("ids of more than 65 536: four bytes each, version 4", async (t) => {
+  const wide = Uint32Array.of(1, 151_643, 70_000, 0)
+  await writeShard(path, wide)
+  const bytes = readFileSync(path)
+  t.equal(bytes.length, 1024 + 4 * 4)
+  t.equal(bytes.readInt32LE(4), 4)
+  t.equal(bytes.readUInt32LE(1028), 151_643)
+  t.same(await readShard(path), wide)
+  t.same(await inspectShard(path), { path, tokens: 4, promised: 4, wide: true })
+  await t.rejects(readShardInto(path, new Uint16Array(9)), /its tokens have 4 bytes and those .* beside it 2/)
+  await truncate(path, 1024 + 4 * 4 - 1)
+  await t.rejects(inspectShard(path), /4 tokens need 1040 bytes but the file has 1039/)
+  t.throws(() => checkVocabulary(path, wide, 151_643), /token 1 is 151643, outside the vocabulary of 151643/)
+})
