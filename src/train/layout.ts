@@ -35,11 +35,13 @@ export const shapeFor = (
   { model, training, data }: Pick<Experiment, "model" | "training" | "data">,
   typical?: readonly RowContent[],
 ): RowShape => {
-  const endSlot = networkPart(model).endSlot?.(model)
+  const part = networkPart(model)
+  const endSlot = part.endSlot?.(model)
+  const { vocabSize } = data.tokenizer
   return {
     microBatch: training.microBatch,
     length: data.batching.length,
-    classes: data.tokenizer.vocabSize,
+    classes: part.classes?.(model, vocabSize) ?? vocabSize,
     ...(endSlot === undefined ? {} : { endSlot }),
     ...(typical === undefined ? {} : { typical }),
   }
