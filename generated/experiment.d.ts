@@ -779,6 +779,10 @@ export interface Experiment {
          */
         tableRows: number
         /**
+         * Classes of the token head. pieces, when absent: the tokenizer's alone. table: every row of the table, MASK and PAD included, as published; their share is lost to the others until training has driven it out.
+         */
+        softmax?: "pieces" | "table"
+        /**
          * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
          */
         embeddingInit: "uniform" | "normal"
@@ -1917,6 +1921,10 @@ export interface Overlay {
      */
     dropout?: number | null
     /**
+     * Classes of the token head. pieces, when absent: the tokenizer's alone. table: every row of the table, MASK and PAD included, as published; their share is lost to the others until training has driven it out.
+     */
+    softmax?: ("pieces" | "table") | null
+    /**
      * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
      */
     embeddingInit?: ("uniform" | "normal") | null
@@ -2783,6 +2791,10 @@ export interface Overlay1 {
      * Share of activations dropped after attention and MLP; 0 when absent.
      */
     dropout?: number | null
+    /**
+     * Classes of the token head. pieces, when absent: the tokenizer's alone. table: every row of the table, MASK and PAD included, as published; their share is lost to the others until training has driven it out.
+     */
+    softmax?: ("pieces" | "table") | null
     /**
      * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
      */

@@ -96,6 +96,8 @@ export interface NetworkPart<M extends Kind = Kind> {
   readonly sections: readonly Section[]
   /** Rows of the token table: every id that is read or predicted is below. */
   tokenRows(model: M, vocabSize: number): number
+  /** Classes that it predicts; the tokenizer's pieces when absent. */
+  classes?(model: M, vocabSize: number): number
   /** Whether a position sees those after it. */
   attention(model: M): "bidirectional" | "causal"
   /**

@@ -88,6 +88,7 @@ const feedIf = (name: string, dtype: FeedSpec["dtype"], shape: readonly number[]
 export const networkOf = ({ model, objective, data }: NetworkSource): Network => {
   const { vocabSize } = data.tokenizer
   const part = networkPart(model)
+  const classes = part.classes?.(model, vocabSize) ?? vocabSize
   const { scored } = objectivePart(objective)
   const taken = part.takes(model)
   const grows = part.endSlot?.(model) !== undefined
@@ -98,7 +99,7 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
     const positions = scored === "all" ? undefined : get(feeds, "positions")
     const select = (x: tf.Tensor): tf.Tensor =>
       positions === undefined ? x : gatherRows(x, positions, feeds["slots"])
-    return program.heads(parameters, feeds, model, vocabSize, { select, positions })
+    return program.heads(parameters, feeds, model, classes, { select, positions })
   }
 
   const sampled = program.sampled?.(model, objective, vocabSize)

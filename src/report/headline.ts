@@ -69,7 +69,7 @@ const claimsOf = (rows: readonly TableRow[]): readonly HeadlineClaim[] =>
 const LADDER = ["uniform", "unigram", "bigram", "trigram"] as const
 
 const floorsOf = (rows: readonly TableRow[]): Headline["floors"] =>
-  [...LADDER, "xz"].flatMap((name) => {
+  [...LADDER, "source", "xz"].flatMap((name) => {
     const row = rows.find(({ id, value }) => id === `floor/${name}/bits-per-byte` && value !== null)
     return row === undefined ? [] : [{ name, row }]
   })
@@ -90,7 +90,7 @@ const listed = (names: readonly string[]): string =>
  * n-gram tables. Without an exact code the lowest bound is taken: below a floor it decides, above one it does not.
  */
 const judge = (rows: readonly HeadlineRow[], floors: Headline["floors"]): string | undefined => {
-  const ladder = floors.filter(({ name }) => name !== "xz")
+  const ladder = floors.filter(({ name }) => name !== "xz" && name !== "source")
   const [first] = ladder
   if (first === undefined) return undefined
   const comparable = rows

@@ -9,7 +9,7 @@ export interface FloorTargets {
 
 /** What a simple model needs for the tokens that were scored. */
 export interface FloorSummary {
-  /** uniform, unigram, bigram, trigram, xz */
+  /** uniform, unigram, bigram, trigram, source, xz */
   readonly id: string
   readonly label: string
   /** null: not defined (a byte compressor) or not computed. */

@@ -30,6 +30,7 @@ import type { Experiment } from "../spec/experiment.js"
 import type { Run, RunReader } from "./directory.js"
 import type { Display } from "./display.js"
 import { RunError } from "./errors.js"
+import { documentEnds, sourceBits } from "./document-floors.js"
 import type { FloorSummary } from "./floor-summary.js"
 
 const EVIDENCE = "floors"
@@ -103,13 +104,21 @@ interface Targets {
   readonly evaluations: string[]
   /** Places in the split in the order of the stream; a target that was scored twice stands twice. */
   readonly positions: Int32Array
+  /** Places of the ends of whole documents: charged and not counted. */
+  readonly ends: Int32Array
+  /** What the source itself needs for these targets, where that is known. */
+  readonly sourceBits?: number | undefined
   readonly maskable: boolean
   readonly bytes: number
   readonly account: TextAccount | undefined
 }
 
 /** The targets of every evaluation, from its evidence; evaluations of the very same ones together. */
-const scoredTargets = async (run: RunReader, experiment: Experiment): Promise<readonly Targets[]> => {
+const scoredTargets = async (
+  run: RunReader,
+  experiment: Experiment,
+  split: Uint16Array,
+): Promise<readonly Targets[]> => {
   const there = await run.evidence()
   const found = new Map<string, Targets>()
   for (const { id } of experiment.evaluations) {
@@ -126,6 +135,8 @@ const scoredTargets = async (run: RunReader, experiment: Experiment): Promise<re
       found.set(key, {
         evaluations: [id],
         positions,
+        ends: documentEnds(windows, split, experiment.data.tokenizer.boundaryId),
+        sourceBits: sourceBits(windows, targets, split, experiment.data),
         maskable: windows.header.objective.boundary === "free",
         bytes: targets.reduce((sum, target) => sum + targetBytes(windows, target), 0),
         account: accountOf(windows, targets),
@@ -156,9 +167,9 @@ export const measureFloors = async ({ run, experiment, corpus, display }: Floors
   display.phase("measuring floors")
   const { vocabSize, boundaryId } = experiment.data.tokenizer
   const split = await readTokens(corpus.validation)
-  const sets = await scoredTargets(run, experiment)
+  const sets = await scoredTargets(run, experiment, split)
   // Every place once: each model is fitted once, and the sums of every set are taken from the same bits.
-  const places = distinct(Int32Array.from(sets.flatMap(({ positions }) => [...positions])))
+  const places = distinct(Int32Array.from(sets.flatMap(({ positions, ends }) => [...positions, ...ends])))
   const indexOf = new Int32Array(split.length).fill(-1)
   places.forEach((place, i) => (indexOf[place] = i))
   const train = await readTokens(await shardsUpTo(corpus.train))
@@ -182,7 +193,12 @@ export const measureFloors = async ({ run, experiment, corpus, display }: Floors
   ] as const
   const rules = textRulesOf(corpus.tokenizer)
   const floors: FloorSummary[] = []
-  for (const { evaluations, positions, maskable, bytes, account } of sets) {
+  for (const { evaluations, positions, ends, sourceBits: ofSource, maskable, bytes, account } of sets) {
+    const coded = Int32Array.from([...positions, ...ends])
+    const length =
+      ends.length === 0
+        ? []
+        : [`The ends of ${ends.length} documents are charged, since the length is part of what is coded.`]
     const tokens = positions.length
     const counted = account?.standing === "none" ? null : bytes
     const targets = { evaluations, tokens, bytes: counted }
@@ -194,13 +210,13 @@ export const measureFloors = async ({ run, experiment, corpus, display }: Floors
       of: (places: Int32Array) => number,
       notes: readonly string[] = partial,
     ): FloorSummary => {
-      const bits = of(positions)
+      const bits = of(coded)
       return {
         id,
         label,
         bitsPerToken: bits / tokens,
         bitsPerByte: counted === null ? null : bits / counted,
-        notes: [...notes, ...called],
+        notes: [...notes, ...length, ...called],
         targets,
         ...(maskable && charged.length > 0
           ? { maskable: { tokens: charged.length, bitsPerToken: of(charged) / charged.length } }
@@ -218,6 +234,18 @@ export const measureFloors = async ({ run, experiment, corpus, display }: Floors
         floor(id, label, (those) => those.reduce((sum, place) => sum + bits[indexOf[place]!]!, 0)),
       ),
     )
+    if (ofSource !== undefined)
+      floors.push({
+        id: "source",
+        label: "the source's own code, length included",
+        bitsPerToken: ofSource / tokens,
+        bitsPerByte: counted === null ? null : ofSource / counted,
+        notes: [
+          "-log2 of the probability with which the generator draws each document, given its prompt.",
+          ...called,
+        ],
+        targets,
+      })
     const text = Buffer.concat(
       runsAt(split, distinct(positions)).map((each) => decodeText(corpus.tokenizer.pieces, rules, each)),
     )

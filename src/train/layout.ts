@@ -37,10 +37,14 @@ export const shapeFor = (
 ): RowShape => {
   const part = networkPart(model)
   const endSlot = part.endSlot?.(model)
+<<<<<<< HEAD
+=======
+  const { vocabSize } = data.tokenizer
+>>>>>>> specs
   return {
     microBatch: training.microBatch,
     length: data.batching.length,
-    classes: data.tokenizer.vocabSize,
+    classes: part.classes?.(model, vocabSize) ?? vocabSize,
     ...(endSlot === undefined ? {} : { endSlot }),
     ...(part.padding?.(model) === "seen" ? { paddingSeen: true } : {}),
     ...(typical === undefined ? {} : { typical }),

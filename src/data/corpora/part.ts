@@ -50,6 +50,8 @@ export interface CorpusPart<C extends Kind = Kind> {
   readonly shardTokens?: number
   /** Tokens of the whole validation split, where they are published. */
   validationTokens?(corpus: C): number | undefined
+  /** -ln of the probability of a document's target given its prompt, where the corpus is drawn from a known law. */
+  sourceNats?(corpus: C, target: readonly number[]): number | undefined
   /** The files of the corpus alone, without a tokenizer that it does not publish. */
   files(corpus: C): readonly PlannedFile[]
   /** Where the tokenizer lies that it publishes, for people; undefined: it publishes none. */

@@ -2,11 +2,17 @@
 import * as Schema from "effect/Schema"
 import { estimateCodeLength } from "../../diffusion/insertion/code-length.js"
 import { codeLengthContract } from "../../metric/contract/builders.js"
-import { NOT_STATED } from "../../metric/contract/contract.js"
+import { NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { PAGE_WINDOWS } from "../../metric/contract/page-context.js"
 import { Count } from "../../spec/common.js"
 import { EvaluationId, Seed, Windows } from "../../spec/windows.js"
+import { contentFreeFloor } from "../../diffusion/insertion/floor.js"
+import { DEFINITIONS } from "../../metric/contract/registry.js"
+import { bootstrapRatio } from "../../metric/statistics/bootstrap.js"
 import { codeLengthSummary } from "../code-length.js"
+import type { EvidenceFile } from "../evidence.js"
+import type { ItemFigure, ItemSummary } from "../summary.js"
+import { openWindows, targetsOf, tensorOf } from "../targets.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
 
 export const InsertionNelbo = Schema.Struct({
@@ -21,6 +27,95 @@ export const InsertionNelbo = Schema.Struct({
     "Upper bound on the code length of variable-length masked diffusion, the length included: the divergence of the paths of data and model, with targets averaged over all embeddings of a state.",
 })
 export type InsertionNelbo = typeof InsertionNelbo.Type
+
+const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length
+
+/** 95 % over rows, of a mean of nats over `length` positions each. */
+const intervalOf = (nats: readonly number[], length: number): ItemFigure["interval"] => {
+  if (nats.length < 2) return null
+  const { low, high, level, method } = bootstrapRatio(
+    nats.map((numerator) => ({ numerator, denominator: length })),
+  )
+  return { low, high, level, method }
+}
+
+const UNSTATED_DATA = {
+  slice: NOT_STATED,
+  coverage: NOT_STATED,
+  export: NOT_STATED,
+} as const
+
+/**
+ * The published validation loss of the same states, as its code prints it: nats over the positions of the canvas. Beside
+ * it what it cannot go below on text without content, where every token is the same.
+ */
+const publishedLoss = (file: EvidenceFile, subject: string, dataset: string): ItemSummary => {
+  const windows = openWindows(file, subject)
+  const { header, count, length } = windows
+  const { id, strata, draws } = header.evaluation as unknown as InsertionNelbo
+  const insert = tensorOf<Float64Array>(file, "publishedInsert", subject)
+  const unmask = tensorOf<Float64Array>(file, "publishedUnmask", subject)
+  const each = strata * draws
+  const tokens = new Int32Array(count)
+  for (const target of targetsOf(file, windows)) tokens[Math.floor(target / length)]!++
+  const losses = Array.from(tokens, (_, w) => {
+    let sum = 0
+    for (let k = w * each; k < (w + 1) * each; k++) sum += insert[k]! + unmask[k]!
+    return sum / each
+  })
+  const floor = mean(Array.from(tokens, contentFreeFloor))
+  const nats = mean(losses)
+  const contract: Contract = {
+    ...DEFINITIONS["training-loss"],
+    title: "Published FlexMDM validation loss",
+    description:
+      "Hazard-weighted cross-entropy and divergence of gaps given which tokens survive, over all positions of the canvas, padding included.",
+    estimator: { kind: "training-objective", weight: "other" },
+    denominator: {
+      kind: "tokens",
+      tokens: count * length,
+      source: "positions of the canvas, prompt and padding included",
+    },
+    data: { ...UNSTATED_DATA, dataset, split: header.split.name },
+  }
+  const figure = (
+    name: string,
+    label: string,
+    values: readonly number[],
+    note: string,
+    bound: Contract["bound"],
+  ): ItemFigure => ({
+    name,
+    label,
+    contract: { ...contract, bound },
+    value: mean(values) / length,
+    interval: intervalOf(values, length),
+    notes: [note],
+    published: true,
+  })
+  return {
+    evaluationId: id,
+    evaluation: header.evaluation,
+    item: "window",
+    items: count,
+    figures: [
+      figure(
+        "published-loss",
+        "published validation loss",
+        losses,
+        `${nats.toFixed(3)} nats a row. A loose bound: it is conditioned on which tokens survive, so it is no code length, no perplexity and no bits per byte.`,
+        "upper-bound",
+      ),
+      figure(
+        "content-free-floor",
+        "floor of the published loss on text without content",
+        Array.from(tokens, contentFreeFloor),
+        `${floor.toFixed(3)} nats a row: what the insertion term keeps for rows of these lengths when every token is the same and the length is known, so that the code length is 0.`,
+        "exact",
+      ),
+    ],
+  }
+}
 
 export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
   kind: "insertion-nelbo",
@@ -78,6 +173,7 @@ export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
         }
       },
     ),
+    publishedLoss(file, subject, dataset),
   ],
   pages: [
     {

@@ -69,6 +69,7 @@ export const flexmdmNetwork: NetworkPart<FlexmdmModel> = {
     ["gap head", /^len_pred\./],
   ],
   tokenRows: ({ tableRows }) => tableRows,
+  classes: ({ softmax, tableRows }, vocabSize) => (softmax === "table" ? tableRows : vocabSize),
   attention: () => "bidirectional",
   endSlot: ({ endSlot }) => endSlot,
   takes: ({ timeInput }) => ["lengths", timeInput === "time" ? "time" : "insertionAlpha"],

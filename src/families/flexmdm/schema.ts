@@ -48,6 +48,10 @@ export const FlexmdmModel = Schema.Struct({
     description: "Share of activations dropped after attention and MLP; 0 when absent.",
   }),
   tableRows: Count.annotate({ description: "Rows of the embedding and head tables, special ids included." }),
+  softmax: Schema.optionalKey(Schema.Literals(["pieces", "table"])).annotate({
+    description:
+      "Classes of the token head. pieces, when absent: the tokenizer's alone. table: every row of the table, MASK and PAD included, as published; their share is lost to the others until training has driven it out.",
+  }),
   embeddingInit: Schema.Literals(["uniform", "normal"]).annotate({
     description:
       "uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.",

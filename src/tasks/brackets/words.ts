@@ -75,6 +75,18 @@ export const bracketEntropy = (mixture: LengthMixture, balanced: boolean): numbe
     0,
   )
 
+/** -ln of the probability of a word; infinite for one that is never drawn. */
+export const bracketNats = (
+  mixture: LengthMixture,
+  word: ArrayLike<number>,
+  words: "opening" | "balanced",
+): number => {
+  const drawn = words === "balanced" ? isBalanced(word) : Array.from(word).every((token) => token === OPEN)
+  const p = mixture[word.length] ?? 0
+  if (!drawn || p === 0) return Number.POSITIVE_INFINITY
+  return (words === "balanced" ? Math.log(balancedWords(word.length)) : 0) - Math.log(p)
+}
+
 /** Expected length in tokens. */
 export const meanLength = (mixture: LengthMixture): number =>
   entries(mixture).reduce((sum, [length, p]) => sum + length * p, 0)

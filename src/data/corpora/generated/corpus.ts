@@ -1,4 +1,5 @@
 /** Generated data, as spec and plan know them. */
+import { BALANCED_LENGTHS, bracketNats, PUBLISHED_LENGTHS } from "../../../tasks/brackets/words.js"
 import type { CorpusPart, DataSubject } from "../part.js"
 import { Generated } from "./schema.js"
 import { generatedIds } from "./sources.js"
@@ -43,6 +44,17 @@ export const generated: CorpusPart<Generated> = {
           ? `primer-${task.part}`
           : task.kind,
   trainShards: () => 1,
+  sourceNats: ({ task }, target) => {
+    switch (task.kind) {
+      case "brackets":
+        return bracketNats(task.words === "balanced" ? BALANCED_LENGTHS : PUBLISHED_LENGTHS, target, task.words)
+      // One path leads from the source to the goal.
+      case "star":
+        return 0
+      case "word-problems":
+        return undefined
+    }
+  },
   files: () => [],
   tokenizer: ({ task }) => `${task.kind} pieces, generated`,
   from: ({ task, seed }) => `the generator of ${task.kind}, seed ${seed}`,
