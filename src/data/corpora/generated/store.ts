@@ -17,7 +17,8 @@ const PIECES = "pieces.json"
 
 const place = (corpus: Generated, { cacheDir }: CorpusOptions) => {
   const { task, seed, trainItems, validationItems } = corpus
-  const inputs = { recipe: RECIPE, task, seed, trainItems, validationItems }
+  const pieces = literalTokenizer([...generatedSource(task).pieces, ...CONTROL_PIECES]).digest
+  const inputs = { recipe: RECIPE, task, pieces, seed, trainItems, validationItems }
   return { folder: join(cacheDir, "generated", bytesDigest(JSON.stringify(inputs)).slice(0, 16)), inputs }
 }
 
