@@ -1,158 +1,37 @@
 /**
- * Runs an experiment: data, training, evaluations, results. Every part can be interrupted and taken up again:
- * training from the last checkpoint, evaluation from the evidence that is there.
+ * From weights to a table, one way for weights that a run trains and for those of a file: every evaluation, the floors,
+ * the results. What an earlier, interrupted call measured is used.
  */
 import { createHash } from "node:crypto"
-import { totalmem } from "node:os"
-import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
+import { runTable } from "../analysis/run-table.js"
+import type { ResultsTable } from "../analysis/table.js"
+import { readTokens } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
-import { openRotation } from "../data/rows/rotation.js"
-import type { Choice } from "../engine/choose.js"
-import type { Executor, HostTensors } from "../engine/executor.js"
+import type { HostTensors } from "../engine/executor.js"
 import { evaluate } from "../evaluators/evaluate.js"
-import { requireFinite } from "../inference/weights/finite.js"
 import { networkOf } from "../families/traced.js"
-import type { Network } from "../model/network.js"
-import { explainMemory } from "../plan/fit.js"
-import type { Experiment } from "../spec/experiment.js"
-import { evaluationParameters } from "../train/state.js"
-import { train, totalSteps } from "../train/loop.js"
-import { restoredState, storedState } from "../run/checkpoint.js"
 import { accountSlice } from "../run/conservation.js"
-import { latestCheckpoint, type Run } from "../run/directory.js"
-import type { Display } from "../run/display.js"
+import { measureFloors } from "../run/floors.js"
 import { openPasses, StoppedError } from "../run/passes.js"
+import type { Experiment } from "../spec/experiment.js"
+import { unknownClaimNotes } from "./claims.js"
+import { publishedClaims } from "./run-results.js"
+import type { Session } from "./session.js"
 
-export interface ExecuteOptions {
-  readonly run: Run
-  readonly experiment: Experiment
-  readonly corpus: LoadedCorpus
-  readonly executor: Executor
-  readonly choice: Choice
-  readonly display: Display
-  /** True once the user asked to stop; training then ends after the step in progress. */
-  readonly stopping: () => boolean
-  readonly now?: () => number
-}
-
-export interface ExecuteOutcome {
-  readonly finished: boolean
-  readonly step: number
-  readonly totalSteps: number
-}
-
-/** Every step up to this one is recorded: the first steps tell rounding from a fault. */
-const RECORDED_FIRST = 64
-
-/** Steps between two later recorded events. */
-const eventEvery = (total: number): number => Math.max(1, Math.round(total / 200))
-
-/** Mean over the last steps, so that a person sees a trend and not one batch. */
-const movingMean = (size: number): ((value: number) => number) => {
-  const values: number[] = []
-  return (value) => {
-    values.push(value)
-    if (values.length > size) values.shift()
-    return values.reduce((a, b) => a + b, 0) / values.length
-  }
-}
-
-const trainPhase = async (
-  options: ExecuteOptions,
-): Promise<{
-  readonly step: number
-  readonly total: number
-  readonly state: HostTensors
-  readonly stopped: boolean
-}> => {
-  const { run, experiment, corpus, executor, display, stopping } = options
-  const now = options.now ?? (() => performance.now())
-  const { batching, tokenizer } = experiment.data
-  const rotation = await openRotation({
-    shards: corpus.train,
-    shardsInMemory: batching.shardsInMemory,
-    rotation: batching.rotation,
-    vocabSize: tokenizer.vocabSize,
-    verify: (path) => requireUnchanged(corpus, [path]),
-  })
-  try {
-    const total = totalSteps(experiment, rotation.groups)
-    const { checkpoint } = await latestCheckpoint(run)
-    const resume =
-      checkpoint === undefined
-        ? undefined
-        : { step: checkpoint.step, state: restoredState(await run.readCheckpoint(checkpoint)) }
-    if (resume !== undefined && resume.step >= total)
-      return { step: resume.step, total, state: resume.state, stopped: false }
-    if (resume !== undefined) {
-      display.log(`Resuming after step ${resume.step} of ${total}.`)
-    }
-    // Without a checkpoint every step is taken again, and is to count once.
-    if (resume !== undefined || (await run.events()).some(({ type }) => type === "step"))
-      await run.append({ type: "resumed", step: resume?.step ?? 0 })
-    const first = resume?.step ?? 0
-    display.phase("training", total, { from: first })
-    const record = eventEvery(total)
-    const smooth = movingMean(50)
-    const started = now()
-    let tokens = 0
-    const outcome = await train({
-      experiment,
-      executor,
-      rotation,
-      resume,
-      onNotice: (sentence) => display.warn(sentence),
-      onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
-        tokens += positions
-        const tokensPerSecond = (1000 * tokens) / Math.max(1, now() - started)
-        display.update({
-          done: step,
-          loss: smooth(loss),
-          tokensPerSecond,
-          detail: `group ${group + 1}/${rotation.groups}`,
-        })
-        if (step <= RECORDED_FIRST || step % record === 0 || step === total) {
-          await run.append({
-            type: "step",
-            step,
-            loss,
-            gradNorm,
-            learningRate: learningRateFactor * experiment.training.optimizer.learningRate,
-            tokensPerSecond,
-          })
-        }
-      },
-      onCheckpoint: async (step, state) => {
-        await run.writeCheckpoint(step, storedState(state), {
-          step: String(step),
-          fingerprint: run.manifest.fingerprint,
-        })
-      },
-      shouldStop: stopping,
-    })
-    display.end()
-    return { step: outcome.step, total, state: outcome.state, stopped: outcome.stopped }
-  } finally {
-    await rotation.close()
-  }
-}
-
-/** What every evaluation of a run shares. */
-export interface EvaluationContext extends Pick<
-  ExecuteOptions,
-  "run" | "experiment" | "corpus" | "executor" | "choice" | "display"
-> {
-  readonly network: Network
+/** What is measured. */
+export interface Weights {
   readonly parameters: HostTensors
-  /** Tokens of the validation split. */
-  readonly split: Awaited<ReturnType<typeof readTokens>>
-  /** Optimiser steps behind the parameters; null where the checkpoint does not say. */
+  /** Optimiser steps behind them; null where it is not known. */
   readonly step: number | null
-  readonly stopping: () => boolean
 }
+
+/** Gives the weights; undefined where the user asked to stop before there were any. */
+export type WeightSource = (session: Session) => Promise<Weights | undefined>
+
+type Split = Awaited<ReturnType<typeof readTokens>>
 
 /** What the passes of an evaluation depend on besides their feeds. */
-const passesOf = ({ run, executor, choice, parameters, step }: EvaluationContext): string => {
+const passesOf = ({ run, executor, choice }: Session, { parameters, step }: Weights): string => {
   const weights = createHash("sha256")
   for (const [name, { data }] of Object.entries(parameters))
     weights.update(`${name}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
@@ -167,35 +46,35 @@ const passesOf = ({ run, executor, choice, parameters, step }: EvaluationContext
 }
 
 /**
- * Measures one evaluation and writes its evidence; passes that an earlier, stopped call made are used. That the byte table
- * conserves the split is the caller's to see.
+ * Measures one evaluation and writes its evidence; passes that an earlier, stopped call made are used.
  *
  * @returns false when the user asked to stop before its end
  */
-export const measureEvaluation = async (
+const measure = async (
   evaluation: Experiment["evaluations"][number],
-  context: EvaluationContext,
+  session: Session,
+  weights: Weights,
+  split: Split,
 ): Promise<boolean> => {
-  const { run, experiment, corpus, choice, display, network, parameters, split, step, stopping } = context
-  const passes = await openPasses(context.executor, {
+  const { run, experiment, corpus, choice, display, stopping } = session
+  const passes = await openPasses(session.executor, {
     directory: run.directory,
     evaluation: evaluation.id,
-    of: passesOf(context),
+    of: passesOf(session, weights),
     stopping,
   })
   if (passes.found > 0)
     display.log(`Evaluation ${evaluation.id} goes on: ${passes.found} forward passes are there already.`)
   try {
     const { tensors, metadata, items } = await evaluate({
+      ...weights,
       evaluation,
       experiment,
-      network,
-      parameters,
+      network: networkOf(experiment),
       executor: passes.executor,
       precision: choice.options.precision,
       split,
       corpus,
-      step,
       onStart: (sequences) => display.phase(`evaluating ${evaluation.id}`, sequences, { unit: "sequence" }),
       onProgress: (sequences) => display.update({ done: sequences }),
     })
@@ -209,42 +88,46 @@ export const measureEvaluation = async (
   }
 }
 
-/** Trains and evaluates; what an earlier, interrupted call left is used. */
-export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcome> => {
-  const { run, experiment, corpus, executor, choice, display } = options
+/** The table of the run; undefined when the user asked to stop before everything was measured. */
+const results = async (session: Session, source: WeightSource): Promise<ResultsTable | undefined> => {
+  const { run, experiment, corpus, display, stopping } = session
   // Before hours of training: what the figures per byte will rest on, and whether there will be any.
   for (const note of accountSlice(corpus, await readTokens(corpus.validation), experiment).notes)
     display.warn(note)
-  const { step, total, state, stopped } = await trainPhase(options).catch((error: unknown) => {
-    const { device } = choice.options
-    throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
-  })
-  if (stopped) {
-    await run.append({ type: "interrupted", step })
-    return { finished: false, step, totalSteps: total }
-  }
-  const network = networkOf(experiment)
-  const parameters = evaluationParameters(network, experiment.training, state)
-  requireFinite(parameters, `${run.directory}, step ${step}`)
+  const weights = await source(session)
+  if (weights === undefined) return undefined
   const split = await readTokens(corpus.validation)
   await requireUnchanged(corpus, corpus.validation)
   const done = await run.evidence()
   for (const evaluation of experiment.evaluations) {
     if (done.includes(evaluation.id)) continue
-    const measured = await measureEvaluation(evaluation, {
-      run,
-      experiment,
-      corpus,
-      executor,
-      choice,
-      display,
-      network,
-      parameters,
-      split,
-      step,
-      stopping: options.stopping,
-    })
-    if (!measured || options.stopping()) return { finished: false, step, totalSteps: total }
+    if (!(await measure(evaluation, session, weights, split)) || stopping()) return undefined
   }
-  return { finished: true, step, totalSteps: total }
+  await measureFloors({ run, experiment, corpus, display })
+  for (const note of await unknownClaimNotes(run)) display.warn(note)
+  const table = await runTable(run, await publishedClaims(run))
+  await run.writeResults(table)
+  await run.append({ type: "finished" })
+  return table
+}
+
+/**
+ * Measures the weights of `source` and writes the table of the run, which says what failed if anything did; closes the
+ * run and the executor in any case.
+ *
+ * @returns undefined when the user asked to stop before everything was measured
+ */
+export const execute = async (session: Session, source: WeightSource): Promise<ResultsTable | undefined> => {
+  const { run, executor } = session
+  try {
+    return await results(session, source)
+  } catch (error) {
+    await run
+      .append({ type: "failed", message: error instanceof Error ? error.message : String(error) })
+      .catch(() => undefined)
+    throw error
+  } finally {
+    await run.close()
+    await executor.dispose()
+  }
 }

@@ -1,30 +1,28 @@
-/** Runs one decoded experiment: data, executor, run directory, training, evaluations, floors, table. */
+/** One decoded experiment from its data to its table, with weights that are trained here or given. */
 import { availableParallelism, totalmem } from "node:os"
-import { checkCorpus, prepareCorpus, type LoadedCorpus } from "../data/corpora/corpus.js"
-import { corpusPart } from "../data/corpora/index.js"
+import type { ResultsTable } from "../analysis/table.js"
+import { checkCorpus, loadCorpus, prepareCorpus, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { contentOf, digestsOf } from "../data/corpora/identity.js"
-import { cacheDirectory } from "../files/sources.js"
+import { corpusPart } from "../data/corpora/index.js"
 import { requireBoundaries } from "../data/corpora/special-ids.js"
 import { openExecutor, type Choice } from "../engine/choose.js"
-import type { Executor } from "../engine/executor.js"
+import { cacheDirectory } from "../files/sources.js"
 import { makePlan } from "../plan/plan.js"
-import { runTable } from "../analysis/run-table.js"
-import type { ResultsTable } from "../analysis/table.js"
 import { createRun, openRun, readRun, type Run, type RunReader } from "../run/directory.js"
 import type { Display } from "../run/display.js"
 import type { Json } from "../run/events.js"
-import { executeRun } from "./execute.js"
-import { measureFloors } from "../run/floors.js"
 import { dataChanges, isRunOf, wantedFingerprint } from "../run/identity.js"
 import type { RunManifest } from "../run/manifest.js"
 import { collectProvenance } from "../run/provenance.js"
 import type { DataContent } from "../spec/content.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
-import { unknownClaimNotes } from "./claims.js"
 import { dataWarnings, describeContent } from "./data-words.js"
-import { publishedClaims } from "./run-results.js"
+import { execute } from "./execute.js"
+import { identified, type GivenWeights } from "./given-weights.js"
 import { UsageError } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
+import type { Session } from "./session.js"
+import { trainRun } from "./train-run.js"
 
 export interface ExperimentJob {
   /** Its text is kept in the manifest. */
@@ -39,13 +37,8 @@ export interface ExperimentJob {
   readonly signal?: AbortSignal
   /** Folder of the run to go on with; a new one is made when absent. */
   readonly resume?: string
-}
-
-/** A run that this process may write, with what it needs to go on. */
-export interface OpenedExperiment {
-  readonly run: Run
-  readonly corpus: LoadedCorpus
-  readonly executor: Executor
+  /** Measured instead of training any; the data must then lie here already. */
+  readonly given?: GivenWeights
 }
 
 export type RanExperiment =
@@ -57,20 +50,15 @@ export type RanExperiment =
       readonly totalSteps: number
     }
 
-const prepare = async ({ spec, display, signal }: ExperimentJob): Promise<LoadedCorpus> => {
+const prepare = async ({ spec, display, signal, given }: ExperimentJob): Promise<LoadedCorpus> => {
   const cacheDir = cacheDirectory()
-  const { corpus } = spec.experiment.data
-  const { ready } = await checkCorpus(spec.experiment.data, { cacheDir })
-  if (!ready) {
-    display.log(`Fetching data from ${corpusPart(corpus).from(corpus)} into ${cacheDir}.`)
-  }
+  const { data } = spec.experiment
+  if (given !== undefined) return loadCorpus(data, { cacheDir })
+  const { ready } = await checkCorpus(data, { cacheDir })
+  if (!ready) display.log(`Fetching data from ${corpusPart(data.corpus).from(data.corpus)} into ${cacheDir}.`)
   const onEvent = describePrepareEvents(display)
   try {
-    return await prepareCorpus(spec.experiment.data, {
-      cacheDir,
-      onEvent,
-      ...(signal === undefined ? {} : { signal }),
-    })
+    return await prepareCorpus(data, { cacheDir, onEvent, ...(signal === undefined ? {} : { signal }) })
   } finally {
     display.end()
   }
@@ -94,7 +82,7 @@ const requireSame = (manifest: RunManifest, { spec }: ExperimentJob, content: Da
 }
 
 const openOrCreate = async (
-  { spec, choice, runs, resume }: ExperimentJob,
+  { spec, choice, runs, resume, given }: ExperimentJob,
   version: string,
   content: () => Promise<DataContent>,
 ): Promise<Run> => {
@@ -103,13 +91,12 @@ const openOrCreate = async (
   return createRun(runs, {
     spec: spec.experiment.id,
     profile: spec.profile,
-    fingerprint: wantedFingerprint({ spec, content: data }),
     specText: spec.text,
     experiment: spec.experiment as unknown as Json,
     plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
-    differences: spec.differences,
     ...(spec.settings === undefined ? {} : { settings: spec.settings }),
     data,
+    ...identified(wantedFingerprint({ spec, content: data }), spec.differences, given),
     provenance: await collectProvenance(spec.file, {
       name: choice.engine,
       version,
@@ -121,17 +108,18 @@ const openOrCreate = async (
 }
 
 /** Prepares the data, opens the executor and makes (or opens, to resume) the run directory. */
-export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperiment> => {
-  const { spec, choice, display, resume } = job
+export const openExperiment = async (job: ExperimentJob): Promise<Session> => {
+  const { spec, choice, display, stopping, resume, given } = job
+  const { experiment } = spec
   const corpus = await prepare(job)
   if (resume !== undefined) requireSame((await readRun(resume)).manifest, job, digestsOf(corpus))
-  await requireBoundaries(spec.experiment, corpus)
+  await requireBoundaries(experiment, corpus, given === undefined ? undefined : ["validation"])
   const executor = await openExecutor(choice)
   display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
   try {
     const run = await openOrCreate(job, executor.version, () => contentOf(corpus))
     for (const notice of run.notices) display.warn(notice)
-    for (const notice of dataWarnings(spec.experiment, run.manifest.data)) display.warn(notice)
+    for (const notice of dataWarnings(experiment, run.manifest.data)) display.warn(notice)
     const { executor: begunWith } = run.manifest.provenance
     if (begunWith.name !== choice.engine || begunWith.precision !== choice.options.precision)
       display.warn(
@@ -139,36 +127,28 @@ export const openExperiment = async (job: ExperimentJob): Promise<OpenedExperime
       )
     display.log(`Data: ${describeContent(digestsOf(corpus))}.`)
     display.log(`Run ${run.manifest.id} in ${run.directory}.`)
-    return { run, corpus, executor }
+    if (given !== undefined && resume === undefined) await run.append({ type: "notice", text: given.notice })
+    return { run, experiment, corpus, executor, choice, display, stopping }
   } catch (error) {
     await executor.dispose()
     throw error
   }
 }
 
-/** Trains, evaluates, measures the floors and writes the table; closes the run and the executor in any case. */
+/** Trains where no weights are given, and measures; closes the run and the executor in any case. */
 export const executeExperiment = async (
-  { run, corpus, executor }: OpenedExperiment,
-  { spec: { experiment }, choice, display, stopping }: ExperimentJob,
+  session: Session,
+  { given }: Pick<ExperimentJob, "given">,
 ): Promise<RanExperiment> => {
-  try {
-    const outcome = await executeRun({ run, experiment, corpus, executor, choice, display, stopping })
-    if (!outcome.finished) return { ...outcome, finished: false, run }
-    await measureFloors({ run, experiment, corpus, display })
-    for (const note of await unknownClaimNotes(run)) display.warn(note)
-    const table = await runTable(run, await publishedClaims(run))
-    await run.writeResults(table)
-    await run.append({ type: "finished" })
-    return { finished: true, run, table }
-  } catch (error) {
-    await run
-      .append({ type: "failed", message: error instanceof Error ? error.message : String(error) })
-      .catch(() => undefined)
-    throw error
-  } finally {
-    await run.close()
-    await executor.dispose()
-  }
+  const { run } = session
+  let reached = { step: given?.step ?? 0, totalSteps: given?.step ?? 0 }
+  const table = await execute(session, async () => {
+    if (given !== undefined) return given
+    const { parameters, ...came } = await trainRun(session)
+    reached = came
+    return parameters && { parameters, step: came.step }
+  })
+  return table === undefined ? { finished: false, run, ...reached } : { finished: true, run, table }
 }
 
 export const runExperiment = async (job: ExperimentJob): Promise<RanExperiment> =>

@@ -32,7 +32,7 @@ import { shortPath } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { canView, openView, type View, type ViewStream } from "./unmasking-view.js"
-import { readNameMap } from "./eval.js"
+import { readNameMap } from "./given-weights.js"
 import { findRun } from "./run-results.js"
 import { describeSettings, showTexts } from "./sample-text.js"
 

@@ -6,7 +6,7 @@ import { loadCorpus } from "../../src/data/corpora/corpus.js"
 import { WHOLE, type Executor } from "../../src/engine/executor.js"
 import { createRun } from "../../src/run/directory.js"
 import { recordingDisplay } from "../../src/run/display.js"
-import { executeRun } from "../../src/app/execute.js"
+import { trainRun } from "../../src/app/train-run.js"
 import { loadSpec } from "../../src/spec/spec-file.js"
 import { smallSpec } from "../cli/small.js"
 import { input } from "./support.js"
@@ -29,7 +29,7 @@ void test("out of memory while training: the estimate and the batch that fits", 
   t.teardown(() => run.close())
   const options = { precision: "fp32", device: "cpu", threads: 1 } as const
   await t.rejects(
-    executeRun({
+    trainRun({
       run,
       experiment,
       corpus: await loadCorpus(experiment.data, { cacheDir: folder }),

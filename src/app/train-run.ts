@@ -1,0 +1,138 @@
+/** The training of a run, which can be interrupted and taken up again from its last checkpoint. */
+import { totalmem } from "node:os"
+import { requireUnchanged } from "../data/corpora/identity.js"
+import { openRotation } from "../data/rows/rotation.js"
+import type { HostTensors } from "../engine/executor.js"
+import { networkOf } from "../families/traced.js"
+import { requireFinite } from "../inference/weights/finite.js"
+import { explainMemory } from "../plan/fit.js"
+import { restoredState, storedState } from "../run/checkpoint.js"
+import { latestCheckpoint } from "../run/directory.js"
+import { totalSteps, train } from "../train/loop.js"
+import { evaluationParameters } from "../train/state.js"
+import type { Session } from "./session.js"
+
+/** How far training came. */
+export interface TrainedRun {
+  readonly step: number
+  readonly totalSteps: number
+  /** What evaluations use; absent where the user asked to stop before the last step. */
+  readonly parameters?: HostTensors
+}
+
+/** Every step up to this one is recorded: the first steps tell rounding from a fault. */
+const RECORDED_FIRST = 64
+
+/** Steps between two later recorded events. */
+const eventEvery = (total: number): number => Math.max(1, Math.round(total / 200))
+
+/** Mean over the last steps, so that a person sees a trend and not one batch. */
+const movingMean = (size: number): ((value: number) => number) => {
+  const values: number[] = []
+  return (value) => {
+    values.push(value)
+    if (values.length > size) values.shift()
+    return values.reduce((a, b) => a + b, 0) / values.length
+  }
+}
+
+interface Reached {
+  readonly step: number
+  readonly total: number
+  readonly state: HostTensors
+  readonly stopped: boolean
+}
+
+const trainOn = async ({
+  run,
+  experiment,
+  corpus,
+  executor,
+  display,
+  stopping,
+}: Session): Promise<Reached> => {
+  const { batching, tokenizer } = experiment.data
+  const rotation = await openRotation({
+    shards: corpus.train,
+    shardsInMemory: batching.shardsInMemory,
+    rotation: batching.rotation,
+    vocabSize: tokenizer.vocabSize,
+    verify: (path) => requireUnchanged(corpus, [path]),
+  })
+  try {
+    const total = totalSteps(experiment, rotation.groups)
+    const { checkpoint } = await latestCheckpoint(run)
+    const resume =
+      checkpoint === undefined
+        ? undefined
+        : { step: checkpoint.step, state: restoredState(await run.readCheckpoint(checkpoint)) }
+    if (resume !== undefined && resume.step >= total)
+      return { step: resume.step, total, state: resume.state, stopped: false }
+    if (resume !== undefined) {
+      display.log(`Resuming after step ${resume.step} of ${total}.`)
+    }
+    // Without a checkpoint every step is taken again, and is to count once.
+    if (resume !== undefined || (await run.events()).some(({ type }) => type === "step"))
+      await run.append({ type: "resumed", step: resume?.step ?? 0 })
+    const first = resume?.step ?? 0
+    display.phase("training", total, { from: first })
+    const record = eventEvery(total)
+    const smooth = movingMean(50)
+    const started = performance.now()
+    let tokens = 0
+    const outcome = await train({
+      experiment,
+      executor,
+      rotation,
+      resume,
+      onNotice: (sentence) => display.warn(sentence),
+      onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
+        tokens += positions
+        const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started)
+        display.update({
+          done: step,
+          loss: smooth(loss),
+          tokensPerSecond,
+          detail: `group ${group + 1}/${rotation.groups}`,
+        })
+        if (step <= RECORDED_FIRST || step % record === 0 || step === total) {
+          await run.append({
+            type: "step",
+            step,
+            loss,
+            gradNorm,
+            learningRate: learningRateFactor * experiment.training.optimizer.learningRate,
+            tokensPerSecond,
+          })
+        }
+      },
+      onCheckpoint: async (step, state) => {
+        await run.writeCheckpoint(step, storedState(state), {
+          step: String(step),
+          fingerprint: run.manifest.fingerprint,
+        })
+      },
+      shouldStop: stopping,
+    })
+    display.end()
+    return { step: outcome.step, total, state: outcome.state, stopped: outcome.stopped }
+  } finally {
+    await rotation.close()
+  }
+}
+
+/** Trains to the end, or until the user asks to stop; what an earlier, interrupted call left is used. */
+export const trainRun = async (session: Session): Promise<TrainedRun> => {
+  const { run, experiment, executor, choice } = session
+  const { step, total, state, stopped } = await trainOn(session).catch((error: unknown) => {
+    const { device } = choice.options
+    throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
+  })
+  if (stopped) {
+    await run.append({ type: "interrupted", step })
+    return { step, totalSteps: total }
+  }
+  const parameters = evaluationParameters(networkOf(experiment), experiment.training, state)
+  requireFinite(parameters, `${run.directory}, step ${step}`)
+  return { step, totalSteps: total, parameters }
+}
