@@ -5,6 +5,7 @@ import { decodeTokens } from "./decode.js"
 import { literalTokenizer } from "./literal.js"
 import { literalPieces } from "./piece-file.js"
 import type { SentencePieceModel } from "./sentencepiece.js"
+import { parseTokenizerJson } from "./tokenizer-json.js"
 
 export interface Tokenizer {
   /** Short name, as a spec gives it. */
@@ -28,6 +29,11 @@ export interface Tokenizer {
 export const modelTokenizer = (id: string, model: SentencePieceModel): Tokenizer => {
   const { pieces, digest } = model
   const common = { id, digest, size: pieces.length, pieces }
+  if (model.json !== undefined) {
+    const { encode, decode } = parseTokenizerJson(model.json, { id, subject: id })
+    // Its pieces are no text as they stand, so that no byte table is made of them.
+    return { id, digest, size: pieces.length, encode, decode }
+  }
   const literal = literalPieces(model)
   if (literal !== undefined) {
     const { encode, decode } = literalTokenizer(literal)

@@ -71,7 +71,7 @@ export const generatedStore: CorpusStore<Generated> = {
   tokenizer: async (corpus, options) => join(place(corpus, options).folder, PIECES),
   prepare: async ({ corpus }, options) => {
     const { folder, inputs } = place(corpus, options)
-    if ((await findPrepared({ folder, inputs })) !== undefined)
+    if (options.rewrite !== true && (await findPrepared({ folder, inputs })) !== undefined)
       return options.onEvent?.({ kind: "reused", path: folder })
     const { pieces } = generatedSource(corpus.task)
     await writeFileAtomic(join(folder, PIECES), pieceFile(pieces, CONTROL_PIECES))
