@@ -2,7 +2,9 @@
 import { totalmem } from "node:os"
 import { requireUnchanged } from "../data/corpora/identity.js"
 import { openRotation } from "../data/rows/rotation.js"
+import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { HostTensors } from "../engine/executor.js"
+import type { Weights as HeldWeights } from "../engine/weights.js"
 import { networkOf } from "../families/traced.js"
 import { requireFinite } from "../inference/weights/finite.js"
 import { explainMemory } from "../plan/fit.js"
@@ -10,6 +12,8 @@ import { restoredState, storedState } from "../run/checkpoint.js"
 import { latestCheckpoint } from "../run/directory.js"
 import { totalSteps, train } from "../train/loop.js"
 import { evaluationParameters } from "../train/state.js"
+import { requireBase } from "./beginning.js"
+import { begunValues, heldParameters } from "./held-weights.js"
 import type { Session } from "./session.js"
 
 /** How far training came. */
@@ -18,6 +22,8 @@ export interface TrainedRun {
   readonly totalSteps: number
   /** What evaluations use; absent where the user asked to stop before the last step. */
   readonly parameters?: HostTensors
+  /** Weights that the executor holds for them; the caller disposes of them. */
+  readonly held?: HeldWeights | undefined
 }
 
 /** Every step up to this one is recorded: the first steps tell rounding from a fault. */
@@ -43,14 +49,10 @@ interface Reached {
   readonly stopped: boolean
 }
 
-const trainOn = async ({
-  run,
-  experiment,
-  corpus,
-  executor,
-  display,
-  stopping,
-}: Session): Promise<Reached> => {
+const trainOn = async (
+  { run, experiment, corpus, executor, display, stopping, beginning }: Session,
+  weights: HeldWeights | undefined,
+): Promise<Reached> => {
   const { batching, tokenizer } = experiment.data
   const rotation = await openRotation({
     shards: corpus.train,
@@ -61,11 +63,12 @@ const trainOn = async ({
   })
   try {
     const total = totalSteps(experiment, rotation.groups)
+    const begun = await begunValues(networkOf(experiment), weights)
+    if (total === 0) return { step: 0, total, state: begun, stopped: false }
     const { checkpoint } = await latestCheckpoint(run)
-    const resume =
-      checkpoint === undefined
-        ? undefined
-        : { step: checkpoint.step, state: restoredState(await run.readCheckpoint(checkpoint)) }
+    const stored = checkpoint === undefined ? undefined : await run.readCheckpoint(checkpoint)
+    if (stored !== undefined) requireBase(stored.metadata, beginning?.base, checkpoint!.path)
+    const resume = stored === undefined ? undefined : { step: checkpoint!.step, state: restoredState(stored) }
     if (resume !== undefined && resume.step >= total)
       return { step: resume.step, total, state: resume.state, stopped: false }
     if (resume !== undefined) {
@@ -85,6 +88,9 @@ const trainOn = async ({
       executor,
       rotation,
       resume,
+      weights,
+      begun,
+      encode: (text) => modelTokenizer(tokenizer.id, corpus.tokenizer).encode(text),
       onNotice: (sentence) => display.warn(sentence),
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
@@ -110,6 +116,7 @@ const trainOn = async ({
         await run.writeCheckpoint(step, storedState(state), {
           step: String(step),
           fingerprint: run.manifest.fingerprint,
+          ...(beginning?.base === undefined ? {} : { base: beginning.base }),
         })
       },
       shouldStop: stopping,
@@ -123,8 +130,21 @@ const trainOn = async ({
 
 /** Trains to the end, or until the user asks to stop; what an earlier, interrupted call left is used. */
 export const trainRun = async (session: Session): Promise<TrainedRun> => {
+  const { executor, beginning } = session
+  const held = beginning === undefined ? undefined : await executor.weights(beginning.source)
+  try {
+    const trained = await trainWith(session, held)
+    if (trained.parameters === undefined) await held?.dispose()
+    return trained
+  } catch (error) {
+    await held?.dispose()
+    throw error
+  }
+}
+
+const trainWith = async (session: Session, held: HeldWeights | undefined): Promise<TrainedRun> => {
   const { run, experiment, executor, choice } = session
-  const { step, total, state, stopped } = await trainOn(session).catch((error: unknown) => {
+  const { step, total, state, stopped } = await trainOn(session, held).catch((error: unknown) => {
     const { device } = choice.options
     throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
   })
@@ -132,7 +152,12 @@ export const trainRun = async (session: Session): Promise<TrainedRun> => {
     await run.append({ type: "interrupted", step })
     return { step, totalSteps: total }
   }
-  const parameters = evaluationParameters(networkOf(experiment), experiment.training, state)
+  const network = networkOf(experiment)
+  const parameters = await heldParameters(
+    network,
+    total === 0 ? state : evaluationParameters(network, experiment.training, state),
+    held,
+  )
   requireFinite(parameters, `${run.directory}, step ${step}`)
-  return { step, totalSteps: total, parameters }
+  return { step, totalSteps: total, parameters, held }
 }

@@ -39,7 +39,7 @@ const requireFitting = ({
   experiment: { objective, model },
 }: EvaluateJob): void => {
   const { needs } = evaluatorPart({ kind })
-  const inserting = networkPart(model).endSlot !== undefined
+  const inserting = networkPart(model).endSlot?.(model) !== undefined
   if (needs !== "sampler" && inserting !== (needs === "inserting"))
     throw new EvaluationError(
       id,

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, Identifier } from "./common.js"
 import { Data } from "./data.js"
 import { evaluationSchema, type Evaluation } from "./evaluation.js"
+import { Init } from "./init.js"
 import { modelSchema, type Model } from "./model.js"
 import { objectiveSchema, type Objective } from "./objective.js"
 import { perRegistration } from "./registration.js"
@@ -55,6 +56,7 @@ const frame = (model: typeof Model, objective: typeof Objective, evaluation: typ
     claims: Schema.Array(Identifier).annotate({
       description: "Ids of published claims in specs/claims that this experiment is set beside.",
     }),
+    init: Schema.optionalKey(Init),
     data: Data,
     model,
     objective,

@@ -14,6 +14,7 @@ interface Subject extends RuleSubject {
   readonly model: Experiment["model"]
   readonly objective: Experiment["objective"]
   readonly evaluations: Experiment["evaluations"]
+  readonly init?: Experiment["init"]
 }
 
 /** The largest id that the network reads or predicts. */
@@ -24,13 +25,17 @@ const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubj
     batching.kind === "document-chunks" || batching.kind === "documents" ? tokenizer.padId : 0,
   )
 
-/** Ids that the 16 bits of the shard format hold. */
+/**
+ * Ids that the 16 bits of the published shards hold. What is made with a tokenizer.json lies in shards of 32-bit ids
+ * where its vocabulary is larger.
+ */
 const SHARD_IDS = 2 ** 16
 
 const tokenIds: readonly Rule[] = [
   ({ data: { tokenizer, corpus } }) =>
     corpus.kind !== "pairs" &&
     tokenizer.vocabSize > SHARD_IDS &&
+    !tokenizer.model.endsWith(".json") &&
     problem(
       "/data/tokenizer/vocabSize",
       `at most ${SHARD_IDS}, the ids that the shards' 16-bit integers hold`,
@@ -53,8 +58,9 @@ const tokenIds: readonly Rule[] = [
       `an id below the vocabulary size ${tokenizer.vocabSize}`,
       tokenizer.boundaryId,
     ),
-  ({ data: { tokenizer } }) =>
+  ({ data: { tokenizer, batching }, parts }) =>
     tokenizer.padId === tokenizer.boundaryId &&
+    !(parts.network.specials === "inside" && batching.end !== "anchor") &&
     problem(
       "/data/tokenizer/padId",
       "an id other than boundaryId",
@@ -69,7 +75,7 @@ const tokenIds: readonly Rule[] = [
       `an id below the vocabulary size ${tokenizer.vocabSize}, other than boundaryId`,
       tokenizer.separatorId,
     ),
-  ...(["end", "separator", "delimiter"] as const).map(
+  ...(["end", "separator", "delimiter", "infill"] as const).map(
     (key): Rule =>
       ({ data: { batching } }) =>
         batching[key] !== undefined &&
@@ -77,14 +83,19 @@ const tokenIds: readonly Rule[] = [
         problem(`/data/batching/${key}`, 'nothing: it is about batches of kind "documents"', batching[key]),
   ),
   ({ data: { batching } }) =>
+    batching.infill !== undefined &&
+    batching.end === "anchor" &&
+    problem("/data/batching/end", '"none" for rows with a gap', '"anchor"', "Their suffix ends them."),
+  ({ data: { batching } }) =>
     batching.kind === "documents" &&
     batching.end === "anchor" &&
     batching.length < 2 &&
     problem("/data/batching/length", "at least 2 tokens: one and the end", batching.length),
   ...(["maskId", "padId"] as const).map(
     (key): Rule =>
-      ({ data: { tokenizer } }) =>
+      ({ data: { tokenizer }, parts }) =>
         tokenizer[key] < tokenizer.vocabSize &&
+        parts.network.specials !== "inside" &&
         !(key === "padId" && tokenizer.padId === tokenizer.boundaryId) &&
         problem(
           `/data/tokenizer/${key}`,
@@ -121,6 +132,22 @@ const systems: Rule = ({ system, model, parts }) => {
 }
 
 const shardCount = ({ data: { corpus } }: RuleSubject): number => corpusPart(corpus).trainShards(corpus)
+
+/** What weights begin as. `init` is no part of what a family's rules read. */
+const beginnings: readonly ((experiment: Subject) => Problem | false)[] = [
+  ({ init, training: { stepsPerGroup } }) =>
+    stepsPerGroup === 0 &&
+    init === undefined &&
+    problem(
+      "/training/stepsPerGroup",
+      "at least 1 step, or an init whose weights are scored as they are",
+      stepsPerGroup,
+    ),
+  ({ init, model, data, parts }) =>
+    init === undefined &&
+    parts.network.parameters(model, data.tokenizer.vocabSize).some(({ frozen }) => frozen === true) &&
+    problem("/init", "what the frozen weights are: init names a spec or a checkpoint", "nothing"),
+]
 
 const schedules: readonly Rule[] = [
   ({ training: { emaDecay, emaWarmup } }) =>
@@ -165,10 +192,10 @@ const schedules: readonly Rule[] = [
 ]
 
 /** A network is asked what its objective taught it. */
-const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { parts }) => {
+const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { model, parts }) => {
   const { needs } = evaluatorPart({ kind })
   const causal = parts.objective.scored === "all"
-  const inserting = parts.network.endSlot !== undefined
+  const inserting = parts.network.endSlot?.(model) !== undefined
   if (needs !== "sampler" && inserting !== (needs === "inserting"))
     return problem(
       `${at}/kind`,
@@ -272,6 +299,7 @@ export const brokenRules = (value: unknown, wrong: Iterable<string> = []): reado
   const ofEvaluations = Array.from({ length: count }, (_, index) =>
     evaluationRules(subject, value, index),
   ).flat()
-  const found = [...rules.map((rule) => () => rule(subject)), ...ofEvaluations].map(ifReadable)
+  const ofWhole = beginnings.map((rule) => () => rule(subject))
+  const found = [...rules.map((rule) => () => rule(subject)), ...ofWhole, ...ofEvaluations].map(ifReadable)
   return [...found, ...repeatedIds(subject, count)].filter((each) => each !== undefined && each !== false)
 }
