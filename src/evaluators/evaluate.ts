@@ -87,6 +87,7 @@ const headerOf = (job: EvaluateJob, measured: Measured, seconds: number): Eviden
       digest: corpus.tokenizerDigest,
       vocabSize: tokenizer.vocabSize,
       boundaryId: tokenizer.boundaryId,
+      ...(tokenizer.separatorId === undefined ? {} : { separatorId: tokenizer.separatorId }),
       maskId: tokenizer.maskId,
       padId: tokenizer.padId,
       pieces: pieces.map(({ piece, type }) => ({ piece, type })),

@@ -155,6 +155,7 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
         ...(whole === undefined ? {} : { coverage: Math.min(1, tokens / whole) }),
         tokenizer: { id: data.tokenizer.id },
         boundary: part.boundary(objective),
+        ...(data.tokenizer.separatorId === undefined ? {} : { prompts: true as const }),
         ...(eps === undefined ? {} : { eps }),
         denominator: { kind: "byte-table" },
         selection: "last-checkpoint",

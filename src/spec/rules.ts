@@ -1,7 +1,7 @@
 /** Rules between the fields of an experiment, which no single field's schema can state. Those of a kind stand with it. */
 import { corpusKinds, corpusPart } from "../data/corpora/index.js"
 import { evaluatorKinds, evaluatorPart, evaluatorParts } from "../evaluators/index.js"
-import type { EvaluationKind, EvaluationRule } from "../evaluators/part.js"
+import type { EvaluationKind, EvaluationRule, OfWindows } from "../evaluators/part.js"
 import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
 import { problem, type Rule, type RuleSubject } from "../families/part.js"
 import type { Experiment } from "./experiment.js"
@@ -217,6 +217,27 @@ const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { model, parts }) =>
   )
 }
 
+/**
+ * Rows of whole documents are scored as they are trained on by a network whose code pays for their length, and no other
+ * rows are documents.
+ */
+const aligned: EvaluationRule<EvaluationKind> = (evaluation, at, { data: { batching }, model, parts }) => {
+  const windows = "windows" in evaluation ? (evaluation as Partial<OfWindows>).windows : undefined
+  const inserting = parts.network.endSlot?.(model) !== undefined
+  return (
+    windows !== undefined &&
+    (windows.alignment === "documents") !== (batching.kind === "documents") &&
+    (inserting || windows.alignment === "documents") &&
+    problem(
+      `${at}/windows/alignment`,
+      batching.kind === "documents"
+        ? '"documents", as rows of training are whole documents'
+        : `another alignment: "documents" is for batches of kind "documents"`,
+      JSON.stringify(windows.alignment),
+    )
+  )
+}
+
 const kindsThatNeed = (needs: string): readonly string[] =>
   evaluatorParts().flatMap((part) => (part.needs === needs ? [JSON.stringify(part.kind)] : []))
 
@@ -229,7 +250,7 @@ const evaluationRules = (
   const at = `/evaluations/${index}`
   const kind = meantKind(valueAt(value, `${at}/kind`), evaluatorKinds())
   const own = kind === undefined ? [] : evaluatorPart({ kind }).rules
-  return [...own, fits].map((rule) => () => rule(subject.evaluations[index]!, at, subject))
+  return [...own, fits, aligned].map((rule) => () => rule(subject.evaluations[index]!, at, subject))
 }
 
 /** Of each evaluation whose id an earlier one has. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto"
 import { DataError } from "../../files/errors.js"
 import type { Piece, SentencePieceModel } from "./sentencepiece.js"
+import { parseTokenizerJson, type JsonTokenizer } from "./tokenizer-json.js"
 
 /** Whether the bytes of a file begin as a JSON object does. */
 export const isJson = (bytes: Uint8Array): boolean =>
@@ -38,6 +39,7 @@ export const jsonModel = (bytes: Uint8Array, subject: string): SentencePieceMode
       subject,
       "it is no tokenizer.json: model.vocab is missing; give the file of that name, not tokenizer_config.json or vocab.json.",
     )
+  let encoder: JsonTokenizer | undefined
   const pieces: Piece[] = []
   const put = (id: number, piece: string, type: Piece["type"]): void => {
     while (pieces.length < id) pieces.push({ piece: "", type: "unused", score: 0 })
@@ -53,6 +55,7 @@ export const jsonModel = (bytes: Uint8Array, subject: string): SentencePieceMode
     pieces,
     algorithm: "json",
     json: bytes,
+    encode: (text) => (encoder ??= parseTokenizerJson(bytes, { id: "json", subject })).encode(text),
     byteFallback: false,
     splitDigits: false,
     whitespaceAsSuffix: false,

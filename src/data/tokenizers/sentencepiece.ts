@@ -34,6 +34,8 @@ export interface SentencePieceModel {
   readonly algorithm: (typeof ALGORITHMS)[keyof typeof ALGORITHMS] | "literal" | "json"
   /** The bytes of a tokenizer.json, which encodes and decodes by rules of its own. */
   readonly json?: Uint8Array
+  /** Of a tokenizer.json: how it encodes. */
+  readonly encode?: (text: string) => Int32Array
   /** Characters outside the vocabulary become byte pieces. */
   readonly byteFallback: boolean
   readonly splitDigits: boolean

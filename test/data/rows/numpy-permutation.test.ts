@@ -21,7 +21,10 @@ t.test("NumPy's permutation", (t) => {
 
 t.test("the published hold-out: the first ceil(share n) of the permutation", (t) => {
   const { heldOut, firstTrain, firstHeldOut } = hubSplit(10, { share: 0.25, seed: 2025 })
-  t.same([...heldOut.keys()].filter((i) => heldOut[i] === 1), [0, 2, 3])
+  t.same(
+    [...heldOut.keys()].filter((i) => heldOut[i] === 1),
+    [0, 2, 3],
+  )
   t.same([firstTrain, firstHeldOut], [9, 2])
   t.end()
 })
