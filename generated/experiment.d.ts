@@ -450,6 +450,69 @@ export interface Experiment {
            */
           validationItems: number
         }
+      | {
+          /**
+           * Rows of a prompt and a target, such as TinyGSM's question and code, tokenised apart.
+           */
+          kind: "pairs"
+          /**
+           * Where the rows are: hf:OWNER/REPOSITORY with `files` of it, or one file by file:PATH or https://. JSON lines, plain or gzip.
+           */
+          source: string
+          /**
+           * Branch, tag or commit of a hub repository; main when absent.
+           */
+          revision?: string
+          /**
+           * Files of a hub repository, in the order of their rows; all its JSON lines when absent.
+           *
+           * @minItems 1
+           */
+          files?: [string, ...string[]]
+          /**
+           * Digest of each file, by its name in the repository; of a single file, by its source.
+           */
+          sha256?: {
+            [k: string]: string
+          }
+          /**
+           * The tokenizer.json.
+           */
+          tokenizer: string
+          /**
+           * Field of a row that is the prompt; blanks around it are cut.
+           */
+          prompt: string
+          /**
+           * Field of a row that is the target; blanks around it are cut.
+           */
+          target: string
+          /**
+           * Text behind every prompt, tokenised on its own.
+           */
+          promptEnd: string
+          /**
+           * The validation split: what the hub's train_test_split holds out.
+           */
+          holdOut: {
+            /**
+             * Share of the rows that is held out, rounded up.
+             */
+            share: number
+            /**
+             * Seed of the permutation that chooses them.
+             */
+            seed: number
+          }
+          /**
+           * Shards that the rows are cut into, in their order.
+           */
+          trainShards: number
+          /**
+           * first-row: the first row of the training split, for training and validation alike.
+           */
+          only?: "first-row"
+        }
     /**
      * Tokenizer and the special ids the model adds to it.
      */
@@ -1594,7 +1657,7 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1675,6 +1738,43 @@ export interface Overlay {
        * Items of the validation split.
        */
       validationItems?: number | null
+      /**
+       * Files of a hub repository, in the order of their rows; all its JSON lines when absent.
+       */
+      files?: [string, ...string[]] | null
+      /**
+       * The tokenizer.json.
+       */
+      tokenizer?: string | null
+      /**
+       * Field of a row that is the prompt; blanks around it are cut.
+       */
+      prompt?: string | null
+      /**
+       * Field of a row that is the target; blanks around it are cut.
+       */
+      target?: string | null
+      /**
+       * Text behind every prompt, tokenised on its own.
+       */
+      promptEnd?: string | null
+      /**
+       * The validation split: what the hub's train_test_split holds out.
+       */
+      holdOut?: {
+        /**
+         * Share of the rows that is held out, rounded up.
+         */
+        share?: number | null
+        /**
+         * Seed of the permutation that chooses them.
+         */
+        seed?: number | null
+      } | null
+      /**
+       * first-row: the first row of the training split, for training and validation alike.
+       */
+      only?: "first-row" | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -2465,7 +2565,7 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -2546,6 +2646,43 @@ export interface Overlay1 {
        * Items of the validation split.
        */
       validationItems?: number | null
+      /**
+       * Files of a hub repository, in the order of their rows; all its JSON lines when absent.
+       */
+      files?: [string, ...string[]] | null
+      /**
+       * The tokenizer.json.
+       */
+      tokenizer?: string | null
+      /**
+       * Field of a row that is the prompt; blanks around it are cut.
+       */
+      prompt?: string | null
+      /**
+       * Field of a row that is the target; blanks around it are cut.
+       */
+      target?: string | null
+      /**
+       * Text behind every prompt, tokenised on its own.
+       */
+      promptEnd?: string | null
+      /**
+       * The validation split: what the hub's train_test_split holds out.
+       */
+      holdOut?: {
+        /**
+         * Share of the rows that is held out, rounded up.
+         */
+        share?: number | null
+        /**
+         * Seed of the permutation that chooses them.
+         */
+        seed?: number | null
+      } | null
+      /**
+       * first-row: the first row of the training split, for training and validation alike.
+       */
+      only?: "first-row" | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.

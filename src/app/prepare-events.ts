@@ -26,6 +26,13 @@ export const describePrepareEvents = (display: Display): OnPrepareEvent => {
         return display.log(
           `Downloaded ${event.path} (${quantity(event.bytes, "byte")}, sha256 ${event.sha256.slice(0, 12)}...).`,
         )
+      case "rows": {
+        if (current !== "rows") {
+          current = "rows"
+          display.phase("tokenising", event.total, { from: event.done, unit: "row" })
+        }
+        return display.update({ done: event.done })
+      }
       case "written":
         return display.log(`Wrote ${event.path} (${event.tokens} tokens).`)
       case "reused":

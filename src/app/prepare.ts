@@ -1,4 +1,4 @@
-import { checkCorpus, prepareCorpus } from "../data/corpora/corpus.js"
+import { checkCorpus, prepareCorpus, type PrepareOptions } from "../data/corpora/corpus.js"
 import { cacheDirectory } from "../files/sources.js"
 import { plannedFiles } from "../plan/files.js"
 import { openDisplay, type Display } from "../run/display.js"
@@ -16,6 +16,7 @@ export const prepare = async (
   profile: Profile,
   settings: readonly string[] = [],
   display: Display = openDisplay(),
+  how: Pick<PrepareOptions, "workers" | "rewrite"> = {},
 ): Promise<Outcome> => {
   const { experiment } = await openSpec(given, profile, settings)
   const cacheDir = cacheDirectory()
@@ -34,6 +35,7 @@ export const prepare = async (
       cacheDir,
       onEvent: describePrepareEvents(display),
       signal: stop.signal,
+      ...how,
     })
     const { totals } = corpus
     const row = (name: string, paths: readonly string[], part: typeof totals.train) => [
@@ -44,7 +46,11 @@ export const prepare = async (
     ]
     return {
       text: [
-        before.ready ? "The data was there already." : "The data is ready.",
+        how.rewrite === true
+          ? "The data is written anew."
+          : before.ready
+            ? "The data was there already."
+            : "The data is ready.",
         columns(
           [
             row("train", corpus.train, totals.train),

@@ -14,6 +14,7 @@ export type PrepareEvent =
   /** npm itself fetches what the plain request could not get. */
   | { readonly kind: "asking-npm"; readonly name: string; readonly version: string }
   | { readonly kind: "reused"; readonly path: string }
+  | { readonly kind: "rows"; readonly done: number; readonly total: number }
   | { readonly kind: "written"; readonly path: string; readonly tokens: number }
 
 export type OnPrepareEvent = (event: PrepareEvent) => void

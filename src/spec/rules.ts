@@ -32,7 +32,8 @@ const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubj
 const SHARD_IDS = 2 ** 16
 
 const tokenIds: readonly Rule[] = [
-  ({ data: { tokenizer } }) =>
+  ({ data: { tokenizer, corpus } }) =>
+    corpus.kind !== "pairs" &&
     tokenizer.vocabSize > SHARD_IDS &&
     !tokenizer.model.endsWith(".json") &&
     problem(

@@ -7,9 +7,10 @@ import { files } from "./files/corpus.js"
 import { generated } from "./generated/corpus.js"
 import { parameterGolf } from "./parameter-golf/corpus.js"
 import type { CorpusPart, Kind } from "./part.js"
+import { pairs } from "./pairs/corpus.js"
 import { speeches } from "./speeches/corpus.js"
 
-export const CORPORA = [parameterGolf, speeches, files, generated] as const
+export const CORPORA = [parameterGolf, speeches, files, generated, pairs] as const
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never
 

@@ -41,12 +41,24 @@ export const findPrepared = async (place: {
   return totals
 }
 
-/** The shards of a prepared corpus, with what is known of their text. */
-export const locatePrepared = (folder: string, { train, validation }: PreparedTotals): Located => ({
-  train: train.shards.map(({ file }) => join(folder, file)),
-  validation: validation.shards.map(({ file }) => join(folder, file)),
+interface PlacedPart {
+  readonly folder: string
+  readonly part: PreparedPart
+}
+
+const pathsOf = ({ folder, part }: PlacedPart): readonly string[] =>
+  part.shards.map(({ file }) => join(folder, file))
+
+/** Parts that were prepared, each in its folder, with what is known of their text. */
+export const locateParts = (train: PlacedPart, validation: PlacedPart): Located => ({
+  train: pathsOf(train),
+  validation: pathsOf(validation),
   known: {
-    train: { documents: train.documents, bytes: train.bytes },
-    validation: { documents: validation.documents, bytes: validation.bytes },
+    train: { documents: train.part.documents, bytes: train.part.bytes },
+    validation: { documents: validation.part.documents, bytes: validation.part.bytes },
   },
 })
+
+/** The shards of a prepared corpus, with what is known of their text. */
+export const locatePrepared = (folder: string, { train, validation }: PreparedTotals): Located =>
+  locateParts({ folder, part: train }, { folder, part: validation })

@@ -16,6 +16,10 @@ export interface PrepareOptions extends CorpusOptions {
   readonly signal?: AbortSignal
   /** npm registry instead of the user's own. */
   readonly registry?: string
+  /** Threads that tokenise; as many as the machine has processors when absent. What they write is the same. */
+  readonly workers?: number
+  /** Shards that are there are made again. */
+  readonly rewrite?: boolean
 }
 
 export interface PartTotals {

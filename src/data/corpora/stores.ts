@@ -3,6 +3,7 @@ import { filesStore } from "./files/store.js"
 import { generatedStore } from "./generated/store.js"
 import type { Corpus, CorpusOf } from "./index.js"
 import { parameterGolfStore } from "./parameter-golf/store.js"
+import { pairsStore } from "./pairs/store.js"
 import { speechesStore } from "./speeches/store.js"
 import type { CorpusStore } from "./store.js"
 
@@ -11,6 +12,7 @@ const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   speeches: speechesStore,
   files: filesStore,
   generated: generatedStore,
+  pairs: pairsStore,
 }
 
 /** The store that answers for a corpus. */

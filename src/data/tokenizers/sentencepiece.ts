@@ -32,6 +32,8 @@ export interface SentencePieceModel {
   readonly pieces: readonly Piece[]
   /** literal: of a piece file, whose pieces are the texts that they stand for. json: of a tokenizer.json. */
   readonly algorithm: (typeof ALGORITHMS)[keyof typeof ALGORITHMS] | "literal" | "json"
+  /** The bytes of a tokenizer.json, which encodes and decodes by rules of its own. */
+  readonly json?: Uint8Array
   /** Of a tokenizer.json: how it encodes. */
   readonly encode?: (text: string) => Int32Array
   /** Characters outside the vocabulary become byte pieces. */

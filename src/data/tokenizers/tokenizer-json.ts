@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { Tokenizer as Library } from "@huggingface/tokenizers"
 import { DataError, fromSystemError } from "../../files/errors.js"
-import type { Tokenizer } from "./tokenizer.js"
+import type { Tokenizer } from "./text-tokenizer.js"
 
 interface AddedToken {
   readonly id: number

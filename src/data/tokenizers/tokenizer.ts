@@ -1,30 +1,23 @@
 /** Between text and token ids, whatever file a tokenizer comes from. */
-import type { TablePiece } from "../../metric/bytes/byte-table.js"
 import { decodeTokens } from "./decode.js"
 import { encoderOf } from "./encoder.js"
 import { literalTokenizer } from "./literal.js"
 import { literalPieces } from "./piece-file.js"
 import type { SentencePieceModel } from "./sentencepiece.js"
+import type { Tokenizer } from "./text-tokenizer.js"
+import { parseTokenizerJson } from "./tokenizer-json.js"
 
-export interface Tokenizer {
-  /** Short name, as a spec gives it. */
-  readonly id: string
-  /** SHA-256 of everything that decides its ids, hexadecimal. */
-  readonly digest: string
-  /** Every id is below. */
-  readonly size: number
-  /** No boundary and no other special id is added. */
-  readonly encode: (text: string) => Int32Array
-  /** Special ids have no text. */
-  readonly decode: (ids: ArrayLike<number>) => string
-  /** Rows of the byte table, where each piece has bytes of its own. */
-  readonly pieces?: readonly TablePiece[]
-}
+export type { Tokenizer } from "./text-tokenizer.js"
 
 /** The tokenizer of a model file: SentencePiece, tokenizer.json, or pieces that are their own text. */
 export const modelTokenizer = (id: string, model: SentencePieceModel): Tokenizer => {
   const { pieces, digest } = model
   const common = { id, digest, size: pieces.length, pieces }
+  if (model.json !== undefined) {
+    const { encode, decode } = parseTokenizerJson(model.json, { id, subject: id })
+    // Its pieces are no text as they stand, so that no byte table is made of them.
+    return { id, digest, size: pieces.length, encode, decode }
+  }
   const literal = literalPieces(model)
   if (literal !== undefined) {
     const { encode, decode } = literalTokenizer(literal)

@@ -71,24 +71,31 @@ export const wordProblem = (draws: Draws): WordProblem => {
   }
 }
 
-const WORDS = "has and gets more loses fills bags with each How many now are left in all ? .".split(" ")
-
-/** Texts that a problem is spelled with, for a tokenizer of whole pieces; longest match first. */
+/**
+ * Texts that a problem is spelled with, for a tokenizer of whole pieces, longest match first. A number is one piece in
+ * question and program alike; the phrases around it are those that byte pairs merge to on this data.
+ */
 export const WORD_PIECES: readonly string[] = [
-  "def simple_math_problem():\n",
-  "    a = ",
-  "    b = ",
-  "    result = ",
-  "    return result",
-  "\n",
-  " ",
+  "def simple_math_problem():\n    a = ",
+  "\n    b = ",
+  "\n    result = ",
+  "\n    return result",
   "a",
   "b",
-  "+",
-  "-",
-  "*",
+  " + ",
+  " - ",
+  " * ",
+  " has ",
+  " and gets ",
+  " more. How many now?",
+  " and loses ",
+  ". How many are left?",
+  " fills ",
+  " bags with ",
+  " each. How many in all?",
+  " ",
+  "\n",
   ...NAMES,
   ...THINGS,
-  ...WORDS,
   ...Array.from({ length: LARGEST }, (_, i) => String(i + 1)),
 ]

@@ -17,7 +17,8 @@ const PIECES = "pieces.json"
 
 const place = (corpus: Generated, { cacheDir }: CorpusOptions) => {
   const { task, seed, trainItems, validationItems } = corpus
-  const inputs = { recipe: RECIPE, task, seed, trainItems, validationItems }
+  const pieces = literalTokenizer([...generatedSource(task).pieces, ...CONTROL_PIECES]).digest
+  const inputs = { recipe: RECIPE, task, pieces, seed, trainItems, validationItems }
   return { folder: join(cacheDir, "generated", bytesDigest(JSON.stringify(inputs)).slice(0, 16)), inputs }
 }
 
@@ -70,7 +71,7 @@ export const generatedStore: CorpusStore<Generated> = {
   tokenizer: async (corpus, options) => join(place(corpus, options).folder, PIECES),
   prepare: async ({ corpus }, options) => {
     const { folder, inputs } = place(corpus, options)
-    if ((await findPrepared({ folder, inputs })) !== undefined)
+    if (options.rewrite !== true && (await findPrepared({ folder, inputs })) !== undefined)
       return options.onEvent?.({ kind: "reused", path: folder })
     const { pieces } = generatedSource(corpus.task)
     await writeFileAtomic(join(folder, PIECES), pieceFile(pieces, CONTROL_PIECES))

@@ -76,12 +76,13 @@ export const prepareSpeeches = async (
     readonly boundaryId: number
     readonly onEvent?: OnPrepareEvent
     readonly registry?: string
+    readonly rewrite?: boolean
   },
 ): Promise<{ folder: string; totals: SpeechTotals }> => {
   const { cacheDir, boundaryId, onEvent, registry } = options
   const place = placeSpeeches(corpus, { digest: model.digest, boundaryId }, cacheDir)
   const found = await findPrepared(place)
-  if (found !== undefined) {
+  if (found !== undefined && options.rewrite !== true) {
     onEvent?.({ kind: "reused", path: place.folder })
     return { folder: place.folder, totals: found }
   }

@@ -1,0 +1,106 @@
+/** Where the rows of a corpus lie, and the folders of its caches. */
+import { createHash } from "node:crypto"
+import { basename, join } from "node:path"
+import { DataError } from "../../../files/errors.js"
+import { hubUrl, parseSource } from "../../../files/sources.js"
+import type { CorpusOptions, SplitName } from "../store.js"
+import type { Pairs } from "./schema.js"
+
+/** A file, and where it comes from; undefined: it is the user's own. */
+export interface Origin {
+  readonly path: string
+  readonly url?: string
+  /** Name under which the spec states its digest. */
+  readonly name: string
+}
+
+/** Full name of the data set: OWNER/REPOSITORY of the hub, else the file's name without its endings. */
+export const fullName = ({ source }: Pick<Pairs, "source">): string =>
+  source.startsWith("hf:")
+    ? source.slice(3)
+    : basename(source.replace(/[?#].*$/, "")).replace(/(\.(json|jsonl|gz|parquet))+$/, "") || "rows"
+
+/** Ending of the folder of a split, after the full name. */
+const SUFFIXES: Readonly<Record<"all" | "first-row", Readonly<Record<SplitName, string>>>> = {
+  all: { train: "", validation: "_val_holdout" },
+  "first-row": { train: "_debug_one", validation: "_debug_one_pred" },
+}
+
+/** The cache of a split: FULL_NAME + suffix, then the published name of the split that all rows come from. */
+export const cacheFolder = (corpus: Pairs, split: SplitName, { cacheDir }: CorpusOptions): string =>
+  join(cacheDir, `${fullName(corpus)}${SUFFIXES[corpus.only ?? "all"][split]}`, "train")
+
+const downloads = (corpus: Pairs, { cacheDir }: CorpusOptions): string =>
+  join(cacheDir, "hf", fullName(corpus).replace("/", "--"), encodeURIComponent(corpus.revision ?? "main"))
+
+const webFile = (url: string, { cacheDir }: CorpusOptions): string =>
+  join(
+    cacheDir,
+    "web",
+    createHash("sha256").update(url).digest("hex").slice(0, 16),
+    basename(new URL(url).pathname) || "file",
+  )
+
+const fileOrWeb = (source: string, options: CorpusOptions): Origin => {
+  const parsed = parseSource(source, options.base)
+  if (parsed.kind === "file") return { path: parsed.path, name: source }
+  if (parsed.kind === "https") return { path: webFile(parsed.url, options), url: parsed.url, name: source }
+  throw new DataError("invalid", source, "write file:PATH or https://...")
+}
+
+export const tokenizerOrigin = ({ tokenizer }: Pairs, options: CorpusOptions): Origin =>
+  fileOrWeb(tokenizer, options)
+
+/** The list of files of a hub repository, as the hub answers it. */
+export const listOrigin = (corpus: Pairs, options: CorpusOptions): Origin => ({
+  path: join(downloads(corpus, options), "files.json"),
+  url: hubUrl(fullName(corpus), corpus.revision ?? "main", "")
+    .replace(/\/datasets\//, "/api/datasets/")
+    .replace(/\/resolve\/([^/]+)\/$/, "/tree/$1?recursive=true"),
+  name: "files.json",
+})
+
+const isRows = (path: string): boolean => /\.(jsonl|json)(\.gz)?$/.test(path)
+
+/** The files with rows that a hub repository lists, by name. @throws DataError where there is none that can be read */
+export const listedFiles = (text: string, subject: string): readonly string[] => {
+  let entries: unknown
+  try {
+    entries = JSON.parse(text)
+  } catch (error) {
+    throw new DataError(
+      "invalid",
+      subject,
+      "the list of files is cut or not JSON; delete it and prepare again.",
+      error,
+    )
+  }
+  const paths = (Array.isArray(entries) ? entries : []).flatMap((entry: { path?: unknown } | null) =>
+    typeof entry?.path === "string" ? [entry.path] : [],
+  )
+  const found = paths.filter(isRows).sort()
+  if (found.length > 0) return found
+  throw new DataError(
+    "invalid",
+    subject,
+    `there are no JSON lines among its files (${paths.slice(0, 6).join(", ")}); name some in data.corpus.files, or export the rows as JSON lines and give them as file:PATH.`,
+  )
+}
+
+/** The files of rows; those of a hub repository by the names given. */
+export const rowOrigins = (
+  corpus: Pairs,
+  names: readonly string[],
+  options: CorpusOptions,
+): readonly Origin[] => {
+  if (!corpus.source.startsWith("hf:")) return [fileOrWeb(corpus.source, options)]
+  return names.map((name) => {
+    if (name.split("/").some((part) => part === "" || part === "." || part === ".."))
+      throw new DataError("invalid", corpus.source, `it names an unusable path, "${name}".`)
+    return {
+      path: join(downloads(corpus, options), ...name.split("/")),
+      url: hubUrl(fullName(corpus), corpus.revision ?? "main", name),
+      name,
+    }
+  })
+}

@@ -1,0 +1,188 @@
+/** Rows of a prompt and a target on disk: tokenised once, by several threads, into the folders of their full name. */
+import { availableParallelism } from "node:os"
+import { mkdir, readFile, rm } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { writeFileAtomic } from "../../../files/atomic.js"
+import { bytesDigest, knownFileDigest } from "../../../files/digest.js"
+import { download } from "../../../files/download.js"
+import { DataError, fromSystemError } from "../../../files/errors.js"
+import { hubHeaders, isPresent } from "../../../files/sources.js"
+import { locateParts, TOTALS_FILE, type PreparedPart } from "../prepared.js"
+import { requireDigest } from "../stated-digests.js"
+import type { CorpusOptions, CorpusStore, Located, PrepareOptions, SplitName, StoreJob } from "../store.js"
+import { cacheFolder, listedFiles, listOrigin, rowOrigins, tokenizerOrigin, type Origin } from "./place.js"
+import { openPool, type TokeniserPool } from "./pool.js"
+import type { Pairs } from "./schema.js"
+import { readNote, shardName, writePairs, type Note } from "./write.js"
+
+/** Raise when shards made from equal inputs would differ. */
+const RECIPE = 1
+const SPLITS = ["train", "validation"] as const
+
+type Job = StoreJob<Pairs>
+
+const fetched = async (
+  { path, url, name }: Origin,
+  sha256: string | undefined,
+  { onEvent, signal }: PrepareOptions,
+  again = false,
+): Promise<void> => {
+  if (!again && (await isPresent(path, sha256))) return onEvent?.({ kind: "reused", path })
+  if (url === undefined) {
+    if (await isPresent(path))
+      return requireDigest(path, `data.corpus.sha256 of ${name}`, sha256, await knownFileDigest(path))
+    throw new DataError("missing", path, "there is no such file; correct data.corpus in the spec.")
+  }
+  await mkdir(dirname(path), { recursive: true })
+  await download({
+    url,
+    path,
+    headers: url.includes("/datasets/") ? hubHeaders() : {},
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(onEvent === undefined ? {} : { onEvent }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+}
+
+/** Names of the files of a hub repository: those that the spec names, or all that it lists. */
+const rowNames = async (corpus: Pairs, options: CorpusOptions): Promise<readonly string[]> => {
+  if (corpus.files !== undefined || !corpus.source.startsWith("hf:")) return corpus.files ?? []
+  const { path } = listOrigin(corpus, options)
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw fromSystemError(error, path, "looking for the files of the repository")
+  })
+  return listedFiles(text, corpus.source)
+}
+
+const originsOf = async (corpus: Pairs, options: CorpusOptions): Promise<readonly Origin[]> =>
+  rowOrigins(corpus, await rowNames(corpus, options), options)
+
+/** Everything that decides the shards. */
+const inputsOf = async (
+  { corpus, tokenizer, model }: Job,
+  options: CorpusOptions,
+): Promise<Readonly<Record<string, unknown>>> => {
+  const { prompt, target, promptEnd, holdOut, trainShards, only } = corpus
+  const digests: string[] = []
+  for (const { path, name } of await originsOf(corpus, options)) {
+    const found = await knownFileDigest(path)
+    requireDigest(path, `data.corpus.sha256 of ${name}`, corpus.sha256?.[name], found)
+    digests.push(found)
+  }
+  return {
+    recipe: RECIPE,
+    rows: digests,
+    tokenizer: (await model()).digest,
+    vocabSize: tokenizer.vocabSize,
+    boundaryId: tokenizer.boundaryId,
+    separatorId: tokenizer.separatorId ?? null,
+    prompt,
+    target,
+    promptEnd,
+    holdOut,
+    trainShards,
+    only: only ?? null,
+  }
+}
+
+const partOf = (notes: readonly Note[]): PreparedPart => ({
+  documents: notes.reduce((n, { documents }) => n + documents, 0),
+  tokens: notes.reduce((n, { tokens }) => n + tokens, 0),
+  bytes: notes.reduce((n, { bytes }) => n + bytes, 0),
+  shards: notes.map(({ file, tokens, sha256 }) => ({ file, tokens, sha256 })),
+})
+
+const countOf = ({ trainShards, only }: Pairs): number => (only === undefined ? trainShards : 1)
+
+/** The shards that are there and were made from just these inputs. */
+const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
+  const { corpus } = job
+  const made = bytesDigest(JSON.stringify(await inputsOf(job, options)))
+  const parts: Partial<Record<SplitName, { folder: string; part: PreparedPart }>> = {}
+  for (const split of SPLITS) {
+    const folder = cacheFolder(corpus, split, options)
+    const notes: Note[] = []
+    for (let k = 0; k < countOf(corpus); k++) {
+      const note = await readNote(folder, shardName(split, k), made)
+      if (note === undefined)
+        throw new DataError(
+          "missing",
+          join(folder, shardName(split, k)),
+          "it is not there, cut, or made from other inputs; run `repro prepare` first.",
+        )
+      notes.push(note)
+    }
+    parts[split] = { folder, part: partOf(notes) }
+  }
+  return locateParts(parts.train!, parts.validation!)
+}
+
+export const pairsStore: CorpusStore<Pairs> = {
+  kind: "pairs",
+  tokenizer: (corpus, options) => Promise.resolve(tokenizerOrigin(corpus, options).path),
+  prepare: async (job, options) => {
+    const { corpus, tokenizer } = job
+    const list = listOrigin(corpus, options)
+    await fetched(tokenizerOrigin(corpus, options), tokenizer.sha256, options)
+    // A branch moves, so a list is asked for again.
+    if (corpus.files === undefined && corpus.source.startsWith("hf:"))
+      await fetched(list, undefined, options, true)
+    for (const origin of await originsOf(corpus, options))
+      await fetched(origin, corpus.sha256?.[origin.name], options)
+    const folders = {
+      train: cacheFolder(corpus, "train", options),
+      validation: cacheFolder(corpus, "validation", options),
+    }
+    if (options.rewrite === true)
+      for (const split of SPLITS) await rm(folders[split], { recursive: true, force: true })
+    else if (
+      await find(job, options).then(
+        () => true,
+        () => false,
+      )
+    )
+      return options.onEvent?.({ kind: "reused", path: folders.train })
+    const inputs = await inputsOf(job, options)
+    const path = tokenizerOrigin(corpus, options).path
+    const bytes = await readFile(path)
+    const { boundaryId, separatorId, vocabSize } = tokenizer
+    const { prompt, target, promptEnd } = corpus
+    const rule = {
+      prompt,
+      target,
+      promptEnd,
+      boundaryId,
+      ...(separatorId === undefined ? {} : { separatorId }),
+    }
+    let pool: TokeniserPool | undefined
+    try {
+      const notes = await writePairs(
+        {
+          files: (await originsOf(corpus, options)).map((origin) => origin.path),
+          shards: corpus.trainShards,
+          holdOut: corpus.holdOut,
+          only: corpus.only,
+          boundaryId,
+          vocabSize,
+          folders,
+          made: bytesDigest(JSON.stringify(inputs)),
+        },
+        () =>
+          (pool ??= openPool(options.workers ?? availableParallelism(), { tokenizer: bytes, path, rule })),
+        options,
+      )
+      for (const split of SPLITS)
+        await writeFileAtomic(
+          join(folders[split], TOTALS_FILE),
+          `${JSON.stringify({ inputs, ...partOf(notes[split]) }, undefined, 2)}\n`,
+        )
+    } finally {
+      await pool?.close()
+    }
+  },
+  locate: find,
+  check: async (job, options, { look, tokenizer }) => {
+    await tokenizer(tokenizerOrigin(job.corpus, options).url)
+    await look(cacheFolder(job.corpus, "train", options), job.corpus.source, () => find(job, options))
+  },
+}
