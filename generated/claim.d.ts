@@ -26,6 +26,8 @@ export interface Claims {
             | "divergence"
             | "accuracy"
             | "pass-rate"
+            | "sample-length"
+            | "sample-share"
           )
         | "not stated"
       unit:
@@ -38,6 +40,7 @@ export interface Claims {
             | "bits"
             | "proportion"
             | "percent"
+            | "tokens"
             | "score"
           )
         | "not stated"
@@ -451,6 +454,8 @@ export interface Claims {
               | "divergence"
               | "accuracy"
               | "pass-rate"
+              | "sample-length"
+              | "sample-share"
             )
           | "not stated"
         unit?:
@@ -463,6 +468,7 @@ export interface Claims {
               | "bits"
               | "proportion"
               | "percent"
+              | "tokens"
               | "score"
             )
           | "not stated"
@@ -872,6 +878,8 @@ export interface Claims {
               | "divergence"
               | "accuracy"
               | "pass-rate"
+              | "sample-length"
+              | "sample-share"
             )
           | "not stated"
         unit?:
@@ -884,6 +892,7 @@ export interface Claims {
               | "bits"
               | "proportion"
               | "percent"
+              | "tokens"
               | "score"
             )
           | "not stated"

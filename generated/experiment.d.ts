@@ -187,6 +187,41 @@ export type Evaluation =
        */
       seed: number
     }
+  | {
+      /**
+       * Texts that the network generates, with what is said of them: lengths against the data's, entropy, rows that are empty, full or broken, a task's verdicts, and what they cost.
+       */
+      kind: "samples"
+      /**
+       * Name of the evaluation in tables and file names.
+       */
+      id: string
+      /**
+       * Texts for each seed. From the validation split at most as many as it has rows.
+       */
+      count: number
+      /**
+       * Seeds of the sample stream; text k of a seed is the same whatever else is sampled.
+       *
+       * @minItems 1
+       */
+      seeds: [number, ...number[]]
+      /**
+       * nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt.
+       */
+      from?: "nothing" | "validation"
+      sampling: Sampling
+      /**
+       * Task whose graders judge each text; none when absent.
+       */
+      task?: string
+      /**
+       * Graders of the task; its usual ones when absent.
+       *
+       * @minItems 1
+       */
+      graders?: [string, ...string[]]
+    }
 
 /**
  * A spec: one published experiment with its profiles.
@@ -1391,6 +1426,76 @@ export interface Windows {
    * raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training.
    */
   alignment: "raw-stream" | "document-chunks"
+}
+/**
+ * How texts are sampled.
+ */
+export interface Sampling {
+  /**
+   * ancestral: the reverse chain. confidence: what the model is surest of first. left-to-right: one token at a time, all that a next-token network does. Where rows grow: events, the time of each event drawn exactly, without steps; tau, every mask and slot on its own in each step; euler, the published Euler step; confidence. When absent: ancestral, left-to-right or events, as the network is.
+   */
+  sampler?: "ancestral" | "confidence" | "left-to-right" | "events" | "tau" | "euler"
+  /**
+   * Steps of one text; one for each token when absent. events has none.
+   */
+  steps?: number
+  /**
+   * Log-probabilities are divided by it; 0 takes the most probable token; 1 when absent.
+   */
+  temperature?: number
+  /**
+   * Draw from the fewest most probable tokens whose probabilities reach this sum, after the temperature; 1 when absent.
+   */
+  topP?: number
+  /**
+   * Whether the token that crosses topP stays (standard, when absent) or goes (strict, as xlm-core has it). Where rows grow.
+   */
+  nucleus?: "standard" | "strict"
+  /**
+   * Tokens of each text, given ones included, of a network with rows of a fixed length; as many as it was trained on when absent.
+   */
+  length?: number
+  /**
+   * Blocks of this many tokens from left to right, each by the sampler. Masked networks.
+   */
+  block?: number
+  /**
+   * When a MASK is revealed and a token inserted in a step of tau. survival, when absent: with the probability that the schedule gives. at-least-one: one Poisson event or more. exactly-one: as published, two events cancel each other, and the last step takes the most probable tokens.
+   */
+  rule?: "survival" | "at-least-one" | "exactly-one"
+  /**
+   * Times of the steps. even: 1/N, when absent. short: (1 - 1e-5)/(N + 1), as xlm-core has it. Where rows grow in steps.
+   */
+  grid?: "even" | "short"
+  /**
+   * What the sampler confidence ranks masks by where rows grow; prob_diff when absent.
+   */
+  confidence?: "position" | "top_prob" | "prob_diff" | "entropy"
+  /**
+   * off: the number of masks that a step of confidence reveals is drawn without the hazard, as published for the small models; 63 % of a text is then left to the last step. on when absent.
+   */
+  hazard?: "on" | "off"
+  /**
+   * Of the sampler confidence where rows grow: only the first masks from the left compete.
+   */
+  window?: {
+    /**
+     * Masks that compete for each one that is revealed.
+     */
+    factor: number
+    /**
+     * Masks that compete at most.
+     */
+    most: number
+  }
+  /**
+   * When a step would insert more than the canvas holds. cancel, when absent: it inserts nothing. clip: as many as fit. fill: as published, the whole canvas becomes MASK.
+   */
+  overflow?: "fill" | "cancel" | "clip"
+  /**
+   * excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.
+   */
+  specials?: "excluded" | "as-published"
 }
 /**
  * What the laptop profile changes.

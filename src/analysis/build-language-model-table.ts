@@ -7,6 +7,8 @@
  */
 import { comparabilitySentence, type ExperimentDifference } from "./differences.js"
 import { evaluationRows, type RowOptions } from "./evaluation-rows.js"
+import type { ItemSummary } from "../evaluators/summary.js"
+import { itemRows } from "./item-rows.js"
 import { isPrefix } from "./ladder.js"
 import { firstFloors, floorsOf, type EvaluationSummary, type FloorSummary } from "./language-model.js"
 import { makeTable, type ResultsTable, type TableHeader, type TableRow } from "./table.js"
@@ -19,6 +21,8 @@ export interface LanguageModelTableInput extends RowOptions {
   /** Sentences about the data, such as that validation text is in the training split. */
   readonly dataNotices?: readonly string[]
   readonly evaluations: readonly EvaluationSummary[]
+  /** Figures over samples or items of a task. */
+  readonly items?: readonly ItemSummary[]
   readonly floors: readonly FloorSummary[]
   /** Sentences about the weights that were scored. */
   readonly weights?: readonly string[]
@@ -186,7 +190,12 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   )
   return makeTable(
     { ...input.header, verdict },
-    [...rows.filter((row) => !again.has(row)), ...(input.claims ?? []), ...allFloorRows(input.floors, first)],
+    [
+      ...rows.filter((row) => !again.has(row)),
+      ...(input.items ?? []).flatMap((summary) => itemRows(summary, contracts)),
+      ...(input.claims ?? []),
+      ...allFloorRows(input.floors, first),
+    ],
     contracts,
   )
 }

@@ -1,7 +1,7 @@
 /** The results table of a run, from its evidence. The same evidence always gives the same table. */
 import { corpusPart } from "../data/corpora/index.js"
 import { summarise } from "../evaluators/index.js"
-import { isCodeLength, type Summary } from "../evaluators/summary.js"
+import { isCodeLength, type ItemSummary, type Summary } from "../evaluators/summary.js"
 import { bootstrapRatio } from "../metric/statistics/bootstrap.js"
 import { weightsSentences } from "../inference/weights/account.js"
 import type { RunReader } from "../run/directory.js"
@@ -72,6 +72,7 @@ export const runTable = async (
   const { rows, contracts } = markedClaimRows({ ...published, claims })
   const { manifest } = run
   const constant = publishedConstantOf(published.claims)
+  const summaries = await allSummaries(run)
   return buildLanguageModelTable({
     header: {
       experiment: experiment.id,
@@ -85,7 +86,8 @@ export const runTable = async (
     differences: manifest.differences,
     unstated: unstatedFiles(experiment),
     dataNotices: manifest.data === undefined ? [] : contentNotices(manifest.data),
-    evaluations: await runSummaries(run),
+    evaluations: summaries.filter(isCodeLength),
+    items: summaries.filter((summary): summary is ItemSummary => !isCodeLength(summary)),
     floors: (await readFloors(run)) ?? [],
     ratioInterval,
     claims: rows,

@@ -16,6 +16,7 @@ import type { DataContent } from "../spec/content.js"
 import { outsideDocuments } from "../inference/windows.js"
 import { accountSlice } from "../run/conservation.js"
 import type { LoadedSpec, Profile } from "../spec/spec-file.js"
+import { windowsIn } from "../spec/windows.js"
 import { trainingSeconds } from "./choose-executor.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { locateSpec } from "./locate.js"
@@ -122,7 +123,7 @@ const bytesPart = async ({ experiment }: LoadedSpec): Promise<Part> => {
 
 /** Documents that chunks of documents can never score. */
 const outsideNotes = (split: Tokens, { evaluations, data }: LoadedSpec["experiment"]): readonly string[] => {
-  if (!evaluations.some(({ windows }) => windows.alignment === "document-chunks")) return []
+  if (!evaluations.some((each) => windowsIn(each)?.alignment === "document-chunks")) return []
   const { documents = 0, ofDocuments = 0, tokens } = outsideDocuments(split, data.tokenizer.boundaryId)
   return documents === 0
     ? []

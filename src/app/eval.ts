@@ -21,6 +21,7 @@ import { mayColour, openDisplay, type Display } from "../run/display.js"
 import type { Json } from "../run/events.js"
 import { accountSlice } from "../run/conservation.js"
 import { measureEvaluation } from "./execute.js"
+import { requireMeasurable } from "../evaluators/evaluate.js"
 import { measureFloors } from "../run/floors.js"
 import { collectProvenance } from "../run/provenance.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -92,6 +93,7 @@ export const evaluateCheckpoint = async (
   const data = await contentOf(corpus)
   for (const notice of dataWarnings(experiment, data)) display.warn(notice)
   display.log(`Data: ${describeContent(data)}.`)
+  await requireMeasurable(experiment)
   const choice = await chooseExecutor(input, experiment.execution)
   const stop = watchInterrupts(display)
   try {

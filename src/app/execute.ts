@@ -11,7 +11,8 @@ import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { Choice } from "../engine/choose.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import type { Weights } from "../engine/weights.js"
-import { evaluate } from "../evaluators/evaluate.js"
+import { evaluate, requireMeasurable } from "../evaluators/evaluate.js"
+import { evaluatorPart } from "../evaluators/index.js"
 import { requireFinite } from "../inference/weights/finite.js"
 import { networkOf } from "../families/traced.js"
 import type { Network } from "../model/network.js"
@@ -23,7 +24,8 @@ import { restoredState, storedState } from "../run/checkpoint.js"
 import { accountSlice } from "../run/conservation.js"
 import { latestCheckpoint, type Run } from "../run/directory.js"
 import type { Display } from "../run/display.js"
-import { openPasses, StoppedError } from "../run/passes.js"
+import { openItems } from "../run/kept-items.js"
+import { openPasses, stoppable, StoppedError } from "../run/passes.js"
 import { requireBase, type Beginning } from "./beginning.js"
 import { begunValues, heldParameters, lending } from "./held-weights.js"
 
@@ -193,21 +195,27 @@ export const measureEvaluation = async (
   context: EvaluationContext,
 ): Promise<boolean> => {
   const { run, experiment, corpus, choice, display, network, parameters, split, step, stopping } = context
-  const passes = await openPasses(context.executor, {
-    directory: run.directory,
-    evaluation: evaluation.id,
-    of: passesOf(context),
-    stopping,
-  })
-  if (passes.found > 0)
-    display.log(`Evaluation ${evaluation.id} goes on: ${passes.found} forward passes are there already.`)
+  const place = { directory: run.directory, evaluation: evaluation.id }
+  const samples = evaluatorPart(evaluation).needs === "sampler"
+  const passes = samples
+    ? undefined
+    : await openPasses(context.executor, { ...place, of: passesOf(context), stopping })
+  const kept = samples
+    ? await openItems({ ...place, of: JSON.stringify([passesOf(context), evaluation]) })
+    : undefined
+  const found = passes?.found ?? kept!.found
+  if (found > 0)
+    display.log(
+      `Evaluation ${evaluation.id} goes on: ${found} ${samples ? "groups of texts" : "forward passes"} are there already.`,
+    )
   try {
     const { tensors, metadata, items } = await evaluate({
       evaluation,
       experiment,
       network,
       parameters,
-      executor: passes.executor,
+      executor: passes?.executor ?? stoppable(context.executor, stopping),
+      ...(kept === undefined ? {} : { kept }),
       precision: choice.options.precision,
       split,
       corpus,
@@ -217,7 +225,8 @@ export const measureEvaluation = async (
     })
     display.end()
     await run.writeEvidence(evaluation.id, tensors, metadata, items)
-    await passes.done()
+    await passes?.done()
+    await kept?.done()
     return true
   } catch (error) {
     if (error instanceof StoppedError) return false
@@ -228,6 +237,7 @@ export const measureEvaluation = async (
 /** Trains and evaluates; what an earlier, interrupted call left is used. */
 export const executeRun = async (options: ExecuteOptions): Promise<ExecuteOutcome> => {
   const { corpus, experiment, display, executor, beginning } = options
+  await requireMeasurable(experiment)
   // Before hours of training: what the figures per byte will rest on, and whether there will be any.
   for (const note of accountSlice(corpus, await readTokens(corpus.validation), experiment).notes)
     display.warn(note)

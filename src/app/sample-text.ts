@@ -1,6 +1,6 @@
 /** What `repro sample` prints for people. */
 import type { SamplingSettings } from "../samplers/masked/settings.js"
-import type { UnigramEntropy } from "../samplers/unigram-entropy.js"
+import type { UnigramEntropy } from "../metric/samples/unigram-entropy.js"
 
 /** Control characters, which a model may spell byte by byte, as pictures: nothing it writes steers the terminal. */
 export const printable = (text: string): string =>

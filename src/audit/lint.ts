@@ -1,7 +1,8 @@
 /** Warnings about how numbers were made: patterns that experience shows to mislead, found in contracts and facts. */
 import { NOT_STATED, type Contract } from "../metric/contract/contract.js"
-import { contractOf } from "../evaluators/index.js"
-import type { EvaluatedWindows } from "../evaluators/summary.js"
+import { contractOf, evaluatorPart } from "../evaluators/index.js"
+import type { Evaluated } from "../evaluators/summary.js"
+import { windowsIn } from "../spec/windows.js"
 import type { ContractContext } from "../metric/contract/builders.js"
 import type { Estimator } from "../metric/contract/fields.js"
 import type { SourcedFact } from "./findings-common.js"
@@ -40,7 +41,7 @@ export interface LintedClaim {
 /** An experiment as far as the rules look at it; structurally the decoded spec. */
 export interface LintedExperiment {
   readonly id: string
-  readonly evaluations: readonly (EvaluatedWindows & { readonly id: string })[]
+  readonly evaluations: readonly (Evaluated & { readonly id: string })[]
   readonly objective?:
     | {
         readonly kind: string
@@ -99,7 +100,9 @@ const perClaim = (claim: LintedClaim, experiment: LintedExperiment | undefined):
       )
     }
   }
-  if (experiment !== undefined && quantity !== "negative-log-likelihood" && quantity !== NOT_STATED)
+  const sampled = experiment?.evaluations.some((each) => evaluatorPart(each).needs === "sampler") ?? false
+  const said = quantity === "negative-log-likelihood" || quantity === NOT_STATED
+  if (experiment !== undefined && !said && (!sampled || quantity === "training-loss"))
     warnings.push(warn("not-produced", `No evaluation of ${experiment.id} produces a ${quantity}.`))
   return warnings
 }
@@ -129,14 +132,17 @@ const scheduleMismatches = ({ evaluations, objective, data }: LintedExperiment):
   const batching = data?.batching
   if (batching === undefined) return texts
   const chunks = batching.kind === "document-chunks"
-  const cut = named(({ windows }) => (windows.alignment === "document-chunks") !== chunks)
+  const cut = named((evaluation) => {
+    const windows = windowsIn(evaluation)
+    return windows !== undefined && (windows.alignment === "document-chunks") !== chunks
+  })
   if (cut !== "")
     texts.push(
       chunks
         ? `The spec trains on documents filled with PAD (${batching.kind}); ${cut} cut the raw stream across documents.`
         : `The spec trains on windows of the raw stream (${batching.kind}); ${cut} score documents filled with PAD.`,
     )
-  const longer = named(({ windows }) => windows.length > batching.length)
+  const longer = named((evaluation) => (windowsIn(evaluation)?.length ?? 0) > batching.length)
   if (longer !== "")
     texts.push(`The spec trains on at most ${batching.length} tokens; the windows of ${longer} are longer.`)
   return texts

@@ -5,7 +5,8 @@ import { isIntact } from "../metric/bytes/intact.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import { EVIDENCE_FORMAT, EVIDENCE_VERSION, evidenceMetadata, type EvidenceHeader } from "./evidence.js"
 import { evaluatorPart } from "./index.js"
-import { EvaluationError, type EvaluateJob, type Measure, type Measured } from "./job.js"
+import type { Experiment } from "../spec/experiment.js"
+import { EvaluationError, type Check, type EvaluateJob, type Measure, type Measured } from "./job.js"
 import type { EvaluatedWindows } from "./summary.js"
 import { windowTensors } from "./windows.js"
 
@@ -31,6 +32,19 @@ export const measureOf = async (kind: string): Promise<Measure> => {
   if (own !== undefined) return own as Measure
   const loaded = (await import(`./${kind}/measure.js`)) as { readonly measure: Measure }
   return loaded.measure
+}
+
+/**
+ * Every evaluation can be made on this machine, as far as that can be known beforehand.
+ *
+ * @throws EvaluationError, or what the check of a kind throws
+ */
+export const requireMeasurable = async (experiment: Experiment): Promise<void> => {
+  for (const evaluation of experiment.evaluations) {
+    if (added.has(evaluation.kind)) continue
+    const { check } = (await import(`./${evaluation.kind}/measure.js`)) as { readonly check?: Check }
+    await check?.(evaluation, experiment)
+  }
 }
 
 /** An evaluation asks of a network what its objective taught it. */
@@ -107,7 +121,7 @@ export const evaluate = async (job: EvaluateJob): Promise<Evidence> => {
   const measure = await measureOf(evaluation.kind)
   const started = performance.now()
   const measured = await measure(evaluation, job)
-  const seconds = (performance.now() - started) / 1000
+  const seconds = measured.seconds ?? (performance.now() - started) / 1000
   const { windows, tensors = {}, items } = measured
   return {
     tensors: {

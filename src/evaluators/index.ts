@@ -14,6 +14,7 @@ import { continuousNelbo } from "./continuous-nelbo/part.js"
 import { discreteElbo } from "./discrete-elbo/part.js"
 import { importanceWeighted } from "./importance-weighted/part.js"
 import { insertionNelbo } from "./insertion-nelbo/part.js"
+import { samples } from "./samples/part.js"
 import { parseEvidenceHeader, type EvidenceFile } from "./evidence.js"
 import type { EvaluatorPart } from "./part.js"
 import { sliding } from "./sliding/part.js"
@@ -30,6 +31,7 @@ export const EVALUATORS = [
   autoregressive,
   insertionNelbo,
   continuousNelbo,
+  samples,
 ] as const satisfies readonly EvaluatorPart[]
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never

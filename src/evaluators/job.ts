@@ -28,6 +28,20 @@ export interface EvaluateJob {
   /** Told how many sequences go through the network. */
   readonly onStart?: (sequences: number) => void
   readonly onProgress?: (sequences: number) => void
+  /** Where items that are done are kept, so that a measurement which is stopped goes on behind them. */
+  readonly kept?: KeptItems
+}
+
+/** Items that are done, in parts that were made together, by name. */
+export interface KeptItems {
+  readonly find: (part: string) => KeptPart | undefined
+  readonly keep: (part: string, made: KeptPart) => Promise<void>
+}
+
+export interface KeptPart {
+  readonly items: readonly unknown[]
+  /** That making them took. */
+  readonly seconds: number
 }
 
 /** What an evaluator measured. */
@@ -41,6 +55,8 @@ export interface Measured {
   readonly forwards: number
   /** Leads up to this many nats are ties, where the network chose the order. */
   readonly tieNats?: number
+  /** Where more than this call made them; the time of the call when absent. */
+  readonly seconds?: number
 }
 
 /** The measurement of one kind of evaluation. */
@@ -48,6 +64,11 @@ export type Measure<E extends EvaluationKind = EvaluationKind> = {
   // A method: a measurement is only ever given evaluations of its kind.
   run(evaluation: E, job: EvaluateJob): Promise<Measured>
 }["run"]
+
+/** What can be asked of the machine and of the registries before hours of training; see `requireMeasurable`. */
+export type Check<E extends EvaluationKind = EvaluationKind> = {
+  check(evaluation: E, experiment: Experiment): Promise<void> | void
+}["check"]
 
 /** An evaluation that does not fit the experiment. */
 export class EvaluationError extends Error {

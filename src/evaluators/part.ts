@@ -56,7 +56,8 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
    */
   readonly needs: "masked" | "causal" | "inserting" | "sampler"
   readonly rules: readonly EvaluationRule<E>[]
-  cost(evaluation: E): EvaluatorCost
+  /** @param length tokens of a row of the experiment */
+  cost(evaluation: E, length?: number): EvaluatorCost
   /** What the number means; of several figures, the first. */
   contract(evaluation: Unnamed<E>, context: ContractContext): Contract
   /** Name of the estimator in a label. */

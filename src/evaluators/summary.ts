@@ -79,6 +79,8 @@ export interface ItemFigure {
     readonly method: string
   } | null
   readonly notes: readonly string[]
+  /** Its rule is a published one, which is not ours. */
+  readonly published?: true
 }
 
 /** Figures over samples or items of a task; several evaluators and graders may read one evidence. */

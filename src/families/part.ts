@@ -9,6 +9,7 @@ import type * as Schema from "effect/Schema"
 import type { CorpusPart } from "../data/corpora/part.js"
 import type { Feeds } from "../diffusion/batch.js"
 import type { EndSlot } from "../diffusion/insertion/interpolant.js"
+import type { JointSchedule } from "../diffusion/insertion/schedule.js"
 import type { StepLayout } from "../diffusion/step-layout.js"
 import type { ParameterSpec } from "../model/parameters.js"
 import type { Data, Tokenizer } from "../spec/data.js"
@@ -197,6 +198,8 @@ export interface ObjectivePart<O extends Kind = Kind> {
   boundary(objective: O): "free" | "maskable"
   /** The share of tokens still visible at the end of the noise schedule, where there is one. */
   eps(objective: O): number | undefined
+  /** The schedules of a network whose rows grow; sampling uses no others. */
+  schedules?(objective: O): JointSchedule
   /** Whether its layout asks what rows hold (`RowShape.typical`). */
   readonly measuresRows?: true
   /** How a micro-batch is cut, and the feeds that the programs have, those a network may leave out included. */

@@ -17,8 +17,11 @@ import type {
 import * as tf from "../model/tf.js"
 import { flexmdmObjective } from "../objectives/flexmdm/loss.js"
 import { flexmdmProgram } from "./flexmdm/network.js"
+import { sampledFlexmdm } from "./flexmdm/sampled.js"
+import type { FlexmdmObjective } from "./flexmdm/schema.js"
 import { gptProgram } from "./gpt/network.js"
 import { lladaProgram } from "./llada/network.js"
+import { sampledLlada } from "./llada/sampled.js"
 import {
   networkPart,
   objectivePart,
@@ -39,7 +42,17 @@ type Programs<K extends Kind, P> = { readonly [Name in K["kind"]]: P }
 
 const NETWORKS: {
   readonly [Name in RegisteredModel["kind"]]: NetworkProgram<Extract<RegisteredModel, { kind: Name }>>
-} = { mdlm: mdlmProgram, gpt: gptProgram, flexmdm: flexmdmProgram, llada: lladaProgram }
+} = {
+  mdlm: mdlmProgram,
+  gpt: gptProgram,
+  flexmdm: {
+    ...flexmdmProgram,
+    // Its own rules give it no objective but its own.
+    sampled: (model, objective, classes) =>
+      sampledFlexmdm(model, (objective as FlexmdmObjective).schedules, classes),
+  },
+  llada: { ...lladaProgram, sampled: (model, _objective, classes) => sampledLlada(model, classes) },
+}
 
 const OBJECTIVES: Programs<RegisteredObjective, ObjectiveProgram<Kind>> = {
   "masked-diffusion": weightedCrossEntropy,
@@ -89,8 +102,11 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
     return program.heads(parameters, feeds, model, vocabSize, { select, positions })
   }
 
+  const sampled = program.sampled?.(model, objective, vocabSize)
+
   return {
     parameters: part.parameters(model, vocabSize),
+    ...(sampled === undefined ? {} : { sampled }),
     heads,
     scored,
     vocabSize,

@@ -2,6 +2,7 @@
 import type { FeedSpec } from "../families/part.js"
 import type { Tensors } from "./layers.js"
 import type { ParameterSpec } from "./parameters.js"
+import type { SampledNetwork } from "./sampled-network.js"
 import type * as tf from "./tf.js"
 
 export type { FeedSpec } from "../families/part.js"
@@ -36,6 +37,12 @@ export interface Heads {
 /** The traced side of a network part. */
 export interface NetworkProgram<M> {
   heads(parameters: Tensors, feeds: Tensors, model: M, classes: number, at: Scored): Heads
+  /**
+   * The network in its two parts for samplers; needed of one whose rows grow.
+   *
+   * @param objective that it is trained with, whose schedules it may be told
+   */
+  sampled?(model: M, objective: { readonly kind: string }, classes: number): SampledNetwork
 }
 
 /** The traced side of an objective part: a scalar, the loss of one slice in its share of the micro-batch. */
@@ -64,6 +71,8 @@ export interface Network {
    * loss also weights f32 [capacity] and, with positions, slots i32 [rows * length] (see `gatherFeeds`).
    */
   readonly feeds: (use: Use, sizes: FeedSizes) => readonly FeedSpec[]
+  /** Its two parts for samplers; absent where samplers ask for log-probabilities of whole rows. */
+  readonly sampled?: SampledNetwork
 }
 
 /** The parts of an experiment that determine its network. */

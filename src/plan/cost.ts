@@ -43,7 +43,10 @@ export interface EvaluationCost {
 }
 
 export const evaluationCost = (experiment: Experiment, evaluation: EvaluationKind): EvaluationCost => {
-  const { item, items, length, forwardsPerItem } = evaluatorPart(evaluation).cost(evaluation)
+  const { item, items, length, forwardsPerItem } = evaluatorPart(evaluation).cost(
+    evaluation,
+    experiment.data.batching.length,
+  )
   return {
     id: evaluation.id,
     kind: evaluation.kind,

@@ -4,6 +4,7 @@ import { objectivePart } from "../families/index.js"
 import { contractOf } from "../evaluators/index.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
+import { windowsIn } from "../spec/windows.js"
 import type { LoadedSpec, Profile, ProfileDifference } from "../spec/spec-file.js"
 import { ancestorsOf } from "../spec/stages.js"
 import {
@@ -127,6 +128,15 @@ const streamsOf = ({ training, objective, evaluations }: Experiment): readonly P
     { name: "init", seed, used: "initial parameters" },
     { name: "data", seed, used: "which sequences are drawn" },
     ...objectivePart(objective).streams.map(({ name, used }) => ({ name, seed, used })),
+    ...evaluations.flatMap((evaluation) =>
+      evaluation.kind === "samples"
+        ? evaluation.seeds.map((own) => ({
+            name: "sample" as const,
+            seed: own,
+            used: `texts of ${evaluation.id}`,
+          }))
+        : [],
+    ),
     ...masks.map((evaluation) => ({
       name: "eval-mask" as const,
       seed: "seed" in evaluation ? evaluation.seed : seed,
@@ -144,15 +154,17 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
   const eps = part.eps(objective)
   const whole = corpusPart(corpus).validationTokens?.(corpus)
   return evaluations.map((evaluation) => {
-    const { count, length } = evaluation.windows
-    const tokens = count * length
+    const windows = windowsIn(evaluation)
+    const tokens = windows === undefined ? 0 : windows.count * windows.length
     return {
       evaluation: evaluation.id,
       contract: contractOf(evaluation, {
         dataset: corpusPart(corpus).dataset(corpus),
         split: "validation",
-        slice: `the first ${count} windows of ${length} tokens, or all`,
-        ...(whole === undefined ? {} : { coverage: Math.min(1, tokens / whole) }),
+        ...(windows === undefined
+          ? {}
+          : { slice: `the first ${windows.count} windows of ${windows.length} tokens, or all` }),
+        ...(whole === undefined || windows === undefined ? {} : { coverage: Math.min(1, tokens / whole) }),
         tokenizer: { id: data.tokenizer.id },
         boundary: part.boundary(objective),
         ...(eps === undefined ? {} : { eps }),

@@ -7,6 +7,7 @@ import { buildByteTable } from "../metric/bytes/byte-table.js"
 import { conservation, describeConservation, type Conservation } from "../metric/bytes/conservation.js"
 import { accountNotes, accountText, type TextAccount } from "../metric/bytes/text-account.js"
 import type { Experiment } from "../spec/experiment.js"
+import { windowsIn } from "../spec/windows.js"
 
 /** A tokenizer that is not that of the shards. */
 export class ConservationError extends Error {
@@ -14,18 +15,19 @@ export class ConservationError extends Error {
 }
 
 /** The beginning of the split that the experiment's evaluations score, by its longest. */
-export const scoredSlice = (split: Tokens, { evaluations }: Pick<Experiment, "evaluations">): Tokens =>
-  split.subarray(
-    0,
-    Math.max(
-      ...evaluations.map(({ windows }) =>
-        windows.alignment === "document-chunks"
-          ? split.length
-          : // One target lies behind the last window.
-            Math.min(split.length, windows.count * windows.length + 1),
-      ),
-    ),
-  )
+export const scoredSlice = (
+  split: Tokens,
+  { evaluations }: Pick<Experiment, "evaluations">,
+): Tokens => {
+  const ends = evaluations.map((evaluation) => {
+    const windows = windowsIn(evaluation)
+    return windows === undefined || windows.alignment === "document-chunks"
+      ? split.length
+      : // One target lies behind the last window.
+        Math.min(split.length, windows.count * windows.length + 1)
+  })
+  return split.subarray(0, Math.max(...ends))
+}
 
 /** The account of a slice, and the published table's terms on it. */
 export interface SliceAccount {

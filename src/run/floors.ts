@@ -115,6 +115,7 @@ const scoredTargets = async (run: RunReader, experiment: Experiment): Promise<re
   for (const { id } of experiment.evaluations) {
     if (!there.includes(id)) continue
     const file = await run.readEvidence(id)
+    if (!file.tensors.has("tokens")) continue // it scores no targets
     const windows = openWindows(file, `${run.directory}/evidence/${id}.safetensors`)
     const targets = targetsOf(file, windows)
     const positions = positionsOf(windows, targets).sort()

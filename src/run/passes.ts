@@ -105,6 +105,27 @@ export interface Passes {
   readonly done: () => Promise<void>
 }
 
+/** An executor whose evaluators end with {@link StoppedError} between two passes, once they are asked to. */
+export const stoppable = (executor: Executor, stopping: () => boolean): Executor => ({
+  name: executor.name,
+  version: executor.version,
+  layout: executor.layout,
+  weights: (source) => executor.weights(source),
+  trainer: (...job) => executor.trainer(...job),
+  evaluator: async (...job) => {
+    const evaluator = await executor.evaluator(...job)
+    return {
+      dispose: () => evaluator.dispose(),
+      run: async (feeds) => {
+        await nextTurn() // signals are handed out between turns
+        if (stopping()) throw new StoppedError()
+        return evaluator.run(feeds)
+      },
+    }
+  },
+  dispose: () => executor.dispose(),
+})
+
 export const openPasses = async (executor: Executor, options: PassesOptions): Promise<Passes> => {
   const path = join(options.directory, "partial", `${options.evaluation}.ndjson`)
   const of = createHash("sha256").update(options.of).digest("hex")

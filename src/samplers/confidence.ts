@@ -1,4 +1,5 @@
 /** How sure a network is of a position, and which positions that picks. */
+import { CONFIDENCE_KINDS } from "../spec/sampling.js"
 
 /**
  * - position: the leftmost first; needs no prediction.
@@ -6,7 +7,7 @@
  * - prob_diff: the largest less the second.
  * - entropy: the sum of p ln(p + 1e-10), so that the least entropy comes first.
  */
-export const CONFIDENCES = ["position", "top_prob", "prob_diff", "entropy"] as const
+export const CONFIDENCES = CONFIDENCE_KINDS
 export type Confidence = (typeof CONFIDENCES)[number]
 
 const ENTROPY_OFFSET = 1e-10

@@ -77,6 +77,7 @@ const RANGES: { readonly [U in Exclude<Contract["unit"], NotStated>]: typeof POS
   bits: range(`a number from 0 to below ${LARGEST}`, (x) => x >= 0 && x < LARGEST),
   proportion: range("a proportion, 0 to 1", (x) => x >= 0 && x <= 1),
   percent: range("a percentage, 0 to 100", (x) => x >= 0 && x <= 100),
+  tokens: range(`a number from 0 to below ${LARGEST}`, (x) => x >= 0 && x < LARGEST),
   score: range(`a number of magnitude below ${LARGEST}`, (x) => Math.abs(x) < LARGEST),
 }
 

@@ -20,6 +20,10 @@ export const Windows = Schema.Struct({
 }).annotate({ identifier: "Windows", description: "Which tokens are scored, and in what pieces." })
 export type Windows = typeof Windows.Type
 
+/** The windows of an evaluation; undefined of one that scores none, such as samples. */
+export const windowsIn = (evaluation: object): Windows | undefined =>
+  "windows" in evaluation ? (evaluation.windows as Windows) : undefined
+
 /** What a rule for cutting windows can never score, however many windows are asked for. */
 export interface LeftOut {
   readonly tokens: number

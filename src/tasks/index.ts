@@ -1,14 +1,42 @@
 /** The tasks: the one place where they are registered. */
 import { nearest } from "../spec/nearest.js"
+import { BRACKETS } from "./brackets/index.js"
 import { GSM8K } from "./gsm8k/index.js"
 import { HUMANEVAL_INFILL } from "./humaneval-infill/index.js"
+import { PRIMER_CODE, PRIMER_MATH } from "./primer/index.js"
+import { STAR } from "./star/index.js"
 import type { Grader, Task } from "./task.js"
 import { TINYGSM } from "./tinygsm/index.js"
 
 /** A task whose items nobody outside its own functions looks into. */
 const anyItem = <I>(task: Task<I>): Task => task as unknown as Task
 
-export const TASKS: readonly Task[] = [anyItem(GSM8K), anyItem(HUMANEVAL_INFILL), anyItem(TINYGSM)]
+export const TASKS: readonly Task[] = [
+  anyItem(GSM8K),
+  anyItem(HUMANEVAL_INFILL),
+  anyItem(TINYGSM),
+  anyItem(STAR),
+  anyItem(PRIMER_MATH),
+  anyItem(PRIMER_CODE),
+  anyItem(BRACKETS),
+]
+
+let tasks = TASKS
+
+/**
+ * Adds a task for the rest of the process, as if it stood in the list above.
+ *
+ * @returns what takes it away again
+ * @throws Error where its id is taken
+ */
+export const registerTask = <I>(task: Task<I>): (() => void) => {
+  if (tasks.some(({ id }) => id === task.id)) throw new Error(`the task "${task.id}" is taken`)
+  const added = anyItem(task)
+  tasks = [...tasks, added]
+  return () => {
+    tasks = tasks.filter((each) => each !== added)
+  }
+}
 
 const unknown = (what: string, id: string, known: readonly string[]): RangeError => {
   const near = nearest(id, known)
@@ -19,12 +47,12 @@ const unknown = (what: string, id: string, known: readonly string[]): RangeError
 
 /** @throws RangeError naming the nearest task */
 export const taskOf = (id: string): Task => {
-  const found = TASKS.find((task) => task.id === id)
+  const found = tasks.find((task) => task.id === id)
   if (found === undefined)
     throw unknown(
       "task",
       id,
-      TASKS.map((task) => task.id),
+      tasks.map((task) => task.id),
     )
   return found
 }

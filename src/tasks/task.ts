@@ -83,10 +83,14 @@ export interface Task<I = unknown> {
   readonly id: string
   readonly title: string
   readonly quantity: "accuracy" | "pass-rate"
-  readonly published: PublishedSet
+  /** Absent for items that are generated: files of generations say themselves what they are about. */
+  readonly published?: PublishedSet
   /** The items of a test set's bytes (already unpacked). @throws DataError naming the line */
   readonly items: (text: string, subject: string) => readonly I[]
-  /** An item from what a line of generations says itself; undefined where the test set is needed. */
+  /**
+   * An item from what a line of generations says itself, or a document of a corpus, whose fields are `prompt` and
+   * `target`; undefined where the test set is needed.
+   */
   readonly itemOf?: (fields: Readonly<Record<string, unknown>>, id: string) => I | undefined
   readonly keys: (item: I) => ItemKeys
   /** Items that are not independent of each other, such as the lines of one problem. */

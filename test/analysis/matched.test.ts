@@ -36,7 +36,7 @@ const summaryOf = (
   }))
   return {
     evaluationId: evaluation.id,
-    evaluation,
+    evaluation: evaluation as unknown as EvaluationSummary["evaluation"],
     context: {
       dataset: "test",
       split: "validation",

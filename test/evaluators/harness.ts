@@ -12,6 +12,7 @@ import { networkOf } from "../../src/families/traced.js"
 import { summarise } from "../../src/evaluators/index.js"
 import type { EvaluationSummary } from "../../src/analysis/language-model.js"
 import type { Evaluation } from "../../src/spec/evaluation.js"
+import type { Windows } from "../../src/spec/windows.js"
 import type { Experiment } from "../../src/spec/experiment.js"
 import { initialState } from "../../src/train/state.js"
 import { LENGTH, syntheticTokens, tinyExperiment } from "../train/tiny.js"
@@ -19,7 +20,7 @@ import { LENGTH, syntheticTokens, tinyExperiment } from "../train/tiny.js"
 /** The evaluation without what every one of these tests shares. */
 export type Kind = Evaluation extends infer E
   ? E extends Evaluation
-    ? Omit<E, "id" | "windows"> & { readonly windows?: Partial<Evaluation["windows"]> }
+    ? Omit<E, "id" | "windows"> & { readonly windows?: Partial<Windows> }
     : never
   : never
 

@@ -71,7 +71,9 @@ const fromFile = (task: Task): Matcher => {
         throw new DataError(
           "missing",
           place,
-          `it does not carry its item's answer or tests, so ${task.title} is needed: give --data published (${task.published.url}), --data file:PATH or another source.`,
+          task.published === undefined
+            ? `it does not carry its item, and ${task.title} has no test set to look it up in: give generations with their prompt and target.`
+            : `it does not carry its item's answer or tests, so ${task.title} is needed: give --data published (${task.published.url}), --data file:PATH or another source.`,
         )
       known.set(name, items.length)
       items.push(item)

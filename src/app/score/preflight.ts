@@ -1,4 +1,5 @@
 /** Before grading: the graders pass what is right and refuse what is not, or nothing is graded. */
+import { requireSound } from "../../tasks/preflight.js"
 import { SandboxError, type Sandbox } from "../../tasks/sandbox/index.js"
 import type { Grader, Run, Task } from "../../tasks/task.js"
 import type { TestSet } from "./test-set.js"
@@ -36,16 +37,7 @@ export const preflight = async (
   { all = false }: { readonly all?: boolean } = {},
 ): Promise<Preflight> => {
   const run: Run = { sandbox, patience: 2 }
-  const cases = task.preflight.filter(({ grader }) => graders.some(({ id }) => id === grader))
-  await Promise.all(
-    cases.map(async ({ name, grader: id, item, generation, correct }) => {
-      const graded = await graders.find((grader) => grader.id === id)!.grade(item, generation, run)
-      if (graded.correct !== correct)
-        throw new SandboxError(
-          `The preflight failed at "${name}": it should ${correct ? "pass" : "fail"} and does not (${graded.failure ?? graded.extracted ?? "no answer"}${graded.value === undefined ? "" : `: ${graded.value}`}). Nothing was graded.`,
-        )
-    }),
-  )
+  const cases = await requireSound(task, graders, run)
   const ceilings: Ceiling[] = []
   for (const grader of graders) {
     if (set === undefined) break
@@ -70,5 +62,5 @@ export const preflight = async (
       )
     ceilings.push({ grader: grader.id, passed, tried: tried.length })
   }
-  return { cases: cases.length, ceilings }
+  return { cases, ceilings }
 }

@@ -123,7 +123,7 @@ export const scoreTable = (
   const data =
     set === undefined
       ? `${items} items, graded with the answers that the files carry; whether that is the whole test set is not stated.`
-      : `${items} of the ${set.items.length} items of ${set.name}${set.published ? " (digest of the published set)" : `, which is not the published ${task.published.name}`}.`
+      : `${items} of the ${set.items.length} items of ${set.name}${set.published ? " (digest of the published set)" : `, which is not the published ${task.published?.name ?? task.title}`}.`
   return makeTable(
     {
       experiment: task.id,

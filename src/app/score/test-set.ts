@@ -7,7 +7,7 @@ import { DataError } from "../../files/errors.js"
 import type { OnPrepareEvent } from "../../files/events.js"
 import { cacheDirectory, hubHeaders, hubUrl, isPresent, parseSource } from "../../files/sources.js"
 import { readText } from "../../tasks/generations/bytes.js"
-import type { Task } from "../../tasks/task.js"
+import type { PublishedSet, Task } from "../../tasks/task.js"
 
 export interface TestSet {
   readonly items: readonly unknown[]
@@ -45,7 +45,7 @@ const remote = (
   return { url: hubUrl(parsed.repository, hub[2]!, hub[3]!), headers: hubHeaders() }
 }
 
-const unlike = (subject: string, found: string, { published }: Task): DataError =>
+const unlike = (subject: string, found: string, published: PublishedSet): DataError =>
   new DataError(
     "digest",
     subject,
@@ -55,6 +55,12 @@ const unlike = (subject: string, found: string, { published }: Task): DataError 
 /** @throws DataError naming the source, what was found and the cure */
 export const loadTestSet = async (task: Task, request: TestSetRequest): Promise<TestSet> => {
   const { published } = task
+  if (published === undefined)
+    throw new DataError(
+      "invalid",
+      request.source,
+      `the items of ${task.title} are generated, and it has no test set: the files say themselves what they are about; leave --data out.`,
+    )
   const { source, sha256, onEvent, signal } = request
   const expected = sha256 ?? published.sha256
   const from = source === "published" ? { url: published.url } : remote(source)
@@ -83,7 +89,7 @@ export const loadTestSet = async (task: Task, request: TestSetRequest): Promise<
       throw new DataError("invalid", source, "a test set comes from hf:, https: or file:, or is `published`.")
     path = parsed.path
     const found = await fileDigest(path)
-    if (found !== expected) throw unlike(path, found, task)
+    if (found !== expected) throw unlike(path, found, published)
   }
   if (path.endsWith(".parquet"))
     throw new DataError("invalid", source, "it is a Parquet file; export it as JSON lines first.")

@@ -1,5 +1,6 @@
 /** The special ids of a spec against the tokenizer and the shards. */
 import type { Data, Tokenizer } from "../../spec/data.js"
+import { windowsIn } from "../../spec/windows.js"
 import type { SplitName } from "./store.js"
 import { DataMismatch } from "../../files/errors.js"
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
@@ -69,7 +70,7 @@ export const requireSpecialIds = (
 export interface BoundaryUse {
   readonly data: Pick<Data, "batching" | "tokenizer">
   readonly objective: object
-  readonly evaluations: readonly { readonly id: string; readonly windows: { readonly alignment: string } }[]
+  readonly evaluations: readonly { readonly id: string }[]
 }
 
 /** What rests on boundary tokens in the training shards, and what in the validation shards; a phrase each. */
@@ -78,7 +79,7 @@ const usesOf = ({ data, objective, evaluations }: BoundaryUse) => {
     "boundary" in objective && objective.boundary === "free"
       ? ['the objective gives boundaries free (/objective/boundary is "free")']
       : []
-  const documents = evaluations.filter(({ windows }) => windows.alignment === "document-chunks")
+  const documents = evaluations.filter((each) => windowsIn(each)?.alignment === "document-chunks")
   return {
     train: [...(data.batching.kind === "document-chunks" ? ["batches are cut from documents"] : []), ...free],
     validation: [

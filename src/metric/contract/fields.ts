@@ -26,10 +26,12 @@ export const QUANTITIES = [
   "divergence",
   "accuracy",
   "pass-rate",
+  "sample-length",
+  "sample-share",
 ] as const
 export const Quantity = Schema.Literals(QUANTITIES).annotate({
   description:
-    "What is measured. negative-log-likelihood: the code length of text under the model. training-loss: the optimised objective, not a code length. generative-perplexity: a judge's perplexity of samples. divergence: a distance between samples and text (MAUVE).",
+    "What is measured. negative-log-likelihood: the code length of text under the model. training-loss: the optimised objective, not a code length. generative-perplexity: a judge's perplexity of samples. divergence: a distance between samples and text (MAUVE, or of their lengths). sample-length: mean length of samples. sample-share: share of samples that have a property, such as being empty.",
 })
 
 export const UNITS = [
@@ -41,6 +43,7 @@ export const UNITS = [
   "bits",
   "proportion",
   "percent",
+  "tokens",
   "score",
 ] as const
 export const UnitSchema = Schema.Literals(UNITS).annotate({

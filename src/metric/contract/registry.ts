@@ -139,6 +139,8 @@ export const definitionFor = (contract: Contract): DefinitionId | undefined => {
       return fineweb || contract.unit === "bits/byte" ? "bpb" : "perplexity"
     }
     case NOT_STATED:
+    case "sample-length":
+    case "sample-share":
       return undefined
     default:
       return contract.quantity

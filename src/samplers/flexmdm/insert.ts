@@ -1,4 +1,5 @@
 /** Insertion of masks, and what happens when they do not fit. */
+import { OVERFLOWS } from "../../spec/sampling.js"
 import { isOpenSlot, lengthOf, type RowRule } from "./row.js"
 
 /**
@@ -9,7 +10,7 @@ import { isOpenSlot, lengthOf, type RowRule } from "./row.js"
  * - cancel: nothing is inserted in this step. Biases lengths down.
  * - clip: as many as fit, spread evenly over those asked for.
  */
-export const OVERFLOW_POLICIES = ["fill", "cancel", "clip"] as const
+export const OVERFLOW_POLICIES = OVERFLOWS
 export type OverflowPolicy = (typeof OVERFLOW_POLICIES)[number]
 
 export interface Inserted {

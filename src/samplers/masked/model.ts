@@ -1,11 +1,13 @@
-/** What sampling has to know of an experiment. */
+/** What sampling rows of a fixed length has to know of an experiment. */
+import { networkPart, objectivePart } from "../../families/index.js"
 import type { Experiment } from "../../spec/experiment.js"
 import type { SampledModel } from "./settings.js"
 
-export const sampledModel = ({ data, objective }: Experiment): SampledModel => {
+export const sampledModel = ({ data, objective, model }: Experiment): SampledModel => {
   const { tokenizer, batching } = data
-  const causal = objective.kind === "autoregressive"
-  if (!causal && objective.kind !== "masked-diffusion")
+  const part = objectivePart(objective)
+  const causal = part.scored === "all"
+  if (networkPart(model).endSlot?.(model) !== undefined)
     throw new RangeError(
       `rows of a fixed length are sampled here; an experiment with the objective "${objective.kind}" inserts its tokens`,
     )
@@ -16,8 +18,9 @@ export const sampledModel = ({ data, objective }: Experiment): SampledModel => {
     maskId: tokenizer.maskId,
     padId: tokenizer.padId,
     boundaryId: tokenizer.boundaryId,
-    boundary: causal ? "maskable" : objective.boundary,
-    schedule: causal ? { kind: "log-linear", eps: 0 } : objective.schedule,
+    boundary: causal ? "maskable" : part.boundary(objective),
+    // An objective without a schedule of noise levels masks any share, up to everything.
+    schedule: { kind: "log-linear", eps: causal ? 0 : (part.eps(objective) ?? 0) },
     endsAtBoundary: causal && batching.kind === "document-chunks",
   }
 }

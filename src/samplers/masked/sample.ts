@@ -34,39 +34,70 @@ export interface SampledText {
   readonly forwards: number
 }
 
+/** A text to sample: what is given of it, and the index whose random numbers are its own. */
+export interface StartedText {
+  readonly index: number
+  readonly prefix: readonly number[]
+  readonly suffix: readonly number[]
+}
+
 export interface SamplingJob {
   readonly predictor: Predictor
   readonly model: SampledModel
   readonly settings: SamplingSettings
+  /** The texts; `count` of them from index 0, all with the prefix and suffix of the settings, when absent. */
+  readonly texts?: readonly StartedText[]
   readonly onRevealed?: (news: readonly Revealed[]) => Promise<void> | void
   /** Asked between forward passes; texts that are not complete are then left out. */
   readonly stopping?: () => boolean
 }
 
-const indices = (from: number, to: number): readonly number[] =>
-  Array.from({ length: to - from }, (_, i) => from + i)
+const startedTexts = ({ settings, texts }: Pick<SamplingJob, "settings" | "texts">): readonly StartedText[] =>
+  texts ??
+  Array.from({ length: settings.count }, (_, index) => ({
+    index,
+    prefix: settings.prefix,
+    suffix: settings.suffix,
+  }))
 
-/** Groups of texts that go through the network together. */
-const groupsOf = (count: number, batch: number): readonly (readonly number[])[] =>
-  Array.from({ length: Math.ceil(count / batch) }, (_, g) =>
-    indices(g * batch, Math.min(count, (g + 1) * batch)),
-  )
+/** Texts that go through the network together: neighbours of which as much is given. */
+interface Group {
+  readonly settings: SamplingSettings
+  readonly texts: readonly StartedText[]
+}
+
+const groupsOf = (job: Pick<SamplingJob, "settings" | "texts">, batch: number): readonly Group[] => {
+  const groups: StartedText[][] = []
+  for (const text of startedTexts(job)) {
+    const last = groups.at(-1)
+    const [first] = last ?? []
+    const fits =
+      last !== undefined &&
+      last.length < batch &&
+      first!.prefix.length === text.prefix.length &&
+      first!.suffix.length === text.suffix.length
+    if (fits) last.push(text)
+    else groups.push([text])
+  }
+  return groups.map((texts) => ({
+    settings: { ...job.settings, prefix: texts[0]!.prefix, suffix: texts[0]!.suffix },
+    texts,
+  }))
+}
 
 /** Largest number of positions that one pass predicts. */
-const mostColumns = (settings: SamplingSettings, model: SampledModel, batch: number): number => {
-  const blocks = blocksOf(settings, model)
-  const groups = groupsOf(settings.count, batch)
-  if (settings.sampler !== "ancestral") {
-    const size = Math.max(...blocks.map(({ from, to }) => to - from))
-    return size * Math.min(batch, settings.count)
-  }
-  const source = stream(settings.seed, "sample")
+const mostColumns = (groups: readonly Group[], model: SampledModel, batch: number): number => {
   let most = 1
-  for (const block of blocks) {
-    for (const group of groups) {
+  for (const { settings, texts } of groups) {
+    const source = stream(settings.seed, "sample")
+    for (const block of blocksOf(settings, model)) {
+      if (settings.sampler !== "ancestral") {
+        most = Math.max(most, (block.to - block.from) * Math.min(batch, texts.length))
+        continue
+      }
       const sums: number[] = []
-      for (const text of group) {
-        const passes = chainPasses(source, model.schedule, block, text, !settings.cache)
+      for (const { index } of texts) {
+        const passes = chainPasses(source, model.schedule, block, index, !settings.cache)
         passes.forEach(({ positions }, i) => (sums[i] = (sums[i] ?? 0) + positions.length))
       }
       most = Math.max(most, ...sums)
@@ -83,25 +114,28 @@ export const samplingPredictor = (
   {
     model,
     settings,
+    texts,
     batch,
-  }: Pick<SamplingJob, "model" | "settings"> & { readonly batch?: number | undefined },
+  }: Pick<SamplingJob, "model" | "settings" | "texts"> & { readonly batch?: number | undefined },
 ): Promise<Predictor> => {
   checkSettings(settings, model)
   const length =
     model.kind === "causal"
       ? Math.min(model.window, settings.length)
       : Math.min(settings.length, model.window)
-  const together = Math.min(settings.count, batch ?? defaultBatch(length))
+  const job = { settings, ...(texts === undefined ? {} : { texts }) }
+  const together = Math.min(texts?.length ?? settings.count, batch ?? defaultBatch(length))
   return makePredictor(executor, network, parameters, {
     length,
     batch: together,
-    capacity: model.kind === "causal" ? undefined : mostColumns(settings, model, together),
+    capacity: model.kind === "causal" ? undefined : mostColumns(groupsOf(job, together), model, together),
   })
 }
 
 const sampleMasked = async (
   drafts: readonly Draft[],
-  { model, settings }: SamplingJob,
+  model: SampledModel,
+  settings: SamplingSettings,
   context: FillContext,
 ): Promise<void> => {
   const fill = settings.sampler === "ancestral" ? fillAncestral : fillByConfidence
@@ -113,22 +147,24 @@ const sampleMasked = async (
 
 /** @throws SamplingError when the settings do not fit each other or the network */
 export const sampleTexts = async (job: SamplingJob): Promise<readonly SampledText[]> => {
-  const { predictor, model, settings } = job
-  checkSettings(settings, model)
-  const { count, length, prefix, suffix, temperature, topP } = settings
+  const { predictor, model } = job
+  checkSettings(job.settings, model)
+  const { length, temperature, topP } = job.settings
   const context: FillContext = {
     predictor,
-    source: stream(settings.seed, "sample"),
+    source: stream(job.settings.seed, "sample"),
     schedule: model.schedule,
     rule: { temperature, topP, banned: bannedIds(model) },
-    cache: settings.cache,
+    cache: job.settings.cache,
     onRevealed: job.onRevealed ?? (() => undefined),
     stopping: job.stopping ?? (() => false),
   }
   const ends = model.endsAtBoundary ? model.boundaryId : undefined
-  const texts: SampledText[] = []
-  for (const group of groupsOf(count, predictor.batch)) {
-    const drafts = group.map((index): Draft => {
+  const made: SampledText[] = []
+  for (const { settings, texts } of groupsOf(job, predictor.batch)) {
+    checkSettings(settings, model)
+    const [before, after] = [settings.prefix.length, settings.suffix.length]
+    const drafts = texts.map(({ index, prefix, suffix }): Draft => {
       const tokens = new Int32Array(length).fill(model.maskId)
       tokens.set(prefix)
       tokens.set(suffix, length - suffix.length)
@@ -137,25 +173,25 @@ export const sampleTexts = async (job: SamplingJob): Promise<readonly SampledTex
     if (model.kind === "causal") {
       const window = Math.min(length, model.window)
       const { boundaryId } = model
-      await fillCausal(drafts, { from: prefix.length, to: length, window, boundaryId, ends }, context)
-    } else await sampleMasked(drafts, job, context)
+      await fillCausal(drafts, { from: before, to: length, window, boundaryId, ends }, context)
+    } else await sampleMasked(drafts, model, settings, context)
     if (
       context.stopping() &&
       drafts.some(({ tokens }) => tokens.includes(model.maskId) && !tokens.includes(ends ?? -1))
     )
       break
     for (const { index, tokens, forwards } of drafts) {
-      const end = ends === undefined ? -1 : tokens.indexOf(ends, prefix.length)
+      const end = ends === undefined ? -1 : tokens.indexOf(ends, before)
       const whole = end < 0 ? tokens : tokens.slice(0, end + 1)
-      texts.push({
+      made.push({
         index,
         tokens: whole,
-        generated: whole.slice(prefix.length, Math.min(whole.length, length - suffix.length)),
+        generated: whole.slice(before, Math.min(whole.length, length - after)),
         forwards,
       })
     }
   }
-  return texts
+  return made
 }
 
 /** Forward passes of a set. */

@@ -1,5 +1,5 @@
 /** The task GSM8K (Cobbe et al. 2021, arXiv 2110.14168). */
-import type { PreflightCase, Task } from "../task.js"
+import type { PreflightCase, PublishedSet, Task } from "../task.js"
 import { GSM8K_GRADERS } from "./graders.js"
 import { gsm8kItemOf, gsm8kItems, goldOf, type Gsm8kItem } from "./items.js"
 import { programCases } from "../program-preflight.js"
@@ -14,7 +14,7 @@ const texts = (grader: string, answer: string, right: string, wrong: readonly st
     correct: index === 0,
   }))
 
-export const GSM8K: Task<Gsm8kItem> = {
+export const GSM8K: Task<Gsm8kItem> & { readonly published: PublishedSet } = {
   id: "gsm8k",
   title: "GSM8K",
   quantity: "accuracy",

@@ -2,7 +2,7 @@ import t from "tap"
 import { blocksOf } from "../../../src/samplers/masked/blocks.js"
 import { sampleTexts } from "../../../src/samplers/masked/sample.js"
 import { bannedIds, checkSettings } from "../../../src/samplers/masked/settings.js"
-import { frequencyEntropy, unigramEntropy } from "../../../src/samplers/unigram-entropy.js"
+import { frequencyEntropy, unigramEntropy } from "../../../src/metric/samples/unigram-entropy.js"
 import { MODEL, SETTINGS, toyPredictor } from "./toy.js"
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-14

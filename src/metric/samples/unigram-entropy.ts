@@ -2,7 +2,7 @@
  * Unigram entropy of generated texts: how varied their tokens are. Text that repeats itself has a low one; a value far
  * below that of real text says that a sampler has collapsed. It judges variety alone, never quality.
  */
-import { total } from "../inference/masking.js"
+const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0)
 
 /**
  * Entropy in nats of the relative frequencies of the tokens, -sum_v (n_v / n) ln(n_v / n). At most ln n and at most

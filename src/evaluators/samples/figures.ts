@@ -1,0 +1,280 @@
+/** Figures of sampled texts, from the items of evidence alone. */
+import { kolmogorovSmirnov, wasserstein } from "../../metric/samples/lengths.js"
+import { frequencyEntropy, unigramEntropy } from "../../metric/samples/unigram-entropy.js"
+import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
+import { quantile, splitMix32 } from "../../metric/statistics/bootstrap.js"
+import { studentInterval, wilsonInterval } from "../../metric/statistics/intervals.js"
+import type { ItemFigure } from "../summary.js"
+import type { SampleItem } from "./item.js"
+import type { Samples } from "./schema.js"
+
+/** What a figure is about, besides the samples. */
+export interface FigureContext {
+  readonly dataset: string
+  readonly tokenizer: { readonly id: string; readonly digest?: string }
+  readonly padId: number
+  readonly maskId: number
+  readonly seeds?: readonly number[]
+}
+
+type Meaning = Pick<Contract, "quantity" | "unit"> &
+  Partial<Pick<Contract, "event" | "estimator" | "denominator" | "reduction" | "grader" | "title">>
+
+/** The contract of a figure of samples. */
+export const sampleContract = (
+  { sampling, count, seeds, from }: Pick<Samples, "sampling" | "count" | "seeds" | "from">,
+  { dataset, tokenizer, seeds: trained }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds">,
+  meaning: Meaning,
+  samples = count * seeds.length,
+): Contract => ({
+  version: CONTRACT_VERSION,
+  event: "generated-tokens",
+  bound: "estimate",
+  estimator: { kind: "sample-statistic", samples, samplingSteps: sampling.steps ?? NOT_STATED },
+  denominator: { kind: "samples", samples, source: "texts generated" },
+  window: NOT_STATED,
+  specials: NOT_STATED,
+  sideInformation: NOT_STATED,
+  data: {
+    dataset,
+    split: "validation",
+    slice: from === "validation" ? "given tokens of its rows" : "unconditional",
+    coverage: NOT_STATED,
+    export: NOT_STATED,
+  },
+  tokenizer: { id: tokenizer.id, digest: tokenizer.digest ?? NOT_STATED },
+  reduction: "mean-of-ratios",
+  grader: "none",
+  selection: "last-checkpoint",
+  precision: NOT_STATED,
+  seeds: trained ?? NOT_STATED,
+  ...meaning,
+})
+
+const LEVEL = 0.95
+const RESAMPLES = 1000
+
+/**
+ * Percentile bootstrap of a statistic of the texts alone: the data's lengths stand still. Distances of distributions
+ * are biased upwards by few texts, so the interval says how much they vary and not where the truth lies.
+ */
+const resampled = (
+  values: readonly number[],
+  statistic: (values: readonly number[]) => number,
+): ItemFigure["interval"] => {
+  if (values.length < 2) return null
+  const next = splitMix32(0)
+  const found = Float64Array.from({ length: RESAMPLES }, () =>
+    statistic(values.map(() => values[Math.floor((next() / 2 ** 32) * values.length)]!)),
+  ).sort()
+  return {
+    low: quantile(found, (1 - LEVEL) / 2),
+    high: quantile(found, (1 + LEVEL) / 2),
+    level: LEVEL,
+    method: `bootstrap over ${values.length} texts`,
+  }
+}
+
+const ofMean = (values: readonly number[]): ItemFigure["interval"] => {
+  const found = values.length < 2 ? undefined : studentInterval(values, LEVEL)
+  return found === undefined
+    ? null
+    : { low: found.low, high: found.high, level: LEVEL, method: `Student-t over ${values.length} texts` }
+}
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
+
+/** Generated tokens of a text; a PAD within it is none. */
+export const generatedLength = ({ tokens }: SampleItem, padId: number): number =>
+  tokens.filter((token) => token !== padId).length
+
+type Make = (
+  name: string,
+  label: string,
+  meaning: Meaning,
+  value: number,
+  rest?: Partial<Pick<ItemFigure, "interval" | "notes" | "published">>,
+) => ItemFigure
+
+const lengthFigures = (
+  make: Make,
+  lengths: readonly number[],
+  data: readonly number[] | undefined,
+): readonly ItemFigure[] => {
+  const own = make(
+    "mean-length",
+    "mean length of generated text",
+    { quantity: "sample-length", unit: "tokens" },
+    mean(lengths),
+    {
+      interval: ofMean(lengths),
+      notes: data === undefined ? [] : [`The data's is ${mean(data).toFixed(2)} (${data.length} rows).`],
+    },
+  )
+  if (data === undefined || data.length === 0) return [own]
+  const distance = (name: string, label: string, unit: "score" | "tokens", of: typeof wasserstein) =>
+    make(name, label, { quantity: "divergence", unit }, of(lengths, data), {
+      interval: resampled(lengths, (values) => of(values, data)),
+      notes: [`Lengths of ${lengths.length} texts against those of ${data.length} rows of the data.`],
+    })
+  return [
+    own,
+    distance("length-ks", "Kolmogorov-Smirnov distance of lengths", "score", kolmogorovSmirnov),
+    distance("length-wasserstein", "Wasserstein distance of lengths", "tokens", wasserstein),
+  ]
+}
+
+const entropyFigures = (make: Make, items: readonly SampleItem[]): readonly ItemFigure[] => {
+  const texts = items.map(({ tokens }) => tokens).filter(({ length }) => length > 0)
+  if (texts.length === 0) return []
+  const { perText, pooled } = unigramEntropy(texts)
+  const each = texts.map(frequencyEntropy)
+  const interval = ofMean(each)
+  const inBits =
+    interval === null ? null : { ...interval, low: interval.low / Math.LN2, high: interval.high / Math.LN2 }
+  const notes = [
+    `${texts.length} texts with a token; all of them together ${pooled.toFixed(4)} nats (${(pooled / Math.LN2).toFixed(4)} bits).`,
+  ]
+  const label = "unigram entropy within a text, generator's tokens"
+  return [
+    make("entropy", label, { quantity: "entropy", unit: "nats" }, perText, { interval, notes }),
+    make("entropy-bits", label, { quantity: "entropy", unit: "bits" }, perText / Math.LN2, {
+      interval: inBits,
+      notes,
+    }),
+  ]
+}
+
+const shareFigures = (
+  make: Make,
+  items: readonly SampleItem[],
+  { padId, maskId }: FigureContext,
+): readonly ItemFigure[] => {
+  const share = (name: string, label: string, is: (item: SampleItem) => boolean): ItemFigure => {
+    const count = items.filter(is).length
+    const { low, high } = wilsonInterval(count, items.length, LEVEL)
+    return make(name, label, { quantity: "sample-share", unit: "proportion" }, count / items.length, {
+      interval: { low, high, level: LEVEL, method: "Wilson" },
+      notes: [`${count} of ${items.length} texts.`],
+    })
+  }
+  const canBeCut = items.some(({ exit }) => exit !== "filled")
+  return [
+    share("empty", "empty texts", (item) => generatedLength(item, padId) === 0),
+    ...(canBeCut
+      ? [share("capped", "texts that fill their room", ({ exit }) => exit === "full" || exit === "length")]
+      : []),
+    share("broken", "texts with PAD inside", ({ tokens }) => tokens.includes(padId)),
+    share("masked", "texts with a MASK left", ({ tokens }) => tokens.includes(maskId)),
+  ]
+}
+
+/** What a grader's figure says, apart from its verdicts; the evidence says no more of a grader than its id. */
+const gradeFigures = (
+  make: Make,
+  items: readonly SampleItem[],
+  { task, sampling }: Samples,
+): readonly ItemFigure[] => {
+  const graders = [...new Set(items.flatMap((item) => Object.keys(item.graders ?? {})))]
+  return graders.map((id) => {
+    const graded = items.filter((item) => item.graders?.[id] !== undefined)
+    const right = graded.filter((item) => item.graders![id]!.correct).length
+    const { low, high } = wilsonInterval(right, graded.length, LEVEL)
+    const failures = new Map<string, number>()
+    for (const item of graded) {
+      const { failure } = item.graders![id]!
+      if (failure !== undefined) failures.set(failure, (failures.get(failure) ?? 0) + 1)
+    }
+    return make(
+      id,
+      `${task ?? "task"}, ${id}`,
+      {
+        quantity: "accuracy",
+        unit: "proportion",
+        event: "task-items",
+        estimator: {
+          kind: "graded-generation",
+          attempts: 1,
+          samplingSteps: sampling.steps ?? NOT_STATED,
+          shots: NOT_STATED,
+          decoding: JSON.stringify(sampling),
+        },
+        denominator: { kind: "items", items: graded.length, source: "texts that were graded" },
+        reduction: "ratio-of-sums",
+        grader: `${task ?? ""}/${id}`,
+      },
+      right / graded.length,
+      {
+        interval: { low, high, level: LEVEL, method: "Wilson" },
+        notes: [
+          `${right} of ${graded.length} texts right.`,
+          ...(failures.size === 0
+            ? []
+            : [`${[...failures].map(([name, count]) => `${name} ${count}`).join(", ")}.`]),
+        ],
+      },
+    )
+  })
+}
+
+const growthNotes = (items: readonly SampleItem[]): readonly string[] => {
+  const sum = (of: (item: SampleItem) => number | undefined): number | undefined =>
+    items.some((item) => of(item) !== undefined)
+      ? items.reduce((total, item) => total + (of(item) ?? 0), 0)
+      : undefined
+  const tokens = items.reduce((total, item) => total + item.tokens.length, 0)
+  const last = sum(({ revealedLast }) => revealedLast)
+  const overflows = sum(({ overflows: each }) => each)
+  const proposals = sum(({ proposals: each }) => each)
+  const violations = sum(({ violations: each }) => each)
+  return [
+    ...(last === undefined || tokens === 0
+      ? []
+      : [
+          `${last} of ${tokens} generated tokens (${((100 * last) / tokens).toFixed(2)} %) were revealed together in the last step.`,
+        ]),
+    ...(overflows === undefined || overflows === 0
+      ? []
+      : [`${overflows} steps asked for more tokens than the canvas holds.`]),
+    ...(proposals === undefined || proposals === 0
+      ? []
+      : [
+          `${violations ?? 0} of ${proposals} proposals (${((100 * (violations ?? 0)) / proposals).toFixed(3)} %) were above the bound.`,
+        ]),
+  ]
+}
+
+/**
+ * Every figure of the items.
+ *
+ * @param data lengths of what was generated in the rows of the data; undefined where rows have one length
+ */
+export const sampleFigures = (
+  evaluation: Samples,
+  items: readonly SampleItem[],
+  data: readonly number[] | undefined,
+  context: FigureContext,
+): readonly ItemFigure[] => {
+  if (items.length === 0) return []
+  const make: Make = (name, label, meaning, value, rest = {}) => ({
+    name,
+    label,
+    contract: sampleContract(evaluation, context, meaning, items.length),
+    value,
+    interval: null,
+    notes: [],
+    ...rest,
+  })
+  const figures = [
+    ...gradeFigures(make, items, evaluation),
+    ...lengthFigures(
+      make,
+      items.map((item) => generatedLength(item, context.padId)),
+      data,
+    ),
+    ...entropyFigures(make, items),
+    ...shareFigures(make, items, context),
+  ]
+  const [first, ...others] = figures
+  return [{ ...first!, notes: [...first!.notes, ...growthNotes(items)] }, ...others]
+}

@@ -1,0 +1,184 @@
+/**
+ * Evidence of samples: texts with seeds, forward passes and a task's verdicts, and the lengths of the data's rows.
+ *
+ * Texts are made in groups that share their passes. A group is kept when it is done and made again as a whole where it is
+ * not, so that the evidence of a measurement that was stopped is that of one that was not.
+ */
+import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
+import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
+import { openTexts, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { textOf } from "../../samplers/masked/text.js"
+import type { RowKind } from "../../spec/sampling.js"
+import { gradersOf, taskOf } from "../../tasks/index.js"
+import { requireSound } from "../../tasks/preflight.js"
+import { openSandbox, type Sandbox } from "../../tasks/sandbox/index.js"
+import type { Grader, Task } from "../../tasks/task.js"
+import { EvaluationError, type Check, type EvaluateJob, type KeptPart, type Measure } from "../job.js"
+import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
+import type { Samples } from "./schema.js"
+import { startsOf, type Start } from "./starts.js"
+
+interface Judges {
+  readonly task: Task
+  readonly graders: readonly Grader<unknown>[]
+  readonly sandbox: Sandbox | undefined
+}
+
+const named = ({
+  id,
+  task,
+  graders,
+}: Pick<Samples, "id" | "task" | "graders">): Omit<Judges, "sandbox"> | undefined => {
+  if (task === undefined) return undefined
+  try {
+    const found = taskOf(task)
+    return { task: found, graders: gradersOf(found, graders ?? []) }
+  } catch (error) {
+    if (error instanceof RangeError) throw new EvaluationError(id, error.message)
+    throw error
+  }
+}
+
+const openJudges = async (evaluation: Samples): Promise<Judges | undefined> => {
+  const found = named(evaluation)
+  if (found === undefined) return undefined
+  const runs = found.graders.some(({ seconds }) => seconds !== undefined)
+  const sandbox = runs ? await openSandbox() : undefined
+  try {
+    await requireSound(found.task, found.graders, { sandbox, patience: 2 })
+  } catch (error) {
+    await sandbox?.close()
+    throw error
+  }
+  return { ...found, sandbox }
+}
+
+/** The task and its graders are there and sound, and so is the sandbox where a program is to run. */
+export const check: Check<Samples> = async (evaluation) => {
+  await (await openJudges(evaluation))?.sandbox?.close()
+}
+
+const exitOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): SampleExit => {
+  const { padId, boundaryId } = experiment.data.tokenizer
+  if (rows === "growing")
+    return text.tokens.reduce((n, token) => n + (token === padId ? 0 : 1), 0) >= text.room
+      ? "full"
+      : "complete"
+  if (text.ended !== undefined) return text.ended ? "boundary" : "length"
+  if (rows === "masked" || experiment.data.batching.kind !== "document-chunks") return "filled"
+  return text.tokens.at(-1) === boundaryId ? "boundary" : "length"
+}
+
+const verdictOf = ({ correct, extracted, failure, value }: SampleVerdict): SampleVerdict => ({
+  correct,
+  extracted,
+  ...(failure === undefined ? {} : { failure }),
+  ...(value === undefined ? {} : { value }),
+})
+
+const judged = async (
+  { id }: Samples,
+  { task, graders, sandbox }: Judges,
+  item: SampleItem,
+): Promise<SampleItem> => {
+  const found = task.itemOf?.(
+    { prompt: item.prompt, target: item.target, rest: item.rest },
+    String(item.item),
+  )
+  if (found === undefined)
+    throw new EvaluationError(
+      id,
+      `the task ${task.id} makes no item of text ${item.item}: it needs a prompt and a target; take "from": "validation", or another task`,
+    )
+  const verdicts: Record<string, SampleVerdict> = {}
+  for (const grader of graders)
+    verdicts[grader.id] = verdictOf(
+      await grader.grade(found, { text: item.text, prompt: item.prompt }, { sandbox, patience: 1 }),
+    )
+  return { ...item, graders: verdicts }
+}
+
+export const measure: Measure<Samples> = async (evaluation, job) => {
+  const { experiment, network, parameters, executor, split, corpus, kept } = job
+  const { tokenizer } = experiment.data
+  const { starts, dataLengths } = startsOf(evaluation, split, experiment, (text) =>
+    modelTokenizer(tokenizer.id, corpus.tokenizer as SentencePieceModel).encode(text),
+  )
+  const rows = rowKindOf(experiment)
+  const words = (tokens: ArrayLike<number>): string => textOf(corpus.tokenizer, tokens, tokenizer.boundaryId)
+  const judges = await openJudges(evaluation)
+  job.onStart?.(starts.length * evaluation.seeds.length)
+  const items: SampleItem[] = []
+  let seconds = 0
+  const itemOf = (seed: number, start: Start, text: MadeText): SampleItem => ({
+    item: text.index,
+    seed,
+    prompt: words(start.prompt ?? start.prefix),
+    tokens: [...text.generated],
+    text: words(text.generated),
+    forwards: text.forwards,
+    exit: exitOf(text, rows, job),
+    given: text.given,
+    room: text.room,
+    ...text.growth,
+    ...(start.target === undefined ? {} : { target: words(start.target) }),
+    ...(start.rest === undefined ? {} : { rest: words(start.rest) }),
+  })
+  try {
+    for (const seed of evaluation.seeds) {
+      const texts = await openTexts({
+        experiment,
+        network,
+        parameters,
+        executor,
+        sampling: evaluation.sampling,
+        seed,
+        texts: starts,
+        batch: experiment.execution?.evaluationBatch,
+      })
+      try {
+        for (let at = 0; at < starts.length; at += texts.together) {
+          const own = starts.slice(at, at + texts.together)
+          const part = `seed ${seed}, texts ${at} to ${at + own.length - 1} of ${starts.length}`
+          const make = async (): Promise<KeptPart> => {
+            const began = performance.now()
+            const made = await texts.make(own)
+            const all = made.map((text, k) => itemOf(seed, own[k]!, text))
+            const taken = (performance.now() - began) / 1000
+            const graded =
+              judges === undefined
+                ? all
+                : await Promise.all(all.map((each) => judged(evaluation, judges, each)))
+            const done = { items: graded, seconds: taken }
+            await kept?.keep(part, done)
+            return done
+          }
+          const done = kept?.find(part) ?? (await make())
+          items.push(...(done.items as readonly SampleItem[]))
+          seconds += done.seconds
+          job.onProgress?.(items.length)
+        }
+      } finally {
+        await texts.dispose()
+      }
+    }
+  } finally {
+    await judges?.sandbox?.close()
+  }
+  return {
+    items,
+    forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
+    seconds,
+    ...(dataLengths === undefined
+      ? {}
+      : {
+          tensors: {
+            dataLengths: {
+              dtype: "I32" as const,
+              shape: [dataLengths.length],
+              data: Int32Array.from(dataLengths),
+            },
+          },
+        }),
+  }
+}

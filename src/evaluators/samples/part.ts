@@ -1,0 +1,114 @@
+/** Samples: what the texts of a network are like, whatever its objective. */
+import { samplingProblem, type RowKind } from "../../spec/sampling.js"
+import { problem, type RuleSubject } from "../../families/part.js"
+import { parseEvidenceHeader, type EvidenceFile } from "../evidence.js"
+import type { EvaluatorPart } from "../part.js"
+import type { ItemSummary } from "../summary.js"
+import { sampleContract, sampleFigures } from "./figures.js"
+import type { SampleItem } from "./item.js"
+import { Samples } from "./schema.js"
+
+const rowsOf = ({ parts, model }: Pick<RuleSubject, "parts" | "model">): RowKind =>
+  parts.network.endSlot?.(model) !== undefined
+    ? "growing"
+    : parts.objective.scored === "all"
+      ? "causal"
+      : "masked"
+
+/** Lengths that the evidence holds, of the rows of the data that the texts are set beside. */
+const dataLengths = (file: EvidenceFile): readonly number[] | undefined => {
+  const tensor = file.tensors.get("dataLengths")
+  return tensor === undefined ? undefined : Array.from(tensor.data as Int32Array)
+}
+
+const summarise = (file: EvidenceFile, subject: string, dataset: string): readonly ItemSummary[] => {
+  const header = parseEvidenceHeader(file.metadata, subject)
+  const evaluation = header.evaluation as unknown as Samples
+  const items = (file.items ?? []) as readonly SampleItem[]
+  const { id, digest, padId, maskId } = header.tokenizer
+  return [
+    {
+      evaluationId: evaluation.id,
+      evaluation: header.evaluation,
+      item: "text",
+      items: items.length,
+      figures: sampleFigures(evaluation, items, dataLengths(file), {
+        dataset,
+        tokenizer: { id, digest },
+        padId,
+        maskId,
+      }),
+      forwards: header.forwards,
+      seconds: header.seconds,
+    },
+  ]
+}
+
+export const samples: EvaluatorPart<Samples> = {
+  kind: "samples",
+  schema: Samples,
+  needs: "sampler",
+  rules: [
+    (evaluation, at, subject) => {
+      const found = samplingProblem(evaluation.sampling, rowsOf(subject))
+      return (
+        found !== undefined &&
+        problem(`${at}/sampling/${found.field}`, found.expected, found.found, found.hint)
+      )
+    },
+    ({ from, sampling }, at, subject) =>
+      from === "validation" &&
+      rowsOf(subject) !== "growing" &&
+      sampling.sampler !== "blocks" &&
+      problem(
+        `${at}/from`,
+        '"nothing": rows of this network have a fixed length and no given tokens',
+        JSON.stringify(from),
+        sampling.sampler === undefined ? "Leave it out." : undefined,
+      ),
+    ({ graders, task }, at) =>
+      graders !== undefined &&
+      task === undefined &&
+      problem(`${at}/task`, "the task whose graders are named", "nothing", 'Such as "star" or "brackets".'),
+    ({ seeds }, at) => {
+      const twice = seeds.findIndex((seed, i) => seeds.indexOf(seed) < i)
+      return twice >= 0 && problem(`${at}/seeds/${twice}`, "each seed once", seeds[twice])
+    },
+  ],
+  cost: ({ count, seeds, sampling }, length = sampling.length ?? 1) => ({
+    item: "sample",
+    items: count * seeds.length,
+    length: sampling.length ?? length,
+    // Each token of a row that grows is inserted and revealed; one of fixed length takes a step or a token at a time.
+    forwardsPerItem:
+      sampling.steps ?? (sampling.sampler === "events" ? 2 * length : (sampling.length ?? length)),
+  }),
+  contract: (evaluation, context) =>
+    sampleContract(evaluation, context, { quantity: "entropy", unit: "nats" }),
+  words: ({ sampling, count, seeds }) =>
+    `${count * seeds.length} texts, ${sampling.sampler ?? "the network's usual sampler"}${sampling.steps === undefined ? "" : `, ${sampling.steps} steps`}`,
+  headline: () => false,
+  summarise,
+  pages: [
+    {
+      id: "samples",
+      title: "Samples",
+      formula: [
+        "KS = max over n of |F(n) - G(n)|; W = sum over n of |F(n) - G(n)|; F, G: shares of texts and of rows of the data of at most n tokens",
+        "entropy of a text = -sum over tokens v of (n_v / n) ln(n_v / n), in nats; divided by ln 2 in bits",
+      ],
+      text: "What generated texts are like: their lengths against the data's, how varied their tokens are, how many are empty, fill their room or are broken by a PAD inside, and a task's verdicts. Evidence holds every text with its seed and forward passes.",
+      hazards: [
+        "A low entropy can come from repetition: it judges variety alone, never quality.",
+        "Short texts cannot reach the entropy of long ones, so lengths stand beside it.",
+        "Distances of few texts are biased upwards; compare equal numbers of texts.",
+        "A sampler's steps and rule belong to a model's numbers: the published rules leave a share of the masks to the last step.",
+      ],
+      citations: [
+        "Kim et al. 2025, Any-Order Flexible Length Masked Diffusion, arXiv 2509.01025",
+        "Zheng et al. 2024, arXiv 2409.02908: generative perplexity and entropy",
+      ],
+      example: { kind: "samples", count: 1024, seeds: [0], sampling: { sampler: "events" } },
+    },
+  ],
+}

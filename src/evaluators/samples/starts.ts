@@ -1,0 +1,180 @@
+/** What texts begin with, and what the data's texts are like that they are set beside. */
+import { buildChunkIndex, fillChunk } from "../../data/rows/chunks.js"
+import { marksOf, openInfillRows } from "../../data/rows/infill.js"
+import { stream, uniforms } from "../../diffusion/philox.js"
+import { buildDocumentIndex, documentParts, documentRow, documentRule } from "../../data/rows/documents.js"
+import type { Tokens } from "../../data/rows/tokens.js"
+import { cleanRow } from "../../diffusion/insertion/batch.js"
+import { networkPart, objectivePart } from "../../families/index.js"
+import { roomOf, unaskedStart, type StartedText } from "../../samplers/texts.js"
+import type { Experiment } from "../../spec/experiment.js"
+import { EvaluationError } from "../job.js"
+import type { Samples } from "./schema.js"
+
+export interface Start extends StartedText {
+  /** Tokens of the text behind a gap. */
+  readonly rest?: readonly number[]
+  /** Tokens of the prompt alone, and those that should follow; where the data say them. */
+  readonly prompt?: readonly number[]
+  readonly target?: readonly number[]
+}
+
+type Encode = (text: string) => ArrayLike<number>
+
+export interface Starts {
+  readonly starts: readonly Start[]
+  /** Lengths of what is not given in the rows that the texts are set beside; undefined where rows have one length. */
+  readonly dataLengths?: readonly number[]
+}
+
+/** One row of the validation split, divided into what is given and the rest. */
+interface DataRow {
+  readonly prefix: readonly number[]
+  readonly suffix: readonly number[]
+  readonly free: readonly number[]
+  readonly prompt?: readonly number[]
+  readonly target?: readonly number[]
+  readonly rest?: readonly number[]
+}
+
+/** Keeps the cuts of an evaluation apart from what other evaluations draw. */
+const CUTS = 1
+
+const divided = (
+  tokens: Int32Array,
+  fixed: (position: number) => boolean,
+): Pick<DataRow, "prefix" | "suffix" | "free"> => {
+  let [first, end] = [0, tokens.length]
+  // What closes a row is given at its end, not at its beginning.
+  while (end > 0 && fixed(end - 1)) end--
+  while (first < end && fixed(first)) first++
+  const part = (from: number, to: number): readonly number[] => Array.from(tokens.subarray(from, to))
+  return { prefix: part(0, first), free: part(first, end), suffix: part(end, tokens.length) }
+}
+
+/** Rows as training makes them; none where they all have one length. */
+const rowsOf = (
+  split: Tokens,
+  experiment: Experiment,
+  encode: Encode,
+  seed: number,
+): { readonly count: number; readonly row: (r: number) => DataRow } => {
+  const { model, objective, data } = experiment
+  const { batching, tokenizer } = data
+  const free = objectivePart(objective).boundary(objective) === "free"
+  const endSlot = networkPart(model).endSlot?.(model) ?? "extra"
+  const clean = (tokens: Int32Array, fixed: Uint8Array | undefined, length: number) =>
+    cleanRow(
+      {
+        tokens,
+        length: batching.length,
+        ...(fixed === undefined ? {} : { fixed }),
+        lengths: Int32Array.of(length),
+      },
+      0,
+      tokenizer,
+      free ? "boundary" : "none",
+      endSlot,
+    )
+  if (batching.kind === "documents") {
+    const rule = documentRule(data)
+    const index = buildDocumentIndex(split, rule, "the validation split")
+    if (batching.infill !== undefined) {
+      const infill = openInfillRows(split, index, marksOf(batching.infill, encode), rule)
+      const source = stream(seed, "eval-mask")
+      return {
+        count: infill.choices,
+        row: (r) => {
+          const [u1, u2] = uniforms(source, [CUTS, r], 2)
+          const { tokens, start, end, length, before, behind } = infill.make(r, [u1!, u2!])
+          const own = Array.from(tokens.subarray(0, length))
+          return {
+            prefix: own.slice(0, start),
+            free: own.slice(start, end),
+            suffix: own.slice(end),
+            prompt: before,
+            target: own.slice(start, end),
+            rest: behind,
+          }
+        },
+      }
+    }
+    return {
+      count: index.starts.length,
+      row: (r) => {
+        const { tokens, fixed, length } = documentRow(split, index, r, rule)
+        const own = clean(tokens, fixed, length)
+        const { prompt, target } = documentParts(split, index, r)
+        return {
+          ...divided(own.tokens, own.fixed),
+          ...(prompt === undefined ? {} : { prompt: Array.from(prompt) }),
+          target: Array.from(target),
+        }
+      },
+    }
+  }
+  if (batching.kind === "document-chunks") {
+    const { length } = batching
+    const index = buildChunkIndex(split, { boundaryId: tokenizer.boundaryId, length })
+    return {
+      count: index.starts.length,
+      row: (r) => {
+        const tokens = new Int32Array(length)
+        const own = clean(tokens, undefined, fillChunk(split, index, r, tokens, tokenizer.padId))
+        return divided(own.tokens, own.fixed)
+      },
+    }
+  }
+  return { count: 0, row: () => ({ prefix: [], suffix: [], free: [] }) }
+}
+
+const same = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((token, i) => token === b[i])
+
+/** @throws EvaluationError where the split has no rows to begin with */
+export const startsOf = (
+  evaluation: Pick<Samples, "id" | "count" | "from" | "sampling" | "seeds">,
+  split: Tokens,
+  experiment: Experiment,
+  encode: Encode,
+): Starts => {
+  // The rows are the same for every seed of the evaluation.
+  const rows = rowsOf(split, experiment, encode, evaluation.seeds[0])
+  if (evaluation.from === "validation") {
+    if (rows.count === 0)
+      throw new EvaluationError(
+        evaluation.id,
+        'texts begin as rows of the validation split do, whose batching must be "documents" or "document-chunks"; take "from": "nothing"',
+      )
+    const room = roomOf(experiment, evaluation.sampling)
+    const starts: Start[] = []
+    const dataLengths: number[] = []
+    for (let r = 0; r < rows.count && starts.length < evaluation.count; r++) {
+      const { prefix, suffix, free, prompt, target, rest } = rows.row(r)
+      // A row that is given whole asks for nothing.
+      if (prefix.length + suffix.length >= room) continue
+      starts.push({
+        index: r,
+        prefix,
+        suffix,
+        ...(prompt === undefined ? {} : { prompt }),
+        ...(target === undefined ? {} : { target }),
+        ...(rest === undefined ? {} : { rest }),
+      })
+      dataLengths.push(free.length)
+    }
+    return { starts, dataLengths }
+  }
+  const unasked = unaskedStart(experiment)
+  const starts = Array.from({ length: evaluation.count }, (_, index) => ({ index, ...unasked }))
+  if (rows.count === 0) return { starts }
+  const grows = networkPart(experiment.model).endSlot?.(experiment.model) !== undefined
+  const dataLengths: number[] = []
+  for (let r = 0; r < rows.count; r++) {
+    const { prefix, suffix, free } = rows.row(r)
+    // Texts of a network that grows are set beside the rows of which the same is given.
+    if (!grows || (same(prefix, unasked.prefix) && same(suffix, unasked.suffix)))
+      dataLengths.push(free.length)
+  }
+  return dataLengths.length === 0 ? { starts } : { starts, dataLengths }
+}
