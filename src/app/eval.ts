@@ -11,7 +11,7 @@ import { cacheDirectory } from "../files/sources.js"
 import { requireBoundaries } from "../data/corpora/special-ids.js"
 import { openExecutor } from "../engine/choose.js"
 import { accountOf, weightsSentences } from "../inference/weights/account.js"
-import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../inference/weights.js"
+import { parseNameMap, readCheckpoint, type NameMap } from "../inference/weights.js"
 import { networkOf } from "../families/traced.js"
 import { makePlan } from "../plan/plan.js"
 import { renderTable } from "../report/render/index.js"
@@ -28,6 +28,7 @@ import type { Experiment } from "../spec/experiment.js"
 import { runFingerprint, weightsFingerprint } from "../spec/fingerprint.js"
 import { nearest } from "../spec/nearest.js"
 import type { LoadedSpec, Profile } from "../spec/spec-file.js"
+import { basedWeights } from "./based-weights.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { watchInterrupts } from "./interrupts.js"
@@ -81,10 +82,12 @@ export const evaluateCheckpoint = async (
   const network = networkOf(experiment)
   // The weights come first: a file that does not fit is refused before data are read or a run is made.
   const checkpoint = await readCheckpoint(input.checkpoint)
-  const loaded = weightsOf(checkpoint, network, input.checkpoint, {
+  const { loaded, began } = await basedWeights(checkpoint, spec, network, {
     names,
     ema: experiment.training.emaDecay ?? false,
     model: experiment.model,
+    file: input.checkpoint,
+    runs: input.runs,
   })
   const sha256 = await fileDigest(input.checkpoint)
   const weights = accountOf(loaded, checkpoint, { file: basename(input.checkpoint), sha256 })
@@ -118,6 +121,7 @@ export const evaluateCheckpoint = async (
         ],
         data,
         weights,
+        ...(began === undefined ? {} : { began }),
         provenance: await collectProvenance(file, {
           name: choice.engine,
           version: executor.version,
@@ -147,6 +151,7 @@ export const evaluateCheckpoint = async (
             parameters: loaded.parameters,
             split,
             step: checkpoint.step,
+            base: began?.base,
             stopping: stop.requested,
           })
           if (!measured || stop.requested())

@@ -13,7 +13,7 @@ import { forwardsOf, samplingPredictor, sampleTexts, type SampledText } from "..
 import { checkSettings, type SamplerName, type SamplingSettings } from "../samplers/masked/settings.js"
 import { encodePrompt, textOf } from "../samplers/masked/text.js"
 import { unigramEntropy } from "../metric/samples/unigram-entropy.js"
-import { readCheckpoint, weightsOf } from "../inference/weights.js"
+import { readCheckpoint } from "../inference/weights.js"
 import { requireFinite } from "../inference/weights/finite.js"
 import { networkPart } from "../families/index.js"
 import { networkOf } from "../families/traced.js"
@@ -26,6 +26,7 @@ import { experimentOf } from "../run/experiment-of.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { Profile } from "../spec/spec-file.js"
 import { evaluationParameters } from "../train/state.js"
+import { basedWeights, frozenOfRun } from "./based-weights.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
 import { watchInterrupts, type Stop } from "./interrupts.js"
 import { shortPath } from "./locate.js"
@@ -85,7 +86,10 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
   const experiment = experimentOf(run)
   const network = networkOf(experiment)
   const state = restoredState(await run.readCheckpoint(checkpoint))
-  const parameters = evaluationParameters(network, experiment.training, state)
+  const parameters = {
+    ...evaluationParameters(network, experiment.training, state),
+    ...(await frozenOfRun(run, network)),
+  }
   requireFinite(parameters, `run ${id}, step ${checkpoint.step}`)
   return {
     experiment,
@@ -98,14 +102,17 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
 }
 
 const ofFile = async (input: SampleInput, path: string, spec: string): Promise<Weights> => {
-  const { experiment, profile } = await openSpec(spec, input.profile, input.set)
+  const opened = await openSpec(spec, input.profile, input.set)
+  const { experiment, profile } = opened
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
   const checkpoint = await readCheckpoint(path)
-  const loaded = weightsOf(checkpoint, network, path, {
+  const { loaded } = await basedWeights(checkpoint, opened, network, {
     names,
     ema: experiment.training.emaDecay ?? false,
     model: experiment.model,
+    file: path,
+    runs: input.runs,
   })
   return {
     experiment,
