@@ -1499,9 +1499,9 @@ export interface Windows {
  */
 export interface Sampling {
   /**
-   * ancestral: the reverse chain. confidence: what the model is surest of first. left-to-right: one token at a time, all that a next-token network does. Where rows grow: events, the time of each event drawn exactly, without steps; tau, every mask and slot on its own in each step; euler, the published Euler step; confidence. When absent: ancestral, left-to-right or events, as the network is.
+   * ancestral: the reverse chain. confidence: what the model is surest of first. left-to-right: one token at a time, all that a next-token network does. blocks: LLaDA's, a response behind what is given, filled block by block with an equal number of tokens a step; the temperature is 0 when absent. Where rows grow: events, the time of each event drawn exactly, without steps; tau, every mask and slot on its own in each step; euler, the published Euler step; confidence. When absent: ancestral, left-to-right or events, as the network is.
    */
-  sampler?: "ancestral" | "confidence" | "left-to-right" | "events" | "tau" | "euler"
+  sampler?: "ancestral" | "confidence" | "left-to-right" | "events" | "tau" | "euler" | "blocks"
   /**
    * Steps of one text; one for each token when absent. events has none.
    */
@@ -1559,6 +1559,10 @@ export interface Sampling {
    * When a step would insert more than the canvas holds. cancel, when absent: it inserts nothing. clip: as many as fit. fill: as published, the whole canvas becomes MASK.
    */
   overflow?: "fill" | "cancel" | "clip"
+  /**
+   * Of the sampler blocks: low_confidence, when absent, settles the most probable candidates of a step; random, any.
+   */
+  remasking?: "low_confidence" | "random"
   /**
    * excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.
    */

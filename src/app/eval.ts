@@ -50,7 +50,7 @@ export const evaluateCheckpoint = async (
   const { experiment } = spec
   const names = await readNameMap(Option.getOrUndefined(input.names))
   // The weights come first: a file that does not fit is refused before data are read or a run is made.
-  const given = await readGivenWeights(input.checkpoint, experiment, names)
+  const given = await readGivenWeights(input.checkpoint, spec, { names, runs: input.runs })
   const choice = await chooseExecutor(input, experiment.execution)
   const stop = watchInterrupts(display)
   try {

@@ -4,18 +4,21 @@ import { basename } from "node:path"
 import { networkOf } from "../families/traced.js"
 import { fileDigest } from "../files/digest.js"
 import { fromSystemError } from "../files/errors.js"
-import { parseNameMap, readCheckpoint, weightsOf, type NameMap } from "../inference/weights.js"
+import { parseNameMap, readCheckpoint, type NameMap } from "../inference/weights.js"
 import { accountOf, type WeightsAccount } from "../inference/weights/account.js"
 import { requireSchedules } from "../samplers/texts.js"
 import type { ManifestInput } from "../run/manifest.js"
-import type { Experiment } from "../spec/experiment.js"
+import type { BeganFrom } from "../run/began-from.js"
 import { weightsFingerprint } from "../spec/fingerprint.js"
-import type { ProfileDifference } from "../spec/spec-file.js"
+import type { LoadedSpec, ProfileDifference } from "../spec/spec-file.js"
+import { basedWeights } from "./based-weights.js"
 import type { Weights } from "./execute.js"
 
 export interface GivenWeights extends Weights {
   readonly account: WeightsAccount
   readonly names: NameMap
+  /** What they stand on; absent for a file that holds everything. */
+  readonly began?: BeganFrom
   /** For the run's events. */
   readonly notice: string
 }
@@ -29,17 +32,24 @@ export const readNameMap = async (path: string | undefined): Promise<NameMap> =>
   return parseNameMap(text, path)
 }
 
-/** @throws where the file is no checkpoint, or does not fit the experiment's network */
+/**
+ * The weights of a file; one that holds what a stage trained alone is put on the base that its spec begins from.
+ *
+ * @throws where the file is no checkpoint, or does not fit the experiment's network
+ */
 export const readGivenWeights = async (
   file: string,
-  experiment: Experiment,
-  names: NameMap,
+  spec: LoadedSpec,
+  { names, runs }: { readonly names: NameMap; readonly runs: string },
 ): Promise<GivenWeights> => {
+  const { experiment } = spec
   const checkpoint = await readCheckpoint(file)
-  const loaded = weightsOf(checkpoint, networkOf(experiment), file, {
+  const { loaded, began } = await basedWeights(checkpoint, spec, networkOf(experiment), {
     names,
     ema: experiment.training.emaDecay ?? false,
     model: experiment.model,
+    file,
+    runs,
   })
   requireSchedules(experiment, checkpoint.schedules)
   const sha256 = await fileDigest(file)
@@ -48,6 +58,7 @@ export const readGivenWeights = async (
     step: checkpoint.step,
     account: accountOf(loaded, checkpoint, { file: basename(file), sha256 }),
     names,
+    ...(began === undefined ? {} : { began }),
     notice: `Weights from ${basename(file)} (${checkpoint.format}, sha256 ${sha256}); nothing was trained.`,
   }
 }

@@ -6,7 +6,7 @@ import type { Network } from "../model/network.js"
 import { trainable } from "../model/optimizer-state.js"
 
 /** Frozen parameters up to this many bytes are copied here; beyond, the executor alone holds them. */
-const COPIED_BYTES = 512 * 2 ** 20
+export const COPIED_BYTES = 512 * 2 ** 20
 
 /** Values that trained parameters begin with, where they are not drawn. */
 export const begunValues = async (network: Network, weights: Weights | undefined): Promise<HostTensors> => {

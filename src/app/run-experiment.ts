@@ -145,7 +145,7 @@ export const openExperiment = async (job: ExperimentJob): Promise<Session> => {
   if (given === undefined)
     await fetchBeginning(experiment, { onEvent, ...(signal === undefined ? {} : { signal }) })
   const beginning = given === undefined ? await findBeginning(experiment, parent) : undefined
-  const began = beginning?.began
+  const began = beginning?.began ?? given?.began
   if (resume !== undefined) requireSame((await readRun(resume)).manifest, job, digestsOf(corpus), began)
   await requireBoundaries(experiment, corpus, given === undefined ? undefined : ["validation"])
   const executor = await openExecutor(choice)

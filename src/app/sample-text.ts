@@ -25,21 +25,43 @@ const whole = (value: number): string => Math.round(value).toLocaleString("en-US
 
 /** Steps of one text, or about as many passes as event-driven sampling takes at most. */
 export const stepsOf = (resolved: Resolved): number =>
-  resolved.kind === "fixed"
-    ? resolved.settings.steps
-    : resolved.settings.kind === "steps"
-      ? resolved.settings.settings.steps
-      : 2 * resolved.model.canvas
+  resolved.kind === "blocks"
+    ? (resolved.steps ?? resolved.room)
+    : resolved.kind === "fixed"
+      ? resolved.settings.steps
+      : resolved.settings.kind === "steps"
+        ? resolved.settings.settings.steps
+        : 2 * resolved.model.canvas
 
 /** Tokens of the longest text. */
 export const lengthOf = (resolved: Resolved): number =>
-  resolved.kind === "fixed" ? resolved.settings.length : resolved.model.canvas
+  resolved.kind === "blocks"
+    ? resolved.room
+    : resolved.kind === "fixed"
+      ? resolved.settings.length
+      : resolved.model.canvas
+
+const temperatureOf = ({ sampling }: TextsRequest, resolved: Resolved): number =>
+  resolved.kind === "blocks" ? resolved.temperature : (sampling.temperature ?? 1)
 
 /** The settings for programs: those of fixed rows, or of rows that grow with their schedules. */
 export const settingsFields = (
-  { sampling, seed, texts }: TextsRequest,
+  request: TextsRequest,
   resolved: Resolved,
 ): Readonly<Record<string, unknown>> => {
+  const { sampling, seed, texts } = request
+  if (resolved.kind === "blocks")
+    return {
+      sampler: "blocks",
+      count: texts.length,
+      length: resolved.room,
+      steps: stepsOf(resolved),
+      block: resolved.block ?? null,
+      remasking: resolved.remasking,
+      temperature: resolved.temperature,
+      topP: 1,
+      seed,
+    }
   if (resolved.kind === "fixed") return { ...resolved.settings, block: resolved.settings.block ?? null }
   const { model, settings } = resolved
   return {
@@ -56,6 +78,12 @@ export const settingsFields = (
 }
 
 const howSampled = ({ sampling }: TextsRequest, resolved: Resolved): readonly string[] => {
+  if (resolved.kind === "blocks")
+    return [
+      resolved.block === undefined ? "the response as one block" : `blocks of ${resolved.block}`,
+      `remasking ${resolved.remasking}`,
+      `${stepsOf(resolved)} steps`,
+    ]
   if (resolved.kind === "fixed") {
     const { sampler, block, steps } = resolved.settings
     return [
@@ -82,7 +110,7 @@ export const describeSettings = (
   about: string,
   { tokens, forwards, tokensPerSecond, entropy, finished }: SampleFigures,
 ): readonly string[] => {
-  const { temperature = 1, topP = 1 } = request.sampling
+  const { topP = 1 } = request.sampling
   const count = request.texts.length
   const texts = `${count} text${count === 1 ? "" : "s"}`
   if (tokens === 0 && !finished) return [about, "Stopped before the first text was complete."]
@@ -90,7 +118,7 @@ export const describeSettings = (
     about,
     [
       ...howSampled(request, resolved),
-      `temperature ${temperature}`,
+      `temperature ${temperatureOf(request, resolved)}`,
       `top-p ${topP}`,
       `seed ${request.seed}`,
     ].join("; "),

@@ -23,7 +23,7 @@ export const progress = ({ texts }: TextsRequest, resolved: Resolved, display: D
       display.update({ done })
     }
   }
-  const stepped = resolved.settings.kind === "steps"
+  const stepped = resolved.kind === "growing" && resolved.settings.kind === "steps"
   display.phase("sampling", stepped ? texts.length * stepsOf(resolved) : undefined, {
     unit: stepped ? "step" : "evaluation",
   })

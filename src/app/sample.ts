@@ -19,7 +19,7 @@ import {
   type TextsRequest,
 } from "../samplers/texts.js"
 import { unigramEntropy } from "../metric/samples/unigram-entropy.js"
-import { readCheckpoint, weightsOf } from "../inference/weights.js"
+import { readCheckpoint } from "../inference/weights.js"
 import { schedulesIn } from "../inference/weights/checkpoint.js"
 import { requireFinite } from "../inference/weights/finite.js"
 import { networkOf } from "../families/traced.js"
@@ -33,6 +33,7 @@ import type { Experiment } from "../spec/experiment.js"
 import type { Sampling } from "../spec/sampling.js"
 import type { Profile } from "../spec/spec-file.js"
 import { evaluationParameters } from "../train/state.js"
+import { basedWeights, frozenOfRun } from "./based-weights.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
 import { watchInterrupts, type Stop } from "./interrupts.js"
 import { shortPath } from "./locate.js"
@@ -102,8 +103,10 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
   const network = networkOf(experiment)
   const file = await run.readCheckpoint(checkpoint)
   requireSchedules(experiment, schedulesIn(file.metadata, checkpoint.path))
-  const state = restoredState(file)
-  const parameters = evaluationParameters(network, experiment.training, state)
+  const parameters = {
+    ...evaluationParameters(network, experiment.training, restoredState(file)),
+    ...(await frozenOfRun(run, network)),
+  }
   requireFinite(parameters, `run ${id}, step ${checkpoint.step}`)
   return {
     experiment,
@@ -116,15 +119,18 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
 }
 
 const ofFile = async (input: SampleInput, path: string, spec: string): Promise<Weights> => {
-  const { experiment, profile } = await openSpec(spec, input.profile, input.set)
+  const opened = await openSpec(spec, input.profile, input.set)
+  const { experiment, profile } = opened
   const names = await readNameMap(Option.getOrUndefined(input.names))
   const network = networkOf(experiment)
   const checkpoint = await readCheckpoint(path)
   requireSchedules(experiment, checkpoint.schedules)
-  const loaded = weightsOf(checkpoint, network, path, {
+  const { loaded } = await basedWeights(checkpoint, opened, network, {
     names,
     ema: experiment.training.emaDecay ?? false,
     model: experiment.model,
+    file: path,
+    runs: input.runs,
   })
   return {
     experiment,

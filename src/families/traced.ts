@@ -21,6 +21,7 @@ import { sampledFlexmdm } from "./flexmdm/sampled.js"
 import type { FlexmdmObjective } from "./flexmdm/schema.js"
 import { gptProgram } from "./gpt/network.js"
 import { lladaProgram } from "./llada/network.js"
+import { sampledLlada } from "./llada/sampled.js"
 import {
   networkPart,
   objectivePart,
@@ -50,7 +51,7 @@ const NETWORKS: {
     sampled: (model, objective, classes) =>
       sampledFlexmdm(model, (objective as FlexmdmObjective).schedules, classes),
   },
-  llada: lladaProgram,
+  llada: { ...lladaProgram, sampled: (model, _objective, classes) => sampledLlada(model, classes) },
 }
 
 const OBJECTIVES: Programs<RegisteredObjective, ObjectiveProgram<Kind>> = {

@@ -20,6 +20,9 @@ export interface BeganFrom {
   readonly base?: string
 }
 
+const shown = ({ file, sha256 }: BeganFrom["files"][number]): string =>
+  `${file} (sha256 ${sha256.slice(0, 12)})`
+
 /** Why what a run began from is not what there is now, as clauses; empty where it is. */
 export const beginningChanges = (
   before: BeganFrom | undefined,
@@ -28,8 +31,6 @@ export const beginningChanges = (
   if (before === undefined && now === undefined) return []
   if (before === undefined || now === undefined)
     return [`it ${before === undefined ? "drew its weights" : "began from other weights"}`]
-  const shown = ({ file, sha256 }: { readonly file: string; readonly sha256: string }): string =>
-    `${file} (sha256 ${sha256.slice(0, 12)})`
   const changed = before.files.flatMap((was, i) => {
     const is = now.files[i]
     return is?.sha256 === was.sha256

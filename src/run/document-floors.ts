@@ -1,4 +1,5 @@
 /** What floors charge of windows that are whole documents: their ends, since the length is part of what is coded. */
+import type { Tokens } from "../data/rows/tokens.js"
 import { corpusPart } from "../data/corpora/index.js"
 import type { EvidenceWindows } from "../evaluators/targets.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -6,7 +7,7 @@ import type { Experiment } from "../spec/experiment.js"
 /** Places in the split of the boundary behind each document, where its last target is followed by one. */
 export const documentEnds = (
   { places, count, length }: Pick<EvidenceWindows, "places" | "count" | "length">,
-  split: Uint16Array,
+  split: Tokens,
   boundaryId: number,
 ): Int32Array => {
   if (places === undefined) return new Int32Array()
@@ -25,7 +26,7 @@ export const documentEnds = (
 export const sourceBits = (
   { places, tokens, count, length }: Pick<EvidenceWindows, "places" | "tokens" | "count" | "length">,
   targets: Int32Array,
-  split: Uint16Array,
+  split: Tokens,
   { corpus, tokenizer }: Experiment["data"],
 ): number | undefined => {
   const { sourceNats } = corpusPart(corpus)

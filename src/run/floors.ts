@@ -117,7 +117,7 @@ interface Targets {
 const scoredTargets = async (
   run: RunReader,
   experiment: Experiment,
-  split: Uint16Array,
+  split: Tokens,
 ): Promise<readonly Targets[]> => {
   const there = await run.evidence()
   const found = new Map<string, Targets>()

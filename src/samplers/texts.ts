@@ -11,6 +11,7 @@ import { networkPart, objectivePart } from "../families/index.js"
 import type { Network } from "../model/network.js"
 import type { Experiment } from "../spec/experiment.js"
 import { samplerOf, samplingProblem, type RowKind, type Sampling } from "../spec/sampling.js"
+import { openBlocks, type BlocksRequest } from "./llada/texts.js"
 import { openForward } from "./executor/forward.js"
 import { eventTexts, type EventText } from "./flexmdm/events.js"
 import { leapTexts, type FlexModel, type FlexNews, type FlexText } from "./flexmdm/leap.js"
@@ -46,6 +47,8 @@ export interface MadeText {
   readonly room: number
   /** Forward passes of the network for this text. */
   readonly forwards: number
+  /** Of the sampler blocks: whether the network wrote the token that ends a text. */
+  readonly ended?: boolean
   /** What the sampling of a row that grows went through. */
   readonly growth?: Growth
 }
@@ -105,6 +108,7 @@ export const roomOf = (experiment: Experiment, sampling: Sampling): number => {
 export type Resolved =
   | { readonly kind: "fixed"; readonly model: SampledModel; readonly settings: SamplingSettings }
   | { readonly kind: "growing"; readonly model: FlexModel; readonly settings: GrowingSettings }
+  | BlocksRequest
 
 export interface TextsRequest {
   readonly experiment: Experiment
@@ -147,6 +151,19 @@ export const resolveSampling = ({
   const starts = { prefix: first?.prefix ?? [], suffix: first?.suffix ?? [] }
   const free = Math.max(1, room - starts.prefix.length - starts.suffix.length)
   const sampler = samplerOf(sampling, rows)
+  if (sampler === "blocks")
+    return {
+      kind: "blocks",
+      seed,
+      room,
+      maskId: experiment.data.tokenizer.maskId,
+      padId: experiment.data.tokenizer.padId,
+      boundaryId: experiment.data.tokenizer.boundaryId,
+      steps: sampling.steps,
+      block: sampling.block,
+      remasking: sampling.remasking ?? "low_confidence",
+      temperature: sampling.temperature ?? 0,
+    }
   if (rows !== "growing") {
     const model = sampledModel(experiment)
     const settings: SamplingSettings = {
@@ -348,6 +365,7 @@ const openFixed = async (
  */
 export const openTexts = (job: OpenTexts): Promise<Texts> => {
   const resolved = resolveSampling(job)
+  if (resolved.kind === "blocks") return openBlocks(job, resolved)
   return resolved.kind === "growing" ? openGrowing(job, resolved) : openFixed(job, resolved)
 }
 

@@ -6,12 +6,20 @@
  */
 export type RowKind = "masked" | "causal" | "growing"
 
-export const SAMPLER_NAMES = ["ancestral", "confidence", "left-to-right", "events", "tau", "euler"] as const
+export const SAMPLER_NAMES = [
+  "ancestral",
+  "confidence",
+  "left-to-right",
+  "events",
+  "tau",
+  "euler",
+  "blocks",
+] as const
 export type AnySampler = (typeof SAMPLER_NAMES)[number]
 
 /** The samplers of each kind of rows; the first is what is used where none is named. */
 export const SAMPLERS_OF = {
-  masked: ["ancestral", "confidence", "left-to-right"],
+  masked: ["ancestral", "confidence", "left-to-right", "blocks"],
   causal: ["left-to-right"],
   growing: ["events", "tau", "euler", "confidence"],
 } as const satisfies Readonly<Record<RowKind, readonly AnySampler[]>>

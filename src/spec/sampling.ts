@@ -35,7 +35,7 @@ const Share = Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEq
 export const Sampling = Schema.Struct({
   sampler: Schema.optionalKey(Schema.Literals(SAMPLER_NAMES)).annotate({
     description:
-      "ancestral: the reverse chain. confidence: what the model is surest of first. left-to-right: one token at a time, all that a next-token network does. Where rows grow: events, the time of each event drawn exactly, without steps; tau, every mask and slot on its own in each step; euler, the published Euler step; confidence. When absent: ancestral, left-to-right or events, as the network is.",
+      "ancestral: the reverse chain. confidence: what the model is surest of first. left-to-right: one token at a time, all that a next-token network does. blocks: LLaDA's, a response behind what is given, filled block by block with an equal number of tokens a step; the temperature is 0 when absent. Where rows grow: events, the time of each event drawn exactly, without steps; tau, every mask and slot on its own in each step; euler, the published Euler step; confidence. When absent: ancestral, left-to-right or events, as the network is.",
   }),
   steps: Schema.optionalKey(Count).annotate({
     description: "Steps of one text; one for each token when absent. events has none.",
@@ -85,6 +85,10 @@ export const Sampling = Schema.Struct({
     description:
       "When a step would insert more than the canvas holds. cancel, when absent: it inserts nothing. clip: as many as fit. fill: as published, the whole canvas becomes MASK.",
   }),
+  remasking: Schema.optionalKey(Schema.Literals(["low_confidence", "random"])).annotate({
+    description:
+      "Of the sampler blocks: low_confidence, when absent, settles the most probable candidates of a step; random, any.",
+  }),
   specials: Schema.optionalKey(Schema.Literals(SPECIALS)).annotate({
     description:
       "excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.",
@@ -125,6 +129,7 @@ const OWNERS: Readonly<Partial<Record<SamplingField, Owner>>> = {
   grid: stepped,
   overflow: stepped,
   specials: stepped,
+  remasking: ["the sampler blocks", (_, sampler) => sampler === "blocks"],
 }
 
 export const samplerOf = (sampling: Sampling, rows: RowKind): AnySampler =>

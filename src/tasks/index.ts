@@ -3,6 +3,7 @@ import { nearest } from "../spec/nearest.js"
 import { BRACKETS } from "./brackets/index.js"
 import { GSM8K } from "./gsm8k/index.js"
 import { HUMANEVAL_INFILL } from "./humaneval-infill/index.js"
+import { PRIMER_CODE, PRIMER_MATH } from "./primer/index.js"
 import { STAR } from "./star/index.js"
 import type { Grader, Task } from "./task.js"
 import { TINYGSM } from "./tinygsm/index.js"
@@ -15,6 +16,8 @@ export const TASKS: readonly Task[] = [
   anyItem(HUMANEVAL_INFILL),
   anyItem(TINYGSM),
   anyItem(STAR),
+  anyItem(PRIMER_MATH),
+  anyItem(PRIMER_CODE),
   anyItem(BRACKETS),
 ]
 

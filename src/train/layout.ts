@@ -37,10 +37,7 @@ export const shapeFor = (
 ): RowShape => {
   const part = networkPart(model)
   const endSlot = part.endSlot?.(model)
-<<<<<<< HEAD
-=======
   const { vocabSize } = data.tokenizer
->>>>>>> specs
   return {
     microBatch: training.microBatch,
     length: data.batching.length,

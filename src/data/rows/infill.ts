@@ -6,15 +6,21 @@ import type { CollatedRow } from "./collate.js"
 import { documentParts, type DocumentIndex, type DocumentRule } from "./documents.js"
 import type { Tokens } from "./tokens.js"
 
+export interface MadeInfillRow extends Pick<CollatedRow, "tokens" | "fixed" | "length"> {
+  /** The middle is [start, end) of the row. */
+  readonly start: number
+  readonly end: number
+  /** The text before the gap and behind it, without marks. */
+  readonly before: readonly number[]
+  readonly behind: readonly number[]
+}
+
 export interface InfillRows {
   /** Documents that can be cut and fit a row. */
   readonly choices: number
   readonly notice: string | undefined
   /** Row `choice`, cut where two uniforms in [0, 1) say. */
-  readonly make: (
-    choice: number,
-    cuts: readonly [number, number],
-  ) => Pick<CollatedRow, "tokens" | "fixed" | "length">
+  readonly make: (choice: number, cuts: readonly [number, number]) => MadeInfillRow
 }
 
 /** The marks of rows with a gap, as ids. */
@@ -70,6 +76,13 @@ export const openInfillRows = (
     return { text: [...Array.from(prompt), ...Array.from(target)], cut: prompt.length }
   }
   const marks = sizeOfMarks(infill)
+  const cutRow = (text: readonly number[], cut: number, cuts: readonly [number, number]) => {
+    if (infill.form === "middle-last")
+      return middleLastRow(text, cut, cuts, { ...infill, width: length, padId })
+    const { boundary } = infill
+    const row = infillRow(text, cut, cuts, { boundary, width: length, padId })
+    return { ...row, from: row.start - boundary.length }
+  }
   const usable: number[] = []
   for (let row = 0; row < index.starts.length; row++) {
     const { text, cut } = partsOf(row)
@@ -90,14 +103,12 @@ export const openInfillRows = (
         : `${lost} of ${index.starts.length} documents have no place for a gap or do not fit ${length} tokens with their marks: they are left out.`,
     make: (choice, cuts) => {
       const { text, cut } = partsOf(usable[choice]!)
-      const row =
-        infill.form === "in-place"
-          ? infillRow(text, cut, cuts, { boundary: infill.boundary, width: length, padId })
-          : middleLastRow(text, cut, cuts, { ...infill, width: length, padId })
+      const row = cutRow(text, cut, cuts)
       return {
-        tokens: row.tokens,
-        fixed: row.fixed,
+        ...row,
         length: infill.form === "in-place" ? text.length + marks : row.end,
+        before: text.slice(0, row.from),
+        behind: text.slice(row.from + row.end - row.start),
       }
     },
   }

@@ -50,6 +50,11 @@ export const infillRow = (
   return { tokens: padded, fixed, start, end }
 }
 
+export interface MiddleLastRow extends InfillRow {
+  /** The middle begins there in the text. */
+  readonly from: number
+}
+
 /** What a row in which the middle comes last is written with, besides the text: ids. */
 export interface MiddleLast {
   /** Before everything. */
@@ -80,7 +85,7 @@ export const middleLastRow = (
     width,
     padId,
   }: MiddleLast & { readonly width: number; readonly padId: number },
-): InfillRow => {
+): MiddleLastRow => {
   const n = tokens.length
   if (cut > n - 1) throw new RangeError(`an instruction of ${cut} tokens in ${n} leaves no middle`)
   const p = cut + Math.floor(u1 * (n - cut))
@@ -100,5 +105,11 @@ export const middleLastRow = (
     throw new RangeError(`a row of ${n} tokens needs ${end} places with its marks, and has ${width}`)
   const row = new Int32Array(width).fill(padId)
   row.set([...given, ...all.slice(p, s)])
-  return { tokens: row, fixed: new Uint8Array(width).fill(1, 0, given.length), start: given.length, end }
+  return {
+    tokens: row,
+    fixed: new Uint8Array(width).fill(1, 0, given.length),
+    start: given.length,
+    end,
+    from: p,
+  }
 }

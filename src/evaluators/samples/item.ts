@@ -36,6 +36,8 @@ export interface SampleItem extends GeneratedItem {
   readonly violations?: number
   /** What the text should have been, where the data say it. */
   readonly target?: string
+  /** Text behind a gap. */
+  readonly rest?: string
   /** By grader. */
   readonly graders?: Readonly<Record<string, SampleVerdict>>
 }

@@ -4,6 +4,8 @@
  * Texts are made in groups that share their passes. A group is kept when it is done and made again as a whole where it is
  * not, so that the evidence of a measurement that was stopped is that of one that was not.
  */
+import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
+import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
 import { openTexts, rowKindOf, type MadeText } from "../../samplers/texts.js"
 import { textOf } from "../../samplers/masked/text.js"
 import type { RowKind } from "../../spec/sampling.js"
@@ -62,6 +64,7 @@ const exitOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): Sam
     return text.tokens.reduce((n, token) => n + (token === padId ? 0 : 1), 0) >= text.room
       ? "full"
       : "complete"
+  if (text.ended !== undefined) return text.ended ? "boundary" : "length"
   if (rows === "masked" || experiment.data.batching.kind !== "document-chunks") return "filled"
   return text.tokens.at(-1) === boundaryId ? "boundary" : "length"
 }
@@ -78,7 +81,10 @@ const judged = async (
   { task, graders, sandbox }: Judges,
   item: SampleItem,
 ): Promise<SampleItem> => {
-  const found = task.itemOf?.({ prompt: item.prompt, target: item.target }, String(item.item))
+  const found = task.itemOf?.(
+    { prompt: item.prompt, target: item.target, rest: item.rest },
+    String(item.item),
+  )
   if (found === undefined)
     throw new EvaluationError(
       id,
@@ -95,7 +101,9 @@ const judged = async (
 export const measure: Measure<Samples> = async (evaluation, job) => {
   const { experiment, network, parameters, executor, split, corpus, kept } = job
   const { tokenizer } = experiment.data
-  const { starts, dataLengths } = startsOf(evaluation, split, experiment)
+  const { starts, dataLengths } = startsOf(evaluation, split, experiment, (text) =>
+    modelTokenizer(tokenizer.id, corpus.tokenizer as SentencePieceModel).encode(text),
+  )
   const rows = rowKindOf(experiment)
   const words = (tokens: ArrayLike<number>): string => textOf(corpus.tokenizer, tokens, tokenizer.boundaryId)
   const judges = await openJudges(evaluation)
@@ -114,6 +122,7 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     room: text.room,
     ...text.growth,
     ...(start.target === undefined ? {} : { target: words(start.target) }),
+    ...(start.rest === undefined ? {} : { rest: words(start.rest) }),
   })
   try {
     for (const seed of evaluation.seeds) {

@@ -59,6 +59,7 @@ export const samples: EvaluatorPart<Samples> = {
     ({ from, sampling }, at, subject) =>
       from === "validation" &&
       rowsOf(subject) !== "growing" &&
+      sampling.sampler !== "blocks" &&
       problem(
         `${at}/from`,
         '"nothing": rows of this network have a fixed length and no given tokens',

@@ -1,5 +1,7 @@
 /** What texts begin with, and what the data's texts are like that they are set beside. */
 import { buildChunkIndex, fillChunk } from "../../data/rows/chunks.js"
+import { marksOf, openInfillRows } from "../../data/rows/infill.js"
+import { stream, uniforms } from "../../diffusion/philox.js"
 import { buildDocumentIndex, documentParts, documentRow, documentRule } from "../../data/rows/documents.js"
 import type { Tokens } from "../../data/rows/tokens.js"
 import { cleanRow } from "../../diffusion/insertion/batch.js"
@@ -10,10 +12,14 @@ import { EvaluationError } from "../job.js"
 import type { Samples } from "./schema.js"
 
 export interface Start extends StartedText {
+  /** Tokens of the text behind a gap. */
+  readonly rest?: readonly number[]
   /** Tokens of the prompt alone, and those that should follow; where the data say them. */
   readonly prompt?: readonly number[]
   readonly target?: readonly number[]
 }
+
+type Encode = (text: string) => ArrayLike<number>
 
 export interface Starts {
   readonly starts: readonly Start[]
@@ -28,7 +34,11 @@ interface DataRow {
   readonly free: readonly number[]
   readonly prompt?: readonly number[]
   readonly target?: readonly number[]
+  readonly rest?: readonly number[]
 }
+
+/** Keeps the cuts of an evaluation apart from what other evaluations draw. */
+const CUTS = 1
 
 const divided = (
   tokens: Int32Array,
@@ -46,6 +56,8 @@ const divided = (
 const rowsOf = (
   split: Tokens,
   experiment: Experiment,
+  encode: Encode,
+  seed: number,
 ): { readonly count: number; readonly row: (r: number) => DataRow } => {
   const { model, objective, data } = experiment
   const { batching, tokenizer } = data
@@ -67,6 +79,26 @@ const rowsOf = (
   if (batching.kind === "documents") {
     const rule = documentRule(data)
     const index = buildDocumentIndex(split, rule, "the validation split")
+    if (batching.infill !== undefined) {
+      const infill = openInfillRows(split, index, marksOf(batching.infill, encode), rule)
+      const source = stream(seed, "eval-mask")
+      return {
+        count: infill.choices,
+        row: (r) => {
+          const [u1, u2] = uniforms(source, [CUTS, r], 2)
+          const { tokens, start, end, length, before, behind } = infill.make(r, [u1!, u2!])
+          const own = Array.from(tokens.subarray(0, length))
+          return {
+            prefix: own.slice(0, start),
+            free: own.slice(start, end),
+            suffix: own.slice(end),
+            prompt: before,
+            target: own.slice(start, end),
+            rest: behind,
+          }
+        },
+      }
+    }
     return {
       count: index.starts.length,
       row: (r) => {
@@ -101,11 +133,13 @@ const same = (a: readonly number[], b: readonly number[]): boolean =>
 
 /** @throws EvaluationError where the split has no rows to begin with */
 export const startsOf = (
-  evaluation: Pick<Samples, "id" | "count" | "from" | "sampling">,
+  evaluation: Pick<Samples, "id" | "count" | "from" | "sampling" | "seeds">,
   split: Tokens,
   experiment: Experiment,
+  encode: Encode,
 ): Starts => {
-  const rows = rowsOf(split, experiment)
+  // The rows are the same for every seed of the evaluation.
+  const rows = rowsOf(split, experiment, encode, evaluation.seeds[0])
   if (evaluation.from === "validation") {
     if (rows.count === 0)
       throw new EvaluationError(
@@ -116,7 +150,7 @@ export const startsOf = (
     const starts: Start[] = []
     const dataLengths: number[] = []
     for (let r = 0; r < rows.count && starts.length < evaluation.count; r++) {
-      const { prefix, suffix, free, prompt, target } = rows.row(r)
+      const { prefix, suffix, free, prompt, target, rest } = rows.row(r)
       // A row that is given whole asks for nothing.
       if (prefix.length + suffix.length >= room) continue
       starts.push({
@@ -125,6 +159,7 @@ export const startsOf = (
         suffix,
         ...(prompt === undefined ? {} : { prompt }),
         ...(target === undefined ? {} : { target }),
+        ...(rest === undefined ? {} : { rest }),
       })
       dataLengths.push(free.length)
     }

@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly unread?: ReadonlyMap<string, UnreadTensor>
   /** Optimiser steps behind it; null where the file does not say. */
   readonly step: number | null
+  /** What a safetensors file says of itself. */
+  readonly metadata?: Readonly<Record<string, string>>
   /** Schedules of insertion and unmasking that it was trained with, where the file says them. */
   readonly schedules?: JointSchedule
 }
@@ -63,6 +65,7 @@ export const readCheckpoint = async (path: string): Promise<Checkpoint> => {
   return {
     format: "safetensors",
     tensors,
+    metadata,
     ...(unread === undefined ? {} : { unread }),
     step: Number.isSafeInteger(step) && step >= 0 ? step : null,
     ...(schedules === undefined ? {} : { schedules }),

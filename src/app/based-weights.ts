@@ -1,0 +1,89 @@
+/** Weights that stand on others: what a stage trained, with the frozen weights under it. */
+import { join } from "node:path"
+import { loadWeights } from "../engine/weights.js"
+import type { HostTensors } from "../engine/executor.js"
+import { sizeOf } from "../engine/ir.js"
+import { weightsOf, type Checkpoint, type LoadedWeights, type WeightsOptions } from "../inference/weights.js"
+import { trainable } from "../model/optimizer-state.js"
+import type { Network } from "../model/network.js"
+import type { BeganFrom } from "../run/began-from.js"
+import { readRun, type RunReader } from "../run/directory.js"
+import { findRuns } from "../run/identity.js"
+import type { LoadedSpec } from "../spec/spec-file.js"
+import { beginningOfRun, findBeginning, requireBase, type Beginning } from "./beginning.js"
+import { experimentState } from "./ensure-run.js"
+import { COPIED_BYTES } from "./held-weights.js"
+import { UsageError } from "./outcome.js"
+import { presentContent } from "./present-content.js"
+
+/** The frozen parameters as numbers of this process. @throws UsageError where they are too large for that */
+const frozenOf = async (network: Network, { source }: Beginning, subject: string): Promise<HostTensors> => {
+  const frozen = new Set(network.parameters.flatMap((spec) => (spec.frozen === true ? [spec.name] : [])))
+  const tensors = source.tensors.filter(({ name }) => frozen.has(name))
+  const bytes = tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+  if (bytes > COPIED_BYTES)
+    throw new UsageError(
+      `${subject}: the weights that it stands on take ${(bytes / 2 ** 30).toFixed(1)} GiB, which this command does not load; a run of the spec (repro run) evaluates them where they are trained.`,
+    )
+  const others = source.tensors
+    .filter(({ name }) => !frozen.has(name))
+    .map(({ name, stored = name }) => stored)
+  return loadWeights("tfjs", { ...source, tensors, unused: [...(source.unused ?? []), ...others] })
+}
+
+/** Frozen parameters of a run; none where it trained everything. */
+export const frozenOfRun = async (run: RunReader, network: Network): Promise<HostTensors> => {
+  const beginning = await beginningOfRun(run)
+  return beginning === undefined ? {} : frozenOf(network, beginning, run.manifest.id)
+}
+
+/** A finished run of a spec on the data as they are; undefined where there is none. */
+export const finishedRun = async (spec: LoadedSpec, runs: string): Promise<RunReader | undefined> => {
+  const content = await presentContent(spec.experiment.data)
+  const state = experimentState((await findRuns(runs, [{ spec, content }]))[0]!)
+  return state.state === "finished" ? readRun(join(runs, state.run.id)) : undefined
+}
+
+export interface BasedWeights {
+  readonly loaded: LoadedWeights
+  /** What they stand on; absent for a file that holds everything. */
+  readonly began?: BeganFrom
+}
+
+/**
+ * The parameters of a checkpoint; where it holds what was trained alone, on the base that the spec begins from.
+ *
+ * @throws DataError where the file says that it stands on another base
+ * @throws UsageError where the run that the spec begins from is not there
+ */
+export const basedWeights = async (
+  checkpoint: Checkpoint,
+  spec: LoadedSpec,
+  network: Network,
+  options: WeightsOptions & { readonly file: string; readonly runs: string },
+): Promise<BasedWeights> => {
+  const { file, runs, ...rest } = options
+  const frozen = network.parameters.filter((each) => each.frozen === true)
+  const held = (name: string): boolean =>
+    [...checkpoint.tensors.keys()].some((stored) => stored === name || stored.endsWith(`.${name}`))
+  if (frozen.length === 0 || frozen.some(({ name }) => held(name)))
+    return { loaded: weightsOf(checkpoint, network, file, rest) }
+  const { parent } = spec
+  const run = parent === undefined ? undefined : await finishedRun(parent, runs)
+  if (parent !== undefined && run === undefined)
+    throw new UsageError(
+      `${file} holds what was trained alone, and there is no finished run of ${parent.experiment.id}, profile ${parent.profile}, in ${runs} to put it on: make it with repro run ${parent.experiment.id} --profile ${parent.profile}.`,
+    )
+  const beginning = await findBeginning(spec.experiment, run)
+  if (beginning === undefined) return { loaded: weightsOf(checkpoint, network, file, rest) }
+  requireBase(checkpoint.metadata ?? {}, beginning.base, file)
+  const trained = { ...network, parameters: trainable(network.parameters) }
+  const loaded = weightsOf(checkpoint, trained, file, rest)
+  return {
+    loaded: {
+      ...loaded,
+      parameters: { ...loaded.parameters, ...(await frozenOf(network, beginning, file)) },
+    },
+    began: beginning.began,
+  }
+}
