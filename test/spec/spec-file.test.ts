@@ -71,7 +71,7 @@ test("a profile names every difference, with both values", async (t) => {
 test("a problem of an overlay is placed in the overlay, and of every profile at once", async (t) => {
   t.same(problems({ profiles: { laptop: { model: { heads: 3 } }, ci: { trainig: {} } } }), [
     `/profiles/laptop/model/heads: expected a divisor of the width 128, found 3.`,
-    `/profiles/ci/trainig: expected one of the keys id, system, title, description, source, claims, data, model, objective, training, evaluations, execution, sweep, found the unknown key "trainig". Did you mean "training"?`,
+    `/profiles/ci/trainig: expected one of the keys id, system, title, description, source, claims, init, data, model, objective, training, evaluations, execution, sweep, found the unknown key "trainig". Did you mean "training"?`,
   ])
 })
 
