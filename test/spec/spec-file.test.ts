@@ -223,8 +223,15 @@ test("no garbage gets through: a random change of one value is accepted or a Spe
   t.ok(refused > 50)
 })
 
-/** Experiments of this project, which nobody published figures of. */
-const OWN = ["flexmdm_speeches.json"]
+/** Experiments that nobody published figures of: this project's own, stages that others begin from, and controls. */
+const OWN = [
+  "flexmdm_speeches.json",
+  "llada_8b.json",
+  "flexmdm_8b_transfer.json",
+  "llada_8b_transfer.json",
+  "llada_8b_transfer_math.json",
+  "llada_8b_transfer_code.json",
+]
 
 test("every claim that a spec is set beside is in specs/claims", async (t) => {
   const ids = new Set<string>()
