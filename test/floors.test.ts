@@ -17,9 +17,13 @@ const FLOORS: readonly (readonly string[])[] = [
     "model/parameters.ts",
     "model/lora-parameters.ts",
     // Generators of items: numbers in, items out.
-    ...["generated.ts", "brackets/words.ts", "star/graph.ts", "word-problems/problems.ts"].map(
-      (name) => `tasks/${name}`,
-    ),
+    ...[
+      "generated.ts",
+      "brackets/words.ts",
+      "star/graph.ts",
+      "word-problems/problems.ts",
+      "primer/language.ts",
+    ].map((name) => `tasks/${name}`),
   ],
   [
     "spec",

@@ -23,7 +23,7 @@ export interface ParameterSpec {
   readonly group: ParameterGroup
   /** Never changed by training: no gradient, no optimiser state, no average. */
   readonly frozen?: true
-  /** How a frozen one is kept; f32 when absent. */
+  /** A frozen one that the executor holds and shares between programs, kept so; it begins as init says. */
   readonly storage?: "bf16"
 }
 

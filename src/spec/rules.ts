@@ -145,7 +145,7 @@ const beginnings: readonly ((experiment: Subject) => Problem | false)[] = [
     ),
   ({ init, model, data, parts }) =>
     init === undefined &&
-    parts.network.parameters(model, data.tokenizer.vocabSize).some(({ frozen }) => frozen === true) &&
+    parts.network.parameters(model, data.tokenizer.vocabSize).some(({ storage }) => storage !== undefined) &&
     problem("/init", "what the frozen weights are: init names a spec or a checkpoint", "nothing"),
 ]
 

@@ -7,7 +7,6 @@
 import { readJson } from "./decode.js"
 import { mergePatch } from "./merge-patch.js"
 import { SpecError, type Problem } from "./spec-error.js"
-import type { LoadedSpec } from "./spec-file.js"
 
 type Document = Readonly<Record<string, unknown>>
 
@@ -15,7 +14,7 @@ const isObject = (value: unknown): value is Document =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Loads the spec that a name means, for a profile. */
-export type LoadParent = (name: string, profile: string) => Promise<LoadedSpec>
+export type LoadParent = (name: string, profile: string) => Promise<{ readonly fingerprint: string }>
 
 interface Named {
   readonly run: string
@@ -91,5 +90,5 @@ export const pinParents = async (text: string, file: string, load: LoadParent): 
 }
 
 /** The chain that an experiment stands on, the first stage first; empty where it draws its weights. */
-export const ancestorsOf = ({ parent }: Pick<LoadedSpec, "parent">): readonly LoadedSpec[] =>
+export const ancestorsOf = <S extends { readonly parent?: S }>({ parent }: S): readonly S[] =>
   parent === undefined ? [] : [...ancestorsOf(parent), parent]

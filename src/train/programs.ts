@@ -23,8 +23,8 @@ export interface JobShape {
 
 const parameterInputs = (network: Network): readonly TraceInput[] =>
   network.parameters.map(({ name, shape, frozen, storage }) =>
-    frozen === true
-      ? { name, kind: "frozen", dtype: "f32", shape, ...(storage === undefined ? {} : { storage }) }
+    frozen === true && storage !== undefined
+      ? { name, kind: "frozen", dtype: "f32", shape, storage }
       : { name, kind: "parameter", dtype: "f32", shape },
   )
 

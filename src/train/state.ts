@@ -1,17 +1,18 @@
 /** The state of a training run: parameters and the optimiser's tensors. */
 import type { HostTensor, HostTensors } from "../engine/executor.js"
 import type { Network } from "../model/network.js"
-import { optimizerState, trainable, updateScalars } from "../model/optimizer-state.js"
+import { optimizerState, updateScalars } from "../model/optimizer-state.js"
 import { initialise } from "../model/parameters.js"
 import type { Training } from "../spec/training.js"
 
 /**
- * Parameters from the `init` stream, zero moments, averages that start at the parameters. Frozen parameters are no state.
+ * Parameters from the `init` stream, zero moments, averages that start at the parameters. Parameters with a storage of
+ * their own are held by the executor and are no state.
  *
  * @param begun parameters that begin as something else
  */
 export const initialState = (network: Network, training: Training, begun: HostTensors = {}): HostTensors => {
-  const changed = trainable(network.parameters)
+  const changed = network.parameters.filter(({ storage }) => storage === undefined)
   const drawn = changed.filter(({ name }) => begun[name] === undefined)
   const parameters: HostTensors = {
     ...initialise(drawn, training.seed),

@@ -29,6 +29,11 @@ const count = async (): Promise<number> => (await listRuns(runs)).length
 
 const first = await invoke("run", "flexmdm_8b_code", ...common)
 
+const values = (text: unknown): readonly unknown[] =>
+  (text as { readonly rows: readonly { readonly id: string; readonly value: unknown }[] }).rows
+    .filter(({ id }) => id.startsWith("events/") && !id.endsWith("/seconds"))
+    .map(({ id, value }) => [id, value])
+
 void t.test("one command runs a spec and what it begins from, once", async (t) => {
   t.equal(first.code, 0, first.stderr)
   t.equal(await count(), 3)
@@ -91,10 +96,6 @@ void t.test("a checkpoint and its base are evaluated as the run evaluated them",
     "--json",
   )
   t.equal(scored.code, 0, scored.stderr)
-  const values = (text: unknown): readonly unknown[] =>
-    (text as { readonly rows: readonly { readonly id: string; readonly value: unknown }[] }).rows
-      .filter(({ id }) => id.startsWith("events/") && !id.endsWith("/seconds"))
-      .map(({ id, value }) => [id, value])
   const table = values(JSON.parse(scored.stdout))
   t.ok(table.length > 0)
   t.same(table, values(await code.results()))

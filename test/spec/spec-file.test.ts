@@ -71,7 +71,7 @@ test("a profile names every difference, with both values", async (t) => {
 test("a problem of an overlay is placed in the overlay, and of every profile at once", async (t) => {
   t.same(problems({ profiles: { laptop: { model: { heads: 3 } }, ci: { trainig: {} } } }), [
     `/profiles/laptop/model/heads: expected a divisor of the width 128, found 3.`,
-    `/profiles/ci/trainig: expected one of the keys id, system, title, description, source, claims, data, model, objective, training, evaluations, execution, sweep, found the unknown key "trainig". Did you mean "training"?`,
+    `/profiles/ci/trainig: expected one of the keys id, system, title, description, source, claims, init, data, model, objective, training, evaluations, execution, sweep, found the unknown key "trainig". Did you mean "training"?`,
   ])
 })
 
@@ -223,8 +223,15 @@ test("no garbage gets through: a random change of one value is accepted or a Spe
   t.ok(refused > 50)
 })
 
-/** Experiments of this project, which nobody published figures of. */
-const OWN = ["flexmdm_speeches.json"]
+/** Experiments that nobody published figures of: this project's own, stages that others begin from, and controls. */
+const OWN = [
+  "flexmdm_speeches.json",
+  "llada_8b.json",
+  "flexmdm_8b_transfer.json",
+  "llada_8b_transfer.json",
+  "llada_8b_transfer_math.json",
+  "llada_8b_transfer_code.json",
+]
 
 test("every claim that a spec is set beside is in specs/claims", async (t) => {
   const ids = new Set<string>()
