@@ -122,7 +122,7 @@ def first_feeds(file: str) -> dict[str, torch.Tensor]:
 class Ours:
     """The repository's worker in this process: it is given the frames of a file."""
 
-    def __init__(self, task: Task, precision: str, compiled: bool, recompute: bool = False) -> None:
+    def __init__(self, task: Task, precision: str, compiled: bool, deterministic: bool = True) -> None:
         from repro_worker.server import Server
         from repro_worker.settings import open_settings
         from repro_worker.world import World
@@ -133,7 +133,8 @@ class Ours:
             "device": "gpu" if task.device == "cuda" else "cpu",
             "threads": 0,
             "compile": compiled,
-            "recompute": recompute,
+            "recompute": False,
+            "deterministic": deterministic,
         }
         torch.set_float32_matmul_precision("highest")  # no TF32
         self._settings = open_settings(hello, 0, 1)
@@ -155,6 +156,10 @@ class Ours:
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    @property
+    def bits(self) -> str:
+        return self._server.bits
 
     def run(self) -> dict[str, torch.Tensor]:
         """The next step or pass, in turn; its results on this machine."""
@@ -337,10 +342,10 @@ def train_published(task: Task, jobs: list[str], mode: str, count: int) -> None:
 
 
 def train(
-    task: Task, jobs: list[str], precision: str, compiled: bool, count: int, recompute: bool = False
+    task: Task, jobs: list[str], precision: str, compiled: bool, count: int, deterministic: bool = True
 ) -> None:
     """Our step at growing batches, until memory or time ends."""
-    worker = Ours(task, precision, compiled, recompute)
+    worker = Ours(task, precision, compiled, deterministic)
     rows: dict[str, Any] = {}
     slowest = 0.0
     for name in jobs:
@@ -361,7 +366,7 @@ def train(
             rows[name] = {"failed": "out of memory"}
         worker.drop()
         slowest = max(slowest, time.perf_counter() - start)
-        task.say(compiled=worker.note, rows=rows)
+        task.say(compiled=worker.note, deterministic=worker.bits, rows=rows)
         if "failed" in rows[name]:
             break
 
@@ -416,6 +421,7 @@ def profile(task: Task, name: str, precision: str, compiled: bool, steps: int, t
         )
     rows.sort(key=lambda row: -row["millisecondsPerStep"])
     task.say(
+        job=name,
         compiled=worker.note,
         millisecondsPerStep=1e3 * wall / steps,
         busyMillisecondsPerStep=sum(row["millisecondsPerStep"] for row in rows),
@@ -453,7 +459,7 @@ def bits(task: Task, name: str, precision: str, compiled: bool, steps: int) -> N
     worker = Ours(task, precision, compiled)
     worker.load(f"{name}.train")
     losses = [worker.run()["loss"].item() for _ in range(steps)]
-    task.say(steps=steps, digest=digest(worker.state()), losses=losses)
+    task.say(steps=steps, digest=digest(worker.state()), losses=losses, deterministic=worker.bits)
 
 
 def ranks(task: Task, name: str, precision: str, compiled: bool, worlds: list[int], count: int) -> None:

@@ -337,3 +337,36 @@ TAKE_NUMBERS = {
     "greaterEqual",
 }
 """Operations whose second operand may be a Python number, for one repeated value."""
+
+
+def trials(device: torch.device) -> list[Callable[[], None]]:
+    """Small passes, both ways, of operations that have several kernels; for `Determinism.trial`."""
+
+    def numbers(*shape: int) -> Tensor:
+        return torch.ones(shape, device=device, requires_grad=True)
+
+    def ids(*values: int) -> Tensor:
+        return torch.tensor(values, dtype=torch.int32, device=device)
+
+    def attention(lengths: Tensor | None) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            q, k, v = (numbers(2, 128, 2, 64).bfloat16() for _ in range(3))
+            y: Tensor = _attention(q, k, v, lengths, scale=1.0, causal=False)
+            return y
+
+    losses: list[Callable[[], Tensor]] = [
+        lambda: attention(None),
+        lambda: attention(ids(3, 0)),
+        lambda: _gather(numbers(5, 3), ids(1, 1, 4), axis=0),
+        lambda: _gather(numbers(5, 3), ids(1, 1), axis=1),
+        lambda: _segment_sum(numbers(3, 2), ids(0, 0, 1), segments=2),
+        lambda: _cumsum(numbers(2, 100), axis=1, exclusive=True, reverse=True),
+        lambda: _top_k(numbers(2, 5), k=2)[0],
+        lambda: _cross_entropy(numbers(3, 7), ids(0, 1, 2)),
+        lambda: _prod(numbers(3, 4), axes=[1], keep_dims=False),
+        lambda: _max(numbers(3, 4), axes=[1], keep_dims=False),
+        lambda: _pad(numbers(3, 4), paddings=[[1, 0], [0, 1]], value=0.0),
+        lambda: _tile(numbers(3, 4), reps=[2, 2]),
+        lambda: torch.matmul(numbers(3, 4), numbers(4, 3)),
+    ]
+    return [lambda loss=loss: loss().float().sum().backward() for loss in losses]  # type: ignore[misc]

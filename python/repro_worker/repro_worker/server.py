@@ -18,6 +18,7 @@ import torch  # noqa: E402
 
 from repro_worker.frames import PROTOCOL, Header, Tensors, read_frame, unpack, write_frame  # noqa: E402
 from repro_worker.graph import UnknownOperation  # noqa: E402
+from repro_worker.ops import trials  # noqa: E402
 from repro_worker.settings import Refusal, Settings, device_name, open_settings  # noqa: E402
 from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
 from repro_worker.weights import load_weights  # noqa: E402
@@ -69,7 +70,20 @@ class Server:
         self._evaluators: dict[int, Evaluator] = {}
         self._weights: dict[int, Tensors] = {}
 
+    @property
+    def bits(self) -> str:
+        return self._settings.determinism.note
+
     def answer(self, header: Header, payload: bytearray) -> Tensors:
+        """A request that is refused for want of a deterministic operation is answered without one."""
+        try:
+            return self._answer(header, payload)
+        except RuntimeError as error:  # the state changes after the last operation that can be refused
+            if not self._settings.determinism.loosen(error):
+                raise
+        return self._answer(header, payload)
+
+    def _answer(self, header: Header, payload: bytearray) -> Tensors:
         tensors = unpack(header, payload)
         kind, key = header["type"], header["id"]
         if kind == "weights":
@@ -145,6 +159,8 @@ def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
             )
         settings = open_settings(hello, world.local_rank, world.local_size)
         world.use_device(settings.device)
+        if settings.device.type == "cuda":
+            settings.determinism.trial(trials(settings.device))
     except Exception as error:
         if world.rank == 0:
             _failed(sink, error)
@@ -156,6 +172,7 @@ def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
         "device": device_name(settings),
         "world": world.size,
         "compile": settings.compile_note,
+        "bits": settings.determinism.note,
     }
     if world.rank == 0:
         write_frame(sink, ready)
@@ -174,7 +191,7 @@ def _lead(source: BinaryIO, sink: BinaryIO, server: Server, world: World) -> Non
             world.share(header, payload)
         try:
             results = server.answer(header, payload)
-            write_frame(sink, {"type": "result"}, results)
+            write_frame(sink, {"type": "result", "bits": server.bits}, results)
         except (BrokenPipeError, KeyboardInterrupt):
             raise
         except Exception as error:

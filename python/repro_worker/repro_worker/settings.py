@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from repro_worker.determinism import Determinism
+
 
 class Refusal(Exception):
     """A request that this machine or this PyTorch cannot fulfil."""
@@ -26,6 +28,7 @@ class Settings:
     device: torch.device
     compiles: bool
     compile_note: str
+    determinism: Determinism
     recompute: bool = False
     """Whether activations inside blocks are computed again for the gradient instead of kept."""
 
@@ -58,10 +61,6 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
     """Raises Refusal where PyTorch is too old or the GPU that was asked for is not there."""
     if _version(torch.__version__) < _version(hello["oldest"]):
         raise Refusal("version", f"PyTorch {torch.__version__} is older than {hello['oldest']}")
-    # The same state gives the same bits again: sums of gradients in a fixed order. Without it Inductor adds
-    # atomically, on a CPU too.
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Tiny moments of rarely seen tokens become denormal numbers, which a CPU handles many times slower.
     # Threads inherit the mode, so it comes before the first of them.
     torch.set_flush_denormal(True)
@@ -88,6 +87,7 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
         device=device,
         compiles=compiles,
         compile_note=note,
+        determinism=Determinism(device, bool(hello.get("deterministic", True))),
         recompute=bool(hello.get("recompute", False)),
     )
 

@@ -21,7 +21,7 @@ import { SharedWeights, weightsAs, type Weights, type WeightSource, type WeightS
 import { findPython, INSTALL_TORCH } from "./find-torch.js"
 import { namedTensors, type FrameTensor } from "./frames.js"
 import { wireGraph } from "./wire.js"
-import { TorchWorker, WORKER_FOLDER, type WorkerCommand } from "./worker.js"
+import { SAME_BITS, TorchWorker, WORKER_FOLDER, type WorkerCommand, type WorkerReady } from "./worker.js"
 
 export interface TorchOptions extends ExecutorOptions {
   /** Processes on this machine, one per GPU. Default: REPRO_TORCH_PROCESSES, else 1. */
@@ -41,8 +41,8 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
     threads: options.threads,
     compile: compiles(env, options),
     recompute: options.recompute === true,
+    deterministic: env["REPRO_TORCH_DETERMINISTIC"] !== "0",
   })
-  const { torch, device, world, compile } = worker.ready
   let ids = 0
   const held = (weights: Weights | undefined): TorchWeights | undefined => {
     const own = weightsAs("torch", TorchWeights, weights)
@@ -52,7 +52,10 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   return {
     name: "torch",
     layout: WHOLE,
-    version: `${torch} (${[device, compile, ...(world > 1 ? [`${world} processes`] : [])].join(", ")})`,
+    // Asked for again at every use: an operation that has no deterministic form is found out when it first runs.
+    get version() {
+      return versionOf(worker.ready)
+    },
     trainer: async (programs, initial, weights) =>
       makeTrainer(worker, ids++, programs, initial, held(weights)),
     evaluator: async (graph, parameters, weights) =>
@@ -60,6 +63,17 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
     weights: (source) => TorchWeights.load(worker, ids++, source),
     dispose: () => worker.close(),
   }
+}
+
+/** PyTorch, its device, and what a reader of its numbers must know; that bits may differ among it. */
+const versionOf = ({ torch, device, world, compile, bits = SAME_BITS }: WorkerReady): string => {
+  const said = [
+    device,
+    compile,
+    ...(world > 1 ? [`${world} processes`] : []),
+    ...(bits === SAME_BITS ? [] : [bits]),
+  ]
+  return `${torch} (${said.join(", ")})`
 }
 
 /** REPRO_TORCH_COMPILE, else what was asked for, else on a GPU only. */

@@ -39,7 +39,12 @@ export interface WorkerReady {
   readonly world: number
   /** Whether programs are compiled, and why not where they are not. */
   readonly compile: string
+  /** What holds of the bits of two runs, in words: `SAME_BITS`, or why they may differ. */
+  readonly bits?: string
 }
+
+/** The worker's words where the same state gives the same bits again. */
+export const SAME_BITS = "the same bits again"
 
 type Kind = "memory" | "gpu" | "compile" | "protocol" | "version" | "weights" | "fault"
 
@@ -137,6 +142,8 @@ export class TorchWorker {
     this.#writing = written.catch(() => undefined)
     const frame = await answer
     if (frame.header["type"] === "error") throw reported(frame.header)
+    const bits = frame.header["bits"]
+    if (typeof bits === "string" && this.#ready !== undefined) this.#ready = { ...this.#ready, bits }
     return frame
   }
 
