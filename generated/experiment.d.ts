@@ -365,6 +365,41 @@ export interface Experiment {
            */
           validationItems: number
         }
+      | {
+          /**
+           * Text of one's own, tokenised here; each document is preceded by one boundary token.
+           */
+          kind: "text"
+          /**
+           * Text files of the training split: file: paths, in which * stands for part of a name and ** for any folders, or folders, whose files are all taken. Plain text or JSON Lines, as they are or compressed with gzip or zstd.
+           *
+           * @minItems 1
+           */
+          train: [string, ...string[]]
+          /**
+           * Files of the validation split, or how much of the training files is held out.
+           */
+          validation:
+            | [string, ...string[]]
+            | {
+                /**
+                 * One of so many consecutive documents, the middle one, is held out.
+                 */
+                holdOutEvery: number
+              }
+          /**
+           * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
+           */
+          document: "file" | "line" | "paragraph"
+          /**
+           * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
+           */
+          field?: string
+          /**
+           * Number of training shards that are written, of equal size; 1 when absent.
+           */
+          trainShards?: number
+        }
     /**
      * Tokenizer and the special ids the model adds to it.
      */
@@ -1258,7 +1293,7 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1301,11 +1336,24 @@ export interface Overlay {
       /**
        * Training shards (file: paths), in the order of use.
        */
-      train?: string[] | null
+      train?: (string[] | [string, ...string[]]) | null
       /**
        * Validation shards (file: paths), in the order of use.
        */
-      validation?: string[] | null
+      validation?:
+        | (
+            | string[]
+            | (
+                | [string, ...string[]]
+                | {
+                    /**
+                     * One of so many consecutive documents, the middle one, is held out.
+                     */
+                    holdOutEvery: number
+                  }
+              )
+          )
+        | null
       /**
        * What is generated.
        */
@@ -1335,6 +1383,14 @@ export interface Overlay {
        * Items of the validation split.
        */
       validationItems?: number | null
+      /**
+       * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
+       */
+      document?: ("file" | "line" | "paragraph") | null
+      /**
+       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
+       */
+      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -1999,7 +2055,7 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -2042,11 +2098,24 @@ export interface Overlay1 {
       /**
        * Training shards (file: paths), in the order of use.
        */
-      train?: string[] | null
+      train?: (string[] | [string, ...string[]]) | null
       /**
        * Validation shards (file: paths), in the order of use.
        */
-      validation?: string[] | null
+      validation?:
+        | (
+            | string[]
+            | (
+                | [string, ...string[]]
+                | {
+                    /**
+                     * One of so many consecutive documents, the middle one, is held out.
+                     */
+                    holdOutEvery: number
+                  }
+              )
+          )
+        | null
       /**
        * What is generated.
        */
@@ -2076,6 +2145,14 @@ export interface Overlay1 {
        * Items of the validation split.
        */
       validationItems?: number | null
+      /**
+       * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
+       */
+      document?: ("file" | "line" | "paragraph") | null
+      /**
+       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
+       */
+      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.

@@ -14,6 +14,13 @@ export type PrepareEvent =
   /** npm itself fetches what the plain request could not get. */
   | { readonly kind: "asking-npm"; readonly name: string; readonly version: string }
   | { readonly kind: "reused"; readonly path: string }
+  | {
+      readonly kind: "tokenised"
+      readonly split: "train" | "validation"
+      /** Bytes of files that were read, and all there are. */
+      readonly bytes: number
+      readonly total: number
+    }
   | { readonly kind: "written"; readonly path: string; readonly tokens: number }
 
 export type OnPrepareEvent = (event: PrepareEvent) => void

@@ -8,8 +8,9 @@ import { generated } from "./generated/corpus.js"
 import { parameterGolf } from "./parameter-golf/corpus.js"
 import type { CorpusPart, Kind } from "./part.js"
 import { speeches } from "./speeches/corpus.js"
+import { text } from "./text/corpus.js"
 
-export const CORPORA = [parameterGolf, speeches, files, generated] as const
+export const CORPORA = [parameterGolf, speeches, files, generated, text] as const
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never
 

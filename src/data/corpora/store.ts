@@ -16,6 +16,8 @@ export interface PrepareOptions extends CorpusOptions {
   readonly signal?: AbortSignal
   /** npm registry instead of the user's own. */
   readonly registry?: string
+  /** Threads that tokenise text; the machine's when absent. */
+  readonly workers?: number
 }
 
 export interface PartTotals {
@@ -34,6 +36,8 @@ export interface StoreJob<C extends Kind> {
   readonly tokenizer: Data["tokenizer"]
   /** The tokenizer of the spec, checked. @throws DataError when it is not there or does not fit */
   readonly model: () => Promise<SentencePieceModel>
+  /** Where it lies. */
+  readonly tokenizerPath: () => Promise<string>
 }
 
 /** Shards as they lie, in the order of use. */

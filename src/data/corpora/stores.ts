@@ -5,12 +5,14 @@ import type { Corpus, CorpusOf } from "./index.js"
 import { parameterGolfStore } from "./parameter-golf/store.js"
 import { speechesStore } from "./speeches/store.js"
 import type { CorpusStore } from "./store.js"
+import { textStore } from "./text/store.js"
 
 const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   "parameter-golf": parameterGolfStore,
   speeches: speechesStore,
   files: filesStore,
   generated: generatedStore,
+  text: textStore,
 }
 
 /** The store that answers for a corpus. */
