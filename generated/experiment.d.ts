@@ -513,6 +513,41 @@ export interface Experiment {
            */
           only?: "first-row"
         }
+      | {
+          /**
+           * Text of one's own, tokenised here; each document is preceded by one boundary token.
+           */
+          kind: "text"
+          /**
+           * Text files of the training split: file: paths, in which * stands for part of a name and ** for any folders, or folders, whose files are all taken. Plain text or JSON Lines, as they are or compressed with gzip or zstd.
+           *
+           * @minItems 1
+           */
+          train: [string, ...string[]]
+          /**
+           * Files of the validation split, or how much of the training files is held out.
+           */
+          validation:
+            | [string, ...string[]]
+            | {
+                /**
+                 * One of so many consecutive documents, the middle one, is held out.
+                 */
+                holdOutEvery: number
+              }
+          /**
+           * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
+           */
+          document: "file" | "line" | "paragraph"
+          /**
+           * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
+           */
+          field?: string
+          /**
+           * Number of training shards that are written, of equal size; 1 when absent.
+           */
+          trainShards?: number
+        }
     /**
      * Tokenizer and the special ids the model adds to it.
      */
@@ -1661,7 +1696,7 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1704,11 +1739,24 @@ export interface Overlay {
       /**
        * Training shards (file: paths), in the order of use.
        */
-      train?: string[] | null
+      train?: (string[] | [string, ...string[]]) | null
       /**
        * Validation shards (file: paths), in the order of use.
        */
-      validation?: string[] | null
+      validation?:
+        | (
+            | string[]
+            | (
+                | [string, ...string[]]
+                | {
+                    /**
+                     * One of so many consecutive documents, the middle one, is held out.
+                     */
+                    holdOutEvery: number
+                  }
+              )
+          )
+        | null
       /**
        * What is generated.
        */
@@ -1779,6 +1827,14 @@ export interface Overlay {
        * first-row: the first row of the training split, for training and validation alike.
        */
       only?: "first-row" | null
+      /**
+       * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
+       */
+      document?: ("file" | "line" | "paragraph") | null
+      /**
+       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
+       */
+      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -2569,7 +2625,7 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -2612,11 +2668,24 @@ export interface Overlay1 {
       /**
        * Training shards (file: paths), in the order of use.
        */
-      train?: string[] | null
+      train?: (string[] | [string, ...string[]]) | null
       /**
        * Validation shards (file: paths), in the order of use.
        */
-      validation?: string[] | null
+      validation?:
+        | (
+            | string[]
+            | (
+                | [string, ...string[]]
+                | {
+                    /**
+                     * One of so many consecutive documents, the middle one, is held out.
+                     */
+                    holdOutEvery: number
+                  }
+              )
+          )
+        | null
       /**
        * What is generated.
        */
@@ -2687,6 +2756,14 @@ export interface Overlay1 {
        * first-row: the first row of the training split, for training and validation alike.
        */
       only?: "first-row" | null
+      /**
+       * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
+       */
+      document?: ("file" | "line" | "paragraph") | null
+      /**
+       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
+       */
+      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.

@@ -16,6 +16,14 @@ export const describePrepareEvents = (display: Display): OnPrepareEvent => {
         display.update({ done: event.received })
         return
       }
+      case "tokenised": {
+        if (current !== event.split) {
+          current = event.split
+          display.phase(`tokenising ${event.split} text`, event.total, { unit: "byte" })
+        }
+        display.update({ done: event.bytes })
+        return
+      }
       case "retry":
         return display.warn(
           `Trying ${event.url} again in ${Math.round(event.waitMs / 1000)} s: ${event.reason}`,

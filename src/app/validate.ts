@@ -21,11 +21,8 @@ const validateOne = async (given: string, known: ReadonlySet<string>) => {
   try {
     const file = await locateSpec(given)
     const { profiles } = await loadSpec(file, "paper", known)
-    const fingerprints = Object.fromEntries(
-      await Promise.all(
-        profiles.map(async (profile) => [profile, (await loadSpec(file, profile)).fingerprint] as const),
-      ),
-    )
+    const fingerprints: Record<string, string> = {}
+    for (const profile of profiles) fingerprints[profile] = (await loadSpec(file, profile)).fingerprint
     return { file, problems: [], fingerprints, text: `${file}: valid (${profiles.join(", ")})` }
   } catch (error) {
     if (!(error instanceof SpecError)) throw error

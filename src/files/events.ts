@@ -15,6 +15,13 @@ export type PrepareEvent =
   | { readonly kind: "asking-npm"; readonly name: string; readonly version: string }
   | { readonly kind: "reused"; readonly path: string }
   | { readonly kind: "rows"; readonly done: number; readonly total: number }
+  | {
+      readonly kind: "tokenised"
+      readonly split: "train" | "validation"
+      /** Bytes of files that were read, and all there are. */
+      readonly bytes: number
+      readonly total: number
+    }
   | { readonly kind: "written"; readonly path: string; readonly tokens: number }
 
 export type OnPrepareEvent = (event: PrepareEvent) => void

@@ -1,6 +1,6 @@
 /**
  * A spec of one's own that varies another: `extends` names it, and everything else is a merge patch (RFC 7396) on its
- * experiment, in every profile. Relative file: paths belong to the folder of the spec that says them.
+ * experiment, in every profile, in which an object of another kind replaces what it meets. Relative file: paths belong to the folder of the spec that says them.
  */
 import { stat } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, relative } from "node:path"
@@ -87,6 +87,33 @@ const nameOf = (file: string): string =>
     .replaceAll(/[^a-z0-9._-]+/g, "-")
     .replace(/^[^a-z0-9]+/, "")
 
+/**
+ * A patch in which an object of another `kind` than the one it meets takes its place whole: every key that this one has
+ * and that one lacks is removed.
+ */
+const replacingKinds = (patch: unknown, met: readonly unknown[]): unknown => {
+  if (!isObject(patch)) return patch
+  const objects = met.filter(isObject)
+  const { kind } = patch
+  const left =
+    typeof kind === "string" &&
+    objects.some((each) => typeof each["kind"] === "string" && each["kind"] !== kind)
+      ? objects.flatMap(Object.keys).filter((key) => !Object.hasOwn(patch, key))
+      : []
+  return {
+    ...Object.fromEntries(left.map((key) => [key, null])),
+    ...Object.fromEntries(
+      Object.entries(patch).map(([key, value]) => [
+        key,
+        replacingKinds(
+          value,
+          objects.map((each) => each[key]),
+        ),
+      ]),
+    ),
+  }
+}
+
 /** The variation as a whole document: the other's with this one's patch in every profile. */
 const varied = (own: Document, parent: Document, file: string): Document => {
   const { $schema: _schema, schemaVersion, extends: _extends, profiles, ...patch } = own
@@ -97,12 +124,14 @@ const varied = (own: Document, parent: Document, file: string): Document => {
   const names = new Set([...Object.keys(inherited), ...Object.keys(added)])
   const overlays = [...names].flatMap((name): readonly (readonly [string, unknown])[] => {
     if (Object.hasOwn(added, name) && added[name] === null) return []
-    const before = Object.hasOwn(inherited, name) ? composePatches(inherited[name], patch) : {}
-    return [[name, Object.hasOwn(added, name) ? composePatches(before, added[name]) : before]]
+    const theirs = Object.hasOwn(inherited, name) ? inherited[name] : {}
+    const before = composePatches(theirs, replacingKinds(patch, [base, theirs]))
+    const own = replacingKinds(added[name], [base, patch, theirs])
+    return [[name, Object.hasOwn(added, name) ? composePatches(before, own) : before]]
   })
   return {
     schemaVersion: schemaVersion ?? 1,
-    ...(mergePatch(base, { ...patch, id, title }) as Document),
+    ...(mergePatch(base, { ...(replacingKinds(patch, [base]) as Document), id, title }) as Document),
     profiles: profiles === undefined || isObject(profiles) ? Object.fromEntries(overlays) : profiles,
     published: published ?? base,
   }

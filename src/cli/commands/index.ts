@@ -18,6 +18,7 @@ import { scoreCommand } from "./score.js"
 import { submitCommand } from "./submit.js"
 import { sweepCommand } from "./sweep.js"
 import { tableCommand } from "./table.js"
+import { tokenizeCommand } from "./tokenize.js"
 import { validateCommand } from "./validate.js"
 import { verifyCommand } from "./verify.js"
 
@@ -28,6 +29,7 @@ export const commands = [
   validateCommand,
   checkCommand,
   prepareCommand,
+  tokenizeCommand,
   evalCommand,
   sampleCommand,
   scoreCommand,

@@ -26,7 +26,11 @@ export const loadTokenizer = async (spec: CorpusSpec, options: CorpusOptions): P
 /** The tokenizer is read once, when it is first asked for. */
 const jobOf = (spec: CorpusSpec, options: CorpusOptions): StoreJob<Corpus> => {
   let model: Promise<SentencePieceModel> | undefined
-  return { ...spec, model: () => (model ??= loadTokenizer(spec, options)) }
+  return {
+    ...spec,
+    model: () => (model ??= loadTokenizer(spec, options)),
+    tokenizerPath: () => tokenizerPath(spec, options),
+  }
 }
 
 const countTokens = async (paths: readonly string[]): Promise<number> => {

@@ -9,8 +9,9 @@ import { parameterGolf } from "./parameter-golf/corpus.js"
 import type { CorpusPart, Kind } from "./part.js"
 import { pairs } from "./pairs/corpus.js"
 import { speeches } from "./speeches/corpus.js"
+import { text } from "./text/corpus.js"
 
-export const CORPORA = [parameterGolf, speeches, files, generated, pairs] as const
+export const CORPORA = [parameterGolf, speeches, files, generated, pairs, text] as const
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never
 

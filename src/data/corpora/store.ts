@@ -38,6 +38,8 @@ export interface StoreJob<C extends Kind> {
   readonly tokenizer: Data["tokenizer"]
   /** The tokenizer of the spec, checked. @throws DataError when it is not there or does not fit */
   readonly model: () => Promise<SentencePieceModel>
+  /** Where it lies. */
+  readonly tokenizerPath: () => Promise<string>
 }
 
 /** Shards as they lie, in the order of use. */

@@ -6,6 +6,7 @@ import { parameterGolfStore } from "./parameter-golf/store.js"
 import { pairsStore } from "./pairs/store.js"
 import { speechesStore } from "./speeches/store.js"
 import type { CorpusStore } from "./store.js"
+import { textStore } from "./text/store.js"
 
 const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   "parameter-golf": parameterGolfStore,
@@ -13,6 +14,7 @@ const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   files: filesStore,
   generated: generatedStore,
   pairs: pairsStore,
+  text: textStore,
 }
 
 /** The store that answers for a corpus. */

@@ -1,4 +1,5 @@
 /** From token ids back to the bytes of the text. */
+import { byteValues } from "../../metric/bytes/byte-table.js"
 import { SPACE } from "./normalizer.js"
 import type { Piece } from "./sentencepiece.js"
 
@@ -19,8 +20,8 @@ export const decodeTokens = (
   const encoder = new TextEncoder()
   const texts = pieces.map(({ piece, type }): Uint8Array | undefined => {
     if (type === "control" || type === "unknown" || type === "unused") return undefined
-    const byte = type === "byte" ? /^<0x([0-9A-F]{2})>$/.exec(piece)?.[1] : undefined
-    if (byte !== undefined) return Uint8Array.of(Number.parseInt(byte, 16))
+    const bytes = byteValues({ piece, type })
+    if (bytes !== undefined) return bytes
     return encoder.encode(piece.startsWith(SPACE) ? ` ${piece.slice(1)}` : piece)
   })
   const parts: Uint8Array[] = []

@@ -54,6 +54,8 @@ export interface SentencePieceModel {
     readonly escapeWhitespaces: boolean
     /** The denormalizer_spec has rules of its own, applied to decoded text. */
     readonly denormalizes: boolean
+    /** Of word pieces: what text a piece stands for is not known. */
+    readonly lossy?: true
   }
   /** SHA-256 of the model file. */
   readonly digest: string

@@ -14,4 +14,5 @@ export const textRulesOf = ({
   removeExtraWhitespaces: normalizer.removeExtraWhitespaces,
   escapeWhitespaces: normalizer.escapeWhitespaces,
   whitespaceAsSuffix,
+  ...(normalizer.lossy === true ? { lossy: true } : {}),
 })

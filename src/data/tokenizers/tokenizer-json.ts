@@ -3,20 +3,11 @@ import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { Tokenizer as Library } from "@huggingface/tokenizers"
 import { DataError, fromSystemError } from "../../files/errors.js"
+import { jsonModel, type JsonVocabulary } from "./json-pieces.js"
+import type { SentencePieceModel } from "./sentencepiece.js"
 import type { Tokenizer } from "./text-tokenizer.js"
 
-interface AddedToken {
-  readonly id: number
-  readonly content: string
-}
-interface TokenizerJson {
-  readonly model: {
-    /** Absent in old files, where the fields tell. */
-    readonly type?: string
-    readonly vocab: Readonly<Record<string, number>> | readonly unknown[]
-  }
-  readonly added_tokens?: readonly AddedToken[]
-}
+type TokenizerJson = JsonVocabulary
 
 const isTokenizerJson = (value: unknown): value is TokenizerJson => {
   const vocab = (value as TokenizerJson | null)?.model?.vocab
@@ -56,6 +47,20 @@ export interface JsonOptions {
 export interface JsonTokenizer extends Tokenizer {
   /** Id of each added piece. */
   readonly added: Readonly<Record<string, number>>
+}
+
+/** Whether a file is JSON; a SentencePiece model never begins with a brace. */
+export const isTokenizerJsonFile = (bytes: Uint8Array): boolean =>
+  /^\uFEFF?\s*[{[]/.test(new TextDecoder().decode(bytes.subarray(0, 64)))
+
+/**
+ * A tokenizer.json as a model whose pieces say their bytes.
+ * @throws DataError as {@link parseTokenizerJson}
+ */
+export const jsonModelOf = (bytes: Uint8Array, subject: string): SentencePieceModel => {
+  const { encode, digest, size } = parseTokenizerJson(bytes, { id: "json", subject })
+  const json = JSON.parse(new TextDecoder().decode(bytes)) as JsonVocabulary
+  return { ...jsonModel(json, size), digest, encode, json: bytes }
 }
 
 /** @throws DataError when it is no tokenizer.json, or already has an added piece */

@@ -13,6 +13,12 @@ export interface TablePiece {
   readonly type: "normal" | "unknown" | "control" | "user-defined" | "unused" | "byte"
 }
 
+/** Bytes of a byte piece: `<0xHH>`, or several of them in a byte-level vocabulary; undefined for any other piece. */
+export const byteValues = ({ piece, type }: TablePiece): Uint8Array | undefined =>
+  type === "byte" && /^(<0x[0-9A-Fa-f]{2}>)+$/.test(piece)
+    ? Uint8Array.from(piece.matchAll(/[0-9A-Fa-f]{2}(?=>)/g), ([digits]) => Number.parseInt(digits, 16))
+    : undefined
+
 /** One row per token id. */
 export interface ByteTable {
   /** UTF-8 bytes of the piece without its leading space. */
@@ -33,7 +39,7 @@ const utf8Length = (text: string): number => new TextEncoder().encode(text).leng
  * The table of a vocabulary.
  *
  * - control, unknown, unused: 0 bytes, boundary.
- * - a byte piece `<0xHH>`: 1 byte.
+ * - a byte piece `<0xHH>`: 1 byte, and as many as it spells in a byte-level vocabulary.
  * - any other: one leading U+2581 is a leading space; the bytes are the UTF-8 length of the rest, in which a
  *   further U+2581 counts its own three bytes (as published; it matters for odd tokenizers only).
  *
@@ -44,11 +50,12 @@ export const buildByteTable = (pieces: readonly TablePiece[], rows = pieces.leng
   const base = new Uint16Array(size)
   const lead = new Uint8Array(size)
   const boundary = new Uint8Array(size).fill(1)
-  pieces.forEach(({ piece, type }, id) => {
+  pieces.forEach((each, id) => {
+    const { piece, type } = each
     if (NO_TEXT.has(type)) return
     boundary[id] = 0
     if (type === "byte") {
-      base[id] = 1
+      base[id] = byteValues(each)?.length ?? 1
       return
     }
     const spaced = piece.startsWith(SPACE)

@@ -8,7 +8,7 @@
  * #1804).
  */
 import type { Tokens } from "../tokens.js"
-import type { ByteTable, TablePiece } from "./byte-table.js"
+import { byteValues, type ByteTable, type TablePiece } from "./byte-table.js"
 
 type PieceType = TablePiece["type"]
 
@@ -16,10 +16,9 @@ const SPACE = "\u2581"
 const SPACE_BYTES = [0xe2, 0x96, 0x81] as const
 
 /** What a token stands for, before U+2581 is read as a space; undefined for a token that is no text. */
-const rawBytes = ({ piece, type }: TablePiece): Uint8Array | undefined => {
-  if (type === "control" || type === "unknown" || type === "unused") return undefined
-  const byte = type === "byte" ? /^<0x([0-9A-Fa-f]{2})>$/.exec(piece)?.[1] : undefined
-  return byte === undefined ? new TextEncoder().encode(piece) : Uint8Array.of(Number.parseInt(byte, 16))
+const rawBytes = (each: TablePiece): Uint8Array | undefined => {
+  if (each.type === "control" || each.type === "unknown" || each.type === "unused") return undefined
+  return byteValues(each) ?? new TextEncoder().encode(each.piece)
 }
 
 /**
@@ -209,7 +208,10 @@ const rowOf = (piece: TablePiece, table: ByteTable, id: number): Row => {
 export const conservation = (input: ConservationInput): Conservation => {
   const { pieces, table, tokens, previous = -1 } = input
   const rows = pieces.map((piece, id) => rowOf(piece, table, id))
-  const byteOf = pieces.map((piece) => (piece.type === "byte" ? (rawBytes(piece)?.[0] ?? -1) : -1))
+  const byteOf = pieces.map((piece) => {
+    const values = byteValues(piece)
+    return values?.length === 1 ? values[0]! : -1
+  })
   const terms = new Map<ConservationTermName, { count: number; bytes: number }>()
   const add = (name: ConservationTermName, bytes: number, count = 1): void => {
     if (bytes === 0) return

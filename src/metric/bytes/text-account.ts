@@ -6,15 +6,8 @@
  * no UTF-8 text. none: the bytes of the text are not in the tokens, so there is no denominator and bits per byte are
  * not reported. The weakest of all findings decides.
  */
-import { buildByteTable, countBytes, type TablePiece } from "./byte-table.js"
-import {
-  buildTextTable,
-  byteValue,
-  countTextBytes,
-  decodeText,
-  type TextRules,
-  type TokenRun,
-} from "./text-bytes.js"
+import { buildByteTable, byteValues, countBytes, type TablePiece } from "./byte-table.js"
+import { buildTextTable, countTextBytes, decodeText, type TextRules, type TokenRun } from "./text-bytes.js"
 
 export const STANDINGS = ["exact", "normalised text", "pieces", "none"] as const
 /** How far the pieces decide the bytes, from the strongest. */
@@ -34,6 +27,7 @@ export interface TextFinding {
     | "whitespace-suffix"
     | "unescaped-whitespace"
     | "inner-spaces"
+    | "word-pieces"
   readonly count: number
   /** Share of the scored tokens. */
   readonly share: number
@@ -96,16 +90,19 @@ const couldBegin = (bytes: readonly number[]): boolean => {
  * Byte tokens of a run that are part of no UTF-8 character. A character that an edge of the run cuts is none of them:
  * the rest of it is in the text, outside the slice.
  */
-const illFormed = (values: Int16Array, { tokens, previous, following }: TokenRun): number => {
+const illFormed = (
+  values: readonly (Uint8Array | undefined)[],
+  { tokens, previous, following }: TokenRun,
+): number => {
   let found = 0
-  const valueOf = (id: number | undefined): number => (id === undefined || id < 0 ? -1 : (values[id] ?? -1))
   for (let i = 0; i < tokens.length; i++) {
-    if (valueOf(tokens[i]) < 0) continue
+    if (values[tokens[i]!] === undefined) continue
     const bytes: number[] = []
     const start = i
-    while (i < tokens.length && valueOf(tokens[i]) >= 0) bytes.push(valueOf(tokens[i++]))
-    const cutBefore = start === 0 && valueOf(previous) >= 0
-    const cutBehind = i === tokens.length && valueOf(following) >= 0
+    for (let own = values[tokens[i]!]; i < tokens.length && own !== undefined; own = values[tokens[++i]!])
+      for (const byte of own) bytes.push(byte)
+    const cutBefore = start === 0 && values[previous] !== undefined
+    const cutBehind = i === tokens.length && values[following] !== undefined
     let at = 0
     if (cutBefore) while (at < 3 && at < bytes.length && bytes[at]! >= 0x80 && bytes[at]! <= 0xbf) at++
     while (at < bytes.length) {
@@ -230,7 +227,15 @@ export const accountText = ({ pieces, rules, runs, intact = false }: AccountInpu
       () =>
         `${inText - inPieces} private-use characters stand in the text outside user-defined pieces and are counted by their own bytes; if they were put there to stand for something, the bytes are others.`,
     )
-  const values = Int16Array.from(pieces, byteValue)
+  if (rules.lossy === true)
+    add(
+      "word-pieces",
+      0,
+      "none",
+      () =>
+        "The tokenizer's pieces do not say which spaces stood between them: what they stand for is not in the tokens.",
+    )
+  const values = pieces.map(byteValues)
   const broken = sum(runs.map((run) => illFormed(values, run)))
   if (broken > 0)
     add(

@@ -6,7 +6,7 @@
  * decide: which mark stands for a space, whether a document's first (or last) space was put there by the normaliser,
  * and that text goes on after an unknown token. On text of a vocabulary with none of these the two agree byte by byte.
  */
-import type { TablePiece } from "./byte-table.js"
+import { byteValues, type TablePiece } from "./byte-table.js"
 
 /** What a SentencePiece model's normalizer_spec and trainer_spec say about how text became pieces. */
 export interface TextRules {
@@ -25,6 +25,8 @@ export interface TextRules {
   /** A space is written as U+2581 in pieces. */
   readonly escapeWhitespaces: boolean
   readonly whitespaceAsSuffix: boolean
+  /** Pieces do not say what text they stand for, as word pieces without their spaces. */
+  readonly lossy?: true
 }
 
 /** Consecutive tokens of a stream, with what stands on their two sides; -1: nothing. */
@@ -40,12 +42,6 @@ const utf8 = (text: string): Uint8Array => encoder.encode(text)
 
 /** The character that stands for a space in pieces. */
 const markOf = ({ escapeWhitespaces }: TextRules): string => (escapeWhitespaces ? SPACE : " ")
-
-/** Value of a byte piece `<0xHH>`; -1 for any other piece. */
-export const byteValue = ({ piece, type }: TablePiece): number => {
-  const digits = type === "byte" ? /^<0x([0-9A-Fa-f]{2})>$/.exec(piece)?.[1] : undefined
-  return digits === undefined ? -1 : Number.parseInt(digits, 16)
-}
 
 /** Whether the normaliser puts a space before every document, or leaves none of the document's own there. */
 const opensWithoutSpace = (rules: TextRules): boolean =>
@@ -85,8 +81,13 @@ export const buildTextTable = (
     if (type === "control" || type === "unused") return
     table.boundary[id] = 0
     if (type === "unknown") return
-    if (type === "byte") {
-      table.bytes[id] = 1
+    const values = byteValues(each)
+    if (values !== undefined) {
+      table.bytes[id] = values.length
+      // A mark that is a byte can open and end such a piece too.
+      if (rules.escapeWhitespaces || values.length === 1) return
+      table.opens[id] = opensWithoutSpace(rules) && values[0] === 0x20 ? 1 : 0
+      table.closes[id] = closesWithoutSpace(rules) && values.at(-1) === 0x20 ? 1 : 0
       return
     }
     const spaces = rules.escapeWhitespaces ? piece.split(SPACE).length - 1 : 0
@@ -144,10 +145,7 @@ export const decodeText = (pieces: readonly TablePiece[], rules: TextRules, run:
   const { tokens, previous, following } = run
   const ends = Uint8Array.from(pieces, ({ type }) => (type === "control" || type === "unused" ? 1 : 0))
   const endsDocument = (id: number): boolean => id < 0 || (ends[id] ?? 1) === 1
-  const raw = pieces.map((piece) => {
-    const value = byteValue(piece)
-    return value < 0 ? utf8(piece.piece) : Uint8Array.of(value)
-  })
+  const raw = pieces.map((piece) => byteValues(piece) ?? utf8(piece.piece))
   const chunks: Uint8Array[] = []
   let document: number[] = []
   let gap = 0

@@ -1,9 +1,13 @@
 import { createHash } from "node:crypto"
 import { test } from "tap"
 import { EMBEDDED_TOKENIZER } from "../../../src/data/assets.js"
+import { jsonModel } from "../../../src/data/tokenizers/json-pieces.js"
 import { parsePieceFile, pieceFile } from "../../../src/data/tokenizers/piece-file.js"
 import { readModel } from "../../../src/data/tokenizers/read.js"
 import { parseTokenizerJson } from "../../../src/data/tokenizers/tokenizer-json.js"
+import { textRulesOf } from "../../../src/data/tokenizers/text-rules.js"
+import { accountText } from "../../../src/metric/bytes/text-account.js"
+import { buildTextTable, countTextBytes, decodeText } from "../../../src/metric/bytes/text-bytes.js"
 import { modelTokenizer } from "../../../src/data/tokenizers/tokenizer.js"
 
 // Byte-level BPE, made by hand: "Ġ" stands for a space. " low" is Ġ l o w, merged by (l,o), (lo,w), (Ġ,low).
@@ -89,4 +93,48 @@ test("one interface over model files: SentencePiece and literal pieces", async (
   t.throws(() => own.encode("x"), /no piece spells "x"/)
   t.throws(() => parsePieceFile(Buffer.from("{"), "pieces.json"), /pieces\.json: the piece file is cut/)
   t.throws(() => parsePieceFile(Buffer.from('{"version":2}'), "pieces.json"), /no piece file of version 1/)
+})
+
+test("a tokenizer.json says the bytes of its pieces, parts of characters among them", async (t) => {
+  // By GPT-2's table: "é" is C3 A9, spelled Ã ©; "\u2581" is E2 96 81, spelled â ĸ ģ; "Ġ" a space.
+  const vocab = ["a", "Ġa", "Ã", "©", "Ã©", "âĸ", "ģ", "ĠÃ", "<|endoftext|>"]
+  const { pieces, normalizer } = jsonModel(
+    {
+      ...json,
+      added_tokens: [{ id: 8, content: "<|endoftext|>", special: true }],
+      model: { type: "BPE", vocab: Object.fromEntries(vocab.map((piece, id) => [piece, id])) },
+    },
+    vocab.length,
+  )
+  t.same(
+    pieces.map(({ piece, type }) => [piece, type]),
+    [
+      ["a", "normal"],
+      [" a", "normal"],
+      ["<0xC3>", "byte"],
+      ["<0xA9>", "byte"],
+      ["é", "normal"],
+      ["<0xE2><0x96>", "byte"],
+      ["<0x81>", "byte"],
+      ["<0x20><0xC3>", "byte"],
+      ["<|endoftext|>", "control"],
+    ],
+  )
+  const rules = textRulesOf({ normalizer, whitespaceAsSuffix: false })
+  // "a é\u2581", a boundary, " a": 1 + 3 + 3 bytes, then 2.
+  const run = { tokens: [0, 7, 3, 5, 6, 8, 1], previous: -1, following: -1 }
+  t.equal(Buffer.from(decodeText(pieces, rules, run)).toString(), "a é\u2581 a")
+  t.equal(countTextBytes(buildTextTable(pieces, rules), run), 9)
+  const account = accountText({ pieces, rules, runs: [run] })
+  t.same([account.bytes, account.publishedBytes, account.standing], [9, 9, "exact"])
+})
+
+test("word pieces do not say their text: there is no byte count", async (t) => {
+  const { pieces, normalizer } = jsonModel(
+    { model: { type: "WordPiece", vocab: { un: 0, "##able": 1 } }, decoder: { type: "WordPiece" } },
+    2,
+  )
+  const rules = textRulesOf({ normalizer, whitespaceAsSuffix: false })
+  const runs = [{ tokens: [0, 1], previous: -1, following: -1 }]
+  t.equal(accountText({ pieces, rules, runs }).standing, "none")
 })
