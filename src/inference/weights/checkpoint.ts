@@ -32,11 +32,12 @@ export const readCheckpoint = async (path: string): Promise<Checkpoint> => {
       error,
     )
   })
-  const step = Number(metadata["step"] ?? Number.NaN)
+  const stated = metadata["step"] ?? ""
+  const step = /^\d+$/.test(stated) ? Number(stated) : Number.NaN
   return {
     format: "safetensors",
     tensors,
     ...(unread === undefined ? {} : { unread }),
-    step: Number.isSafeInteger(step) && step >= 0 ? step : null,
+    step: Number.isSafeInteger(step) ? step : null,
   }
 }
