@@ -20,6 +20,22 @@ interface LedgerFile {
   readonly remarks: readonly string[]
 }
 
+/** Of a file that is of none of the forms, one sentence says which are read. */
+const requireClaimsForm = (value: unknown, path: string): void => {
+  const keys = typeof value === "object" && value !== null ? Object.keys(value) : []
+  if (keys.length === 0 || ["source", "contracts", "claims", "$schema"].some((key) => keys.includes(key)))
+    return
+  throw new SpecError(path, [
+    {
+      pointer: "",
+      expected:
+        "claims (source, contracts, claims), results of lm-evaluation-harness 0.3 or 0.4 (results, beside configs or versions), or an Every-Eval-Ever record (schema_version, evaluation_results)",
+      found: `another form, with ${keys.slice(0, 4).join(", ")}${keys.length > 4 ? ", ..." : ""}`,
+      hint: "Write its figures as claims, or convert it to one of these forms.",
+    },
+  ])
+}
+
 /** Claims files, results files of lm-evaluation-harness or Every-Eval-Ever records; a list may hold several. */
 const readClaims = async (path: string): Promise<readonly LedgerFile[]> => {
   const text = decodeText(await readFile(path))
@@ -47,6 +63,7 @@ const readClaims = async (path: string): Promise<readonly LedgerFile[]> => {
     ])
   }
   const one = foreign(value, path)
+  if (one === undefined) requireClaimsForm(value, path)
   return [one ?? { name: path, content: decodeClaims(text, path), foreign: false, remarks: [] }]
 }
 

@@ -38,8 +38,8 @@ export interface LogPreset {
   readonly strict?: boolean
 }
 
-/** A figure ends at a blank or a mark; a comma before a digit is part of it, and makes it no plain number. */
-const RAW = String.raw`(?:[^\s,;|{}()\[\]"]|,(?=\d))+`
+/** A figure ends at a blank or a mark; a comma or a hard space before a digit is part of it. */
+const RAW = String.raw`(?:[^\s,;|{}()\[\]"]|[,\u00a0\u2009\u202f](?=\d))+`
 
 const FIELD_LOSS = String.raw`val[_/ ]?loss`
 

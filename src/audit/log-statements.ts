@@ -33,8 +33,8 @@ export interface LogStatements {
   readonly windows: StatedWindows
 }
 
-/** What follows a key up to a blank or a mark that ends it; a comma before a digit belongs to the number. */
-const RAW = String.raw`(?<raw>(?:[^\s,;|{}()\[\]"]|,(?=\d))+)`
+/** What follows a key up to a blank or a mark that ends it; a comma or a hard space before a digit belongs to the number. */
+const RAW = String.raw`(?<raw>(?:[^\s,;|{}()\[\]"]|[,\u00a0\u2009\u202f](?=\d))+)`
 const KEY_END = String.raw`"?\s*[:=]\s*"?`
 /** A number that begins here; names of variables in a script's own source do not. */
 const LIKE_NUMBER = /^[-+~<>≈]?\.?\d/

@@ -6,7 +6,7 @@ import { BUFFER } from "../model/buffers.js"
 import type { Network } from "../model/network.js"
 import type { Model } from "../spec/model.js"
 import { nearest } from "../spec/nearest.js"
-import { chooseSet } from "./weights/average.js"
+import { chooseSet, copiesOf, looksAveraged } from "./weights/average.js"
 import type { Checkpoint } from "./weights/checkpoint.js"
 import { refuseContradictions, type SpareTensor } from "./weights/contradictions.js"
 import { requireFinite } from "./weights/finite.js"
@@ -43,29 +43,19 @@ const FLOATS = ["F64", "F32", "F16", "BF16"]
 
 const invalid = (subject: string, message: string): DataError => new DataError("invalid", subject, message)
 
-/** A prefix under which the file holds what is missing. */
-const prefixOf = (missing: readonly string[], names: readonly string[]): string | undefined => {
-  const [first] = missing
-  const there = new Set(names)
-  return names
-    .filter((name) => name.endsWith(`.${first}`) || name.endsWith(`/${first}`))
-    .map((name) => name.slice(0, name.length - first!.length))
-    .sort((a, b) => a.length - b.length)
-    .find((prefix) => missing.every((name) => there.has(prefix + name)))
-}
-
 const missingError = (
   missing: readonly string[],
   of: number,
   names: readonly string[],
   subject: string,
 ): DataError => {
-  const prefix = prefixOf(missing, names)
+  const prefixes = copiesOf(names, missing)
+  const prefix = prefixes.find((each) => !looksAveraged(each, [])) ?? prefixes[0]
   const near = prefix === undefined ? nearest(missing[0]!, names) : undefined
   const part = /-(\d+)-of-(\d+)\.[a-z]+$/.exec(subject)
   const hint =
     prefix !== undefined
-      ? `. It has ${missing.length === of ? "all of them" : "these"} with ${prefix} in front: give a name map with --names, {"${prefix}": ""}.`
+      ? `. It has ${missing.length === of ? "all of them" : "these"} with ${prefixes.length > 1 ? `any of ${prefixes.join(", ")}` : prefix} in front: give a name map with --names, {"${prefix}": ""}.`
       : `${near === undefined ? "" : `; ${near} is near`}.${part === null ? "" : ` Its name says that it is part ${Number(part[1])} of ${Number(part[2])}: join the parts into one file.`} Give the spec the checkpoint was trained with, or a name map with --names.`
   return invalid(
     subject,
@@ -157,8 +147,8 @@ export const weightsOf = (
   })
   return {
     parameters,
-    unused: left.filter((each) => !isBuffer(each)).map(({ name }) => name),
-    buffers: left.filter(isBuffer).map(({ name }) => name),
+    unused: left.filter((each) => !isBuffer(each) || unread.has(each.name)).map(({ name }) => name),
+    buffers: left.filter((each) => isBuffer(each) && !unread.has(each.name)).map(({ name }) => name),
     absent: decay !== undefined && set === "raw" ? wanted.map((name) => AVERAGE + name) : [],
     set,
     under,

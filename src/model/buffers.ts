@@ -12,7 +12,8 @@ export type BufferCheck =
   | { readonly kind: "unknown" }
 
 /** Buffers that are computed here, by the last part of their name. */
-export const BUFFER = /(^|[._])(cos|sin|cos_cached|sin_cached|inv_freq|freqs)$/
+export const BUFFER =
+  /(^|[._])((?:cos|sin)(?:_?(?:cached|cache|table|buf|buffer|emb))?|inv_?freqs?|freqs|freqs_cis)$/
 
 const bits = new Uint32Array(1)
 const number = new Float32Array(bits.buffer)
@@ -90,6 +91,17 @@ const compareTable = (
     : { kind: "differs", what: "a table of other angles", expected: `base ${base}` }
 }
 
+/** A table of complex numbers as pairs, [positions, half, 2]: its real parts are cosines, its imaginary parts sines. */
+const compareRotations = ({ shape, data }: FloatTensor, half: number, base: number): BufferCheck => {
+  if (shape.at(-1) !== 2) return { kind: "unknown" }
+  for (const [part, of] of [Math.cos, Math.sin].entries()) {
+    const values = Float32Array.from({ length: data.length / 2 }, (_, i) => data[2 * i + part]!)
+    const check = compareTable({ shape: shape.slice(0, -1), data: values }, half, base, of)
+    if (check.kind !== "equal") return check
+  }
+  return { kind: "equal" }
+}
+
 /** Of the noise level's embedding, in the published network. */
 const LEVEL_FREQUENCIES = 64
 const LEVEL_BASE = 10000
@@ -98,15 +110,16 @@ const LEVEL_BASE = 10000
 export const checkBuffer = (name: string, buffer: FloatTensor, model: Model): BufferCheck => {
   const kind = BUFFER.exec(name)?.[2]
   const half = model.width / model.heads / 2
+  if (kind?.startsWith("cos")) return compareTable(buffer, half, model.ropeBase, Math.cos)
+  if (kind?.startsWith("sin")) return compareTable(buffer, half, model.ropeBase, Math.sin)
   switch (kind) {
-    case "cos":
-    case "cos_cached":
-      return compareTable(buffer, half, model.ropeBase, Math.cos)
-    case "sin":
-    case "sin_cached":
-      return compareTable(buffer, half, model.ropeBase, Math.sin)
     case "inv_freq":
+    case "inv_freqs":
+    case "invfreq":
+    case "invfreqs":
       return compareFrequencies(buffer.data, half, model.ropeBase)
+    case "freqs_cis":
+      return compareRotations(buffer, half, model.ropeBase)
     case "freqs": {
       if (!name.endsWith("sigma_map.freqs") || model.kind !== "mdlm") return { kind: "unknown" }
       const { conditioning } = model

@@ -42,7 +42,21 @@ export const findNamedSpec = async (name: string, file: string, pointer: string)
 
 const FILE = /^file:(?!\/)(.+)$/
 
-/** `value` with every relative file: path, also in keys, taken from `folder`; the same value where there is none. */
+/** Two keys that are one path and say different things. */
+class SpelledTwice extends Error {
+  readonly keys: readonly [string, string]
+
+  constructor(first: string, second: string) {
+    super(`${first} and ${second} are one path`)
+    this.keys = [first, second]
+  }
+}
+
+/**
+ * `value` with every relative file: path, also in keys, taken from `folder`; the same value where there is none.
+ *
+ * @throws SpelledTwice where one of two keys would be lost
+ */
 const rooted = (value: unknown, folder: string): unknown => {
   const path = (text: string): string => {
     const name = FILE.exec(text)?.[1]
@@ -51,7 +65,15 @@ const rooted = (value: unknown, folder: string): unknown => {
   if (typeof value === "string") return path(value)
   if (Array.isArray(value)) return value.map((item: unknown) => rooted(item, folder))
   if (!isObject(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [path(key), rooted(inner, folder)]))
+  const entries = Object.entries(value).map(
+    ([key, inner]) => [path(key), rooted(inner, folder), key] as const,
+  )
+  for (const [i, [to, inner, key]] of entries.entries()) {
+    const first = entries.findIndex(([earlier]) => earlier === to)
+    if (first < i && JSON.stringify(entries[first]![1]) !== JSON.stringify(inner))
+      throw new SpelledTwice(entries[first]![2], key)
+  }
+  return Object.fromEntries(entries)
 }
 
 const rootedData = (body: unknown, folder: string): unknown =>
@@ -69,6 +91,27 @@ const rootedDocument = (document: Document, folder: string): Document => {
           ),
         }
       : {}),
+  }
+}
+
+/** @throws SpecError where two spellings of one path contradict each other */
+const rootedOf = (document: Document, file: string, locate: Locate): Document => {
+  try {
+    return rootedDocument(document, dirname(file))
+  } catch (error) {
+    if (!(error instanceof SpelledTwice)) throw error
+    const [first, second] = error.keys
+    const pointer = "/data/corpus/sha256"
+    const position = locate(pointer)
+    throw new SpecError(file, [
+      {
+        pointer,
+        expected: "one entry for each path",
+        found: `${first} and ${second}, one path with two values`,
+        hint: "Keep the one that is meant.",
+        ...(position === undefined ? {} : { position }),
+      },
+    ])
   }
 }
 
@@ -151,8 +194,7 @@ export const resolveSpec = async (
 ): Promise<Resolved> => {
   const { value: document, locate } = readJson(text, file)
   if (!isObject(document)) return { text, locate, changed: false }
-  const folder = dirname(file)
-  const own = rootedDocument(document, folder)
+  const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
     const changed = JSON.stringify(own) !== JSON.stringify(document)
     return { text: changed ? `${JSON.stringify(own, null, 2)}\n` : text, locate, changed }

@@ -32,6 +32,7 @@ const SAME: readonly (readonly [string, string | Uint8Array])[] = [
   ["thousands", PLAIN.replace("62021632", "62,021,632")],
   ["underscores", PLAIN.replace("62021632", "62_021_632")],
   ["points", PLAIN.replace("62021632", "62.021.632")],
+  ["hard spaces", PLAIN.replace("62021632", "62\u00a0021\u00a0632")],
   ["exponent of the count", PLAIN.replace("62021632", "6.2021632e7")],
   ["suffix to the last unit", PLAIN.replace("62021632", "62.021632M")],
   ["bold", PLAIN.replace("val_loss", "\u001b[1mval_loss")],

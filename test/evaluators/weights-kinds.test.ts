@@ -114,6 +114,15 @@ void test("contradictions are errors, unless the name map says null", (t) => {
   const frequencies = (base: number, count = 4) => f32([count], (i) => base ** (-i / count))
   const table = (f: (x: number) => number, base: number) =>
     f32([1, 32, 1, 4], (i) => f(Math.floor(i / 4) * base ** (-(i % 4) / 4)))
+  // cos and sin of each angle side by side, as torch.view_as_real gives a complex table.
+  const pairs = (base: number) =>
+    f32([32, 4, 2], (i) => {
+      const angle = Math.floor(i / 8) * base ** (-(Math.floor(i / 2) % 4) / 4)
+      return i % 2 === 0 ? Math.cos(angle) : Math.sin(angle)
+    })
+  t.same(load({ ...tensors, "rope.freqs_cis": pairs(10000) }).buffers, ["rope.freqs_cis"])
+  const moments = { "ema.shadow_params.3.weight": head, "optimizer.state.0.weight": head }
+  t.ok(same(load({ ...tensors, ...moments }), tensors), "an average or a moment is no output layer")
   const cases: readonly (readonly [Stored, RegExp])[] = [
     [layer, /more layers than the spec's 2: blocks\.2 \(10 tensors\).*"blocks\.2\."/],
     [
@@ -135,6 +144,9 @@ void test("contradictions are errors, unless the name map says null", (t) => {
     [{ inv_freq: f32([4], (i) => 0.25 * 10000 ** (-i / 4)) }, /frequencies of no single base/],
     [{ "rope.cos": table(Math.cos, 20000) }, /rope\.cos holds a table of other angles/],
     [{ "rope.sin": table(Math.sin, 20000) }, /rope\.sin holds a table of other angles/],
+    [{ "rope.cos_table": table(Math.cos, 20000) }, /rope\.cos_table holds a table of other angles/],
+    [{ "rope.freqs_cis": pairs(20000) }, /rope\.freqs_cis holds a table of other angles/],
+    [{ "heads.lm.weight": head }, /output layer of its own, heads\.lm\.weight/],
   ]
   for (const [extra, expected] of cases) {
     const [name] = Object.keys(extra)
@@ -260,6 +272,43 @@ void test("the moving average: under which name, for every tensor, or said to be
   const state = renamed(other, (n) => `optimizer.exp_avg.${n}`)
   t.ok(same(load({ ...tensors, ...state }, { ema: 0.999 }), tensors), "an optimiser's moments are no average")
   t.ok(same(load({ ...tensors, ...renamed(other, (n) => `adam.m/${n}`) }, { ema: 0.999 }), tensors))
+  const only = renamed(other, (n) => `ema_model.${n}`)
+  for (const ema of [false, 0.999]) {
+    const mapped = load(only, { ema, names: { "ema_model.": "" } })
+    t.ok(same(mapped, other))
+    t.same([mapped.set, mapped.under], ["ema", "ema_model."], "the file calls it the average")
+    t.equal(mapped.notes.length, ema === false ? 1 : 0)
+    t.same(mapped.absent, [])
+  }
+  const { skip_weights: _, ...averagedOnly } = other
+  t.throws(
+    () =>
+      load(
+        {
+          skip_weights: tensors["skip_weights"]!,
+          ...renamed(averagedOnly, (n) => `ema.${n}`),
+        },
+        { names: { "ema.": "" } },
+      ),
+    /takes 21 of 22 tensors from the moving average, .* and the others from the weights themselves/,
+  )
+  const both = {
+    ...renamed(tensors, (n) => `state_dict.${n}`),
+    ...renamed(other, (n) => `state_dict_ema.${n}`),
+  }
+  t.throws(
+    () => load(both, { ema: 0.999 }),
+    /under "state_dict\." and "state_dict_ema\." and none by plain names\. .*"state_dict_ema\.": "ema\/" where/,
+  )
+  t.throws(() => load(both), /any of state_dict\., state_dict_ema\. in front: .*\{"state_dict\.": ""\}/)
+  t.throws(
+    () =>
+      load(
+        averaged((n) => `${n}_ema`),
+        { ema: 0.999 },
+      ),
+    /Save it under a prefix of its own, such as ema\/NAME/,
+  )
   const swa = load(
     { ...renamed(tensors, (n) => `module.${n}`), n_averaged: f32([], () => 5) },
     { ema: 0.999 },

@@ -161,3 +161,39 @@ void test("the scale fields of a record decide the unit", async (t) => {
   })
   t.equal((await numberOf("b", `${cases}array.json`))?.value, 0.5, "a list of records")
 })
+
+void test("a score that is text is told; pass@k is a pass rate by whatever reader; another form is named", async (t) => {
+  const [good] = record({ min_score: 0, max_score: 1 }, 0.5).evaluation_results
+  const bad = record({ min_score: 0, max_score: 1 }, "0.7").evaluation_results
+  const none = record({}, undefined).evaluation_results
+  await readText(
+    JSON.stringify({ schema_version: "0.2.2", evaluation_results: [good, ...bad, ...none] }),
+    async (path) => {
+      const { claims, remarks } = await openLedger(path)
+      t.equal(claims.size, 1)
+      t.match(remarks, [
+        /evaluation_results\/1 is left out: it is the text "0\.7"/,
+        /\/2 .*no score is stated/,
+      ])
+    },
+  )
+  await readText(
+    JSON.stringify({ results: { a: { "acc,none": "0.7", "acc_norm,none": 0.5, alias: "a" } }, configs: {} }),
+    async (path) =>
+      t.match((await openLedger(path)).remarks, [
+        /\/results\/a\/acc,none is left out: it is the text "0\.7"/,
+      ]),
+  )
+  const rate = record({ min_score: 0, max_score: 100, metric_unit: "%" }, 32.9, "pass@1")
+  await readText(JSON.stringify(rate), async (claims) => {
+    // 0.329 of 1000 items.
+    t.match(await rescore("r", { claims }), {
+      text: /definition "pass-rate": .* 0\.3290 proportion/,
+      exitCode: 0,
+    })
+  })
+  await t.rejects(
+    readText(JSON.stringify({ task_name: "arc", metrics: { acc_raw: 0.5 } }), (path) => openLedger(path)),
+    { name: "SpecError", problems: [{ expected: /lm-evaluation-harness/, found: /task_name, metrics/ }] },
+  )
+})

@@ -302,7 +302,7 @@ t.test(
       claims
         .filter(({ place }) => place.thread !== undefined && place.copy === undefined)
         .map(({ id }) => id),
-      ["pr1461-quoted"],
+      ["d3llm-llada-gsm8k-h200", "d3llm-llada-gsm8k-a100", "pr1403-thread", "pr1461-quoted"],
     )
   },
 )

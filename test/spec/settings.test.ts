@@ -104,3 +104,35 @@ test("relative paths of the data belong to the spec's folder", async (t) => {
     ["file:/elsewhere/b.bin"],
   ])
 })
+
+test("two spellings of one path may not state two digests", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "repro-spelled-"))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, "mine.json")
+  const [one, other] = ["0".repeat(64), "1".repeat(64)]
+  const files = {
+    repository: null,
+    dataset: null,
+    trainShards: null,
+    train: ["file:a"],
+    validation: ["file:b"],
+  }
+  const write = (sha256: Readonly<Record<string, string>>) =>
+    writeFile(
+      file,
+      JSON.stringify({
+        extends: "mdlm_eos",
+        data: { corpus: { kind: "files", ...files, sha256 }, tokenizer: { model: "embedded" } },
+        profiles: { laptop: null, ci: null },
+      }),
+    )
+  await write({ "file:b": one, "file:./b": other })
+  await t.rejects(loadSpec(file, "paper"), {
+    name: "SpecError",
+    message:
+      /\/data\/corpus\/sha256: expected one entry for each path, found file:b and file:\.\/b, one path/,
+  })
+  await write({ "file:b": one, "file:./b": one })
+  const { corpus } = (await loadSpec(file, "paper")).experiment.data
+  t.same(corpus.kind === "files" && Object.values(corpus.sha256 ?? {}), [one])
+})

@@ -31,7 +31,8 @@ const wordsOf = (name: string): readonly string[] =>
     .toLowerCase()
     .split(/[^a-z]+/)
 
-const isOptimiser = (name: string): boolean => wordsOf(name).some((word) => OPTIMISER.has(word))
+/** A name that says that it is of an optimiser's state. */
+export const isOptimiser = (name: string): boolean => wordsOf(name).some((word) => OPTIMISER.has(word))
 
 /** A name that says that it is of a moving average, or of a second copy of the network. */
 export const looksAveraged = (name: string, parameters: readonly string[]): boolean => {
@@ -50,6 +51,23 @@ const commonPrefix = (sources: ReadonlyMap<string, string>): string | null => {
   )
   const [only] = prefixes
   return prefixes.size === 1 && only !== undefined && only !== "\0" ? only : null
+}
+
+/** The words before a parameter's own name say that it is of a moving average. */
+const calledAveraged = (target: string, name: string): boolean => {
+  const before = name.endsWith(target) ? name.slice(0, name.length - target.length) : name
+  return wordsOf(before).some((word) => AVERAGES.has(word))
+}
+
+/** What stands in front of every parameter's name in a whole copy of the network, shortest first. */
+export const copiesOf = (names: readonly string[], parameters: readonly string[]): readonly string[] => {
+  const [first] = parameters
+  const there = new Set(names)
+  return names
+    .filter((name) => name.endsWith(`.${first}`) || name.endsWith(`/${first}`))
+    .map((name) => name.slice(0, name.length - first!.length))
+    .filter((prefix) => parameters.every((each) => there.has(prefix + each)))
+    .sort((a, b) => a.length - b.length)
 }
 
 /** First part of a name, such as `ema.`, for a name map's entry. */
@@ -89,12 +107,26 @@ export const chooseSet = (
     sources,
     notes,
   })
-  if (decay === undefined) return set("raw", raw, averaged)
+  const called = [...raw].filter(([target, name]) => calledAveraged(target, name)).map(([, name]) => name)
+  if (called.length > 0 && raw.size === parameters.length && called.length < raw.size)
+    throw new DataError(
+      "invalid",
+      subject,
+      `the name map takes ${called.length} of ${parameters.length} tensors from the moving average, ${several(called)}, and the others from the weights themselves; give a file with one set for all of them.`,
+    )
+  const byMap = called.length > 0 && called.length === raw.size
+  if (decay === undefined)
+    return byMap
+      ? set("ema", raw, [
+          "The spec evaluates the weights themselves; the name map puts the file's moving average in their place.",
+        ])
+      : set("raw", raw, averaged)
 
   const wanted = `the spec evaluates the moving average of the weights${decay === true ? "" : ` (emaDecay ${decay})`}`
   const Wanted = wanted.replace("the", "The")
   const ema = pick(AVERAGE)
   if (ema.size === parameters.length) return set("ema", ema, [])
+  if (byMap && raw.size === parameters.length) return set("ema", raw, [])
   if (ema.size > 0) {
     const without = parameters.filter((each) => !ema.has(each))
     throw new DataError(
@@ -108,10 +140,21 @@ export const chooseSet = (
   )
   if (others.length > 0) {
     const first = lead(others[0]!.name)
+    const copies = copiesOf(
+      others.map(({ name }) => name),
+      parameters,
+    )
+    const copy = copies.find((each) => calledAveraged("", each)) ?? copies[0] ?? first
+    const cure =
+      raw.size === 0 && copies.length > 0
+        ? `It has the whole network under ${copies.map((each) => `"${each}"`).join(" and ")} and none by plain names. Give a name map with --names: "${copy}": "${AVERAGE}" where that is the average, or "${copy}": "" where it is the weights themselves.`
+        : !/[./]$/.test(first) || [...raw.values()].some((name) => name.startsWith(first))
+          ? `Save it under a prefix of its own, such as ${AVERAGE}NAME, or without it to score the raw weights.`
+          : `Give a name map with --names: "${copy}": "${AVERAGE}" where ${copy}NAME is the average of NAME, or "${first}": null to leave it out and score the raw weights.`
     throw new DataError(
       "invalid",
       subject,
-      `${wanted}, and the file seems to hold it by another name: ${others.length} tensors, ${several(others.map(({ name }) => name))}. Give a name map with --names: "${first}": "${AVERAGE}" where ${first}NAME is the average of NAME, or "${first}": null to leave it out and score the raw weights.`,
+      `${wanted}, and the file seems to hold it by another name: ${others.length} tensors, ${several(others.map(({ name }) => name))}. ${cure}`,
     )
   }
   const left = named.some(({ name, target }) => target === null && looksAveraged(name, parameters))

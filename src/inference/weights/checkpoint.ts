@@ -60,14 +60,15 @@ export const readCheckpoint = async (path: string): Promise<Checkpoint> => {
       error,
     )
   })
-  const step = Number(metadata["step"] ?? Number.NaN)
+  const stated = metadata["step"] ?? ""
+  const step = /^\d+$/.test(stated) ? Number(stated) : Number.NaN
   const schedules = schedulesIn(metadata, path)
   return {
     format: "safetensors",
     tensors,
     metadata,
     ...(unread === undefined ? {} : { unread }),
-    step: Number.isSafeInteger(step) && step >= 0 ? step : null,
+    step: Number.isSafeInteger(step) ? step : null,
     ...(schedules === undefined ? {} : { schedules }),
   }
 }

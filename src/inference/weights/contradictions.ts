@@ -4,6 +4,7 @@ import { toFloat32, type StoredTensor } from "../../files/safetensors.js"
 import { BUFFER, checkBuffer } from "../../model/buffers.js"
 import type { ParameterSpec } from "../../model/parameters.js"
 import type { Model } from "../../spec/model.js"
+import { isOptimiser, looksAveraged } from "./average.js"
 import { several } from "./names.js"
 
 export interface SpareTensor {
@@ -68,17 +69,22 @@ const OUTPUT =
 const sameNumbers = (a: Float32Array | undefined, b: Float32Array | undefined): boolean =>
   a !== undefined && b !== undefined && a.length === b.length && a.every((x, i) => x === b[i])
 
+/** A matrix by its name, not a list's element or a state of an optimiser. */
+const isMatrix = (target: string): boolean => /(^|[._])(weight|kernel)$/.test(target) && !isOptimiser(target)
+
 /** An output matrix besides the network's own; one that repeats the network's own is no contradiction. */
 const outputMatrix = ({ parameters, used, spare, subject }: SpareInput): void => {
   const head = parameters.find(({ name }) => name === "head.weight")
   const table = head ?? parameters.find(({ group }) => group === "embedding")
   const tableShape = table?.shape
+  const names = parameters.map(({ name }) => name)
   for (const { name, target, tensor } of spare) {
     if (head !== undefined && target.startsWith("head.")) continue // more on that matrix
     const shape = tensor?.shape
     const [rows, width] = tableShape ?? []
     const likeTable =
-      /^[^./]+\.weight$/.test(target) &&
+      isMatrix(target) &&
+      !looksAveraged(name, names) &&
       shape?.length === 2 &&
       tableShape !== undefined &&
       ((shape[0] === rows && shape[1] === width) || (shape[0] === width && shape[1] === rows))

@@ -89,6 +89,9 @@ const perplexityEvent = (words: string): PerplexityEvent | undefined => {
   return /\btoken/i.test(words) ? "token" : undefined
 }
 
+/** A name as it is: the mark in it is no part of an identifier. */
+const PASS_RATE = /^pass@\d+$/i
+
 const NAMES = ["metric_id", "metric_name", "evaluation_description"] as const
 
 /** The contract that the names of a metric give: the first of them that means something. */
@@ -98,7 +101,12 @@ const namedContract = (config: unknown, name: string, dataset: string): Contract
   const contracts = words
     .slice(0, -1)
     .filter((word) => word !== "")
-    .map((word) => contractOfMetric(identifier(word).replaceAll("-", "_"), event))
+    .map((word) =>
+      contractOfMetric(
+        PASS_RATE.exec(word)?.[0].toLowerCase() ?? identifier(word).replaceAll("-", "_"),
+        event,
+      ),
+    )
   const found = contracts.find(({ quantity }) => quantity !== NOT_STATED) ?? contracts[0]!
   if (text(at(config, "score_type")) === "levels") return { ...contractOfMetric("level"), title: name }
   const share = found.quantity === "accuracy" || found.quantity === "pass-rate"
@@ -122,9 +130,14 @@ export const readEveryEvalEver = (document: unknown, file: string, remark: Remar
     const given = at(result, "score_details", "score")
     const score = finite(given)
     const name = text(at(result, "evaluation_name")) ?? `result ${index}`
-    const bad = badScore(given)
-    if (bad !== undefined) leave(index, bad)
-    if (score === undefined) continue
+    if (score === undefined) {
+      leave(
+        index,
+        badScore(given) ??
+          (given === undefined ? "no score is stated" : `it is ${JSON.stringify(given)}, no JSON number`),
+      )
+      continue
+    }
     const metric = text(at(result, "metric_config", "evaluation_description")) ?? name
     const details = at(result, "metric_config", "additional_details")
     const carried = carriedContract(details)

@@ -77,7 +77,10 @@ export const SILENTLY: Remark = () => undefined
 export const badScore = (value: unknown): string | undefined => {
   if (typeof value === "number") return Number.isFinite(value) ? undefined : `it is ${value}`
   if (value === null) return "it is null"
-  return typeof value === "string" && /^[-+]?(?:nan|inf(?:inity)?)$/i.test(value.trim())
-    ? `it is "${value}"`
+  if (typeof value !== "string") return undefined
+  const word = value.trim()
+  if (/^[-+]?(?:nan|inf(?:inity)?)$/i.test(word)) return `it is "${value}"`
+  return word !== "" && Number.isFinite(Number(word))
+    ? `it is the text "${value}", no JSON number`
     : undefined
 }
