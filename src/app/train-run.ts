@@ -1,7 +1,6 @@
 /** The training of a run, which can be interrupted and taken up again from its last checkpoint. */
 import { totalmem } from "node:os"
-import { requireUnchanged } from "../data/corpora/identity.js"
-import { openRotation } from "../data/rows/rotation.js"
+import { openTraining } from "../data/corpora/training.js"
 import type { HostTensors } from "../engine/executor.js"
 import { networkOf } from "../families/traced.js"
 import { requireFinite } from "../inference/weights/finite.js"
@@ -51,16 +50,9 @@ const trainOn = async ({
   display,
   stopping,
 }: Session): Promise<Reached> => {
-  const { batching, tokenizer } = experiment.data
-  const rotation = await openRotation({
-    shards: corpus.train,
-    shardsInMemory: batching.shardsInMemory,
-    rotation: batching.rotation,
-    vocabSize: tokenizer.vocabSize,
-    verify: (path) => requireUnchanged(corpus, [path]),
-  })
+  const rows = await openTraining(experiment, corpus, (sentence) => display.warn(sentence))
   try {
-    const total = totalSteps(experiment, rotation.groups)
+    const total = totalSteps(experiment, rows.groups)
     const { checkpoint } = await latestCheckpoint(run)
     const resume =
       checkpoint === undefined
@@ -83,9 +75,8 @@ const trainOn = async ({
     const outcome = await train({
       experiment,
       executor,
-      rotation,
+      rows,
       resume,
-      onNotice: (sentence) => display.warn(sentence),
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
         const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started)
@@ -93,7 +84,7 @@ const trainOn = async ({
           done: step,
           loss: smooth(loss),
           tokensPerSecond,
-          detail: `group ${group + 1}/${rotation.groups}`,
+          detail: `group ${group + 1}/${rows.groups}`,
         })
         if (step <= RECORDED_FIRST || step % record === 0 || step === total) {
           await run.append({
@@ -117,7 +108,7 @@ const trainOn = async ({
     display.end()
     return { step: outcome.step, total, state: outcome.state, stopped: outcome.stopped }
   } finally {
-    await rotation.close()
+    await rows.close()
   }
 }
 

@@ -17,10 +17,9 @@ import type { Experiment } from "../spec/experiment.js"
 export const forwardFlops = ({ model, data }: Pick<Experiment, "model" | "data">, length: number): number =>
   networkPart(model).flops(model, data.tokenizer.vocabSize, length)
 
-/** Steps of a run: groups of shards visited, and optimiser steps on all of them. */
+/** Steps of a run: groups of the corpus visited, and optimiser steps on all of them. */
 export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "training">) => {
-  const shards = corpusPart(data.corpus).trainShards(data.corpus)
-  const groups = data.batching.rotation ? Math.ceil(shards / data.batching.shardsInMemory) : 1
+  const { shards, groups } = corpusPart(data.corpus).visits(data.corpus, data.batching)
   return { shards, groups, steps: groups * training.stepsPerGroup }
 }
 
@@ -70,8 +69,8 @@ export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const part = networkPart(model)
   const specs = part.parameters(model, data.tokenizer.vocabSize)
   const parameters = countParameters(specs)
-  const { length, shardsInMemory } = data.batching
-  const shards = 2 * shardsInMemory * (corpusPart(data.corpus).shardTokens ?? 0)
+  const { length } = data.batching
+  const shards = corpusPart(data.corpus).memory?.(data.corpus, data.batching) ?? 0
   const parts = {
     parameters: 4 * parameters,
     gradients: 4 * countParameters(specs.filter(({ frozen }) => frozen !== true)),

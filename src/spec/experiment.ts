@@ -1,7 +1,7 @@
 /** The experiment: what a spec file holds. Execution (paths, device, executor) is not part of its identity. */
 import * as Schema from "effect/Schema"
 import { Count, Identifier } from "./common.js"
-import { Data } from "./data.js"
+import { dataSchema, type Data } from "./data.js"
 import { evaluationSchema, type Evaluation } from "./evaluation.js"
 import { modelSchema, type Model } from "./model.js"
 import { objectiveSchema, type Objective } from "./objective.js"
@@ -41,7 +41,12 @@ export const Execution = Schema.Struct({
 export type Execution = typeof Execution.Type
 
 /** An experiment with its profile applied: everything that determines its numbers. */
-const frame = (model: typeof Model, objective: typeof Objective, evaluation: typeof Evaluation) =>
+const frame = (
+  data: typeof Data,
+  model: typeof Model,
+  objective: typeof Objective,
+  evaluation: typeof Evaluation,
+) =>
   Schema.Struct({
     id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
     system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
@@ -55,7 +60,7 @@ const frame = (model: typeof Model, objective: typeof Objective, evaluation: typ
     claims: Schema.Array(Identifier).annotate({
       description: "Ids of published claims in specs/claims that this experiment is set beside.",
     }),
-    data: Data,
+    data,
     model,
     objective,
     training: Training,
@@ -67,7 +72,7 @@ const frame = (model: typeof Model, objective: typeof Objective, evaluation: typ
 
 /** The schema over the families and evaluators that are registered now. */
 export const experimentSchema = perRegistration(() =>
-  frame(modelSchema(), objectiveSchema(), evaluationSchema()),
+  frame(dataSchema(), modelSchema(), objectiveSchema(), evaluationSchema()),
 )
 export const Experiment = experimentSchema()
 export type Experiment = typeof Experiment.Type

@@ -1,5 +1,6 @@
 /** Rules between the fields of an experiment, which no single field's schema can state. Those of a kind stand with it. */
 import { corpusKinds, corpusPart } from "../data/corpora/index.js"
+import type { Visits } from "../data/corpora/part.js"
 import { evaluatorKinds, evaluatorPart, evaluatorParts } from "../evaluators/index.js"
 import type { EvaluationKind, EvaluationRule } from "../evaluators/part.js"
 import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
@@ -24,15 +25,12 @@ const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubj
     batching.kind === "document-chunks" || batching.kind === "documents" ? tokenizer.padId : 0,
   )
 
-/** Ids that the 16 bits of the shard format hold. */
-const SHARD_IDS = 2 ** 16
-
 const tokenIds: readonly Rule[] = [
-  ({ data: { tokenizer } }) =>
-    tokenizer.vocabSize > SHARD_IDS &&
+  ({ data: { tokenizer }, parts: { corpus } }) =>
+    tokenizer.vocabSize > (corpus.idLimit ?? Infinity) &&
     problem(
       "/data/tokenizer/vocabSize",
-      `at most ${SHARD_IDS}, the ids that the shards' 16-bit integers hold`,
+      `at most ${corpus.idLimit}, the ids that the shards' 16-bit integers hold`,
       tokenizer.vocabSize,
       "Larger ids would have been cut when the shards were written.",
     ),
@@ -119,7 +117,8 @@ const systems: Rule = ({ system, model, parts }) => {
   )
 }
 
-const shardCount = ({ data: { corpus } }: RuleSubject): number => corpusPart(corpus).trainShards(corpus)
+const visitsOf = ({ data: { corpus, batching } }: RuleSubject): Visits =>
+  corpusPart(corpus).visits(corpus, batching)
 
 const schedules: readonly Rule[] = [
   ({ training: { emaDecay, emaWarmup } }) =>
@@ -127,9 +126,9 @@ const schedules: readonly Rule[] = [
     emaDecay === undefined &&
     problem("/training/emaDecay", "the decay that the average warms up to", "nothing"),
   (experiment) =>
-    shardCount(experiment) === 0 && problem("/data/corpus/train", "at least one shard", "an empty list"),
+    visitsOf(experiment).shards === 0 && problem("/data/corpus/train", "at least one shard", "an empty list"),
   (experiment) => {
-    const shards = shardCount(experiment)
+    const { shards } = visitsOf(experiment)
     const { shardsInMemory } = experiment.data.batching
     return (
       shardsInMemory > Math.max(1, shards) &&
@@ -137,13 +136,10 @@ const schedules: readonly Rule[] = [
     )
   },
   (experiment) => {
-    const { data, training } = experiment
+    const { training } = experiment
     const { schedule } = training
     const restart = "restart" in schedule && schedule.restart
-    const groups =
-      restart || !data.batching.rotation
-        ? 1
-        : Math.ceil(shardCount(experiment) / data.batching.shardsInMemory)
+    const groups = restart ? 1 : visitsOf(experiment).groups
     const span = training.stepsPerGroup * groups
     if (!("warmdown" in schedule))
       return (
@@ -232,7 +228,7 @@ const withParts = (subject: Subject, value: unknown): Subject => {
     meantKind(valueAt(value, pointer), kinds)
   const network = meant("/model/kind", networkKinds())
   const objective = meant("/objective/kind", objectiveKinds())
-  const corpus = meant("/data/corpus/kind", corpusKinds)
+  const corpus = meant("/data/corpus/kind", corpusKinds())
   const parts = {
     network: network === undefined ? undefined : networkPart({ kind: network }),
     objective: objective === undefined ? undefined : objectivePart({ kind: objective }),

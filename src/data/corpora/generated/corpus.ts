@@ -1,5 +1,5 @@
 /** Generated data, as spec and plan know them. */
-import type { CorpusPart, DataSubject } from "../part.js"
+import { inGroups, type CorpusPart, type DataSubject } from "../part.js"
 import { Generated } from "./schema.js"
 import { generatedIds } from "./sources.js"
 
@@ -37,7 +37,7 @@ export const generated: CorpusPart<Generated> = {
       : task.kind === "brackets"
         ? `brackets-${task.words}`
         : task.kind,
-  trainShards: () => 1,
+  visits: (_corpus, batching) => inGroups(1, batching),
   files: () => [],
   tokenizer: ({ task }) => `${task.kind} pieces, generated`,
   from: ({ task, seed }) => `the generator of ${task.kind}, seed ${seed}`,

@@ -6,18 +6,28 @@ import {
   randomWindows,
   sequentialWindows,
   type ChunkIndex,
-} from "../data/rows/chunks.js"
-import type { CollatedRow } from "../data/rows/collate.js"
-import { buildDocumentIndex, describeCut, documentRow, documentRule } from "../data/rows/documents.js"
-import { DataError } from "../files/errors.js"
-import type { Rotation, TokenGroup } from "../data/rows/rotation.js"
-import type { Rows } from "../families/part.js"
-import type { Batching, Tokenizer } from "../spec/data.js"
-import { integersBelow, stream } from "../diffusion/philox.js"
+} from "./chunks.js"
+import type { CollatedRow } from "./collate.js"
+import { buildDocumentIndex, describeCut, documentRow, documentRule } from "./documents.js"
+import type { Rotation, TokenGroup } from "./rotation.js"
+import { integersBelow, stream } from "../../diffusion/philox.js"
+import type { Rows } from "../../families/part.js"
+import { DataError } from "../../files/errors.js"
+import type { Batching, Tokenizer } from "../../spec/data.js"
 
 export interface RowSource {
   /** `count` rows for one step. Steps of one group must be asked for in order of groups. */
   readonly rows: (step: number, count: number) => Promise<Rows>
+}
+
+/** What the rows of a step depend on beside their tokens. */
+export interface RowOptions {
+  readonly batching: Batching
+  readonly tokenizer: Tokenizer
+  readonly seed: number
+  readonly stepsPerGroup: number
+  /** Told once a group what of its rows is lost. */
+  readonly onNotice?: (sentence: string) => void
 }
 
 interface GroupRows {
@@ -76,17 +86,7 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
  * Chunks, documents and windows are drawn uniformly with replacement; sequential windows are taken in order and start again
  * at the group's end. Step s belongs to group floor(s / stepsPerGroup).
  */
-export const openRowSource = (
-  rotation: Pick<Rotation, "group">,
-  options: {
-    readonly batching: Batching
-    readonly tokenizer: Tokenizer
-    readonly seed: number
-    readonly stepsPerGroup: number
-    /** Told once a group what of its rows is lost. */
-    readonly onNotice?: (sentence: string) => void
-  },
-): RowSource => {
+export const openRowSource = (rotation: Pick<Rotation, "group">, options: RowOptions): RowSource => {
   const { batching, tokenizer, seed, stepsPerGroup } = options
   const draws = stream(seed, "data")
   let current: GroupRows | undefined
