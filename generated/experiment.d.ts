@@ -1117,6 +1117,10 @@ export interface Experiment {
      */
     xla?: "on" | "off"
     /**
+     * on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.
+     */
+    recompute?: "on" | "off"
+    /**
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number
@@ -1886,6 +1890,10 @@ export interface Overlay {
      */
     xla?: ("on" | "off") | null
     /**
+     * on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.
+     */
+    recompute?: ("on" | "off") | null
+    /**
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
@@ -2626,6 +2634,10 @@ export interface Overlay1 {
      * on: TensorFlow compiles whole programs with XLA; off when absent.
      */
     xla?: ("on" | "off") | null
+    /**
+     * on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.
+     */
+    recompute?: ("on" | "off") | null
     /**
      * Sequences in one evaluation forward pass.
      */

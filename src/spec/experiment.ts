@@ -34,6 +34,10 @@ export const Execution = Schema.Struct({
   xla: Schema.optionalKey(Schema.Literals(["on", "off"])).annotate({
     description: "on: TensorFlow compiles whole programs with XLA; off when absent.",
   }),
+  recompute: Schema.optionalKey(Schema.Literals(["on", "off"])).annotate({
+    description:
+      "on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.",
+  }),
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),
