@@ -1,7 +1,10 @@
 /** RESULTS.md from what was measured. A figure that was not measured says so. */
 import { bf16Peak, type Versions } from "./machine.js"
 import type { Measured, Timing } from "./measure.js"
+import { bundleVerdicts, type BundleReport } from "./bundle/report.js"
+import { bundleSection } from "./bundle/tables.js"
 import type { Other } from "./other.js"
+import { table } from "./table.js"
 import {
   cpuVerdicts,
   gpuVerdicts,
@@ -31,13 +34,6 @@ export interface Results {
 
 const gigabytes = (bytes: number | undefined): string =>
   bytes === undefined ? "not measured" : `${(bytes / 1e9).toFixed(2)} GB`
-
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [
-    `| ${head.join(" | ")} |`,
-    `|${head.map(() => "---").join("|")}|`,
-    ...rows.map((r) => `| ${r.join(" | ")} |`),
-  ].join("\n")
 
 const ratio = (r: Ratio | undefined): string =>
   r === undefined ? "" : `${r.median.toFixed(2)}x (${r.low.toFixed(2)}-${r.high.toFixed(2)})`
@@ -189,15 +185,29 @@ const METHOD = [
 const GPU_METHOD =
   "At the published batch the contenders share the GPU and take turns; at twice, four times, ... that batch each has it to itself, until ours runs out of memory. Utilisation is the FLOPs of the published network's products, head at every position, by the peak; ours computes about 1 % fewer, because it leaves out the head at visible positions."
 
-/** @param why the text of NOTES.md: what explains a missed target */
+const NO_GPU =
+  "Not measured: no GPU was at hand. Where one is, `npm run bench -- --gpu` measures the published step (eager, bf16 parameters) against the `torch` executor. Where Node is not, `npm run bench -- --gpu-bundle DIR` prepares the measurement; see README.md."
+
+/** What a bundle measured, and what explains it. */
+export interface Bundled {
+  readonly report: BundleReport
+  readonly why: string | undefined
+}
+
+/**
+ * @param why the text of NOTES.md: what explains a missed target
+ * @param bundled what bundles measured, the latest first; the targets are those of the first
+ */
 export const resultsMarkdown = (
   cpu: Results | undefined,
   gpu: Results | undefined,
   why: string | undefined,
+  bundled: readonly Bundled[] = [],
 ): string => {
   const verdicts = [
     ...cpuVerdicts(cpu?.measured ?? [], cpu?.other ?? []),
-    ...gpuVerdicts(gpu?.measured ?? [], gpu?.gpu),
+    ...(gpu === undefined && bundled.length > 0 ? [] : gpuVerdicts(gpu?.measured ?? [], gpu?.gpu)),
+    ...bundleVerdicts(bundled[0]?.report),
   ]
   return `${[
     "# Benchmark results",
@@ -210,9 +220,10 @@ export const resultsMarkdown = (
     ...(cpu?.measured ?? []).map((m) => shapeSection(m, undefined)),
     "# GPU",
     ...(gpu === undefined
-      ? [
-          "Not measured: no GPU was at hand. Where one is, `npm run bench -- --gpu` measures the published step (eager, bf16 parameters) against the `torch` executor. Where Node is not, `npm run bench -- --gpu-bundle DIR` prepares the measurement; see README.md.",
-        ]
+      ? bundled.length === 0
+        ? [NO_GPU]
+        : []
       : [about(gpu), GPU_METHOD, ...gpu.measured.map((m) => shapeSection(m, gpu.gpu))]),
+    ...bundled.map((each) => bundleSection(each.report, each.why)),
   ].join("\n\n")}\n`
 }

@@ -10,26 +10,29 @@
  * --render     RESULTS.md again, from the stored results and NOTES.md
  * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
  * --gpu-bundle D  a folder that measures a GPU without Node (README.md); with --quick its small jobs alone
+ * --gpu-results F G ...  keeps what measure.py of a bundle wrote, runs of one machine as one, in bench/gpu, and renders
  * --coverage   whether intervals cover, by simulation; writes COVERAGE.md alone
  *
  * Ends with 1 when an fp32 executor and PyTorch disagree, or one of them could not be compared.
  */
 import { spawnSync } from "node:child_process"
-import { readFile } from "node:fs/promises"
+import { mkdir, readdir, readFile } from "node:fs/promises"
 import { availableParallelism, loadavg } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as prettier from "prettier"
 import { writeFileAtomic } from "../src/files/atomic.js"
+import { mergeReports, readReport, reportFile } from "./bundle/report.js"
 import { GPU_SIDES, searchBatches } from "./gpu.js"
 import { gpuName, hardware, versions } from "./machine.js"
 import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
 import { measureOther } from "./other.js"
-import { FORMAT, resultsMarkdown, type Results } from "./results.js"
+import { FORMAT, resultsMarkdown, type Bundled, type Results } from "./results.js"
 import { CPU_SHAPES, PUBLISHED_BATCH } from "./shapes.js"
 import { disagreements, PUBLISHED } from "./targets.js"
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     quick: { type: "boolean", default: false },
     profiles: { type: "boolean", default: false },
@@ -40,6 +43,7 @@ const { values: flags } = parseArgs({
     render: { type: "boolean", default: false },
     coverage: { type: "boolean", default: false },
     "gpu-bundle": { type: "string" },
+    "gpu-results": { type: "boolean", default: false },
     "left-to-right": { type: "boolean", default: false },
   },
 })
@@ -64,29 +68,74 @@ const CPU_FILE = "results.json"
 const GPU_FILE = "results-gpu.json"
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const stored = async (name: string): Promise<Results | undefined> => {
-  const text = await readFile(path(name), "utf8").catch(() => undefined)
-  if (text === undefined) return undefined
-  const found = JSON.parse(text) as Partial<Results>
+  const kept = await readText(name)
+  if (kept === undefined) return undefined
+  const found = JSON.parse(kept) as Partial<Results>
   if (found.format === FORMAT) return found as Results
   throw new Error(`bench/${name} is of an earlier benchmark: measure it again, or delete it`)
 }
+const readText = (name: string): Promise<string | undefined> =>
+  readFile(path(name), "utf8").catch(() => undefined)
+/** What bundles measured, the latest first; `X.md` beside `X.json` explains it. */
+const bundled = async (): Promise<readonly Bundled[]> => {
+  const names = (await readdir(path("gpu")).catch(() => [])).filter((name) => name.endsWith(".json"))
+  return Promise.all(
+    names
+      .sort()
+      .reverse()
+      .map(async (name) => ({
+        report: readReport(`bench/gpu/${name}`, (await readText(`gpu/${name}`)) ?? ""),
+        why: await readText(`gpu/${name.replace(/json$/, "md")}`),
+      })),
+  )
+}
 const render = async (onCpu: Results | undefined, onGpu: Results | undefined): Promise<string> =>
-  resultsMarkdown(onCpu, onGpu, await readFile(path("NOTES.md"), "utf8").catch(() => undefined))
+  resultsMarkdown(onCpu, onGpu, await readText("NOTES.md"), await bundled())
 
 /** RESULTS.md from what is stored. */
 const renderStored = async (): Promise<string> => {
-  const text = await render(await stored(CPU_FILE), await stored(GPU_FILE))
-  await writeFileAtomic(path("RESULTS.md"), text)
-  return text
+  const page = await render(await stored(CPU_FILE), await stored(GPU_FILE))
+  await writeFileAtomic(path("RESULTS.md"), page)
+  return page
 }
 if (flags.render) {
   await renderStored()
   process.exit(0)
 }
-const store = async (name: string, results: Results): Promise<void> => {
+const store = async (name: string, results: object): Promise<void> => {
   const style = await prettier.resolveConfig(path(name))
-  const text = await prettier.format(JSON.stringify(results), { ...style, parser: "json" })
-  await writeFileAtomic(path(name), text)
+  await writeFileAtomic(
+    path(name),
+    await prettier.format(JSON.stringify(results), { ...style, parser: "json" }),
+  )
+}
+if (positionals.length > 0 && !flags["gpu-results"]) {
+  say(`${positionals.join(" ")}: only --gpu-results takes files`)
+  process.exit(2)
+}
+if (flags["gpu-results"]) {
+  try {
+    const report = mergeReports(
+      await Promise.all(
+        positionals.map(async (file) =>
+          readReport(
+            file,
+            await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+              throw new Error(`${file} could not be read (${cause.code})`, { cause })
+            }),
+          ),
+        ),
+      ),
+    )
+    await mkdir(path("gpu"), { recursive: true })
+    await store(`gpu/${reportFile(report)}`, report)
+    await renderStored()
+    say(`bench/gpu/${reportFile(report)} is kept, and RESULTS.md is written`)
+    process.exit(0)
+  } catch (error) {
+    say((error as Error).message)
+    process.exit(2)
+  }
 }
 /** The commands are measured as built; what stands in `dist` may be older than the sources. */
 const build = (): void => {

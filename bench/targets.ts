@@ -214,9 +214,9 @@ export const gpuVerdicts = (measured: readonly Measured[], gpu: string | undefin
       ? notMeasured(
           "GPU model FLOPs utilisation at the best batch",
           OURS_GPU,
-          ">= 45 %",
+          ">= 47 %",
           "needs a GPU and --gpu",
         )
-      : atLeast(`GPU model FLOPs utilisation, ${best!.m.shape.name}`, OURS_GPU, 100 * share, 45, " %"),
+      : atLeast(`GPU model FLOPs utilisation, ${best!.m.shape.name}`, OURS_GPU, 100 * share, 47, " %"),
   ]
 }

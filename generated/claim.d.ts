@@ -249,7 +249,7 @@ export interface Claims {
              * Tokens between window starts; equal to the length when windows do not overlap.
              */
             stride: number | "not stated"
-            alignment: "raw-stream" | "document-chunks" | "items" | "not stated"
+            alignment: "raw-stream" | "document-chunks" | "documents" | "items" | "not stated"
             /**
              * Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.
              */
@@ -317,6 +317,7 @@ export interface Claims {
             | "test-time-training"
             | "evaluation-text-in-artifact"
             | "worked-examples"
+            | "prompts"
           )[]
         | "not stated"
       data:
@@ -674,7 +675,7 @@ export interface Claims {
                * Tokens between window starts; equal to the length when windows do not overlap.
                */
               stride: number | "not stated"
-              alignment: "raw-stream" | "document-chunks" | "items" | "not stated"
+              alignment: "raw-stream" | "document-chunks" | "documents" | "items" | "not stated"
               /**
                * Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.
                */
@@ -742,6 +743,7 @@ export interface Claims {
               | "test-time-training"
               | "evaluation-text-in-artifact"
               | "worked-examples"
+              | "prompts"
             )[]
           | "not stated"
         data?:
@@ -1095,7 +1097,7 @@ export interface Claims {
                * Tokens between window starts; equal to the length when windows do not overlap.
                */
               stride: number | "not stated"
-              alignment: "raw-stream" | "document-chunks" | "items" | "not stated"
+              alignment: "raw-stream" | "document-chunks" | "documents" | "items" | "not stated"
               /**
                * Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.
                */
@@ -1163,6 +1165,7 @@ export interface Claims {
               | "test-time-training"
               | "evaluation-text-in-artifact"
               | "worked-examples"
+              | "prompts"
             )[]
           | "not stated"
         data?:

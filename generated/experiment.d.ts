@@ -242,6 +242,46 @@ export interface Experiment {
    */
   claims: string[]
   /**
+   * What the weights begin as; drawn from the stream init when absent.
+   */
+  init?:
+    | {
+        /**
+         * Name of the spec whose final weights this experiment begins with, its average where it keeps one.
+         */
+        run: string
+        /**
+         * Profile of that spec; the profile of this one when absent.
+         */
+        profile?: string
+        /**
+         * Fingerprint of that experiment. It is filled in when the spec is read; one that is stated is compared, so that an experiment that changed is refused.
+         */
+        fingerprint?: string
+      }
+    | {
+        /**
+         * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+         */
+        checkpoint: string
+        /**
+         * Branch, tag or commit of the repository; main when absent.
+         */
+        revision?: string
+        /**
+         * Digests by file name, checked by whoever reads the file.
+         */
+        sha256?: {
+          [k: string]: string
+        }
+        /**
+         * Names in the files to names of the network: whole names, or beginnings that end in a full stop. null leaves a tensor out.
+         */
+        names?: {
+          [k: string]: string | null
+        }
+      }
+  /**
    * The data that an experiment trains and evaluates on.
    */
   data: {
@@ -352,6 +392,16 @@ export interface Experiment {
                  */
                 kind: "word-problems"
               }
+            | {
+                /**
+                 * A small language for chains of stages; all of its parts have one tokenizer.
+                 */
+                kind: "primer"
+                /**
+                 * text: sums and functions without prompts, to be pretrained on. math: a question, and its answer as reasoning and a box. code: what a function does, and its body.
+                 */
+                part: "text" | "math" | "code"
+              }
           /**
            * Seed of the items; apart from the seed of training.
            */
@@ -434,6 +484,44 @@ export interface Experiment {
        * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
        */
       delimiter?: number[]
+      /**
+       * Of rows that are documents: rows with a gap; none when absent.
+       */
+      infill?:
+        | {
+            /**
+             * prefix, boundary, middle, boundary, suffix, as FlexMDM is tuned; a middle and a suffix of one token at least.
+             */
+            form: "in-place"
+            /**
+             * Marks both ends of the gap: a text, or token ids.
+             */
+            boundary: string | number[]
+          }
+        | {
+            /**
+             * instruction, marked prefix, marked suffix, then the middle, as LLaDA is tuned; the suffix may be empty.
+             */
+            form: "middle-last"
+            /**
+             * Stands before everything: a text, or token ids.
+             */
+            instruction: string | number[]
+            /**
+             * Around the text before the gap.
+             *
+             * @minItems 2
+             * @maxItems 2
+             */
+            prefix: [string | number[], string | number[]]
+            /**
+             * Around the text behind the gap.
+             *
+             * @minItems 2
+             * @maxItems 2
+             */
+            suffix: [string | number[], string | number[]]
+          }
     }
   }
   /**
@@ -660,6 +748,82 @@ export interface Experiment {
          */
         embeddingInit: "uniform" | "normal"
       }
+    | {
+        /**
+         * The transformer of LLaDA (arXiv 2502.09992): RMSNorm, gated SiLU MLP, rotary positions, no causal mask, untied head.
+         */
+        kind: "llada"
+        /**
+         * Transformer blocks.
+         */
+        layers: number
+        /**
+         * Width of the residual stream.
+         */
+        width: number
+        /**
+         * Attention heads; as many key and value heads.
+         */
+        heads: number
+        /**
+         * Hidden width of the gated MLP.
+         */
+        mlpWidth: number
+        /**
+         * Base of the rotary position frequencies.
+         */
+        ropeBase: number
+        /**
+         * Added to the mean square in every norm.
+         */
+        rmsEps: number
+        /**
+         * Rows of the embedding and head tables.
+         */
+        tableRows: number
+        /**
+         * ignored: PAD attends and is attended to, as in the published training. honoured: positions see the row's own tokens alone.
+         */
+        attentionMask: "ignored" | "honoured"
+        /**
+         * Low-rank adapters on the query, key and value projections and on the token head.
+         */
+        lora?: {
+          /**
+           * Rank of the update.
+           */
+          rank: number
+          /**
+           * The update is scaled by alpha / rank.
+           */
+          alpha: number
+          /**
+           * Share of the adapter's inputs dropped in training; 0 when absent.
+           */
+          dropout?: number
+        }
+        /**
+         * Time path with grouped modulation of both norms, and a gap head, as FlexMDM adds them to LLaDA.
+         */
+        flex?: {
+          /**
+           * Layers that share one time modulation; 8 as published.
+           */
+          groupSize: number
+          /**
+           * Tokens that the gap head's softplus is multiplied by; 1024 as published.
+           */
+          gapScale: number
+          /**
+           * Initial bias of the gap head's last layer; the framework's default when absent.
+           */
+          gapBias?: number
+        }
+        /**
+         * The backbone is held as it was loaded; adapters and what FlexMDM adds are trained.
+         */
+        frozen: boolean
+      }
   /**
    * What training minimises.
    */
@@ -848,6 +1012,32 @@ export interface Experiment {
          */
         fixed: "none" | "boundary"
       }
+    | {
+        /**
+         * LLaDA (arXiv 2502.09992): cross-entropy of masked tokens over the masked share of their row; what a corpus gives as fixed is never masked.
+         */
+        kind: "llada"
+        /**
+         * How the masked shares of a micro-batch are drawn, before they are scaled to [timeMin, timeMax]. independent: uniforms. stratified: (u + i) / B mod 1.
+         */
+        times: "independent" | "stratified"
+        /**
+         * Smallest masked share; 0.001 as published.
+         */
+        timeMin: number
+        /**
+         * Largest masked share; 1 as published.
+         */
+        timeMax: number
+        /**
+         * Positions of a row that the loss is divided by. canvas: data.batching.length. A number: the published constant (4096).
+         */
+        divisor: "canvas" | number
+        /**
+         * trained: the places behind a text hold the boundary token, are masked like any other and learned, as published (PAD is the end of text there). left-out: PAD, never masked.
+         */
+        padding: "trained" | "left-out"
+      }
   /**
    * How the network is trained.
    */
@@ -857,7 +1047,7 @@ export interface Experiment {
      */
     seed: number
     /**
-     * Optimiser steps on each shard group.
+     * Optimiser steps on each shard group; 0 for an experiment that scores what it begins with (init).
      */
     stepsPerGroup: number
     /**
@@ -1202,9 +1392,9 @@ export interface Windows {
    */
   count: number
   /**
-   * raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training.
+   * raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training. documents: rows as batching of kind documents makes them, whose prompts and ends are given and never scored.
    */
-  alignment: "raw-stream" | "document-chunks"
+  alignment: "raw-stream" | "document-chunks" | "documents"
 }
 /**
  * What the laptop profile changes.
@@ -1251,6 +1441,43 @@ export interface Overlay {
    * Ids of published claims in specs/claims that this experiment is set beside.
    */
   claims?: string[] | null
+  /**
+   * What the weights begin as; drawn from the stream init when absent.
+   */
+  init?: {
+    /**
+     * Name of the spec whose final weights this experiment begins with, its average where it keeps one.
+     */
+    run?: string | null
+    /**
+     * Profile of that spec; the profile of this one when absent.
+     */
+    profile?: string | null
+    /**
+     * Fingerprint of that experiment. It is filled in when the spec is read; one that is stated is compared, so that an experiment that changed is refused.
+     */
+    fingerprint?: string | null
+    /**
+     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+     */
+    checkpoint?: string | null
+    /**
+     * Branch, tag or commit of the repository; main when absent.
+     */
+    revision?: string | null
+    /**
+     * Digests by file name, checked by whoever reads the file.
+     */
+    sha256?: {
+      [k: string]: string
+    } | null
+    /**
+     * Names in the files to names of the network: whole names, or beginnings that end in a full stop. null leaves a tensor out.
+     */
+    names?: {
+      [k: string]: string | null
+    } | null
+  } | null
   /**
    * The data that an experiment trains and evaluates on.
    */
@@ -1317,7 +1544,7 @@ export interface Overlay {
         /**
          * Bracket strings, without prompts.
          */
-        kind?: ("brackets" | "star" | "word-problems") | null
+        kind?: ("brackets" | "star" | "word-problems" | "primer") | null
         /**
          * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
          */
@@ -1326,6 +1553,10 @@ export interface Overlay {
          * Shape and size of the graphs, as in star-small, star-medium and star-hard.
          */
         level?: ("easy" | "medium" | "hard") | null
+        /**
+         * text: sums and functions without prompts, to be pretrained on. math: a question, and its answer as reasoning and a box. code: what a function does, and its body.
+         */
+        part?: ("text" | "math" | "code") | null
       } | null
       /**
        * Seed of the items; apart from the seed of training.
@@ -1409,6 +1640,31 @@ export interface Overlay {
        * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
        */
       delimiter?: number[] | null
+      /**
+       * Of rows that are documents: rows with a gap; none when absent.
+       */
+      infill?: {
+        /**
+         * prefix, boundary, middle, boundary, suffix, as FlexMDM is tuned; a middle and a suffix of one token at least.
+         */
+        form?: ("in-place" | "middle-last") | null
+        /**
+         * Marks both ends of the gap: a text, or token ids.
+         */
+        boundary?: (string | number[]) | null
+        /**
+         * Stands before everything: a text, or token ids.
+         */
+        instruction?: (string | number[]) | null
+        /**
+         * Around the text before the gap.
+         */
+        prefix?: [string | number[], string | number[]] | null
+        /**
+         * Around the text behind the gap.
+         */
+        suffix?: [string | number[], string | number[]] | null
+      } | null
     } | null
   } | null
   /**
@@ -1418,7 +1674,7 @@ export interface Overlay {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm") | null
+    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -1563,6 +1819,56 @@ export interface Overlay {
      * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
      */
     embeddingInit?: ("uniform" | "normal") | null
+    /**
+     * Hidden width of the gated MLP.
+     */
+    mlpWidth?: number | null
+    /**
+     * Added to the mean square in every norm.
+     */
+    rmsEps?: number | null
+    /**
+     * ignored: PAD attends and is attended to, as in the published training. honoured: positions see the row's own tokens alone.
+     */
+    attentionMask?: ("ignored" | "honoured") | null
+    /**
+     * Low-rank adapters on the query, key and value projections and on the token head.
+     */
+    lora?: {
+      /**
+       * Rank of the update.
+       */
+      rank?: number | null
+      /**
+       * The update is scaled by alpha / rank.
+       */
+      alpha?: number | null
+      /**
+       * Share of the adapter's inputs dropped in training; 0 when absent.
+       */
+      dropout?: number | null
+    } | null
+    /**
+     * Time path with grouped modulation of both norms, and a gap head, as FlexMDM adds them to LLaDA.
+     */
+    flex?: {
+      /**
+       * Layers that share one time modulation; 8 as published.
+       */
+      groupSize?: number | null
+      /**
+       * Tokens that the gap head's softplus is multiplied by; 1024 as published.
+       */
+      gapScale?: number | null
+      /**
+       * Initial bias of the gap head's last layer; the framework's default when absent.
+       */
+      gapBias?: number | null
+    } | null
+    /**
+     * The backbone is held as it was loaded; adapters and what FlexMDM adds are trained.
+     */
+    frozen?: boolean | null
   } | null
   /**
    * What training minimises.
@@ -1571,7 +1877,7 @@ export interface Overlay {
     /**
      * Weighted cross-entropy of masked tokens.
      */
-    kind?: ("masked-diffusion" | "autoregressive" | "flexmdm") | null
+    kind?: ("masked-diffusion" | "autoregressive" | "flexmdm" | "llada") | null
     /**
      * Noise schedule of the absorbing process.
      */
@@ -1592,7 +1898,13 @@ export interface Overlay {
     /**
      * antithetic-pairs: floor(B/2)+1 uniforms then their reflections 1-t, the first B kept. stratified: (u+i)/B mod 1. independent: B uniforms.
      */
-    times?: (("antithetic-pairs" | "stratified" | "independent") | ("stratified" | "independent")) | null
+    times?:
+      | (
+          | ("antithetic-pairs" | "stratified" | "independent")
+          | ("stratified" | "independent")
+          | ("independent" | "stratified")
+        )
+      | null
     /**
      * Times are clamped (antithetic-pairs, independent) or scaled (stratified) to [timeMin, timeMax].
      */
@@ -1672,6 +1984,10 @@ export interface Overlay {
      * none: tokens are noised, but for what the corpus gives as fixed (a prompt). boundary: the boundary token is never noised either.
      */
     fixed?: ("none" | "boundary") | null
+    /**
+     * trained: the places behind a text hold the boundary token, are masked like any other and learned, as published (PAD is the end of text there). left-out: PAD, never masked.
+     */
+    padding?: ("trained" | "left-out") | null
   } | null
   /**
    * How the network is trained.
@@ -1682,7 +1998,7 @@ export interface Overlay {
      */
     seed?: number | null
     /**
-     * Optimiser steps on each shard group.
+     * Optimiser steps on each shard group; 0 for an experiment that scores what it begins with (init).
      */
     stepsPerGroup?: number | null
     /**
@@ -1997,6 +2313,43 @@ export interface Overlay1 {
    */
   claims?: string[] | null
   /**
+   * What the weights begin as; drawn from the stream init when absent.
+   */
+  init?: {
+    /**
+     * Name of the spec whose final weights this experiment begins with, its average where it keeps one.
+     */
+    run?: string | null
+    /**
+     * Profile of that spec; the profile of this one when absent.
+     */
+    profile?: string | null
+    /**
+     * Fingerprint of that experiment. It is filled in when the spec is read; one that is stated is compared, so that an experiment that changed is refused.
+     */
+    fingerprint?: string | null
+    /**
+     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+     */
+    checkpoint?: string | null
+    /**
+     * Branch, tag or commit of the repository; main when absent.
+     */
+    revision?: string | null
+    /**
+     * Digests by file name, checked by whoever reads the file.
+     */
+    sha256?: {
+      [k: string]: string
+    } | null
+    /**
+     * Names in the files to names of the network: whole names, or beginnings that end in a full stop. null leaves a tensor out.
+     */
+    names?: {
+      [k: string]: string | null
+    } | null
+  } | null
+  /**
    * The data that an experiment trains and evaluates on.
    */
   data?: {
@@ -2062,7 +2415,7 @@ export interface Overlay1 {
         /**
          * Bracket strings, without prompts.
          */
-        kind?: ("brackets" | "star" | "word-problems") | null
+        kind?: ("brackets" | "star" | "word-problems" | "primer") | null
         /**
          * opening: opening brackets alone, as the published generator writes. balanced: uniform balanced words of a length.
          */
@@ -2071,6 +2424,10 @@ export interface Overlay1 {
          * Shape and size of the graphs, as in star-small, star-medium and star-hard.
          */
         level?: ("easy" | "medium" | "hard") | null
+        /**
+         * text: sums and functions without prompts, to be pretrained on. math: a question, and its answer as reasoning and a box. code: what a function does, and its body.
+         */
+        part?: ("text" | "math" | "code") | null
       } | null
       /**
        * Seed of the items; apart from the seed of training.
@@ -2154,6 +2511,31 @@ export interface Overlay1 {
        * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
        */
       delimiter?: number[] | null
+      /**
+       * Of rows that are documents: rows with a gap; none when absent.
+       */
+      infill?: {
+        /**
+         * prefix, boundary, middle, boundary, suffix, as FlexMDM is tuned; a middle and a suffix of one token at least.
+         */
+        form?: ("in-place" | "middle-last") | null
+        /**
+         * Marks both ends of the gap: a text, or token ids.
+         */
+        boundary?: (string | number[]) | null
+        /**
+         * Stands before everything: a text, or token ids.
+         */
+        instruction?: (string | number[]) | null
+        /**
+         * Around the text before the gap.
+         */
+        prefix?: [string | number[], string | number[]] | null
+        /**
+         * Around the text behind the gap.
+         */
+        suffix?: [string | number[], string | number[]] | null
+      } | null
     } | null
   } | null
   /**
@@ -2163,7 +2545,7 @@ export interface Overlay1 {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm") | null
+    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -2308,6 +2690,56 @@ export interface Overlay1 {
      * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
      */
     embeddingInit?: ("uniform" | "normal") | null
+    /**
+     * Hidden width of the gated MLP.
+     */
+    mlpWidth?: number | null
+    /**
+     * Added to the mean square in every norm.
+     */
+    rmsEps?: number | null
+    /**
+     * ignored: PAD attends and is attended to, as in the published training. honoured: positions see the row's own tokens alone.
+     */
+    attentionMask?: ("ignored" | "honoured") | null
+    /**
+     * Low-rank adapters on the query, key and value projections and on the token head.
+     */
+    lora?: {
+      /**
+       * Rank of the update.
+       */
+      rank?: number | null
+      /**
+       * The update is scaled by alpha / rank.
+       */
+      alpha?: number | null
+      /**
+       * Share of the adapter's inputs dropped in training; 0 when absent.
+       */
+      dropout?: number | null
+    } | null
+    /**
+     * Time path with grouped modulation of both norms, and a gap head, as FlexMDM adds them to LLaDA.
+     */
+    flex?: {
+      /**
+       * Layers that share one time modulation; 8 as published.
+       */
+      groupSize?: number | null
+      /**
+       * Tokens that the gap head's softplus is multiplied by; 1024 as published.
+       */
+      gapScale?: number | null
+      /**
+       * Initial bias of the gap head's last layer; the framework's default when absent.
+       */
+      gapBias?: number | null
+    } | null
+    /**
+     * The backbone is held as it was loaded; adapters and what FlexMDM adds are trained.
+     */
+    frozen?: boolean | null
   } | null
   /**
    * What training minimises.
@@ -2316,7 +2748,7 @@ export interface Overlay1 {
     /**
      * Weighted cross-entropy of masked tokens.
      */
-    kind?: ("masked-diffusion" | "autoregressive" | "flexmdm") | null
+    kind?: ("masked-diffusion" | "autoregressive" | "flexmdm" | "llada") | null
     /**
      * Noise schedule of the absorbing process.
      */
@@ -2337,7 +2769,13 @@ export interface Overlay1 {
     /**
      * antithetic-pairs: floor(B/2)+1 uniforms then their reflections 1-t, the first B kept. stratified: (u+i)/B mod 1. independent: B uniforms.
      */
-    times?: (("antithetic-pairs" | "stratified" | "independent") | ("stratified" | "independent")) | null
+    times?:
+      | (
+          | ("antithetic-pairs" | "stratified" | "independent")
+          | ("stratified" | "independent")
+          | ("independent" | "stratified")
+        )
+      | null
     /**
      * Times are clamped (antithetic-pairs, independent) or scaled (stratified) to [timeMin, timeMax].
      */
@@ -2417,6 +2855,10 @@ export interface Overlay1 {
      * none: tokens are noised, but for what the corpus gives as fixed (a prompt). boundary: the boundary token is never noised either.
      */
     fixed?: ("none" | "boundary") | null
+    /**
+     * trained: the places behind a text hold the boundary token, are masked like any other and learned, as published (PAD is the end of text there). left-out: PAD, never masked.
+     */
+    padding?: ("trained" | "left-out") | null
   } | null
   /**
    * How the network is trained.
@@ -2427,7 +2869,7 @@ export interface Overlay1 {
      */
     seed?: number | null
     /**
-     * Optimiser steps on each shard group.
+     * Optimiser steps on each shard group; 0 for an experiment that scores what it begins with (init).
      */
     stepsPerGroup?: number | null
     /**

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { contractDigest } from "../src/metric/contract/digest.js"
 import { plannedContracts } from "../src/plan/plan.js"
 import { cellSpecs } from "../src/spec/cell-spec.js"
-import { decodeSpec, type LoadedSpec } from "../src/spec/spec-file.js"
+import { loadSpec, type LoadedSpec } from "../src/spec/spec-file.js"
 
 export interface Identity {
   readonly fingerprint: string
@@ -30,9 +30,9 @@ const identityOf = ({ fingerprint, experiment }: LoadedSpec): Identity => ({
 export const currentIdentities = async (folder: string): Promise<Identities> => {
   const found: Record<string, Identity> = {}
   for (const name of (await readdir(folder)).filter((each) => each.endsWith(".json")).sort()) {
-    const text = await readFile(`${folder}/${name}`, "utf8")
-    for (const profile of decodeSpec(text, name, "paper").profiles) {
-      const whole = decodeSpec(text, name, profile)
+    const file = `${folder}/${name}`
+    for (const profile of (await loadSpec(file, "paper")).profiles) {
+      const whole = await loadSpec(file, profile)
       found[`${name} ${profile}`] = identityOf(whole)
       for (const { cell, spec } of cellSpecs(whole))
         found[`${name} ${profile} ${cell.name}`] = { fingerprint: spec.fingerprint }

@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "reference")]
 
 import torch  # noqa: E402
+
 from repro_worker.frames import PROTOCOL, read_frame, unpack, write_frame  # noqa: E402
 from repro_worker.philox import draw_tensor  # noqa: E402
 

@@ -165,7 +165,11 @@ class Bench:
         o = job["optimizer"]
         self.parameters = list(self.model.parameters())
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=o["learningRate"], betas=o["betas"], eps=o["eps"], weight_decay=o["weightDecay"]
+            self.parameters,
+            lr=o["learningRate"],
+            betas=o["betas"],
+            eps=o["eps"],
+            weight_decay=o["weightDecay"],
         )
         self.averages = [p.detach().clone() for p in self.parameters]
 

@@ -44,7 +44,11 @@ def write_safetensors(path, tensors):
     header, chunks, offset = {}, [], 0
     for name, tensor in tensors.items():
         raw = tensor.detach().float().contiguous().numpy().tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, offset + len(raw)]}
+        header[name] = {
+            "dtype": "F32",
+            "shape": list(tensor.shape),
+            "data_offsets": [offset, offset + len(raw)],
+        }
         chunks.append(raw)
         offset += len(raw)
     text = json.dumps(header).encode()
@@ -102,7 +106,9 @@ class Block(nn.Module):
 class SigmaMap(nn.Module):
     def __init__(self, frequencies, hidden):
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(2 * frequencies, hidden), nn.SiLU(), nn.Linear(hidden, 2 * frequencies))
+        self.mlp = nn.Sequential(
+            nn.Linear(2 * frequencies, hidden), nn.SiLU(), nn.Linear(hidden, 2 * frequencies)
+        )
         table = torch.exp(-math.log(10000) * torch.arange(frequencies) / frequencies)
         self.register_buffer("freqs", table, persistent=False)
 

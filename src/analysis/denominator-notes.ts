@@ -24,6 +24,8 @@ export const coverageNotes = ({
   const { documents, ofDocuments, tokens } = leftOut
   if (documents === undefined || ofDocuments === undefined || evaluation.windows.alignment === "raw-stream")
     return [`${share} ${tokens} tokens at its end fill no window.`]
+  if (evaluation.windows.alignment === "documents")
+    return [`${share} The others are given, or part documents from one another.`]
   return [
     documents === 0
       ? `${share} ${tokens} ${tokens === 1 ? "token is" : "tokens are"} no target by the rule that cuts documents.`

@@ -6,6 +6,7 @@ import { contractOf, estimatorName, evaluatorPart } from "../evaluators/index.js
 import type { ContractContext, DenominatorChoice } from "../metric/contract/builders.js"
 import type { Contract } from "../metric/contract/contract.js"
 import { BYTES_CALLED } from "../metric/bytes/text-account.js"
+import { windowWords } from "../spec/windows.js"
 import { coverageNotes, denominatorNotes } from "./denominator-notes.js"
 import { isCountable, type EvaluationSummary, type RatioInterval } from "./language-model.js"
 import type { Interval, TableRow } from "./table.js"
@@ -64,10 +65,8 @@ export const evaluationRows = (
   // The forms that papers print; of the other estimators bits are enough.
   const { printed = false } = evaluatorPart(evaluation)
   const free = perToken.event === "maskable-targets" && summary.boundaryTokens > 0
-  const chunks = evaluation.windows.alignment === "document-chunks"
-  const slice = chunks
-    ? `${perWindow.length} document chunks of at most ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
-    : `${perWindow.length} windows of ${evaluation.windows.length} tokens, reduced as a ratio of sums.`
+  const { alignment, length } = evaluation.windows
+  const slice = `${perWindow.length} ${windowWords(alignment, length)}, reduced as a ratio of sums.`
   const countable = isCountable(summary)
   const called = BYTES_CALLED[summary.text?.standing ?? "exact"]
   const perByte = (numerator: number): number | null => (countable ? numerator / bytes : null)

@@ -122,12 +122,12 @@ const bytesPart = async ({ experiment }: LoadedSpec): Promise<Part> => {
 
 /** Documents that chunks of documents can never score. */
 const outsideNotes = (split: Tokens, { evaluations, data }: LoadedSpec["experiment"]): readonly string[] => {
-  if (!evaluations.some(({ windows }) => windows.alignment === "document-chunks")) return []
+  if (evaluations.every(({ windows }) => windows.alignment === "raw-stream")) return []
   const { documents = 0, ofDocuments = 0, tokens } = outsideDocuments(split, data.tokenizer.boundaryId)
   return documents === 0
     ? []
     : [
-        `Document chunks lie between two boundary tokens, which leaves out ${documents} of ${ofDocuments} documents and ${tokens} of ${split.length} tokens.`,
+        `Documents lie between two boundary tokens, which leaves out ${documents} of ${ofDocuments} documents and ${tokens} of ${split.length} tokens.`,
       ]
 }
 

@@ -5,6 +5,7 @@ import { readRun, type RunReader } from "../run/directory.js"
 import { RunError, runErrorFrom } from "../run/errors.js"
 import { findRuns, wantedFingerprint, type WantedRun } from "../run/identity.js"
 import type { RunSummary } from "../run/list.js"
+import { UsageError } from "./outcome.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
 import { executeExperiment, openExperiment, type ExperimentJob } from "./run-experiment.js"
@@ -61,6 +62,9 @@ export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   }
   const before = await settled(await look())
   if (before !== undefined) return before
+  const parent = await ensureParent(job)
+  if (parent !== undefined && parent.state !== "finished") return parent
+  const begins = parent === undefined ? job : { ...job, parent: parent.run }
   const claimed = await claim(job.runs, wantedFingerprint(wanted))
   if (typeof claimed === "string") return { state: "elsewhere", reason: claimed }
   let found: ExperimentState
@@ -70,7 +74,7 @@ export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
     const now = await settled(found)
     if (now !== undefined) return now
     opened = await openExperiment(
-      found.state === "new" ? job : { ...job, resume: join(job.runs, found.run.id) },
+      found.state === "new" ? begins : { ...begins, resume: join(job.runs, found.run.id) },
     )
   } catch (error) {
     // A plain `repro run --resume` may take the run's lock in between.
@@ -84,4 +88,31 @@ export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   return ran.finished
     ? { state: "finished", run: ran.run, how: found.state === "new" ? "made" : "resumed" }
     : { state: "stopped", run: ran.run, step: ran.step, totalSteps: ran.totalSteps }
+}
+
+/**
+ * A finished run of the spec that `job.spec` begins from, made where there is none; undefined where it begins from no
+ * spec. Its own parents come first.
+ */
+export const ensureParent = async (job: ExperimentJob): Promise<EnsuredRun | undefined> => {
+  const { parent } = job.spec
+  const { init } = job.spec.experiment
+  if (parent === undefined) {
+    if (init !== undefined && "run" in init)
+      throw new UsageError(
+        `${job.spec.file}: ${job.spec.experiment.id} begins from ${init.run}, which was not read with it; give a spec file beside that one.`,
+      )
+    return undefined
+  }
+  const { display } = job
+  display.log(
+    `${job.spec.experiment.id} begins from ${parent.experiment.id}, profile ${parent.profile}: looking for its run.`,
+  )
+  const { resume: _resume, parent: _run, ...rest } = job
+  const ensured = await ensureRun({ ...rest, spec: parent, choice: rest.choice })
+  if (ensured.state === "finished") {
+    const words = { found: "is there", resumed: "was finished", made: "is finished" }
+    display.log(`${parent.experiment.id}: the run ${ensured.run.manifest.id} ${words[ensured.how]}.`)
+  }
+  return ensured
 }

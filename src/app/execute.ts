@@ -8,6 +8,7 @@ import type { ResultsTable } from "../analysis/table.js"
 import { readTokens } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
 import type { HostTensors } from "../engine/executor.js"
+import type { Weights as HeldWeights } from "../engine/weights.js"
 import { evaluate } from "../evaluators/evaluate.js"
 import { networkOf } from "../families/traced.js"
 import { accountSlice } from "../run/conservation.js"
@@ -15,6 +16,7 @@ import { measureFloors } from "../run/floors.js"
 import { openPasses, StoppedError } from "../run/passes.js"
 import type { Experiment } from "../spec/experiment.js"
 import { unknownClaimNotes } from "./claims.js"
+import { lending } from "./held-weights.js"
 import { publishedClaims } from "./run-results.js"
 import type { Session } from "./session.js"
 
@@ -23,6 +25,8 @@ export interface Weights {
   readonly parameters: HostTensors
   /** Optimiser steps behind them; null where it is not known. */
   readonly step: number | null
+  /** Those that the executor alone holds, such as the frozen ones of a base. */
+  readonly held?: HeldWeights | undefined
 }
 
 /** Gives the weights; undefined where the user asked to stop before there were any. */
@@ -31,7 +35,7 @@ export type WeightSource = (session: Session) => Promise<Weights | undefined>
 type Split = Awaited<ReturnType<typeof readTokens>>
 
 /** What the passes of an evaluation depend on besides their feeds. */
-const passesOf = ({ run, executor, choice }: Session, { parameters, step }: Weights): string => {
+const passesOf = ({ run, executor, choice, beginning }: Session, { parameters, step }: Weights): string => {
   const weights = createHash("sha256")
   for (const [name, { data }] of Object.entries(parameters))
     weights.update(`${name}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
@@ -42,6 +46,8 @@ const passesOf = ({ run, executor, choice }: Session, { parameters, step }: Weig
     executor.name,
     executor.version,
     choice.options,
+    // The digest of the frozen weights, which the executor may hold alone.
+    ...(beginning?.base === undefined ? [] : [beginning.base]),
   ])
 }
 
@@ -57,7 +63,7 @@ const measure = async (
   split: Split,
 ): Promise<boolean> => {
   const { run, experiment, corpus, choice, display, stopping } = session
-  const passes = await openPasses(session.executor, {
+  const passes = await openPasses(lending(session.executor, weights.held), {
     directory: run.directory,
     evaluation: evaluation.id,
     of: passesOf(session, weights),
@@ -67,7 +73,8 @@ const measure = async (
     display.log(`Evaluation ${evaluation.id} goes on: ${passes.found} forward passes are there already.`)
   try {
     const { tensors, metadata, items } = await evaluate({
-      ...weights,
+      parameters: weights.parameters,
+      step: weights.step,
       evaluation,
       experiment,
       network: networkOf(experiment),
@@ -90,12 +97,21 @@ const measure = async (
 
 /** The table of the run; undefined when the user asked to stop before everything was measured. */
 const results = async (session: Session, source: WeightSource): Promise<ResultsTable | undefined> => {
-  const { run, experiment, corpus, display, stopping } = session
+  const { corpus, experiment, display } = session
   // Before hours of training: what the figures per byte will rest on, and whether there will be any.
   for (const note of accountSlice(corpus, await readTokens(corpus.validation), experiment).notes)
     display.warn(note)
   const weights = await source(session)
   if (weights === undefined) return undefined
+  try {
+    return await measureAll(session, weights)
+  } finally {
+    await weights.held?.dispose()
+  }
+}
+
+const measureAll = async (session: Session, weights: Weights): Promise<ResultsTable | undefined> => {
+  const { run, experiment, corpus, display, stopping } = session
   const split = await readTokens(corpus.validation)
   await requireUnchanged(corpus, corpus.validation)
   const done = await run.evidence()

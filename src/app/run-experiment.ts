@@ -16,6 +16,8 @@ import type { RunManifest } from "../run/manifest.js"
 import { collectProvenance } from "../run/provenance.js"
 import type { DataContent } from "../spec/content.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
+import { beginningChanges, type BeganFrom } from "../run/began-from.js"
+import { fetchBeginning, findBeginning } from "./beginning.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { execute } from "./execute.js"
 import { identified, type GivenWeights } from "./given-weights.js"
@@ -39,6 +41,8 @@ export interface ExperimentJob {
   readonly resume?: string
   /** Measured instead of training any; the data must then lie here already. */
   readonly given?: GivenWeights
+  /** A finished run of the spec that this one begins from. */
+  readonly parent?: RunReader
 }
 
 export type RanExperiment =
@@ -68,8 +72,26 @@ const prepare = async ({ spec, display, signal, given }: ExperimentJob): Promise
  * The run to go on with is of this experiment and rests on the data as they are.
  * @throws UsageError with what differs and the cure
  */
-const requireSame = (manifest: RunManifest, { spec }: ExperimentJob, content: DataContent): void => {
+const requireSame = (
+  manifest: RunManifest,
+  { spec }: ExperimentJob,
+  content: DataContent,
+  began: BeganFrom | undefined,
+): void => {
   const wanted = { spec, content }
+  const { init } = spec.experiment
+  const { init: was } = manifest.experiment as { readonly init?: typeof init }
+  if (
+    init !== undefined &&
+    was !== undefined &&
+    "run" in init &&
+    "run" in was &&
+    init.run === was.run &&
+    init.fingerprint !== was.fingerprint
+  )
+    throw new UsageError(
+      `the run ${manifest.id} began from ${was.run} as ${was.fingerprint ?? "unknown"}, and that spec is now ${init.fingerprint ?? "unknown"}. Put ${was.run} back as it was, or start a new run without --resume`,
+    )
   if (!isRunOf(manifest, spec) && manifest.fingerprint !== wantedFingerprint(wanted))
     throw new UsageError(
       `the run ${manifest.id} is of another experiment (${manifest.spec}, profile ${manifest.profile}, ${manifest.fingerprint}); give its spec and profile, or start a new run without --resume`,
@@ -79,11 +101,17 @@ const requireSame = (manifest: RunManifest, { spec }: ExperimentJob, content: Da
     throw new UsageError(
       `the run ${manifest.id} was begun on other data: ${changes.join("; ")}. Put the data back that it was begun on, or start a new run without --resume`,
     )
+  const other = beginningChanges(manifest.began, began)
+  if (other.length > 0)
+    throw new UsageError(
+      `the run ${manifest.id} stands on other weights: ${other.join("; ")}. Put them back, or start a new run without --resume`,
+    )
 }
 
 const openOrCreate = async (
   { spec, choice, runs, resume, given }: ExperimentJob,
   version: string,
+  began: BeganFrom | undefined,
   content: () => Promise<DataContent>,
 ): Promise<Run> => {
   if (resume !== undefined) return openRun(resume)
@@ -96,6 +124,7 @@ const openOrCreate = async (
     plan: makePlan(spec, { cores: availableParallelism(), memory: totalmem() }) as unknown as Json,
     ...(spec.settings === undefined ? {} : { settings: spec.settings }),
     data,
+    ...(began === undefined ? {} : { began }),
     ...identified(wantedFingerprint({ spec, content: data }), spec.differences, given),
     provenance: await collectProvenance(spec.file, {
       name: choice.engine,
@@ -109,15 +138,20 @@ const openOrCreate = async (
 
 /** Prepares the data, opens the executor and makes (or opens, to resume) the run directory. */
 export const openExperiment = async (job: ExperimentJob): Promise<Session> => {
-  const { spec, choice, display, stopping, resume, given } = job
+  const { spec, choice, display, stopping, resume, given, parent, signal } = job
   const { experiment } = spec
   const corpus = await prepare(job)
-  if (resume !== undefined) requireSame((await readRun(resume)).manifest, job, digestsOf(corpus))
+  const onEvent = describePrepareEvents(display)
+  if (given === undefined)
+    await fetchBeginning(experiment, { onEvent, ...(signal === undefined ? {} : { signal }) })
+  const beginning = given === undefined ? await findBeginning(experiment, parent) : undefined
+  const began = beginning?.began
+  if (resume !== undefined) requireSame((await readRun(resume)).manifest, job, digestsOf(corpus), began)
   await requireBoundaries(experiment, corpus, given === undefined ? undefined : ["validation"])
   const executor = await openExecutor(choice)
   display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
   try {
-    const run = await openOrCreate(job, executor.version, () => contentOf(corpus))
+    const run = await openOrCreate(job, executor.version, began, () => contentOf(corpus))
     for (const notice of run.notices) display.warn(notice)
     for (const notice of dataWarnings(experiment, run.manifest.data)) display.warn(notice)
     const { executor: begunWith } = run.manifest.provenance
@@ -126,9 +160,10 @@ export const openExperiment = async (job: ExperimentJob): Promise<Session> => {
         `This run was begun with ${begunWith.name}, ${begunWith.precision}; from here on its numbers differ from an uninterrupted run's by rounding. Give --engine ${begunWith.name} --precision ${begunWith.precision} for the same bits.`,
       )
     display.log(`Data: ${describeContent(digestsOf(corpus))}.`)
+    if (began?.parent !== undefined) display.log(`It begins with the weights of ${began.parent.run}.`)
     display.log(`Run ${run.manifest.id} in ${run.directory}.`)
     if (given !== undefined && resume === undefined) await run.append({ type: "notice", text: given.notice })
-    return { run, experiment, corpus, executor, choice, display, stopping }
+    return { run, experiment, corpus, executor, choice, display, stopping, beginning }
   } catch (error) {
     await executor.dispose()
     throw error
@@ -144,9 +179,9 @@ export const executeExperiment = async (
   let reached = { step: given?.step ?? 0, totalSteps: given?.step ?? 0 }
   const table = await execute(session, async () => {
     if (given !== undefined) return given
-    const { parameters, ...came } = await trainRun(session)
+    const { parameters, held, ...came } = await trainRun(session)
     reached = came
-    return parameters && { parameters, step: came.step }
+    return parameters && { parameters, step: came.step, held }
   })
   return table === undefined ? { finished: false, run, ...reached } : { finished: true, run, table }
 }

@@ -17,9 +17,9 @@ import { isAbort, watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
-import { experimentState } from "./ensure-run.js"
+import { ensureParent, experimentState, type EnsuredRun } from "./ensure-run.js"
 import { presentContent } from "./present-content.js"
-import { resumeCommand } from "./resume-advice.js"
+import { resumeCommand, setFlags } from "./resume-advice.js"
 import { runExperiment } from "./run-experiment.js"
 import { outputWidth, recomputeTable } from "./run-results.js"
 
@@ -91,6 +91,35 @@ const shown = (run: RunReader, table: ResultsTable): Pick<Outcome, "text" | "jso
   return { text, json: { run: id, directory, fingerprint, data, finished: true, ...table } }
 }
 
+/** What to say where the experiment that this one begins from has not come to its end. */
+const waiting = (
+  parent: Exclude<EnsuredRun, { readonly state: "finished" }>,
+  spec: LoadedSpec,
+  input: RunInput,
+): Outcome => {
+  const name = spec.parent?.experiment.id ?? "its parent"
+  const set = setFlags(input.set)
+  const how = `repro run ${input.spec} --profile ${spec.profile}${set}`
+  return parent.state === "elsewhere"
+    ? {
+        text: `${spec.experiment.id} begins from ${name}, which is not finished: ${parent.reason}. Run the command again when it is.`,
+        json: { finished: false, waitsFor: name, reason: parent.reason },
+        exitCode: 3,
+      }
+    : {
+        text: `Stopped in ${name}, which ${spec.experiment.id} begins from, after step ${parent.step} of ${parent.totalSteps}; nothing is lost.\nGo on with: ${how}`,
+        json: {
+          finished: false,
+          waitsFor: name,
+          run: parent.run.manifest.id,
+          step: parent.step,
+          totalSteps: parent.totalSteps,
+          resume: how,
+        },
+        exitCode: 3,
+      }
+}
+
 export const run = async (input: RunInput, display: Display = openDisplay()): Promise<Outcome> => {
   const file = await locateSpec(input.spec)
   let found: Promise<Available> | undefined
@@ -113,14 +142,20 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
       : await chooseResumed(input, resumed.provenance.executor, execution, available, seconds)
   const stop = watchInterrupts(display)
   try {
-    const ran = await runExperiment({
+    const job = {
       spec,
       choice,
       runs: input.runs,
       display,
       stopping: stop.requested,
       signal: stop.signal,
+    }
+    const parent = await ensureParent(job)
+    if (parent !== undefined && parent.state !== "finished") return waiting(parent, spec, input)
+    const ran = await runExperiment({
+      ...job,
       ...(resume === undefined ? {} : { resume }),
+      ...(parent === undefined ? {} : { parent: parent.run }),
     })
     const { id, fingerprint, data = null } = ran.run.manifest
     if (!ran.finished) {

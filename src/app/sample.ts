@@ -248,7 +248,7 @@ export const sample = async (
 ): Promise<Outcome> => {
   const weights = await loadWeights(input)
   const { experiment } = weights
-  if (networkPart(experiment.model).endSlot !== undefined)
+  if (networkPart(experiment.model).endSlot?.(experiment.model) !== undefined)
     throw new UsageError(
       `sample: ${experiment.id} is of the kind "${experiment.model.kind}", which inserts tokens; this command samples texts of fixed length. Name a run of another network.`,
     )

@@ -5,6 +5,7 @@ import type { Executor } from "../engine/executor.js"
 import type { Run } from "../run/directory.js"
 import type { Display } from "../run/display.js"
 import type { Experiment } from "../spec/experiment.js"
+import type { Beginning } from "./beginning.js"
 
 export interface Session {
   readonly run: Run
@@ -15,4 +16,6 @@ export interface Session {
   readonly display: Display
   /** True once the user asked to stop; training and evaluation then end after the step in progress. */
   readonly stopping: () => boolean
+  /** What the weights begin as; absent where they are drawn. */
+  readonly beginning?: Beginning | undefined
 }

@@ -1,7 +1,9 @@
 /** The training of a run, which can be interrupted and taken up again from its last checkpoint. */
 import { totalmem } from "node:os"
 import { openTraining } from "../data/corpora/training.js"
+import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { HostTensors } from "../engine/executor.js"
+import type { Weights as HeldWeights } from "../engine/weights.js"
 import { networkOf } from "../families/traced.js"
 import { requireFinite } from "../inference/weights/finite.js"
 import { explainMemory } from "../plan/fit.js"
@@ -9,6 +11,8 @@ import { restoredState, storedState } from "../run/checkpoint.js"
 import { latestCheckpoint } from "../run/directory.js"
 import { totalSteps, train } from "../train/loop.js"
 import { evaluationParameters } from "../train/state.js"
+import { requireBase } from "./beginning.js"
+import { begunValues, heldParameters } from "./held-weights.js"
 import type { Session } from "./session.js"
 
 /** How far training came. */
@@ -17,6 +21,8 @@ export interface TrainedRun {
   readonly totalSteps: number
   /** What evaluations use; absent where the user asked to stop before the last step. */
   readonly parameters?: HostTensors
+  /** Weights that the executor holds for them; the caller disposes of them. */
+  readonly held?: HeldWeights | undefined
 }
 
 /** Every step up to this one is recorded: the first steps tell rounding from a fault. */
@@ -42,22 +48,22 @@ interface Reached {
   readonly stopped: boolean
 }
 
-const trainOn = async ({
-  run,
-  experiment,
-  corpus,
-  executor,
-  display,
-  stopping,
-}: Session): Promise<Reached> => {
-  const rows = await openTraining(experiment, corpus, (sentence) => display.warn(sentence))
+const trainOn = async (
+  { run, experiment, corpus, executor, display, stopping, beginning }: Session,
+  weights: HeldWeights | undefined,
+): Promise<Reached> => {
+  const rows = await openTraining(experiment, corpus, {
+    onNotice: (sentence) => display.warn(sentence),
+    encode: (text) => modelTokenizer(experiment.data.tokenizer.id, corpus.tokenizer).encode(text),
+  })
   try {
     const total = totalSteps(experiment, rows.groups)
+    const begun = await begunValues(networkOf(experiment), weights)
+    if (total === 0) return { step: 0, total, state: begun, stopped: false }
     const { checkpoint } = await latestCheckpoint(run)
-    const resume =
-      checkpoint === undefined
-        ? undefined
-        : { step: checkpoint.step, state: restoredState(await run.readCheckpoint(checkpoint)) }
+    const stored = checkpoint === undefined ? undefined : await run.readCheckpoint(checkpoint)
+    if (stored !== undefined) requireBase(stored.metadata, beginning?.base, checkpoint!.path)
+    const resume = stored === undefined ? undefined : { step: checkpoint!.step, state: restoredState(stored) }
     if (resume !== undefined && resume.step >= total)
       return { step: resume.step, total, state: resume.state, stopped: false }
     if (resume !== undefined) {
@@ -77,6 +83,8 @@ const trainOn = async ({
       executor,
       rows,
       resume,
+      weights,
+      begun,
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
         const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started)
@@ -101,6 +109,7 @@ const trainOn = async ({
         await run.writeCheckpoint(step, storedState(state), {
           step: String(step),
           fingerprint: run.manifest.fingerprint,
+          ...(beginning?.base === undefined ? {} : { base: beginning.base }),
         })
       },
       shouldStop: stopping,
@@ -114,8 +123,21 @@ const trainOn = async ({
 
 /** Trains to the end, or until the user asks to stop; what an earlier, interrupted call left is used. */
 export const trainRun = async (session: Session): Promise<TrainedRun> => {
+  const { executor, beginning } = session
+  const held = beginning === undefined ? undefined : await executor.weights(beginning.source)
+  try {
+    const trained = await trainWith(session, held)
+    if (trained.parameters === undefined) await held?.dispose()
+    return trained
+  } catch (error) {
+    await held?.dispose()
+    throw error
+  }
+}
+
+const trainWith = async (session: Session, held: HeldWeights | undefined): Promise<TrainedRun> => {
   const { run, experiment, executor, choice } = session
-  const { step, total, state, stopped } = await trainOn(session).catch((error: unknown) => {
+  const { step, total, state, stopped } = await trainOn(session, held).catch((error: unknown) => {
     const { device } = choice.options
     throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
   })
@@ -123,7 +145,12 @@ export const trainRun = async (session: Session): Promise<TrainedRun> => {
     await run.append({ type: "interrupted", step })
     return { step, totalSteps: total }
   }
-  const parameters = evaluationParameters(networkOf(experiment), experiment.training, state)
+  const network = networkOf(experiment)
+  const parameters = await heldParameters(
+    network,
+    total === 0 ? state : evaluationParameters(network, experiment.training, state),
+    held,
+  )
   requireFinite(parameters, `${run.directory}, step ${step}`)
-  return { step, totalSteps: total, parameters }
+  return { step, totalSteps: total, parameters, held }
 }

@@ -1,5 +1,5 @@
 import { formatProblems, SpecError } from "../spec/spec-error.js"
-import { decodeSpec, readSpecText } from "../spec/spec-file.js"
+import { loadSpec } from "../spec/spec-file.js"
 import { knownClaims } from "./claims.js"
 import { locateSpec, specFiles } from "./locate.js"
 import type { Outcome } from "./outcome.js"
@@ -20,10 +20,11 @@ export const validate = async (given: readonly string[]): Promise<Outcome> => {
 const validateOne = async (given: string, known: ReadonlySet<string>) => {
   try {
     const file = await locateSpec(given)
-    const text = await readSpecText(file)
-    const { profiles } = decodeSpec(text, file, "paper", known)
+    const { profiles } = await loadSpec(file, "paper", known)
     const fingerprints = Object.fromEntries(
-      profiles.map((profile) => [profile, decodeSpec(text, file, profile).fingerprint]),
+      await Promise.all(
+        profiles.map(async (profile) => [profile, (await loadSpec(file, profile)).fingerprint] as const),
+      ),
     )
     return { file, problems: [], fingerprints, text: `${file}: valid (${profiles.join(", ")})` }
   } catch (error) {

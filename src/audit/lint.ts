@@ -128,8 +128,8 @@ const scheduleMismatches = ({ evaluations, objective, data }: LintedExperiment):
     texts.push(`The spec trains on times up to ${timeMax}; ${bounds} go to time 1.`)
   const batching = data?.batching
   if (batching === undefined) return texts
-  const chunks = batching.kind === "document-chunks"
-  const cut = named(({ windows }) => (windows.alignment === "document-chunks") !== chunks)
+  const chunks = batching.kind === "document-chunks" || batching.kind === "documents"
+  const cut = named(({ windows }) => (windows.alignment !== "raw-stream") !== chunks)
   if (cut !== "")
     texts.push(
       chunks

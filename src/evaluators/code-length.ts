@@ -1,5 +1,6 @@
 /** From evidence of windows to the sums that the results table is made of. Nothing is measured here. */
 import { enumerativeWindowBits } from "../metric/code/boundary.js"
+import { windowWords } from "../spec/windows.js"
 import type { EvidenceFile, EvidenceHeader } from "./evidence.js"
 import type { OfWindows } from "./part.js"
 import type { EvaluationSummary, WindowSums } from "./summary.js"
@@ -57,9 +58,7 @@ export interface Measurement<E> {
 }
 
 const sliceOf = ({ evaluation, split }: EvidenceHeader, length: number): string =>
-  evaluation.windows.alignment === "document-chunks"
-    ? `the first ${split.windows} of ${split.available} document chunks of at most ${length} tokens`
-    : `the first ${split.windows} of ${split.available} windows of ${length} tokens`
+  `the first ${split.windows} of ${split.available} ${windowWords(evaluation.windows.alignment, length)}`
 
 /**
  * What one evaluation measured, summed from its evidence file.
@@ -113,6 +112,7 @@ export const codeLengthSummary = <E extends OfWindows>(
       export: header.split.digests.join(","),
       tokenizer: { id: header.tokenizer.id, digest: header.tokenizer.digest },
       boundary: header.objective.boundary,
+      ...(header.tokenizer.separatorId === undefined ? {} : { prompts: true as const }),
       ...(header.objective.eps === null ? {} : { eps: header.objective.eps }),
       precision: header.executor.precision === "fp32" ? "fp32" : "bf16",
       selection: "last-checkpoint",

@@ -39,7 +39,7 @@ const requireFitting = ({
   experiment: { objective, model },
 }: EvaluateJob): void => {
   const { needs } = evaluatorPart({ kind })
-  const inserting = networkPart(model).endSlot !== undefined
+  const inserting = networkPart(model).endSlot?.(model) !== undefined
   if (needs !== "sampler" && inserting !== (needs === "inserting"))
     throw new EvaluationError(
       id,
@@ -87,6 +87,7 @@ const headerOf = (job: EvaluateJob, measured: Measured, seconds: number): Eviden
       digest: corpus.tokenizerDigest,
       vocabSize: tokenizer.vocabSize,
       boundaryId: tokenizer.boundaryId,
+      ...(tokenizer.separatorId === undefined ? {} : { separatorId: tokenizer.separatorId }),
       maskId: tokenizer.maskId,
       padId: tokenizer.padId,
       pieces: pieces.map(({ piece, type }) => ({ piece, type })),

@@ -62,6 +62,8 @@ export interface EvidenceHeader {
     readonly digest: string
     readonly vocabSize: number
     readonly boundaryId: number
+    /** Stands between prompt and target; absent where documents have no prompt. */
+    readonly separatorId?: number
     readonly maskId: number
     readonly padId: number
     readonly pieces: readonly EvidencePiece[]

@@ -14,8 +14,10 @@ export interface EvidenceWindows {
   readonly header: EvidenceHeader
   readonly count: number
   readonly length: number
-  /** [count * length], row-major; PAD only at the ends of document chunks */
+  /** [count * length], row-major; PAD only at the ends of rows that are cut from documents */
   readonly tokens: Int32Array
+  /** [count * length] of rows that are documents: where in the split each token stands, -1 where it does not. */
+  readonly places?: Int32Array
   /** Offset of each window in the split. */
   readonly starts: Int32Array
   readonly previous: Int32Array
@@ -40,7 +42,9 @@ export const openWindows = (file: SafetensorsFile, subject: string): EvidenceWin
   const { maskId, padId, vocabSize, pieces, text } = header.tokenizer
   // MASK and PAD are rows beyond the pieces: no bytes.
   const rows = Math.max(maskId + 1, padId + 1, vocabSize)
+  const places = file.tensors.get("places")
   return {
+    ...(places === undefined ? {} : { places: places.data as Int32Array }),
     header,
     count,
     length,
@@ -71,9 +75,13 @@ export const targetsOf = (file: SafetensorsFile, { tokens, header }: EvidenceWin
   return targets.subarray(0, n)
 }
 
+/** Place of a target in the split. */
+const placeOf = ({ starts, length, places }: EvidenceWindows, target: number): number =>
+  places?.[target] ?? starts[Math.floor(target / length)]! + (target % length)
+
 /** Places of targets in the split. */
-export const positionsOf = ({ starts, length }: EvidenceWindows, targets: Int32Array): Int32Array =>
-  targets.map((target) => starts[Math.floor(target / length)]! + (target % length))
+export const positionsOf = (windows: EvidenceWindows, targets: Int32Array): Int32Array =>
+  targets.map((target) => placeOf(windows, target))
 
 /** Bytes of one target. */
 export const targetBytes = (windows: EvidenceWindows, target: number): number => {
@@ -101,14 +109,14 @@ export const distinct = (values: Int32Array): Int32Array =>
 
 /** The scored tokens in runs as long as they are consecutive in the split. */
 export const runsOf = (windows: EvidenceWindows, targets: Int32Array): readonly TokenRun[] => {
-  const { tokens, previous, starts, length, header, table } = windows
+  const { tokens, previous, length, header, table } = windows
   const { padId } = header.tokenizer
   const each = distinct(targets)
   const runs: TokenRun[] = []
-  const placeOf = (target: number): number => starts[Math.floor(target / length)]! + (target % length)
+  const at = (i: number): number => placeOf(windows, each[i]!)
   for (let i = 0; i < each.length;) {
     const first = i
-    while (i + 1 < each.length && placeOf(each[i + 1]!) === placeOf(each[i]!) + 1) i++
+    while (i + 1 < each.length && at(i + 1) === at(i) + 1) i++
     const [from, to] = [each[first]!, each[i]!]
     const [w, v] = [Math.floor(from / length), Math.floor(to / length)]
     const next = to % length === length - 1 ? padId : tokens[to + 1]!

@@ -10,6 +10,8 @@ import { flexmdmNetwork } from "./flexmdm/model.js"
 import { flexmdmPart } from "./flexmdm/objective.js"
 import { gptNetwork } from "./gpt/model.js"
 import { autoregressive } from "./gpt/objective.js"
+import { lladaNetwork } from "./llada/model.js"
+import { lladaObjective } from "./llada/objective.js"
 import { mdlmNetwork } from "./mdlm/model.js"
 import { maskedDiffusion } from "./mdlm/objective.js"
 import type { Family, Kind, NetworkPart, ObjectivePart } from "./part.js"
@@ -19,7 +21,9 @@ const gpt = { name: "gpt", networks: [gptNetwork], objectives: [autoregressive] 
 
 const flexmdm = { name: "flexmdm", networks: [flexmdmNetwork], objectives: [flexmdmPart] } as const
 
-export const FAMILIES = [mdlm, gpt, flexmdm] as const satisfies readonly Family[]
+const llada = { name: "llada", networks: [lladaNetwork], objectives: [lladaObjective] } as const
+
+export const FAMILIES = [mdlm, gpt, flexmdm, llada] as const satisfies readonly Family[]
 
 type Registered = (typeof FAMILIES)[number]
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never

@@ -100,17 +100,25 @@ export interface NetworkPart<M extends Kind = Kind> {
   attention(model: M): "bidirectional" | "causal"
   /**
    * Where tokens behind the last one are inserted, of a network whose rows grow: in a slot of their own, carried by a PAD
-   * behind the row, or before the EOS that closes it. Absent for a network of fixed length.
+   * behind the row, or before the EOS that closes it. Absent, or undefined, for a network of fixed length.
    */
-  endSlot?(model: M): EndSlot
+  endSlot?(model: M): EndSlot | undefined
+  /** unseen, when absent: what stands behind a row changes nothing in it. seen: it is attended to, so the canvas has one width. */
+  padding?(model: M): "seen" | "unseen"
+  /** inside: MASK and PAD may be among the predicted classes, and PAD may be the boundary token, as in LLaDA. */
+  readonly specials?: "inside"
   /** The optional feeds that it takes, such as `sigma`, the noise level of each row. */
   takes(model: M): readonly string[]
   /** Every parameter, in the order of the published state dict. */
   parameters(model: M, vocabSize: number): readonly ParameterSpec[]
   /** FLOPs of one position in a forward pass over sequences of `length` tokens. */
   flops(model: M, vocabSize: number, length: number): number
+  /** FLOPs of one position in a training step; three forward passes when absent. */
+  trainingFlops?(model: M, vocabSize: number, length: number): number
   /** Bytes that a training step in fp32 keeps for its backward pass. */
   activationBytes(model: M, vocabSize: number, rows: number, length: number): number
+  /** The same in bf16 on an accelerator, where it is known. */
+  acceleratorBytes?(model: M, vocabSize: number, rows: number, length: number): number
 }
 
 /** A named random stream that an objective draws from, with the words for a plan. */
@@ -145,6 +153,8 @@ export interface RowShape {
   readonly length: number
   /** The network's, where rows grow. */
   readonly endSlot?: EndSlot
+  /** The network sees what stands behind a row. */
+  readonly paddingSeen?: true
   /** Predicted classes of the network. */
   readonly classes?: number
   /** What rows of the corpus hold; every row is full and free when absent. */

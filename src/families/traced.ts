@@ -18,6 +18,7 @@ import * as tf from "../model/tf.js"
 import { flexmdmObjective } from "../objectives/flexmdm/loss.js"
 import { flexmdmProgram } from "./flexmdm/network.js"
 import { gptProgram } from "./gpt/network.js"
+import { lladaProgram } from "./llada/network.js"
 import {
   networkPart,
   objectivePart,
@@ -38,12 +39,13 @@ type Programs<K extends Kind, P> = { readonly [Name in K["kind"]]: P }
 
 const NETWORKS: {
   readonly [Name in RegisteredModel["kind"]]: NetworkProgram<Extract<RegisteredModel, { kind: Name }>>
-} = { mdlm: mdlmProgram, gpt: gptProgram, flexmdm: flexmdmProgram }
+} = { mdlm: mdlmProgram, gpt: gptProgram, flexmdm: flexmdmProgram, llada: lladaProgram }
 
 const OBJECTIVES: Programs<RegisteredObjective, ObjectiveProgram<Kind>> = {
   "masked-diffusion": weightedCrossEntropy,
   autoregressive: weightedCrossEntropy,
   flexmdm: flexmdmObjective,
+  llada: weightedCrossEntropy,
 }
 
 const networks = new Map<string, NetworkProgram<Kind>>(Object.entries(NETWORKS))
@@ -76,7 +78,7 @@ export const networkOf = ({ model, objective, data }: NetworkSource): Network =>
   const part = networkPart(model)
   const { scored } = objectivePart(objective)
   const taken = part.takes(model)
-  const grows = part.endSlot !== undefined
+  const grows = part.endSlot?.(model) !== undefined
   const program = networks.get(model.kind)!
   const objectiveProgram = objectives.get(objective.kind)!
 

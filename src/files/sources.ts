@@ -130,11 +130,15 @@ export const fetchNpmTarball = async (
   }
 }
 
+const hubEndpoint = (): string => (process.env["HF_ENDPOINT"] ?? "https://huggingface.co").replace(/\/+$/, "")
+
 /** Address of a file in a hub dataset repository. HF_ENDPOINT overrides the hub. */
-export const hubUrl = (repository: string, revision: string, path: string): string => {
-  const endpoint = (process.env["HF_ENDPOINT"] ?? "https://huggingface.co").replace(/\/+$/, "")
-  return `${endpoint}/datasets/${repository}/resolve/${encodeURIComponent(revision)}/${path}`
-}
+export const hubUrl = (repository: string, revision: string, path: string): string =>
+  `${hubEndpoint()}/datasets/${repository}/resolve/${encodeURIComponent(revision)}/${path}`
+
+/** Address of a file in a hub repository of weights. */
+export const hubModelUrl = (repository: string, revision: string, path: string): string =>
+  `${hubEndpoint()}/${repository}/resolve/${encodeURIComponent(revision)}/${path}`
 
 /** Headers for the hub: HF_TOKEN where the user set one. */
 export const hubHeaders = (): Record<string, string> => {

@@ -1,12 +1,19 @@
 /** The windows an evaluation scores, cut from the validation split. */
 import { fillWindow, sequentialWindows, buildChunkIndex, fillChunk } from "../data/rows/chunks.js"
 import type { Tokens } from "../data/rows/tokens.js"
+import {
+  buildDocumentIndex,
+  documentPlaces,
+  documentRow,
+  documentRule,
+  type DocumentSpec,
+} from "../data/rows/documents.js"
 import { DataError } from "../files/errors.js"
-import type { Tokenizer } from "../spec/data.js"
+import type { Data } from "../spec/data.js"
 import type { LeftOut, Windows } from "../spec/windows.js"
 
 export interface ScoredWindows {
-  /** Token ids [count * length], row-major; PAD only in document chunks. */
+  /** Token ids [count * length], row-major; PAD only where windows are cut from documents. */
   readonly tokens: Int32Array
   readonly count: number
   readonly length: number
@@ -15,6 +22,17 @@ export interface ScoredWindows {
   /** Windows the split holds in all; `count` of them are scored. */
   readonly available: number
   readonly leftOut?: LeftOut
+  /** Of rows that are documents. */
+  readonly rows?: DocumentWindows
+}
+
+export interface DocumentWindows {
+  /** [count * length]: 1 where a token is given, and so no target. */
+  readonly fixed: Uint8Array
+  /** [count]: tokens of each row before its padding. */
+  readonly lengths: Int32Array
+  /** [count * length]: where in the split each token stands; -1 where it does not. */
+  readonly places: Int32Array
 }
 
 /** A document lies between two boundary tokens: what opens the split without one, and what follows the last, is none. */
@@ -30,18 +48,62 @@ export const outsideDocuments = (split: Tokens, boundaryId: number): LeftOut => 
   }
 }
 
+/** The first rows as training makes them, of whole documents. */
+const cutDocuments = (
+  split: Tokens,
+  { length, count: most }: Windows,
+  { tokenizer, batching }: WindowedData,
+  subject: string,
+): ScoredWindows => {
+  const rule = documentRule({ tokenizer, batching: { ...batching, length } })
+  const index = buildDocumentIndex(split, rule, subject)
+  const available = index.starts.length
+  const count = Math.min(most, available)
+  const tokens = new Int32Array(count * length)
+  const fixed = new Uint8Array(count * length)
+  const places = new Int32Array(count * length)
+  const lengths = new Int32Array(count)
+  let targets = 0
+  for (let w = 0; w < available; w++) {
+    const row = documentRow(split, index, w, rule)
+    targets += row.fixed.subarray(0, row.length).reduce((n, given) => n - given, row.length)
+    if (w >= count) continue
+    tokens.set(row.tokens, w * length)
+    fixed.set(row.fixed, w * length)
+    places.set(documentPlaces(index, w, rule), w * length)
+    lengths[w] = row.length
+  }
+  return {
+    tokens,
+    count,
+    length,
+    starts: Int32Array.from(index.starts.subarray(0, count)),
+    available,
+    leftOut: { ...outsideDocuments(split, tokenizer.boundaryId), tokens: split.length - targets },
+    rows: { fixed, lengths, places },
+  }
+}
+
+/** What of an experiment's data says how windows are cut. */
+export type WindowedData = Pick<Data, "tokenizer"> & {
+  readonly batching: Omit<DocumentSpec["batching"], "length">
+}
+
 /**
- * Windows i * length of the raw stream (document boundaries inside), or the first document chunks.
+ * Windows i * length of the raw stream (document boundaries inside), the first document chunks, or the first documents
+ * as rows of training.
  *
  * @throws DataError when the split is shorter than one window
  */
 export const cutWindows = (
   split: Tokens,
   windows: Windows,
-  tokenizer: Tokenizer,
+  data: WindowedData,
   subject: string,
 ): ScoredWindows => {
   const { length } = windows
+  const { tokenizer } = data
+  if (windows.alignment === "documents") return cutDocuments(split, windows, data, subject)
   if (windows.alignment === "document-chunks") {
     const index = buildChunkIndex(split, { boundaryId: tokenizer.boundaryId, length, subject })
     const count = Math.min(windows.count, index.starts.length)

@@ -23,6 +23,8 @@ export interface ParameterSpec {
   readonly group: ParameterGroup
   /** Never changed by training: no gradient, no optimiser state, no average. */
   readonly frozen?: true
+  /** How a frozen one is kept; f32 when absent. */
+  readonly storage?: "bf16"
 }
 
 export const zeros: Initial = { kind: "constant", value: 0 }

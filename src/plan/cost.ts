@@ -17,6 +17,11 @@ import type { Experiment } from "../spec/experiment.js"
 export const forwardFlops = ({ model, data }: Pick<Experiment, "model" | "data">, length: number): number =>
   networkPart(model).flops(model, data.tokenizer.vocabSize, length)
 
+/** FLOPs of one position in a training step: three forward passes, where the network does not say otherwise. */
+export const trainingFlops = ({ model, data }: Pick<Experiment, "model" | "data">, length: number): number =>
+  networkPart(model).trainingFlops?.(model, data.tokenizer.vocabSize, length) ??
+  3 * forwardFlops({ model, data }, length)
+
 /** Steps of a run: groups of the corpus visited, and optimiser steps on all of them. */
 export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "training">) => {
   const { shards, groups } = corpusPart(data.corpus).visits(data.corpus, data.batching)
@@ -68,11 +73,13 @@ export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const { model, data, training } = experiment
   const part = networkPart(model)
   const specs = part.parameters(model, data.tokenizer.vocabSize)
-  const parameters = countParameters(specs)
   const { length } = data.batching
   const shards = corpusPart(data.corpus).memory?.(data.corpus, data.batching) ?? 0
   const parts = {
-    parameters: 4 * parameters,
+    parameters: specs.reduce(
+      (sum, spec) => sum + (spec.storage === "bf16" ? 2 : 4) * countParameters([spec]),
+      0,
+    ),
     gradients: 4 * countParameters(specs.filter(({ frozen }) => frozen !== true)),
     optimizer: 4 * countParameters(momentSpecs(specs, training)),
     average: 4 * countParameters(averageSpecs(specs, training)),
@@ -112,8 +119,20 @@ export const RATES = {
     flopsPerSecond: 26e12,
     source: "PR #1241: 96000 steps of 65536 positions in 76019 s, 315 MFLOP each",
   },
+  "gpu-large": {
+    device: "gpu",
+    description: "one NVIDIA H100, bf16, as published for FlexMDM from LLaDA-8B",
+    flopsPerSecond: 98e12,
+    source: "13.1 G positions in 72 h on 16 H100: 3160 positions/s of 31 GFLOP each",
+  },
 } as const satisfies Record<string, Rate>
 
 /** The rate that applies to an experiment on a device. */
 export const rateFor = (experiment: Experiment, device: "cpu" | "gpu"): Rate =>
-  device === "gpu" ? RATES.gpu : experiment.model.width < 256 ? RATES["cpu-narrow"] : RATES.cpu
+  device === "gpu"
+    ? experiment.model.width < 2048
+      ? RATES.gpu
+      : RATES["gpu-large"]
+    : experiment.model.width < 256
+      ? RATES["cpu-narrow"]
+      : RATES.cpu

@@ -5,16 +5,19 @@ import { contractOf } from "../evaluators/index.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { LoadedSpec, Profile, ProfileDifference } from "../spec/spec-file.js"
+import { ancestorsOf } from "../spec/stages.js"
 import {
   evaluationCost,
   forwardFlops,
   memoryEstimate,
   rateFor,
+  trainingFlops,
   trainingSteps,
   type EvaluationCost,
   type MemoryEstimate,
   type Rate,
 } from "./cost.js"
+import { ACCELERATORS, acceleratorEstimate, type AcceleratorEstimate } from "./accelerator.js"
 import { plannedFiles, type PlannedFiles } from "./files.js"
 import { parameterCount, type ParameterCount } from "./parameters.js"
 
@@ -82,8 +85,38 @@ export interface RunPlan {
   readonly files: PlannedFiles
   readonly streams: readonly PlannedStream[]
   readonly contracts: readonly PlannedContract[]
+  /** The experiments that it begins from, the first stage first; absent where it draws its weights. */
+  readonly chain?: readonly ChainStage[]
+  /** Bytes on each accelerator, where the network says them. */
+  readonly accelerator?: AcceleratorEstimate
   /** What stands in the way on this machine, in sentences. */
   readonly warnings: readonly string[]
+}
+
+/** One stage of a chain with its cost. */
+export interface ChainStage {
+  readonly spec: string
+  readonly profile: Profile
+  readonly fingerprint: string
+  readonly steps: number
+  readonly positions: number
+  /** FLOPs of training and evaluation. */
+  readonly flops: number
+  /** Seconds on this machine, data preparation apart. */
+  readonly seconds: number
+}
+
+const stageOf = (spec: LoadedSpec, machine: Machine): ChainStage => {
+  const { training, flops, time } = makePlan(spec, machine)
+  return {
+    spec: spec.experiment.id,
+    profile: spec.profile,
+    fingerprint: spec.fingerprint,
+    steps: training.steps,
+    positions: training.positions,
+    flops: flops.total,
+    seconds: time.total,
+  }
 }
 
 /** The named random streams of a run; an evaluation has its own seed. */
@@ -122,6 +155,7 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
         ...(whole === undefined ? {} : { coverage: Math.min(1, tokens / whole) }),
         tokenizer: { id: data.tokenizer.id },
         boundary: part.boundary(objective),
+        ...(data.tokenizer.separatorId === undefined ? {} : { prompts: true as const }),
         ...(eps === undefined ? {} : { eps }),
         denominator: { kind: "byte-table" },
         selection: "last-checkpoint",
@@ -141,7 +175,8 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
   const sequencesPerStep = training.microBatch * training.accumulation
   const positionsPerStep = sequencesPerStep * data.batching.length
   const forwardPerPosition = forwardFlops(experiment, data.batching.length)
-  const perStep = 3 * forwardPerPosition * positionsPerStep
+  const trainingPerPosition = trainingFlops(experiment, data.batching.length)
+  const perStep = trainingPerPosition * positionsPerStep
   const evaluations = experiment.evaluations.map((evaluation) => evaluationCost(experiment, evaluation))
   const evaluationFlops = evaluations.reduce((sum, { flops }) => sum + flops, 0)
   const device = experiment.execution?.device ?? "cpu"
@@ -149,6 +184,7 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
   const cores = device === "gpu" ? 1 : (experiment.execution?.threads ?? machine.cores)
   const speed = rate.flopsPerSecond * cores
   const memory = memoryEstimate(experiment)
+  const accelerator = device === "gpu" ? acceleratorEstimate(experiment) : undefined
   return {
     planVersion: 1,
     spec: {
@@ -174,7 +210,7 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
     parameters: parameterCount(experiment),
     flops: {
       forwardPerPosition,
-      trainingPerPosition: 3 * forwardPerPosition,
+      trainingPerPosition,
       perStep,
       training: steps * perStep,
       evaluation: evaluationFlops,
@@ -192,11 +228,19 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
     files: plannedFiles(experiment),
     streams: streamsOf(experiment),
     contracts: plannedContracts(experiment),
+    ...(spec.parent === undefined
+      ? {}
+      : { chain: ancestorsOf(spec).map((stage) => stageOf(stage, machine)) }),
+    ...(accelerator === undefined ? {} : { accelerator }),
     warnings:
       device === "cpu" && memory.total > machine.memory
         ? [
             `This machine has ${gib(machine.memory)} of memory; the run needs about ${gib(memory.total)}. Lower training.microBatch and raise training.accumulation in the same measure.`,
           ]
-        : [],
+        : accelerator !== undefined && accelerator.fits.length === 0
+          ? [
+              `No accelerator of ${Math.max(...ACCELERATORS.map(({ bytes }) => bytes)) / 2 ** 30} GiB holds the ${gib(accelerator.total)} of one micro-batch of ${training.microBatch}. Lower training.microBatch and raise training.accumulation in the same measure.`,
+            ]
+          : [],
   }
 }

@@ -36,6 +36,16 @@ const json = (value: unknown): string => (value === undefined ? "absent" : JSON.
 const section = (title: string, lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)]
 
+const acceleratorLines = ({ accelerator, training }: RunPlan): readonly string[] =>
+  accelerator === undefined
+    ? []
+    : [
+        `${bytes(accelerator.total)}: frozen weights ${bytes(accelerator.frozen)}, trained weights with gradients and moments ${bytes(accelerator.trained)}, activations of one micro-batch ${bytes(accelerator.activations)}`,
+        accelerator.fits.length === 0
+          ? "it fits no accelerator that is known here"
+          : `fits ${accelerator.fits.join(", ")}; up to ${whole(accelerator.most)} of them share the ${training.sequencesPerStep} sequences of a step`,
+      ]
+
 /** Lines of text, without a final newline. */
 export const renderPlan = (plan: RunPlan): string => {
   const { training, parameters, flops, memory, time } = plan
@@ -43,6 +53,13 @@ export const renderPlan = (plan: RunPlan): string => {
   return [
     `${plan.spec.title}`,
     `${plan.spec.file}, profile ${plan.spec.profile}, ${plan.spec.fingerprint}`,
+    ...section(
+      "Begins from, each stage run first where it is not finished",
+      (plan.chain ?? []).map(
+        ({ spec, profile, steps, positions, flops: cost, seconds, fingerprint }) =>
+          `${spec}, profile ${profile}: ${steps === 0 ? "weights as they are" : `${whole(steps)} steps, ${si(positions)} positions`}, ${si(cost)}FLOP, about ${duration(seconds)} (${fingerprint})`,
+      ),
+    ),
     ...section("Training", [
       `${whole(training.steps)} steps: ${training.groups} shard group${training.groups === 1 ? "" : "s"} of ${whole(training.stepsPerGroup)}`,
       `${whole(training.positionsPerStep)} positions a step (${training.sequencesPerStep} sequences), ${si(training.positions)} positions in all`,
@@ -54,6 +71,7 @@ export const renderPlan = (plan: RunPlan): string => {
       `about ${duration(time.total)}${cores} (training ${duration(time.training)}, evaluation ${duration(time.evaluation)}), data preparation apart`,
       `  at the rate of ${time.rate.description}: ${time.rate.source}`,
     ]),
+    ...section("Each accelerator, in bf16 with fp32 moments", acceleratorLines(plan)),
     ...section(
       "Evaluations",
       plan.evaluations.map(

@@ -19,7 +19,7 @@ export const scoredSlice = (split: Tokens, { evaluations }: Pick<Experiment, "ev
     0,
     Math.max(
       ...evaluations.map(({ windows }) =>
-        windows.alignment === "document-chunks"
+        windows.alignment !== "raw-stream"
           ? split.length
           : // One target lies behind the last window.
             Math.min(split.length, windows.count * windows.length + 1),

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import type { DataContent } from "../spec/content.js"
 import type { WeightsAccount } from "../inference/weights/account.js"
+import type { BeganFrom } from "./began-from.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { Json } from "./events.js"
 import type { FileRecords } from "./records.js"
@@ -43,6 +44,8 @@ export interface RunManifest {
   readonly provenance: Provenance
   /** Weights that were trained elsewhere: which of them were scored. Absent for a run that trains its own. */
   readonly weights?: WeightsAccount
+  /** The weights that it began with; absent where they were drawn. */
+  readonly began?: BeganFrom
   /** Length and digest of each of the run's files by path, so that a copy can be verified; absent in runs of earlier versions. */
   readonly files?: FileRecords
 }
@@ -61,6 +64,7 @@ export interface ManifestInput {
   readonly data?: DataContent
   readonly provenance: Provenance
   readonly weights?: WeightsAccount
+  readonly began?: BeganFrom
 }
 
 /** `20260131T142530Z-mdlm_eos-laptop-1a2b3c4d`: sorts by time, says what it is. */
@@ -95,6 +99,7 @@ export const makeManifest = (id: string, started: Date, input: ManifestInput): R
   ...(input.data === undefined ? {} : { data: input.data }),
   provenance: input.provenance,
   ...(input.weights === undefined ? {} : { weights: input.weights }),
+  ...(input.began === undefined ? {} : { began: input.began }),
   files: {},
 })
 

@@ -32,6 +32,7 @@ export const cellSpecs = (whole: LoadedSpec): readonly CellSpec[] => {
     const profiles =
       profile === "paper" ? {} : { [profile]: patchBetween(base, applyCell(whole.document, cell)) }
     const cellText = `${JSON.stringify({ schemaVersion: 1, ...base, profiles, ...(origin === undefined ? {} : { published: origin }) }, null, 2)}\n`
-    return { cell, spec: decodeSpec(cellText, file, profile) }
+    const spec = decodeSpec(cellText, file, profile)
+    return { cell, spec: whole.parent === undefined ? spec : { ...spec, parent: whole.parent } }
   })
 }

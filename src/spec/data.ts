@@ -30,6 +30,31 @@ export const Tokenizer = Schema.Struct({
 }).annotate({ description: "Tokenizer and the special ids the model adds to it." })
 export type Tokenizer = typeof Tokenizer.Type
 
+/** A text, spelled by the tokenizer when rows are made, or the ids themselves. */
+const Mark = Schema.Union([Schema.String, Schema.Array(Natural)])
+
+const Infill = Schema.Union([
+  Schema.Struct({
+    form: Schema.Literal("in-place").annotate({
+      description:
+        "prefix, boundary, middle, boundary, suffix, as FlexMDM is tuned; a middle and a suffix of one token at least.",
+    }),
+    boundary: Mark.annotate({ description: "Marks both ends of the gap: a text, or token ids." }),
+  }),
+  Schema.Struct({
+    form: Schema.Literal("middle-last").annotate({
+      description:
+        "instruction, marked prefix, marked suffix, then the middle, as LLaDA is tuned; the suffix may be empty.",
+    }),
+    instruction: Mark.annotate({ description: "Stands before everything: a text, or token ids." }),
+    prefix: Schema.Tuple([Mark, Mark]).annotate({ description: "Around the text before the gap." }),
+    suffix: Schema.Tuple([Mark, Mark]).annotate({ description: "Around the text behind the gap." }),
+  }),
+]).annotate({
+  description:
+    "Each row is cut anew whenever it is drawn: a part of its target is free, and everything else is given. The prompt is never cut, and the separator is dropped.",
+})
+
 export const Batching = Schema.Struct({
   kind: Schema.Literals(["document-chunks", "random-windows", "sequential-windows", "documents"]).annotate({
     description:
@@ -52,7 +77,11 @@ export const Batching = Schema.Struct({
     description:
       "Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.",
   }),
+  infill: Schema.optionalKey(Infill).annotate({
+    description: "Of rows that are documents: rows with a gap; none when absent.",
+  }),
 }).annotate({ description: "How training sequences are drawn from the shards." })
+export type Infill = typeof Infill.Type
 export type Batching = typeof Batching.Type
 
 /** The schema over the corpora that are registered now. */

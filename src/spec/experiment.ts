@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, Identifier } from "./common.js"
 import { dataSchema, type Data } from "./data.js"
 import { evaluationSchema, type Evaluation } from "./evaluation.js"
+import { Init } from "./init.js"
 import { modelSchema, type Model } from "./model.js"
 import { objectiveSchema, type Objective } from "./objective.js"
 import { perRegistration } from "./registration.js"
@@ -64,6 +65,7 @@ const frame = (
     claims: Schema.Array(Identifier).annotate({
       description: "Ids of published claims in specs/claims that this experiment is set beside.",
     }),
+    init: Schema.optionalKey(Init),
     data,
     model,
     objective,

@@ -2,7 +2,7 @@
  * The fingerprint of an experiment: equal exactly when everything that determines its numbers is equal.
  *
  * Algorithm `repro-fp1`: SHA-256 in hexadecimal over the canonical JSON (RFC 8785, UTF-8) of the decoded experiment
- * without `id`, `title`, `description`, `source`, `claims` and `execution`, without `checkpointEvery`, and with digests
+ * (an experiment that begins from another's result holds that one's fingerprint) without `id`, `title`, `description`, `source`, `claims` and `execution`, without `checkpointEvery`, and with digests
  * instead of paths (null where no digest is given: then the run's provenance holds it). A change of the algorithm
  * changes its name, never its meaning.
  */
@@ -11,15 +11,17 @@ import { corpusKinds, corpusPart } from "../data/corpora/index.js"
 import { canonicalJson } from "./canonical.js"
 import type { DataContent } from "./content.js"
 import type { Experiment } from "./experiment.js"
+import { initIdentity } from "./init.js"
 
 export const FINGERPRINT_ALGORITHM = "repro-fp1"
 
 /** What is hashed. Profiles differ here, executions never do. */
 export const identityOf = (experiment: Experiment): unknown => {
-  const { system, data, model, objective, training, evaluations } = experiment
+  const { system, init, data, model, objective, training, evaluations } = experiment
   const { checkpointEvery: _checkpointEvery, ...trained } = training
   return {
     system,
+    ...(init === undefined ? {} : { init: initIdentity(init) }),
     data: {
       ...data,
       corpus: corpusIdentity(data.corpus),

@@ -2,7 +2,7 @@
 import { corpusKinds, corpusPart } from "../data/corpora/index.js"
 import type { Visits } from "../data/corpora/part.js"
 import { evaluatorKinds, evaluatorPart, evaluatorParts } from "../evaluators/index.js"
-import type { EvaluationKind, EvaluationRule } from "../evaluators/part.js"
+import type { EvaluationKind, EvaluationRule, OfWindows } from "../evaluators/part.js"
 import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
 import { problem, type Rule, type RuleSubject } from "../families/part.js"
 import type { Experiment } from "./experiment.js"
@@ -15,6 +15,7 @@ interface Subject extends RuleSubject {
   readonly model: Experiment["model"]
   readonly objective: Experiment["objective"]
   readonly evaluations: Experiment["evaluations"]
+  readonly init?: Experiment["init"]
 }
 
 /** The largest id that the network reads or predicts. */
@@ -26,8 +27,10 @@ const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubj
   )
 
 const tokenIds: readonly Rule[] = [
+  // What is made with a tokenizer.json lies in shards of 32-bit ids where its vocabulary is larger.
   ({ data: { tokenizer }, parts: { corpus } }) =>
     tokenizer.vocabSize > (corpus.idLimit ?? Infinity) &&
+    !tokenizer.model.endsWith(".json") &&
     problem(
       "/data/tokenizer/vocabSize",
       `at most ${corpus.idLimit}, the ids that the shards' 16-bit integers hold`,
@@ -50,8 +53,9 @@ const tokenIds: readonly Rule[] = [
       `an id below the vocabulary size ${tokenizer.vocabSize}`,
       tokenizer.boundaryId,
     ),
-  ({ data: { tokenizer } }) =>
+  ({ data: { tokenizer, batching }, parts }) =>
     tokenizer.padId === tokenizer.boundaryId &&
+    !(parts.network.specials === "inside" && batching.end !== "anchor") &&
     problem(
       "/data/tokenizer/padId",
       "an id other than boundaryId",
@@ -66,7 +70,7 @@ const tokenIds: readonly Rule[] = [
       `an id below the vocabulary size ${tokenizer.vocabSize}, other than boundaryId`,
       tokenizer.separatorId,
     ),
-  ...(["end", "separator", "delimiter"] as const).map(
+  ...(["end", "separator", "delimiter", "infill"] as const).map(
     (key): Rule =>
       ({ data: { batching } }) =>
         batching[key] !== undefined &&
@@ -74,14 +78,19 @@ const tokenIds: readonly Rule[] = [
         problem(`/data/batching/${key}`, 'nothing: it is about batches of kind "documents"', batching[key]),
   ),
   ({ data: { batching } }) =>
+    batching.infill !== undefined &&
+    batching.end === "anchor" &&
+    problem("/data/batching/end", '"none" for rows with a gap', '"anchor"', "Their suffix ends them."),
+  ({ data: { batching } }) =>
     batching.kind === "documents" &&
     batching.end === "anchor" &&
     batching.length < 2 &&
     problem("/data/batching/length", "at least 2 tokens: one and the end", batching.length),
   ...(["maskId", "padId"] as const).map(
     (key): Rule =>
-      ({ data: { tokenizer } }) =>
+      ({ data: { tokenizer }, parts }) =>
         tokenizer[key] < tokenizer.vocabSize &&
+        parts.network.specials !== "inside" &&
         !(key === "padId" && tokenizer.padId === tokenizer.boundaryId) &&
         problem(
           `/data/tokenizer/${key}`,
@@ -119,6 +128,24 @@ const systems: Rule = ({ system, model, parts }) => {
 
 const visitsOf = ({ data: { corpus, batching } }: RuleSubject): Visits =>
   corpusPart(corpus).visits(corpus, batching)
+
+/** What weights begin as. `init` is no part of what a family's rules read. */
+const beginnings: readonly ((experiment: Subject) => Problem | false)[] = [
+  ({ init, training: { stepsPerGroup } }) =>
+    stepsPerGroup === 0 &&
+    init === undefined &&
+    problem(
+      "/training/stepsPerGroup",
+      "at least 1 step, or an init whose weights are scored as they are",
+      stepsPerGroup,
+    ),
+  ({ init, model, data, parts }) =>
+    init === undefined &&
+    parts.network
+      .parameters(model, data.tokenizer.vocabSize)
+      .some(({ frozen, init: { kind } }) => frozen === true && kind !== "constant") &&
+    problem("/init", "what the frozen weights are: init names a spec or a checkpoint", "nothing"),
+]
 
 const schedules: readonly Rule[] = [
   ({ training: { emaDecay, emaWarmup } }) =>
@@ -160,10 +187,10 @@ const schedules: readonly Rule[] = [
 ]
 
 /** A network is asked what its objective taught it. */
-const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { parts }) => {
+const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { model, parts }) => {
   const { needs } = evaluatorPart({ kind })
   const causal = parts.objective.scored === "all"
-  const inserting = parts.network.endSlot !== undefined
+  const inserting = parts.network.endSlot?.(model) !== undefined
   if (needs !== "sampler" && inserting !== (needs === "inserting"))
     return problem(
       `${at}/kind`,
@@ -185,6 +212,27 @@ const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { parts }) => {
   )
 }
 
+/**
+ * Rows of whole documents are scored as they are trained on by a network whose code pays for their length, and no other
+ * rows are documents.
+ */
+const aligned: EvaluationRule<EvaluationKind> = (evaluation, at, { data: { batching }, model, parts }) => {
+  const windows = "windows" in evaluation ? (evaluation as Partial<OfWindows>).windows : undefined
+  const inserting = parts.network.endSlot?.(model) !== undefined
+  return (
+    windows !== undefined &&
+    (windows.alignment === "documents") !== (batching.kind === "documents") &&
+    (inserting || windows.alignment === "documents") &&
+    problem(
+      `${at}/windows/alignment`,
+      batching.kind === "documents"
+        ? '"documents", as rows of training are whole documents'
+        : `another alignment: "documents" is for batches of kind "documents"`,
+      JSON.stringify(windows.alignment),
+    )
+  )
+}
+
 const kindsThatNeed = (needs: string): readonly string[] =>
   evaluatorParts().flatMap((part) => (part.needs === needs ? [JSON.stringify(part.kind)] : []))
 
@@ -197,7 +245,7 @@ const evaluationRules = (
   const at = `/evaluations/${index}`
   const kind = meantKind(valueAt(value, `${at}/kind`), evaluatorKinds())
   const own = kind === undefined ? [] : evaluatorPart({ kind }).rules
-  return [...own, fits].map((rule) => () => rule(subject.evaluations[index]!, at, subject))
+  return [...own, fits, aligned].map((rule) => () => rule(subject.evaluations[index]!, at, subject))
 }
 
 /** Of each evaluation whose id an earlier one has. */
@@ -267,6 +315,7 @@ export const brokenRules = (value: unknown, wrong: Iterable<string> = []): reado
   const ofEvaluations = Array.from({ length: count }, (_, index) =>
     evaluationRules(subject, value, index),
   ).flat()
-  const found = [...rules.map((rule) => () => rule(subject)), ...ofEvaluations].map(ifReadable)
+  const ofWhole = beginnings.map((rule) => () => rule(subject))
+  const found = [...rules.map((rule) => () => rule(subject)), ...ofWhole, ...ofEvaluations].map(ifReadable)
   return [...found, ...repeatedIds(subject, count)].filter((each) => each !== undefined && each !== false)
 }

@@ -5,6 +5,7 @@
  * of a file is checked whenever the file is read, so that a mistake never waits for the day the profile is used.
  */
 import { readFile } from "node:fs/promises"
+import { resolve } from "node:path"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Identifier } from "./common.js"
@@ -17,7 +18,8 @@ import { child, keysOf, upwards, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
 import { perRegistration } from "./registration.js"
 import { SpecError, type Problem } from "./spec-error.js"
-import { resolveSpec } from "./variation.js"
+import { pinParents } from "./stages.js"
+import { findNamedSpec, resolveSpec } from "./variation.js"
 import { applyCell, canSet, cellsOf, Sweep, type SweepCell } from "./sweep.js"
 
 export const PROFILES = ["paper", "laptop", "ci"] as const
@@ -100,6 +102,8 @@ export interface LoadedSpec {
   ) => LoadedSpec
   /** What a command line set, as it was given; absent when nothing was. */
   readonly settings?: readonly string[]
+  /** The spec whose result it begins from, under the profile that it names. */
+  readonly parent?: LoadedSpec
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -334,23 +338,78 @@ const patchedText = (document: unknown, profile: Profile, patch: unknown): strin
 export const cellExperiment = (spec: LoadedSpec, cell: SweepCell): Experiment =>
   decodeValue(experimentSchema(), applyCell(spec.document, cell), spec.file)
 
-/** Reads and decodes a spec file, with what it extends; see {@link decodeSpec}. */
+/** The spec with the one that it begins from, also where it is varied. @throws SpecError where a variation names another */
+const withParent = (spec: LoadedSpec, parent: LoadedSpec): LoadedSpec => ({
+  ...spec,
+  parent,
+  with: (patch, options) => {
+    const varied = spec.with(patch, options)
+    const { init } = varied.experiment
+    if (init === undefined || !("run" in init)) return varied
+    if (
+      init.run !== (spec.experiment.init as { readonly run?: string }).run ||
+      init.fingerprint !== parent.fingerprint
+    )
+      throw new SpecError(spec.file, [
+        {
+          pointer: "/init",
+          expected: "what the spec file says",
+          found: JSON.stringify(init),
+          hint: "A spec of your own that begins from another names it: `extends` this one and set `init` there.",
+        },
+      ])
+    return withParent(varied, parent)
+  },
+})
+
+/** Specs of a chain that were read already, by file and profile. */
+type Stages = Map<string, Promise<LoadedSpec>>
+
+const loadStage = async (
+  path: string,
+  profile: Profile,
+  claims: ReadonlySet<string> | undefined,
+  stages: Stages,
+  behind: readonly string[],
+): Promise<LoadedSpec> => {
+  if (behind.includes(resolve(path)))
+    throw new SpecError(path, [
+      {
+        pointer: "/init/run",
+        expected: "a spec that does not begin from this one in turn",
+        found: "a circle",
+      },
+    ])
+  const resolved = await resolveSpec(await readSpecText(path), path, readSpecText)
+  const load = async (name: string, of: Profile): Promise<LoadedSpec> => {
+    const file = await findNamedSpec(name, path, "/init/run")
+    const key = JSON.stringify([resolve(file), of])
+    const found = stages.get(key) ?? loadStage(file, of, undefined, stages, [...behind, resolve(path)])
+    stages.set(key, found)
+    return found
+  }
+  const text = await pinParents(resolved.text, path, load)
+  const changed = resolved.changed || text !== resolved.text
+  try {
+    const spec = decodeSpec(text, path, profile, claims)
+    const { init } = spec.experiment
+    return init === undefined || !("run" in init)
+      ? spec
+      : withParent(spec, await load(init.run, init.profile ?? profile))
+  } catch (error) {
+    if (!(error instanceof SpecError) || !changed || error.file !== path) throw error
+    // Lines are those of the file that a person wrote.
+    const bare = error.problems.map(({ position: _position, ...problem }) => problem)
+    throw new SpecError(path, withPositions(bare, resolved.locate))
+  }
+}
+
+/** Reads and decodes a spec file, with what it extends and the specs that it begins from; see {@link decodeSpec}. */
 export const loadSpec = async (
   path: string,
   profile: Profile,
   claims?: ReadonlySet<string>,
-): Promise<LoadedSpec> => {
-  const { text, locate, changed } = await resolveSpec(await readSpecText(path), path, readSpecText)
-  if (!changed) return decodeSpec(text, path, profile, claims)
-  try {
-    return decodeSpec(text, path, profile, claims)
-  } catch (error) {
-    if (!(error instanceof SpecError)) throw error
-    // Lines are those of the file that a person wrote.
-    const bare = error.problems.map(({ position: _position, ...problem }) => problem)
-    throw new SpecError(path, withPositions(bare, locate))
-  }
-}
+): Promise<LoadedSpec> => loadStage(path, profile, claims, new Map(), [])
 
 /** The text of a spec file; a missing file is a {@link SpecError} too. */
 export const readSpecText = async (path: string): Promise<string> => {

@@ -125,7 +125,10 @@ export type LearningRateSchedule = typeof LearningRateSchedule.Type
 
 export const Training = Schema.Struct({
   seed: Natural.annotate({ description: "Seed of every random stream of training." }),
-  stepsPerGroup: Count.annotate({ description: "Optimiser steps on each shard group." }),
+  stepsPerGroup: Natural.annotate({
+    description:
+      "Optimiser steps on each shard group; 0 for an experiment that scores what it begins with (init).",
+  }),
   microBatch: Count.annotate({
     description: "Sequences in one micro-batch; the objective's divisor is taken over it.",
   }),

@@ -21,8 +21,8 @@ const PACKAGE = fileURLToPath(new URL("../../specs", import.meta.url))
 const isFile = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isFile() === true
 
-/** The file that `extends` means: beside the spec that says it, in ./specs, or among those of the program. */
-const findExtended = async (name: string, file: string): Promise<string> => {
+/** The file that a spec names another by, at `pointer`: beside it, in ./specs, or among those of the program. */
+export const findNamedSpec = async (name: string, file: string, pointer: string): Promise<string> => {
   const names = name.endsWith(".json") ? [name] : [`${name}.json`, name]
   const folders = isAbsolute(name) ? [""] : [dirname(file), "specs", PACKAGE]
   for (const folder of folders)
@@ -32,7 +32,7 @@ const findExtended = async (name: string, file: string): Promise<string> => {
     }
   throw new SpecError(file, [
     {
-      pointer: "/extends",
+      pointer,
       expected: "a spec file beside this one, or the name of a spec",
       found: JSON.stringify(name),
       hint: "`repro list` shows the specs that are here.",
@@ -137,7 +137,7 @@ export const resolveSpec = async (
   }
   if (typeof name !== "string" || name === "")
     throw wrong("the name or file of the spec that this one varies", JSON.stringify(name))
-  const parentFile = await findExtended(name, file)
+  const parentFile = await findNamedSpec(name, file, "/extends")
   if ([...seen, file].some((each) => relative(each, parentFile) === ""))
     throw wrong("a spec that does not vary this one in turn", JSON.stringify(name))
   const parent = await resolveSpec(await read(parentFile), parentFile, read, [...seen, file])

@@ -13,12 +13,20 @@ export const Tail = Schema.Literals(["A", "B", "C"]).annotate({
 export const Windows = Schema.Struct({
   length: Count.annotate({ description: "Tokens in one window." }),
   count: Count.annotate({ description: "Windows at most; fewer when the split is shorter." }),
-  alignment: Schema.Literals(["raw-stream", "document-chunks"]).annotate({
+  alignment: Schema.Literals(["raw-stream", "document-chunks", "documents"]).annotate({
     description:
-      "raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training.",
+      "raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training. documents: rows as batching of kind documents makes them, whose prompts and ends are given and never scored.",
   }),
 }).annotate({ identifier: "Windows", description: "Which tokens are scored, and in what pieces." })
 export type Windows = typeof Windows.Type
+
+/** What windows are called: "windows of 64 tokens". */
+export const windowWords = (alignment: Windows["alignment"], length: number): string =>
+  ({
+    "raw-stream": `windows of ${length} tokens`,
+    "document-chunks": `document chunks of at most ${length} tokens`,
+    documents: `documents in rows of at most ${length} tokens`,
+  })[alignment]
 
 /** What a rule for cutting windows can never score, however many windows are asked for. */
 export interface LeftOut {

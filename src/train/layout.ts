@@ -35,12 +35,14 @@ export const shapeFor = (
   { model, training, data }: Pick<Experiment, "model" | "training" | "data">,
   typical?: readonly RowContent[],
 ): RowShape => {
-  const endSlot = networkPart(model).endSlot?.(model)
+  const part = networkPart(model)
+  const endSlot = part.endSlot?.(model)
   return {
     microBatch: training.microBatch,
     length: data.batching.length,
     classes: data.tokenizer.vocabSize,
     ...(endSlot === undefined ? {} : { endSlot }),
+    ...(part.padding?.(model) === "seen" ? { paddingSeen: true } : {}),
     ...(typical === undefined ? {} : { typical }),
   }
 }

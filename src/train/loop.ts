@@ -4,6 +4,7 @@
  */
 import type { TrainingRows } from "../data/rows/training-rows.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
+import type { Weights } from "../engine/weights.js"
 import { objectivePart } from "../families/index.js"
 import { networkOf } from "../families/traced.js"
 import { learningRateFactor } from "../model/learning-rate.js"
@@ -32,6 +33,10 @@ export interface TrainJob {
   readonly rows: TrainingRows
   /** Parameters and optimiser state after `step` steps; absent at the start of a run. */
   readonly resume?: { readonly step: number; readonly state: HostTensors } | undefined
+  /** Weights that the executor holds: the frozen ones. */
+  readonly weights?: Weights | undefined
+  /** Parameters that begin as something else than drawn numbers; frozen ones aside. */
+  readonly begun?: HostTensors | undefined
   readonly onStep: (report: StepReport) => void | Promise<void>
   /** Called with a copy of the state every `checkpointEvery` steps and after the last one. */
   readonly onCheckpoint: (step: number, state: HostTensors, last: boolean) => Promise<void>
@@ -88,7 +93,11 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     layout,
   })
   const rows = training.microBatch * training.accumulation
-  const trainer = await executor.trainer(programs, job.resume?.state ?? initialState(network, training))
+  const trainer = await executor.trainer(
+    programs,
+    job.resume?.state ?? initialState(network, training, job.begun),
+    job.weights,
+  )
   let step = job.resume?.step ?? 0
   const feeds = readAhead(async (s) => feeder(s, await source.rows(s, rows)), {
     first: step,

@@ -22,7 +22,11 @@ export interface JobShape {
 }
 
 const parameterInputs = (network: Network): readonly TraceInput[] =>
-  network.parameters.map(({ name, shape }) => ({ name, kind: "parameter", dtype: "f32", shape }))
+  network.parameters.map(({ name, shape, frozen, storage }) =>
+    frozen === true
+      ? { name, kind: "frozen", dtype: "f32", shape, ...(storage === undefined ? {} : { storage }) }
+      : { name, kind: "parameter", dtype: "f32", shape },
+  )
 
 const pick = (tensors: Tensors, names: readonly string[]): Record<string, tf.Tensor> =>
   Object.fromEntries(names.map((name) => [name, tensors[name]!]))

@@ -24,7 +24,7 @@ const split = syntheticTokens(200, 9)
 const windows = cutWindows(
   split,
   { length: LENGTH, count: 6, alignment: "raw-stream" },
-  tokenizer,
+  { tokenizer, batching: {} },
   "test split",
 )
 const options = { schedule, rule, steps: 8, draws: 2, seed: 3 }

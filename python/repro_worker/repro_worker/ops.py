@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from repro_worker import sums
 from repro_worker.frames import dtype_of
 
 
@@ -122,6 +123,8 @@ def _log_softmax(x: Tensor) -> Tensor:
 
 
 def _gather(x: Tensor, indices: Tensor, *, axis: int) -> Tensor:
+    if axis == 0 and x.is_floating_point() and sums.by_tree(x):
+        return sums.gather_rows(x, indices)
     if axis == 0 and x.dim() == 2 and x.is_floating_point():
         return F.embedding(indices, x)  # its gradient is deterministic
     picked = torch.index_select(x, axis, indices.reshape(-1))
@@ -135,6 +138,8 @@ def _one_hot(indices: Tensor, *, depth: int, on: float, off: float) -> Tensor:
 
 def _segment_sum(x: Tensor, ids: Tensor, *, segments: int) -> Tensor:
     x = _full(x)
+    if x.is_floating_point() and sums.by_tree(x):
+        return sums.segment_sum(x, ids, segments)
     return x.new_zeros([segments, *x.shape[1:]]).index_add(0, ids, x)
 
 
@@ -144,7 +149,10 @@ def _cumsum(x: Tensor, *, axis: int, exclusive: bool, reverse: bool) -> Tensor:
         x = torch.flip(x, [axis])
     if exclusive:
         x = torch.cat([torch.zeros_like(x.narrow(axis, 0, 1)), x.narrow(axis, 0, x.shape[axis] - 1)], axis)
-    x = torch.cumsum(x, axis, dtype=x.dtype)
+    if x.is_floating_point() and sums.by_tree(x):
+        x = sums.running_sum(x.movedim(axis, -1)).movedim(-1, axis)
+    else:
+        x = torch.cumsum(x, axis, dtype=x.dtype)
     return torch.flip(x, [axis]) if reverse else x
 
 

@@ -72,15 +72,18 @@ export interface BoundaryUse {
   readonly evaluations: readonly { readonly id: string; readonly windows: { readonly alignment: string } }[]
 }
 
+const isOfDocuments = ({ kind }: Data["batching"]): boolean =>
+  kind === "document-chunks" || kind === "documents"
+
 /** What rests on boundary tokens in the training shards, and what in the validation shards; a phrase each. */
 const usesOf = ({ data, objective, evaluations }: BoundaryUse) => {
   const free =
     "boundary" in objective && objective.boundary === "free"
       ? ['the objective gives boundaries free (/objective/boundary is "free")']
       : []
-  const documents = evaluations.filter(({ windows }) => windows.alignment === "document-chunks")
+  const documents = evaluations.filter(({ windows }) => windows.alignment !== "raw-stream")
   return {
-    train: [...(data.batching.kind === "document-chunks" ? ["batches are cut from documents"] : []), ...free],
+    train: [...(isOfDocuments(data.batching) ? ["batches are cut from documents"] : []), ...free],
     validation: [
       ...(documents.length > 0
         ? [`evaluation ${documents.map(({ id }) => id).join(", ")} cuts windows from documents`]

@@ -7,20 +7,20 @@ import { requireUnchanged } from "./identity.js"
 import { corpusStore } from "./stores.js"
 
 /**
- * @param onNotice told what of the rows is lost
+ * @param tools what is told of rows that are lost, and what spells their marks
  * @throws DataError where the corpus cannot be read; DataMismatch where it is no longer the one that was loaded
  */
 export const openTraining = async (
   { data, training }: Pick<Experiment, "data" | "training">,
   corpus: LoadedCorpus,
-  onNotice?: (sentence: string) => void,
+  tools: Pick<RowOptions, "onNotice" | "encode"> = {},
 ): Promise<TrainingRows> => {
   const options: RowOptions = {
     batching: data.batching,
     tokenizer: data.tokenizer,
     seed: training.seed,
     stepsPerGroup: training.stepsPerGroup,
-    ...(onNotice === undefined ? {} : { onNotice }),
+    ...tools,
   }
   const { open } = corpusStore(data.corpus)
   return open === undefined

@@ -129,6 +129,20 @@ export const documentRow = (
   rule: DocumentRule,
 ): CollatedRow => trainingRow(documentParts(tokens, index, row), shapeOf(rule))
 
+/** [length] Where in the stream each token of a training row stands; -1 for its end and padding. */
+export const documentPlaces = (
+  { starts, ends, prompts }: DocumentIndex,
+  row: number,
+  rule: DocumentRule,
+): Int32Array => {
+  const places = new Int32Array(rule.length).fill(-1)
+  const dropped = rule.separator === "dropped" ? prompts[row]! : NO_PROMPT
+  let at = 0
+  for (let place = starts[row]!; place < ends[row]! && at < room(rule); place++)
+    if (place !== dropped) places[at++] = place
+  return places
+}
+
 /** What a sampler starts from for the same row: its prompt, and the end where rows have one. */
 export const documentPrompt = (
   tokens: Tokens,

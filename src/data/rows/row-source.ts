@@ -9,8 +9,9 @@ import {
 } from "./chunks.js"
 import type { CollatedRow } from "./collate.js"
 import { buildDocumentIndex, describeCut, documentRow, documentRule } from "./documents.js"
+import { marksOf, openInfillRows } from "./infill.js"
 import type { Rotation, TokenGroup } from "./rotation.js"
-import { integersBelow, stream } from "../../diffusion/philox.js"
+import { integersBelow, stream, uniforms } from "../../diffusion/philox.js"
 import type { Rows } from "../../families/part.js"
 import { DataError } from "../../files/errors.js"
 import type { Batching, Tokenizer } from "../../spec/data.js"
@@ -28,18 +29,33 @@ export interface RowOptions {
   readonly stepsPerGroup: number
   /** Told once a group what of its rows is lost. */
   readonly onNotice?: (sentence: string) => void
+  /** Spells the marks of rows with a gap; needed where they are texts. */
+  readonly encode?: (text: string) => ArrayLike<number>
+}
+
+const cannotSpell = (): never => {
+  throw new Error("no tokenizer was given")
 }
 
 interface GroupRows {
   readonly index: number
   /** Writes a row; rows that are documents say how long they are and what of them is given. */
-  readonly fill: (row: Int32Array, choice: number) => Pick<CollatedRow, "fixed" | "length"> | void
+  readonly fill: (
+    row: Int32Array,
+    choice: number,
+    cuts: () => readonly [number, number],
+  ) => Pick<CollatedRow, "fixed" | "length"> | void
   readonly choices: number
   /** What a person must know of the group's rows. */
   readonly notice?: string | undefined
 }
 
-const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer): GroupRows => {
+const openGroup = (
+  group: TokenGroup,
+  batching: Batching,
+  tokenizer: Tokenizer,
+  encode: RowOptions["encode"],
+): GroupRows => {
   const { tokens, index } = group
   if (batching.kind === "document-chunks") {
     const chunks: ChunkIndex = buildChunkIndex(tokens, {
@@ -56,6 +72,24 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
   if (batching.kind === "documents") {
     const rule = documentRule({ tokenizer, batching })
     const documents = buildDocumentIndex(tokens, rule, group.shards.join(", "))
+    if (batching.infill !== undefined) {
+      const { choices, notice, make } = openInfillRows(
+        tokens,
+        documents,
+        marksOf(batching.infill, encode ?? cannotSpell),
+        rule,
+      )
+      return {
+        index,
+        notice,
+        choices,
+        fill: (row, choice, cuts) => {
+          const made = make(choice, cuts())
+          row.set(made.tokens)
+          return made
+        },
+      }
+    }
     return {
       index,
       notice: describeCut(documents, rule),
@@ -82,6 +116,9 @@ const openGroup = (group: TokenGroup, batching: Batching, tokenizer: Tokenizer):
   return { index, choices, fill: (row, choice) => fillWindow(tokens, choice * stride, row) }
 }
 
+/** Keeps the uniforms of cuts apart from those of choices, whose site is the step alone. */
+const CUTS = 1
+
 /**
  * Chunks, documents and windows are drawn uniformly with replacement; sequential windows are taken in order and start again
  * at the group's end. Step s belongs to group floor(s / stepsPerGroup).
@@ -95,7 +132,7 @@ export const openRowSource = (rotation: Pick<Rotation, "group">, options: RowOpt
       const index = Math.floor(step / stepsPerGroup)
       if (current?.index !== index) {
         current = undefined
-        current = openGroup(await rotation.group(index), batching, tokenizer)
+        current = openGroup(await rotation.group(index), batching, tokenizer, options.encode)
         if (current.notice !== undefined) options.onNotice?.(current.notice)
       }
       const { choices, fill } = current
@@ -109,7 +146,10 @@ export const openRowSource = (rotation: Pick<Rotation, "group">, options: RowOpt
       for (let i = 0; i < count; i++) {
         const choice = drawn?.[i] ?? (first + i) % choices
         const at = i * batching.length
-        const row = fill(out.subarray(at, at + batching.length), choice)
+        const row = fill(out.subarray(at, at + batching.length), choice, () => {
+          const [u1, u2] = uniforms(draws, [step, CUTS, i], 2)
+          return [u1!, u2!]
+        })
         if (!documents || row === undefined) continue
         lengths[i] = row.length
         fixed.set(row.fixed, at)

@@ -1,10 +1,12 @@
 /**
- * Encoding with a SentencePiece BPE model: normalise, split into characters, merge the adjacent pair with the best
- * score (leftmost on ties) until none is a piece, spell what remains unknown in bytes.
+ * Encoding with a SentencePiece BPE model: normalise, split into characters and user-defined pieces, merge the adjacent
+ * pair with the best score (leftmost on ties) until none is a piece, take merges into unused pieces back, spell what
+ * remains unknown in bytes. A user-defined piece is never part of a merge.
  */
 import { DataError } from "../../files/errors.js"
-import { makeNormalizer, SPACE } from "./normalizer.js"
+import { normalizerOf, SPACE } from "./normalizer.js"
 import type { SentencePieceModel } from "./sentencepiece.js"
+import { splitter, Speller } from "./speller.js"
 
 /** Words kept with their ids; English text repeats most of its words. */
 const CACHE_SIZE = 200_000
@@ -59,75 +61,74 @@ class Agenda {
 export class BpeEncoder {
   readonly #ids = new Map<string, number>()
   readonly #scores: readonly number[]
-  readonly #bytes: number[] = []
-  readonly #unknown: number
-  readonly #byteFallback: boolean
+  readonly #unused: ReadonlySet<string>
+  readonly #speller: Speller
+  readonly #split: ReturnType<typeof splitter>
   readonly #normalize: (text: string) => string
   /** No piece crosses the start of a word, so words can be encoded one by one. */
   readonly #wordwise: boolean
   readonly #cache = new Map<string, readonly number[]>()
 
-  /** @throws DataError when the model needs what this encoder does not have. */
+  /** @throws DataError when it is no BPE model */
   constructor(model: SentencePieceModel, subject = "SentencePiece model") {
-    const odd = model.pieces.find(({ type }) => type === "user-defined" || type === "unused")
-    if (model.algorithm !== "bpe" || model.whitespaceAsSuffix || odd !== undefined) {
-      const what =
-        odd === undefined ? (model.algorithm === "bpe" ? "white space as suffix" : model.algorithm) : odd.type
+    if (model.algorithm !== "bpe")
       throw new DataError(
         "refused",
         subject,
-        `text cannot be encoded with this model (${what}); use a BPE model without user-defined or unused pieces, or shards that are already tokenised.`,
+        `text cannot be encoded as BPE with this model (${model.algorithm}); its own algorithm must do it.`,
       )
-    }
-    for (const [id, { piece, type }] of model.pieces.entries()) {
-      if (type === "normal") this.#ids.set(piece, id)
-      else if (type === "byte") this.#bytes[Number.parseInt(piece.slice(3, 5), 16)] = id
-    }
+    const merged = ["normal", "user-defined", "unused"]
+    for (const [id, { piece, type }] of model.pieces.entries())
+      if (merged.includes(type)) this.#ids.set(piece, id)
     this.#scores = model.pieces.map(({ score }) => score)
-    this.#unknown = model.pieces.findIndex(({ type }) => type === "unknown")
-    this.#byteFallback = model.byteFallback
-    this.#normalize = makeNormalizer(model.normalizer)
-    this.#wordwise = model.pieces.every(({ piece, type }) => type !== "normal" || !piece.includes(SPACE, 1))
+    this.#unused = new Set(model.pieces.flatMap(({ piece, type }) => (type === "unused" ? [piece] : [])))
+    this.#speller = new Speller(model)
+    this.#split = splitter(model)
+    this.#normalize = normalizerOf(model)
+    this.#wordwise = model.pieces.every(
+      ({ piece, type }) => !merged.includes(type) || !piece.includes(SPACE, 1),
+    )
   }
 
   /** Token ids of a text; no boundary tokens are added. */
   encode(text: string): number[] {
     const normal = this.#normalize(text)
-    if (!this.#wordwise) return this.#merge(normal)
     const ids: number[] = []
     for (let start = 0; start < normal.length;) {
-      const next = normal.indexOf(SPACE, start + 1)
+      const next = this.#wordwise ? normal.indexOf(SPACE, start + 1) : -1
       const end = next < 0 ? normal.length : next
       const word = normal.slice(start, end)
-      let found = this.#cache.get(word)
-      if (found === undefined) {
-        found = this.#merge(word)
-        if (this.#cache.size >= CACHE_SIZE) this.#cache.clear()
-        this.#cache.set(word, found)
-      }
-      for (const id of found) this.#push(ids, id)
+      for (const id of this.#wordwise ? this.#remember(word) : this.#merge(word)) this.#speller.push(ids, id)
       start = end
     }
     return ids
   }
 
-  /** A run of unknown characters is one unknown token, as in the reference. */
-  #push(ids: number[], id: number): void {
-    if (id !== this.#unknown || ids.at(-1) !== id) ids.push(id)
+  #remember(word: string): readonly number[] {
+    let found = this.#cache.get(word)
+    if (found === undefined) {
+      found = this.#merge(word)
+      if (this.#cache.size >= CACHE_SIZE) this.#cache.clear()
+      this.#cache.set(word, found)
+    }
+    return found
   }
 
   #merge(text: string): number[] {
-    const symbols = Array.from(text)
+    const { symbols, frozen } = this.#split(text)
     const count = symbols.length
     const next = Int32Array.from(symbols, (_, i) => i + 1)
     const previous = Int32Array.from(symbols, (_, i) => i - 1)
     const agenda = new Agenda()
+    const parts = new Map<string, readonly [string, string]>()
     const propose = (left: number): void => {
       const right = left < 0 ? count : next[left]!
-      if (right >= count) return
+      if (right >= count || frozen?.has(left) === true || frozen?.has(right) === true) return
       const piece = symbols[left]! + symbols[right]!
       const id = this.#ids.get(piece)
-      if (id !== undefined) agenda.push(left, this.#scores[id]!, piece)
+      if (id === undefined) return
+      agenda.push(left, this.#scores[id]!, piece)
+      if (this.#unused.has(piece)) parts.set(piece, [symbols[left]!, symbols[right]!])
     }
     for (let left = 0; left < count - 1; left++) propose(left)
     for (let best = agenda.pop(); best !== undefined; best = agenda.pop()) {
@@ -144,14 +145,12 @@ export class BpeEncoder {
       propose(left)
     }
     const ids: number[] = []
-    for (let at = 0; at < count; at = next[at]!) this.#emit(symbols[at]!, ids)
+    const emit = (symbol: string): void => {
+      const halves = this.#unused.has(symbol) ? parts.get(symbol) : undefined
+      if (halves === undefined) this.#speller.spell(symbol, this.#ids.get(symbol), ids)
+      else halves.forEach(emit)
+    }
+    for (let at = 0; at < count; at = next[at]!) emit(symbols[at]!)
     return ids
-  }
-
-  #emit(symbol: string, ids: number[]): void {
-    const id = this.#ids.get(symbol)
-    if (id !== undefined) ids.push(id)
-    else if (this.#byteFallback) for (const byte of Buffer.from(symbol)) ids.push(this.#bytes[byte]!)
-    else this.#push(ids, this.#unknown)
   }
 }

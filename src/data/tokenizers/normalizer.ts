@@ -55,11 +55,26 @@ const utf8Length = (lead: number): number => (lead < 0x80 ? 1 : lead < 0xe0 ? 2 
 
 const isSpace = (output: Uint8Array): boolean => output.length === 1 && output[0] === SPACE_BYTE
 
+export interface NormalizerOptions {
+  /** The space that is put before a text is put behind it. */
+  readonly whitespaceAsSuffix?: boolean
+  /** User-defined pieces: they stay as they are. */
+  readonly kept?: readonly string[]
+}
+
 /** Function that normalises text for a model; spaces in its result are U+2581 where the model escapes them. */
-export const makeNormalizer = (spec: SentencePieceModel["normalizer"]): ((text: string) => string) => {
+export const makeNormalizer = (
+  spec: SentencePieceModel["normalizer"],
+  { whitespaceAsSuffix = false, kept = [] }: NormalizerOptions = {},
+): ((text: string) => string) => {
   const rules = spec.rules.length > 4 ? new Rules(spec.rules) : undefined
+  const whole = kept.map((piece) => encoder.encode(piece)).sort((a, b) => b.length - a.length)
+  const keptAt = (bytes: Uint8Array, at: number): Uint8Array | undefined =>
+    whole.find((piece) => piece.length > 0 && piece.every((byte, i) => bytes[at + i] === byte))
 
   const match = (bytes: Uint8Array, at: number): { consumed: number; output: Uint8Array } => {
+    const piece = whole.length === 0 ? undefined : keptAt(bytes, at)
+    if (piece !== undefined) return { consumed: piece.length, output: piece }
     const found = rules?.longest(bytes, at)
     if (found !== undefined && found.consumed > 0) {
       return { consumed: found.consumed, output: rules!.replacement(found.replacement) }
@@ -68,8 +83,11 @@ export const makeNormalizer = (spec: SentencePieceModel["normalizer"]): ((text: 
     return { consumed, output: bytes.subarray(at, at + consumed) }
   }
 
-  /** The replaced text, with extra spaces removed where asked for, spaces still being U+0020. */
-  const replace = (text: string): string => {
+  /**
+   * The replaced text, with extra spaces removed where asked for, spaces still being U+0020; undefined where there is
+   * nothing but such spaces. Text that rules replace by nothing is an empty text still, which gets its space.
+   */
+  const replace = (text: string): string | undefined => {
     const bytes = encoder.encode(text)
     let result = new Uint8Array(bytes.length * 2 + 16)
     let length = 0
@@ -81,6 +99,7 @@ export const makeNormalizer = (spec: SentencePieceModel["normalizer"]): ((text: 
         next = at + consumed
       }
     }
+    if (at >= bytes.length) return undefined
     let afterSpace = spec.removeExtraWhitespaces
     while (at < bytes.length) {
       const { consumed, output } = match(bytes, at)
@@ -105,6 +124,7 @@ export const makeNormalizer = (spec: SentencePieceModel["normalizer"]): ((text: 
 
   /** No rule touches printable ASCII, alone or in pairs, so most English text needs no trie. */
   const plainAscii = ((): boolean => {
+    if (whole.length > 0) return false
     for (let first = 0x20; first < 0x7f; first++) {
       for (let second = 0x20; second < 0x7f; second++) {
         const { consumed, output } = match(Uint8Array.of(first, second), 0)
@@ -115,14 +135,28 @@ export const makeNormalizer = (spec: SentencePieceModel["normalizer"]): ((text: 
   })()
 
   return (text) => {
-    let clean: string
+    let clean: string | undefined
     if (plainAscii && /^[ -~]*$/.test(text)) {
       clean = spec.removeExtraWhitespaces ? text.replaceAll(/ {2,}/g, " ").replaceAll(/^ | $/g, "") : text
     } else {
       clean = replace(text)
+      // A space before an empty text is a space at its end, which goes; one behind it stays.
+      if (clean === "" && !whitespaceAsSuffix && spec.removeExtraWhitespaces) clean = undefined
+      if (clean === "" && spec.addDummyPrefix) return spec.escapeWhitespaces ? SPACE : " "
     }
-    if (clean === "") return ""
-    if (spec.addDummyPrefix) clean = ` ${clean}`
+    if (clean === undefined || clean === "") return ""
+    if (spec.addDummyPrefix) clean = whitespaceAsSuffix ? `${clean} ` : ` ${clean}`
     return spec.escapeWhitespaces ? clean.replaceAll(" ", SPACE) : clean
   }
 }
+
+/** The normaliser of a model. */
+export const normalizerOf = ({
+  normalizer,
+  whitespaceAsSuffix,
+  pieces,
+}: Pick<SentencePieceModel, "normalizer" | "whitespaceAsSuffix" | "pieces">): ((text: string) => string) =>
+  makeNormalizer(normalizer, {
+    whitespaceAsSuffix,
+    kept: pieces.flatMap(({ piece, type }) => (type === "user-defined" ? [piece] : [])),
+  })

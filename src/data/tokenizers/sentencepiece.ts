@@ -30,8 +30,10 @@ const ALGORITHMS = { 1: "unigram", 2: "bpe", 3: "word", 4: "char" } as const
 
 export interface SentencePieceModel {
   readonly pieces: readonly Piece[]
-  /** literal: of a piece file, whose pieces are the texts that they stand for. */
-  readonly algorithm: (typeof ALGORITHMS)[keyof typeof ALGORITHMS] | "literal"
+  /** literal: of a piece file, whose pieces are the texts that they stand for. json: of a tokenizer.json. */
+  readonly algorithm: (typeof ALGORITHMS)[keyof typeof ALGORITHMS] | "literal" | "json"
+  /** Of a tokenizer.json: how it encodes. */
+  readonly encode?: (text: string) => Int32Array
   /** Characters outside the vocabulary become byte pieces. */
   readonly byteFallback: boolean
   readonly splitDigits: boolean

@@ -1,7 +1,7 @@
 /** Between text and token ids, whatever file a tokenizer comes from. */
 import type { TablePiece } from "../../metric/bytes/byte-table.js"
-import { BpeEncoder } from "./bpe.js"
 import { decodeTokens } from "./decode.js"
+import { encoderOf } from "./encoder.js"
 import { literalTokenizer } from "./literal.js"
 import { literalPieces } from "./piece-file.js"
 import type { SentencePieceModel } from "./sentencepiece.js"
@@ -21,10 +21,7 @@ export interface Tokenizer {
   readonly pieces?: readonly TablePiece[]
 }
 
-/**
- * The tokenizer of a model file: SentencePiece BPE, or pieces that are their own text.
- * @throws DataError when its algorithm has no encoder here
- */
+/** The tokenizer of a model file: SentencePiece, tokenizer.json, or pieces that are their own text. */
 export const modelTokenizer = (id: string, model: SentencePieceModel): Tokenizer => {
   const { pieces, digest } = model
   const common = { id, digest, size: pieces.length, pieces }
@@ -33,7 +30,7 @@ export const modelTokenizer = (id: string, model: SentencePieceModel): Tokenizer
     const { encode, decode } = literalTokenizer(literal)
     return { ...common, encode, decode }
   }
-  const encoder = new BpeEncoder(model)
+  const encoder = encoderOf(model)
   return {
     ...common,
     encode: (text) => Int32Array.from(encoder.encode(text)),

@@ -49,3 +49,56 @@ export const infillRow = (
   fixed.fill(1, 0, row.length).fill(0, start, end)
   return { tokens: padded, fixed, start, end }
 }
+
+/** What a row in which the middle comes last is written with, besides the text: ids. */
+export interface MiddleLast {
+  /** Before everything. */
+  readonly instruction: readonly number[]
+  /** Around the text before the gap. */
+  readonly prefix: readonly [open: readonly number[], close: readonly number[]]
+  /** Around the text behind it. */
+  readonly suffix: readonly [open: readonly number[], close: readonly number[]]
+}
+
+/**
+ * The same task for a model that writes after its prompt: instruction, prefix and suffix between their marks, then the
+ * middle (brianlck/FlexMDM scaling_flexmdm/llada_trainer.py). Cut points p = floor(cut + u1 (n - cut)) and
+ * s = floor(p + 1 + u2 (n - p - 1)): the suffix may be empty. All but the middle is fixed.
+ *
+ * @param tokens [n] without padding
+ * @param cut length of the instruction in the text, which is never cut
+ * @throws RangeError where nothing follows the instruction, or a row is wider than `width`
+ */
+export const middleLastRow = (
+  tokens: ArrayLike<number>,
+  cut: number,
+  [u1, u2]: readonly [number, number],
+  {
+    instruction,
+    prefix,
+    suffix,
+    width,
+    padId,
+  }: MiddleLast & { readonly width: number; readonly padId: number },
+): InfillRow => {
+  const n = tokens.length
+  if (cut > n - 1) throw new RangeError(`an instruction of ${cut} tokens in ${n} leaves no middle`)
+  const p = cut + Math.floor(u1 * (n - cut))
+  const s = p + 1 + Math.floor(u2 * (n - p - 1))
+  const all = Array.from(tokens)
+  const given = [
+    ...instruction,
+    ...prefix[0],
+    ...all.slice(0, p),
+    ...prefix[1],
+    ...suffix[0],
+    ...all.slice(s),
+    ...suffix[1],
+  ]
+  const end = given.length + s - p
+  if (end > width)
+    throw new RangeError(`a row of ${n} tokens needs ${end} places with its marks, and has ${width}`)
+  const row = new Int32Array(width).fill(padId)
+  row.set([...given, ...all.slice(p, s)])
+  return { tokens: row, fixed: new Uint8Array(width).fill(1, 0, given.length), start: given.length, end }
+}

@@ -21,13 +21,14 @@ export const measure: Measure<InsertionNelbo> = async (evaluation, job) => {
     )
   const windows = windowsOf(evaluation, job)
   const { strata, draws, seed } = evaluation
+  const rows = { tokens: windows.tokens, length: windows.length, ...windows.rows }
   job.onStart?.(windows.count * strata * draws)
   const evidence = await measureInsertion({
     network,
     parameters,
     executor,
     rows: Array.from({ length: windows.count }, (_, w) =>
-      cleanRow(windows, w, data.tokenizer, objective.fixed, endSlot),
+      cleanRow(rows, w, data.tokenizer, objective.fixed, endSlot),
     ),
     ids: data.tokenizer,
     endSlot,

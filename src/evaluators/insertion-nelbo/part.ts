@@ -41,7 +41,10 @@ export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
     return {
       ...contract,
       // The length is part of what is coded.
-      sideInformation: context.boundary === "free" ? (["boundary-positions"] as const) : [],
+      sideInformation:
+        contract.sideInformation === NOT_STATED
+          ? NOT_STATED
+          : contract.sideInformation.filter((given) => given !== "document-lengths"),
       specials:
         contract.specials === NOT_STATED
           ? NOT_STATED

@@ -210,6 +210,10 @@ export const insertionLayout = (
   const rows = microBatch / slices
   // One column more for the end slot, or for an anchor that the row lacks.
   const whole: SliceRoom = { width: length + 1, capacity: rows * length }
+  const wholeProgram = Array.from({ length: slices }, () =>
+    insertionFeedSpecs(objective.targets, rows, whole, classes),
+  )
+  if (shape.paddingSeen === true) return { slices, rows, programs: [wholeProgram] }
   const simulated = Array.from({ length: SIMULATIONS }, (_, index) => {
     const sizes = simulatedSizes(objective, shape, index)
     return dealByLength(sizes, slices).map((own) => roomFor(sizes, own, endSlot))

@@ -22,6 +22,22 @@ const rules: readonly Rule<FlexmdmModel>[] = [
       dropout,
       "Dropout is not computed here; leave it out and name the difference.",
     ),
+  ({ model: { endSlot }, data: { batching } }) => {
+    if (batching.kind !== "documents") return false
+    const meant = endSlot === "eos-anchor" ? "anchor" : "none"
+    const { end = "none" } = batching
+    return (
+      end !== meant &&
+      problem(
+        "/data/batching/end",
+        `"${meant}" for the end slot "${endSlot}" of the network`,
+        JSON.stringify(end),
+        endSlot === "eos-anchor"
+          ? "Tokens behind the last one are inserted before the boundary token that ends each row."
+          : "Tokens behind the last one have a slot of their own, so rows end without a boundary token.",
+      )
+    )
+  },
   ({ model: { rotaryWidth, width, heads } }) =>
     rotaryWidth !== undefined &&
     (rotaryWidth % 2 !== 0 || rotaryWidth > width / heads) &&

@@ -9,7 +9,7 @@ const MOST_AVERAGED_CLASSES = 4096
 
 const rules: readonly Rule<Kind, FlexmdmObjective>[] = [
   ({ model, parts }) =>
-    parts.network.endSlot === undefined &&
+    parts.network.endSlot?.(model) === undefined &&
     problem(
       "/model/kind",
       'a network that inserts tokens, such as "flexmdm"',

@@ -18,6 +18,7 @@ import {
   type Tensors,
 } from "../../model/layers.js"
 import { adapted } from "../../model/lora.js"
+import type { NetworkProgram } from "../../model/network.js"
 import * as tf from "../../model/tf.js"
 import type { LladaModel } from "./schema.js"
 import { BLOCKS, EMBEDDING, HEAD, LAST_NORM, modulationOf } from "./parameters.js"
@@ -116,4 +117,20 @@ export const lladaGaps = (p: Tensors, hidden: tf.Tensor, { flex }: LladaModel): 
   const h = tf.add(centred, get(p, `${head}.norm.bias`))
   const raw = linear(gelu(linear(h, p, `${head}.proj1`)), p, `${head}.proj2`)
   return tf.mul(tf.softplus(tf.reshape(raw, [raw.shape[0]!])), flex.gapScale)
+}
+
+/**
+ * Token logits at the scored positions, over the first `classes` rows of the head; with a gap head the gaps of every
+ * position of [rows, length], each that of the slot before it.
+ */
+export const lladaProgram: NetworkProgram<LladaModel> = {
+  heads: (parameters, feeds, model, classes, { select }) => {
+    const hidden = lladaHidden(parameters, feeds, model)
+    const logits = lladaLogits(parameters, select(hidden), model)
+    const [count, rows] = logits.shape as [number, number]
+    const tokens = classes === rows ? logits : tf.slice(logits, [0, 0], [count, classes])
+    return model.flex === undefined
+      ? { tokens }
+      : { tokens, gaps: tf.reshape(lladaGaps(parameters, hidden, model), [...get(feeds, "inputIds").shape]) }
+  },
 }

@@ -23,13 +23,11 @@ const matrix = (name: string, out: number, fanIn: number): ParameterSpec => ({
   group: "matrix",
 })
 
-/** The backbone, in the order of its state dict. */
-export const backboneParameters = ({
-  width,
-  layers,
-  mlpWidth,
-  tableRows,
-}: LladaModel): readonly ParameterSpec[] => {
+/** The backbone, in the order of its state dict; where it is frozen it is kept in bf16, as the published code holds it. */
+export const backboneParameters = (model: LladaModel): readonly ParameterSpec[] =>
+  model.frozen ? backbone(model).map((spec) => ({ ...spec, frozen: true, storage: "bf16" })) : backbone(model)
+
+const backbone = ({ width, layers, mlpWidth, tableRows }: LladaModel): readonly ParameterSpec[] => {
   const norm = (name: string): ParameterSpec => ({
     name: `${name}.weight`,
     shape: [width],

@@ -48,3 +48,25 @@ export const LladaModel = Schema.Struct({
     "The transformer of LLaDA (arXiv 2502.09992): RMSNorm, gated SiLU MLP, rotary positions, no causal mask, untied head.",
 })
 export type LladaModel = typeof LladaModel.Type
+
+export const LladaObjective = Schema.Struct({
+  kind: Schema.Literal("llada"),
+  times: Schema.Literals(["independent", "stratified"]).annotate({
+    description:
+      "How the masked shares of a micro-batch are drawn, before they are scaled to [timeMin, timeMax]. independent: uniforms. stratified: (u + i) / B mod 1.",
+  }),
+  timeMin: Proportion.annotate({ description: "Smallest masked share; 0.001 as published." }),
+  timeMax: Proportion.annotate({ description: "Largest masked share; 1 as published." }),
+  divisor: Schema.Union([Schema.Literal("canvas"), Count]).annotate({
+    description:
+      "Positions of a row that the loss is divided by. canvas: data.batching.length. A number: the published constant (4096).",
+  }),
+  padding: Schema.Literals(["trained", "left-out"]).annotate({
+    description:
+      "trained: the places behind a text hold the boundary token, are masked like any other and learned, as published (PAD is the end of text there). left-out: PAD, never masked.",
+  }),
+}).annotate({
+  description:
+    "LLaDA (arXiv 2502.09992): cross-entropy of masked tokens over the masked share of their row; what a corpus gives as fixed is never masked.",
+})
+export type LladaObjective = typeof LladaObjective.Type

@@ -21,7 +21,7 @@ export interface CodeLength {
   readonly windows: {
     readonly length: number
     readonly count: number
-    readonly alignment: "raw-stream" | "document-chunks"
+    readonly alignment: "raw-stream" | "document-chunks" | "documents"
   }
   readonly estimator: Estimator
   readonly bound: BoundKind
@@ -61,6 +61,8 @@ export interface ContractContext {
   readonly tokenizer: { readonly id: string; readonly digest?: string }
   /** free: boundary tokens are never masked. maskable: they are ordinary tokens. */
   readonly boundary: "free" | "maskable"
+  /** Documents have a prompt, which is given where rows are documents. */
+  readonly prompts?: true
   /** Unit of the value; bits/byte when absent. */
   readonly unit?: "bits/byte" | "bits/token" | "nats/token" | "ppl"
   readonly denominator: DenominatorChoice
@@ -109,7 +111,7 @@ export const codeLengthContract = (
 ): Contract => {
   const free = mayShowBoundaries && context.boundary === "free"
   const unit = context.unit ?? "bits/byte"
-  const documents = windows.alignment === "document-chunks"
+  const documents = windows.alignment !== "raw-stream"
   const counted = context.denominator.kind === "byte-table" ? "zero" : "counted"
   return {
     version: CONTRACT_VERSION,
@@ -126,7 +128,7 @@ export const codeLengthContract = (
       tail: tail ?? "dropped",
     },
     specials: {
-      bos: { ...(free ? FREE : CHARGED), denominator: counted },
+      bos: windows.alignment === "documents" ? ABSENT : { ...(free ? FREE : CHARGED), denominator: counted },
       eos: ABSENT,
       pad: documents ? FREE : ABSENT,
       mask: ABSENT,
@@ -134,6 +136,7 @@ export const codeLengthContract = (
     sideInformation: [
       ...(free ? (["boundary-positions"] as const) : []),
       ...(documents ? (["document-lengths"] as const) : []),
+      ...(windows.alignment === "documents" && context.prompts === true ? (["prompts"] as const) : []),
     ],
     data: {
       dataset: context.dataset,

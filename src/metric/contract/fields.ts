@@ -174,7 +174,7 @@ export const WindowPolicy = Schema.Struct({
   stride: stated(Count).annotate({
     description: "Tokens between window starts; equal to the length when windows do not overlap.",
   }),
-  alignment: stated(Schema.Literals(["raw-stream", "document-chunks", "items"])),
+  alignment: stated(Schema.Literals(["raw-stream", "document-chunks", "documents", "items"])),
   tail: stated(Schema.Literals(["A", "B", "C", "dropped"])).annotate({
     description:
       "Last windows. A and B score some targets more than once; C scores each exactly once; dropped: an incomplete last window is not scored.",
@@ -211,6 +211,7 @@ export const SIDE_INFORMATION = [
   "test-time-training",
   "evaluation-text-in-artifact",
   "worked-examples",
+  "prompts",
 ] as const
 export const SideInformation = Schema.Array(Schema.Literals(SIDE_INFORMATION)).annotate({
   description: "What the receiver is given without being charged; an empty list says: nothing.",

@@ -1,15 +1,16 @@
 /** Between the text of prompts and samples and their tokens. */
-import { BpeEncoder } from "../../data/tokenizers/bpe.js"
-import { DataError } from "../../files/errors.js"
 import { decodeTokens } from "../../data/tokenizers/decode.js"
+import { encoderOf, type Encoder } from "../../data/tokenizers/encoder.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
 import { SamplingError } from "./settings.js"
 
 /** Normalising drops a text's leading space; within a text, after a word, it is kept. */
-const encodeInside = (encoder: BpeEncoder, text: string): readonly number[] => {
-  const before = encoder.encode("a")
-  const whole = encoder.encode(`a${text}`)
-  return before.every((token, i) => whole[i] === token) ? whole.slice(before.length) : encoder.encode(text)
+const encodeInside = (encoder: Encoder, text: string): readonly number[] => {
+  const before = Array.from(encoder.encode("a"))
+  const whole = Array.from(encoder.encode(`a${text}`))
+  return before.every((token, i) => whole[i] === token)
+    ? whole.slice(before.length)
+    : Array.from(encoder.encode(text))
 }
 
 /**
@@ -19,17 +20,11 @@ const encodeInside = (encoder: BpeEncoder, text: string): readonly number[] => {
  */
 export const encodePrompt = (model: SentencePieceModel, text: string, what: string): readonly number[] => {
   if (text === "") return []
-  let encoder: BpeEncoder
-  try {
-    encoder = new BpeEncoder(model, "the tokenizer")
-  } catch (error) {
-    if (error instanceof DataError) throw new SamplingError(`${what}: ${error.message}`)
-    throw error
-  }
+  const encoder = encoderOf(model)
   const unknown = model.pieces.findIndex(({ type }) => type === "unknown")
-  const tokens = /^\s/.test(text) ? encodeInside(encoder, text) : encoder.encode(text)
+  const tokens = /^\s/.test(text) ? encodeInside(encoder, text) : Array.from(encoder.encode(text))
   if (tokens.includes(unknown)) {
-    const character = Array.from(text).find((each) => encoder.encode(each).includes(unknown))
+    const character = Array.from(text).find((each) => Array.from(encoder.encode(each)).includes(unknown))
     throw new SamplingError(
       `${what}: the tokenizer cannot spell ${JSON.stringify(character ?? text)}; leave it out.`,
     )

@@ -108,6 +108,7 @@ void t.test("shards of two bytes cannot hold such a vocabulary, which validation
     () =>
       decode({
         data: {
+          tokenizer: { model: "file:pieces.model" },
           corpus: {
             from: null,
             groups: null,

@@ -163,5 +163,4 @@ test("files that are not models, and models that cannot encode, are refused with
   t.throws(() => tiny([["a", 9, 0]]), /piece type 9 is unknown/)
   await t.rejects(readSentencePiece("/nonexistent/x.model"), /x\.model: there is no such file/)
   t.throws(() => new BpeEncoder(tiny([["a", 1, 0]], (w) => w.varint(3, 1))), /cannot be encoded.*unigram/)
-  t.throws(() => new BpeEncoder(tiny([["a", 4, 0]])), /user-defined/)
 })

@@ -3,12 +3,15 @@ import { inGroups, type CorpusPart, type DataSubject } from "../part.js"
 import { Generated } from "./schema.js"
 import { generatedIds } from "./sources.js"
 
+const withoutPrompts = (task: Generated["task"]): boolean =>
+  task.kind === "brackets" || (task.kind === "primer" && task.part === "text")
+
 const ids = (["vocabSize", "boundaryId", "separatorId"] as const).map(
   (key) =>
     ({ corpus, tokenizer }: DataSubject<Generated>) => {
       if (tokenizer.model !== "corpus") return false
       const wanted = generatedIds(corpus.task)[key]
-      if (tokenizer[key] === wanted || (key === "separatorId" && corpus.task.kind === "brackets")) return false
+      if (tokenizer[key] === wanted || (key === "separatorId" && withoutPrompts(corpus.task))) return false
       return {
         pointer: `/data/tokenizer/${key}`,
         expected: `${wanted}, as the tokenizer of "${corpus.task.kind}" has it`,
@@ -36,7 +39,9 @@ export const generated: CorpusPart<Generated> = {
       ? `star-${task.level}`
       : task.kind === "brackets"
         ? `brackets-${task.words}`
-        : task.kind,
+        : task.kind === "primer"
+          ? `primer-${task.part}`
+          : task.kind,
   visits: (_corpus, batching) => inGroups(1, batching),
   files: () => [],
   tokenizer: ({ task }) => `${task.kind} pieces, generated`,

@@ -21,9 +21,17 @@ const WordProblems = Schema.Struct({
   kind: Schema.Literal("word-problems"),
 }).annotate({ description: "Word problems in the form of TinyGSM: a program, given a question." })
 
+const Primer = Schema.Struct({
+  kind: Schema.Literal("primer"),
+  part: Schema.Literals(["text", "math", "code"]).annotate({
+    description:
+      "text: sums and functions without prompts, to be pretrained on. math: a question, and its answer as reasoning and a box. code: what a function does, and its body.",
+  }),
+}).annotate({ description: "A small language for chains of stages; all of its parts have one tokenizer." })
+
 export const Generated = Schema.Struct({
   kind: Schema.Literal("generated"),
-  task: Schema.Union([Brackets, Star, WordProblems]).annotate({ description: "What is generated." }),
+  task: Schema.Union([Brackets, Star, WordProblems, Primer]).annotate({ description: "What is generated." }),
   seed: Natural.annotate({ description: "Seed of the items; apart from the seed of training." }),
   trainItems: Count.annotate({ description: "Items of the training split." }),
   validationItems: Count.annotate({ description: "Items of the validation split." }),

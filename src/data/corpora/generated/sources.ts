@@ -10,6 +10,7 @@ import {
 } from "../../../tasks/brackets/words.js"
 import { drawsOf, type Draws, type GeneratedSplit } from "../../../tasks/generated.js"
 import { STAR_LEVELS, starGraph, starPrompt, starTarget } from "../../../tasks/star/graph.js"
+import { answerText, drawProgram, drawSum, drawText, PRIMER_PIECES } from "../../../tasks/primer/language.js"
 import { WORD_PIECES, wordProblem } from "../../../tasks/word-problems/problems.js"
 import type { Generated } from "./schema.js"
 
@@ -55,6 +56,19 @@ const wordProblems: GeneratedSource = {
   },
 }
 
+const primer = (part: Extract<Generated["task"], { readonly kind: "primer" }>["part"]): GeneratedSource => ({
+  pieces: PRIMER_PIECES,
+  draw: (draws) => {
+    if (part === "text") return { target: drawText(draws) }
+    if (part === "math") {
+      const sum = drawSum(draws)
+      return { prompt: sum.question, target: answerText(sum) }
+    }
+    const { description, body } = drawProgram(draws)
+    return { prompt: description, target: body }
+  },
+})
+
 export const generatedSource = (task: Generated["task"]): GeneratedSource => {
   switch (task.kind) {
     case "brackets":
@@ -63,6 +77,8 @@ export const generatedSource = (task: Generated["task"]): GeneratedSource => {
       return star(task.level)
     case "word-problems":
       return wordProblems
+    case "primer":
+      return primer(task.part)
   }
 }
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Speeches } from "./schema.js"
 import { writeFileAtomic } from "../../../files/atomic.js"
-import { BpeEncoder } from "../../tokenizers/bpe.js"
+import { encoderOf, type Encoder } from "../../tokenizers/encoder.js"
 import { bytesDigest } from "../../../files/digest.js"
 import { DataError } from "../../../files/errors.js"
 import type { OnPrepareEvent } from "../../../files/events.js"
@@ -54,11 +54,12 @@ export const placeSpeeches = (
   }
 }
 
-const tokenise = (documents: readonly string[], encoder: BpeEncoder, boundaryId: number): Uint16Array => {
+const tokenise = (documents: readonly string[], encoder: Encoder, boundaryId: number): Uint16Array => {
   const ids: number[] = []
   for (const document of documents) {
     ids.push(boundaryId)
-    for (const id of encoder.encode(document)) ids.push(id)
+    const own = encoder.encode(document)
+    for (let i = 0; i < own.length; i++) ids.push(own[i]!)
   }
   return Uint16Array.from(ids)
 }
@@ -91,7 +92,7 @@ export const prepareSpeeches = async (
       "its ids do not fit the 16 bits of the shard format; use a smaller one.",
     )
   }
-  const encoder = new BpeEncoder(model)
+  const encoder = encoderOf(model)
   if (await isPresent(place.tarball, corpus.sha256)) {
     onEvent?.({ kind: "reused", path: place.tarball })
   } else {

@@ -1,0 +1,114 @@
+/** The safetensors files of a checkpoint that a spec names: fetched from the hub once, or where they lie. */
+import { readFile } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
+import { download } from "./download.js"
+import { DataError, fromSystemError } from "./errors.js"
+import type { OnPrepareEvent } from "./events.js"
+import { hubHeaders, hubModelUrl, isPresent, parseSource } from "./sources.js"
+
+/** What a spec says of a checkpoint. */
+export interface NamedCheckpoint {
+  readonly checkpoint: string
+  readonly revision?: string
+  /** Digests by file name. */
+  readonly sha256?: Readonly<Record<string, string>>
+}
+
+export interface CheckpointPlace {
+  readonly cacheDir: string
+  /** Relative file: paths are taken from here. */
+  readonly base?: string
+}
+
+const INDEX = "model.safetensors.index.json"
+
+/** Folder of a repository's files. */
+const folderOf = (repository: string, { revision = "main" }: NamedCheckpoint, cacheDir: string): string =>
+  join(cacheDir, "models", ...repository.split("/"), revision)
+
+/** Files that an index lists, in order of their names. @throws DataError when it is no index */
+export const filesOfIndex = async (path: string): Promise<readonly string[]> => {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw fromSystemError(error, path, "reading the index of the weights")
+  })
+  let map: unknown
+  try {
+    map = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map
+  } catch (error) {
+    throw new DataError("invalid", path, "it is not JSON; download it again.", error)
+  }
+  const files = typeof map === "object" && map !== null ? Object.values(map) : []
+  const plain = files.every((file) => typeof file === "string" && /^[\w.-]+$/.test(file))
+  if (files.length === 0 || !plain)
+    throw new DataError(
+      "invalid",
+      path,
+      "it has no weight_map from names of tensors to files beside it; name an index such as model.safetensors.index.json, or a safetensors file.",
+    )
+  return [...new Set(files as readonly string[])].sort()
+}
+
+/**
+ * Where the files lie, each there and, where the spec states a digest, to be compared by whoever reads it.
+ *
+ * @throws DataError naming the first file that is missing
+ */
+export const locateCheckpoint = async (
+  named: NamedCheckpoint,
+  { cacheDir, base }: CheckpointPlace,
+): Promise<readonly string[]> => {
+  const source = parseSource(named.checkpoint, base)
+  if (source.kind !== "hf" && source.kind !== "file")
+    throw new DataError("invalid", named.checkpoint, "init.checkpoint is hf:OWNER/REPOSITORY or file:PATH.")
+  const first = source.kind === "hf" ? join(folderOf(source.repository, named, cacheDir), INDEX) : source.path
+  const cure =
+    source.kind === "hf"
+      ? "run `repro prepare` on the spec to fetch it"
+      : "correct init.checkpoint in the spec"
+  if (!(await isPresent(first)))
+    throw new DataError("missing", first, `the weights that init names are not there; ${cure}.`)
+  if (!first.endsWith(".json")) return [first]
+  const paths = (await filesOfIndex(first)).map((file) => join(dirname(first), file))
+  for (const path of paths)
+    if (!(await isPresent(path)))
+      throw new DataError(
+        "missing",
+        path,
+        `${basename(first)} lists this shard and it is not there: the weights are ${paths.length} files; ${source.kind === "hf" ? cure : "put it beside the others"}.`,
+      )
+  const stray = Object.keys(named.sha256 ?? {}).find((file) => !paths.some((path) => basename(path) === file))
+  if (stray !== undefined)
+    throw new DataError(
+      "invalid",
+      first,
+      `init.sha256 states a digest of ${stray}, which is none of the files of the weights; they are ${paths.map((path) => basename(path)).join(", ")}.`,
+    )
+  return paths
+}
+
+/** Fetches what is missing of a hub repository's weights. @throws DataError with a cure */
+export const fetchCheckpoint = async (
+  named: NamedCheckpoint,
+  place: CheckpointPlace,
+  options: { readonly onEvent?: OnPrepareEvent; readonly signal?: AbortSignal } = {},
+): Promise<readonly string[]> => {
+  const source = parseSource(named.checkpoint, place.base)
+  if (source.kind === "hf") {
+    const folder = folderOf(source.repository, named, place.cacheDir)
+    const fetchOne = async (file: string): Promise<string> => {
+      const path = join(folder, file)
+      const sha256 = named.sha256?.[file]
+      if (!(await isPresent(path)))
+        await download({
+          url: hubModelUrl(source.repository, named.revision ?? "main", file),
+          path,
+          headers: hubHeaders(),
+          ...(sha256 === undefined ? {} : { sha256 }),
+          ...options,
+        })
+      return path
+    }
+    for (const file of await filesOfIndex(await fetchOne(INDEX))) await fetchOne(file)
+  }
+  return locateCheckpoint(named, place)
+}

@@ -1,0 +1,50 @@
+/** Rules between rows of documents, the end slot of a network that inserts, and the windows that score it. */
+import { readFile } from "node:fs/promises"
+import { test } from "tap"
+import { mergePatch } from "../../src/spec/merge-patch.js"
+import { brokenRules } from "../../src/spec/rules.js"
+
+const spec = async (name: string, change: object): Promise<readonly string[]> => {
+  const { profiles: _, ...experiment } = JSON.parse(
+    await readFile(`specs/${name}.json`, "utf8"),
+  ) as object & {
+    readonly profiles: unknown
+  }
+  return brokenRules(mergePatch(experiment, change)).map(
+    ({ pointer, expected, found }) => `${pointer}: ${expected}; ${found}`,
+  )
+}
+
+test("an anchor ends rows where the network's end slot is before it, and only there", async (t) => {
+  t.same(await spec("flexmdm_star_easy", {}), [])
+  t.same(await spec("flexmdm_brackets", {}), [])
+  const none = ['/data/batching/end: "anchor" for the end slot "eos-anchor" of the network; "none"']
+  t.same(await spec("flexmdm_star_easy", { data: { batching: { end: "none" } } }), none)
+  t.same(await spec("flexmdm_star_easy", { data: { batching: { end: null } } }), none, "none, when absent")
+  t.same(await spec("flexmdm_brackets", { data: { batching: { end: "anchor" } } }), [
+    '/data/batching/end: "none" for the end slot "extra" of the network; "anchor"',
+  ])
+})
+
+const evaluations = (alignment: string) => ({
+  evaluations: [
+    {
+      kind: "insertion-nelbo",
+      id: "code-length",
+      windows: { length: 42, count: 10, alignment },
+      strata: 4,
+      draws: 1,
+      seed: 1,
+    },
+  ],
+})
+
+test("documents are scored as documents", async (t) => {
+  for (const alignment of ["raw-stream", "document-chunks"])
+    t.match(await spec("flexmdm_star_easy", evaluations(alignment)), [
+      /^\/evaluations\/0\/windows\/alignment: "documents", as rows of training are whole documents/,
+    ])
+  t.match(await spec("flexmdm_speeches", evaluations("documents")), [
+    /^\/evaluations\/0\/windows\/alignment: another alignment/,
+  ])
+})
