@@ -16,8 +16,8 @@ import { bootstrapRatio, splitMix32, type Pair } from "../src/metric/statistics/
 import { normalQuantile } from "../src/metric/statistics/distributions.js"
 import { studentInterval, wilsonInterval } from "../src/metric/statistics/intervals.js"
 import { pairedComparison, pairedSeeds } from "../src/metric/statistics/paired.js"
-import { rule, schedule, toyScorer } from "../test/evaluators/toy-scorer.js"
-import { alongOrder, maskedNats, permutations, popCount, TOY, X } from "../test/metric/toy.js"
+import { rule, schedule, toyScorer } from "./toy/scorer.js"
+import { alongOrder, maskedNats, permutations, popCount, TOY, X } from "./toy/model.js"
 
 interface Interval {
   readonly low: number

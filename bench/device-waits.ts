@@ -4,7 +4,8 @@
  *
  *   tsx bench/device-waits.ts [milliseconds of a step] [steps]
  */
-import type { Rotation } from "../src/data/rows/rotation.js"
+import { openRowSource } from "../src/data/rows/row-source.js"
+import type { TrainingRows } from "../src/data/rows/training-rows.js"
 import { integersBelow, stream } from "../src/diffusion/philox.js"
 import { WHOLE, type Executor } from "../src/engine/executor.js"
 import type { Experiment } from "../src/spec/experiment.js"
@@ -49,15 +50,20 @@ const artificialDevice = (milliseconds: number, idle: number[]): Executor => {
 }
 
 /** Two million random tokens with a boundary about every 300. */
-const artificialRotation = (): Rotation => {
-  const tokens = Int32Array.from(integersBelow(stream(1, "sample"), [], 1020, 2e6), (n, i) =>
+const artificialRows = ({ data, training }: Experiment): TrainingRows => {
+  const tokens = Uint16Array.from(integersBelow(stream(1, "sample"), [], 1020, 2e6), (n, i) =>
     i % 300 === 0 ? 1 : n + 4,
   )
+  const { batching, tokenizer } = data
+  const { seed, stepsPerGroup } = training
   return {
+    ...openRowSource(
+      { group: (index) => Promise.resolve({ index, shards: ["artificial"], tokens }) },
+      { batching, tokenizer, seed, stepsPerGroup },
+    ),
     groups: 1,
-    group: (index: number) => Promise.resolve({ index, shards: ["artificial"], tokens }),
     close: () => Promise.resolve(),
-  } as unknown as Rotation
+  }
 }
 
 export const deviceWaits = async (
@@ -66,13 +72,14 @@ export const deviceWaits = async (
   experiment: Experiment = benchExperiment(gpuShape(PUBLISHED_BATCH)),
 ): Promise<Waiting> => {
   const idle: number[] = []
+  const short = {
+    ...experiment,
+    training: { ...experiment.training, stepsPerGroup: steps, checkpointEvery: steps },
+  }
   await train({
-    experiment: {
-      ...experiment,
-      training: { ...experiment.training, stepsPerGroup: steps, checkpointEvery: steps },
-    },
+    experiment: short,
     executor: artificialDevice(milliseconds, idle),
-    rotation: artificialRotation(),
+    rows: artificialRows(short),
     resume: { step: 0, state: {} },
     onStep: () => undefined,
     onCheckpoint: () => Promise.resolve(),

@@ -1444,6 +1444,10 @@ export interface Experiment {
      */
     xla?: "on" | "off"
     /**
+     * on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.
+     */
+    recompute?: "on" | "off"
+    /**
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number
@@ -2475,6 +2479,10 @@ export interface Overlay {
      */
     xla?: ("on" | "off") | null
     /**
+     * on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.
+     */
+    recompute?: ("on" | "off") | null
+    /**
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
@@ -3403,6 +3411,10 @@ export interface Overlay1 {
      * on: TensorFlow compiles whole programs with XLA; off when absent.
      */
     xla?: ("on" | "off") | null
+    /**
+     * on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.
+     */
+    recompute?: ("on" | "off") | null
     /**
      * Sequences in one evaluation forward pass.
      */

@@ -129,6 +129,20 @@ test("no import runs up the floors", async (t) => {
   t.same(upward, [])
 })
 
+test("a folder of more than three modules opens with a page of at most one screen", async (t) => {
+  const all = await readdir("src", { recursive: true, withFileTypes: true })
+  const modules = new Map<string, number>()
+  for (const entry of all)
+    if (entry.isFile() && entry.name.endsWith(".ts"))
+      modules.set(entry.parentPath, (modules.get(entry.parentPath) ?? 0) + 1)
+  t.ok(modules.size > 40)
+  for (const [folder, count] of modules) {
+    if (count <= 3) continue
+    const page = await readFile(join(folder, "README.md"), "utf8").catch(() => "")
+    t.ok(page.startsWith("# ") && page.split("\n").length <= 50, folder)
+  }
+})
+
 test("no modules import each other in a circle", async (t) => {
   t.same(circlesOf(await readModules()), [])
   // The search finds a circle where there is one.

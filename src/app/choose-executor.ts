@@ -24,6 +24,7 @@ export interface EngineFlags {
   readonly device: Option.Option<ExecutorOptions["device"]>
   readonly threads: Option.Option<number>
   readonly xla: Option.Option<"on" | "off">
+  readonly recompute?: Option.Option<"on" | "off">
 }
 
 const requestOf = (flags: EngineFlags, execution: Execution | undefined): EngineRequest => {
@@ -32,12 +33,14 @@ const requestOf = (flags: EngineFlags, execution: Execution | undefined): Engine
   const device = Option.getOrUndefined(flags.device) ?? execution?.device
   const threads = Option.getOrUndefined(flags.threads) ?? execution?.threads
   const xla = Option.getOrUndefined(flags.xla) ?? execution?.xla
+  const recompute = Option.getOrUndefined(flags.recompute ?? Option.none()) ?? execution?.recompute
   return {
     ...(engine === undefined ? {} : { engine }),
     ...(precision === undefined ? {} : { precision }),
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
     ...(xla === undefined ? {} : { xla }),
+    ...(recompute === undefined ? {} : { recompute }),
   }
 }
 

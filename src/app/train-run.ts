@@ -1,7 +1,6 @@
 /** The training of a run, which can be interrupted and taken up again from its last checkpoint. */
 import { totalmem } from "node:os"
-import { requireUnchanged } from "../data/corpora/identity.js"
-import { openRotation } from "../data/rows/rotation.js"
+import { openTraining } from "../data/corpora/training.js"
 import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { HostTensors } from "../engine/executor.js"
 import type { Weights as HeldWeights } from "../engine/weights.js"
@@ -53,16 +52,12 @@ const trainOn = async (
   { run, experiment, corpus, executor, display, stopping, beginning }: Session,
   weights: HeldWeights | undefined,
 ): Promise<Reached> => {
-  const { batching, tokenizer } = experiment.data
-  const rotation = await openRotation({
-    shards: corpus.train,
-    shardsInMemory: batching.shardsInMemory,
-    rotation: batching.rotation,
-    vocabSize: tokenizer.vocabSize,
-    verify: (path) => requireUnchanged(corpus, [path]),
+  const rows = await openTraining(experiment, corpus, {
+    onNotice: (sentence) => display.warn(sentence),
+    encode: (text) => modelTokenizer(experiment.data.tokenizer.id, corpus.tokenizer).encode(text),
   })
   try {
-    const total = totalSteps(experiment, rotation.groups)
+    const total = totalSteps(experiment, rows.groups)
     const begun = await begunValues(networkOf(experiment), weights)
     if (total === 0) return { step: 0, total, state: begun, stopped: false }
     const { checkpoint } = await latestCheckpoint(run)
@@ -86,12 +81,10 @@ const trainOn = async (
     const outcome = await train({
       experiment,
       executor,
-      rotation,
+      rows,
       resume,
       weights,
       begun,
-      encode: (text) => modelTokenizer(tokenizer.id, corpus.tokenizer).encode(text),
-      onNotice: (sentence) => display.warn(sentence),
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
         const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started)
@@ -99,7 +92,7 @@ const trainOn = async (
           done: step,
           loss: smooth(loss),
           tokensPerSecond,
-          detail: `group ${group + 1}/${rotation.groups}`,
+          detail: `group ${group + 1}/${rows.groups}`,
         })
         if (step <= RECORDED_FIRST || step % record === 0 || step === total) {
           await run.append({
@@ -125,7 +118,7 @@ const trainOn = async (
     display.end()
     return { step: outcome.step, total, state: outcome.state, stopped: outcome.stopped }
   } finally {
-    await rotation.close()
+    await rows.close()
   }
 }
 

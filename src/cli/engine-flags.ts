@@ -37,8 +37,15 @@ const xla = Flag.Literals("xla", ["on", "off"]).pipe(
   Flag.optional,
 )
 
+const recompute = Flag.Literals("recompute", ["on", "off"]).pipe(
+  Flag.withDescription(
+    "on: PyTorch computes activations inside blocks again instead of keeping them, to save memory",
+  ),
+  Flag.optional,
+)
+
 /** What computes, and how. */
-export const engineFlags = { engine, precision, device, threads, xla }
+export const engineFlags = { engine, precision, device, threads, xla, recompute }
 
 export const outputRuns = Flag.String("runs").pipe(
   Flag.withDescription("Folder of run directories"),

@@ -14,7 +14,10 @@ export interface Choice {
 }
 
 /** What a user asked for; absent fields are left to the spec, then to the machine. */
-export type EngineRequest = Pick<Execution, "engine" | "precision" | "device" | "threads" | "xla">
+export type EngineRequest = Pick<
+  Execution,
+  "engine" | "precision" | "device" | "threads" | "xla" | "recompute"
+>
 
 /** Executors that can take their place on this machine. */
 export interface Available {
@@ -44,6 +47,7 @@ export const LONG_SECONDS = 600
 export const needsSearch = (request: EngineRequest, seconds: number): boolean =>
   (request.engine ?? "auto") === "auto" &&
   request.xla !== "on" &&
+  request.recompute !== "on" &&
   (request.device === "gpu" || (request.precision ?? "fp32") !== "fp32" || seconds >= LONG_SECONDS)
 
 const INSTALL_TENSORFLOW = "pip install tensorflow-cpu"
@@ -70,11 +74,13 @@ export const chooseEngine = (request: EngineRequest, available: Available, secon
   const device = request.device ?? "cpu"
   const precision = request.precision ?? "fp32"
   const xla = request.xla === "on"
+  const recompute = request.recompute === "on"
   const options: ExecutorOptions = {
     precision,
     device,
     threads: request.threads ?? 0,
     ...(xla ? { xla } : {}),
+    ...(recompute ? { recompute } : {}),
   }
   const take = (engine: EngineName, reason: string): Choice => ({ engine, options, reason })
   const long = seconds >= LONG_SECONDS
@@ -87,8 +93,15 @@ export const chooseEngine = (request: EngineRequest, available: Available, secon
       "XLA was asked for, and only tensorflow compiles with it",
       "use --engine tensorflow, or leave --xla away",
     )
+  if (recompute && (xla || (asked !== "auto" && asked !== "torch")))
+    throw new ExecutorError(
+      xla ? "tensorflow" : (asked as EngineName),
+      "activations were asked to be computed again, and only torch does that",
+      `use --engine torch, or leave ${xla ? "--xla" : "--recompute"} away`,
+    )
   if (asked !== "auto") return take(asked, `--engine ${asked} was asked for`)
   if (xla) return take("tensorflow", "--xla on was asked for, which only it has")
+  if (recompute) return torch("--recompute on was asked for, which only it has")
   if (device === "gpu") {
     if (available.torch && available.gpu)
       return take("torch", "PyTorch sees a GPU and is the fastest executor on one")

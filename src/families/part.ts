@@ -5,6 +5,7 @@
  * asking the part that an experiment names. What is traced stands in `traced.ts`: reading a spec or making a plan
  * loads no tensor library.
  */
+import type { NoiseSchedule } from "../diffusion/schedule.js"
 import type * as Schema from "effect/Schema"
 import type { CorpusPart } from "../data/corpora/part.js"
 import type { Feeds } from "../diffusion/batch.js"
@@ -186,6 +187,13 @@ export interface StepFeeds {
   readonly program: number
 }
 
+/** What sampling rows of a fixed length asks of an objective. */
+export interface FixedRows {
+  readonly kind: "masked" | "causal"
+  /** Noise levels of a masked network. */
+  readonly schedule: NoiseSchedule
+}
+
 export interface ObjectivePart<O extends Kind = Kind> {
   readonly kind: O["kind"]
   readonly schema: Schema.Codec<O>
@@ -202,6 +210,8 @@ export interface ObjectivePart<O extends Kind = Kind> {
   eps(objective: O): number | undefined
   /** The schedules of a network whose rows grow; sampling uses no others. */
   schedules?(objective: O): JointSchedule
+  /** Of an objective whose rows have a fixed length: how a text is drawn. Absent where rows grow. */
+  fixedRows?(objective: O): FixedRows
   /** Whether its layout asks what rows hold (`RowShape.typical`). */
   readonly measuresRows?: true
   /** How a micro-batch is cut, and the feeds that the programs have, those a network may leave out included. */

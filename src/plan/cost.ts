@@ -22,10 +22,9 @@ export const trainingFlops = ({ model, data }: Pick<Experiment, "model" | "data"
   networkPart(model).trainingFlops?.(model, data.tokenizer.vocabSize, length) ??
   3 * forwardFlops({ model, data }, length)
 
-/** Steps of a run: groups of shards visited, and optimiser steps on all of them. */
+/** Steps of a run: groups of the corpus visited, and optimiser steps on all of them. */
 export const trainingSteps = ({ data, training }: Pick<Experiment, "data" | "training">) => {
-  const shards = corpusPart(data.corpus).trainShards(data.corpus)
-  const groups = data.batching.rotation ? Math.ceil(shards / data.batching.shardsInMemory) : 1
+  const { shards, groups } = corpusPart(data.corpus).visits(data.corpus, data.batching)
   return { shards, groups, steps: groups * training.stepsPerGroup }
 }
 
@@ -77,8 +76,8 @@ export const memoryEstimate = (experiment: Experiment): MemoryEstimate => {
   const { model, data, training } = experiment
   const part = networkPart(model)
   const specs = part.parameters(model, data.tokenizer.vocabSize)
-  const { length, shardsInMemory } = data.batching
-  const shards = 2 * shardsInMemory * (corpusPart(data.corpus).shardTokens ?? 0)
+  const { length } = data.batching
+  const shards = corpusPart(data.corpus).memory?.(data.corpus, data.batching) ?? 0
   const parts = {
     parameters: specs.reduce(
       (sum, spec) => sum + (spec.storage === "bf16" ? 2 : 4) * countParameters([spec]),

@@ -8,6 +8,7 @@ import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
 import type { Tokens } from "../data/rows/tokens.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
+import { evaluatorPart } from "../evaluators/index.js"
 import {
   accountOf,
   distinct,
@@ -121,8 +122,9 @@ const scoredTargets = async (
 ): Promise<readonly Targets[]> => {
   const there = await run.evidence()
   const found = new Map<string, Targets>()
-  for (const { id } of experiment.evaluations) {
-    if (!there.includes(id)) continue
+  for (const { id, kind } of experiment.evaluations) {
+    // Floors are of given text; a sampler's is the network's own.
+    if (!there.includes(id) || evaluatorPart({ kind }).needs === "sampler") continue
     const file = await run.readEvidence(id)
     if (!file.tensors.has("tokens")) continue // it scores no targets
     const windows = openWindows(file, `${run.directory}/evidence/${id}.safetensors`)

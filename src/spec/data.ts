@@ -1,10 +1,11 @@
 /** Schemas of the data an experiment trains and evaluates on. */
 import * as Schema from "effect/Schema"
-import { Corpus } from "../data/corpora/index.js"
+import { corpusUnion, type Corpus } from "../data/corpora/index.js"
 import { Count, Identifier, Natural, Sha256 } from "./common.js"
+import { perRegistration } from "./registration.js"
 import { FileSource } from "./source-syntax.js"
 
-export { Corpus }
+export type { Corpus }
 
 export const Tokenizer = Schema.Struct({
   id: Identifier.annotate({ description: "Name of the tokenizer, for example sp1024." }),
@@ -83,7 +84,11 @@ export const Batching = Schema.Struct({
 export type Infill = typeof Infill.Type
 export type Batching = typeof Batching.Type
 
-export const Data = Schema.Struct({ corpus: Corpus, tokenizer: Tokenizer, batching: Batching }).annotate({
-  description: "The data that an experiment trains and evaluates on.",
-})
+/** The schema over the corpora that are registered now. */
+export const dataSchema = perRegistration(() =>
+  Schema.Struct({ corpus: corpusUnion(), tokenizer: Tokenizer, batching: Batching }).annotate({
+    description: "The data that an experiment trains and evaluates on.",
+  }),
+)
+export const Data = dataSchema()
 export type Data = typeof Data.Type

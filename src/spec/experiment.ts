@@ -1,7 +1,7 @@
 /** The experiment: what a spec file holds. Execution (paths, device, executor) is not part of its identity. */
 import * as Schema from "effect/Schema"
 import { Count, Identifier } from "./common.js"
-import { Data } from "./data.js"
+import { dataSchema, type Data } from "./data.js"
 import { evaluationSchema, type Evaluation } from "./evaluation.js"
 import { Init } from "./init.js"
 import { modelSchema, type Model } from "./model.js"
@@ -35,6 +35,10 @@ export const Execution = Schema.Struct({
   xla: Schema.optionalKey(Schema.Literals(["on", "off"])).annotate({
     description: "on: TensorFlow compiles whole programs with XLA; off when absent.",
   }),
+  recompute: Schema.optionalKey(Schema.Literals(["on", "off"])).annotate({
+    description:
+      "on: PyTorch computes activations inside blocks again for the gradient instead of keeping them; off when absent.",
+  }),
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),
@@ -42,7 +46,12 @@ export const Execution = Schema.Struct({
 export type Execution = typeof Execution.Type
 
 /** An experiment with its profile applied: everything that determines its numbers. */
-const frame = (model: typeof Model, objective: typeof Objective, evaluation: typeof Evaluation) =>
+const frame = (
+  data: typeof Data,
+  model: typeof Model,
+  objective: typeof Objective,
+  evaluation: typeof Evaluation,
+) =>
   Schema.Struct({
     id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
     system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
@@ -57,7 +66,7 @@ const frame = (model: typeof Model, objective: typeof Objective, evaluation: typ
       description: "Ids of published claims in specs/claims that this experiment is set beside.",
     }),
     init: Schema.optionalKey(Init),
-    data: Data,
+    data,
     model,
     objective,
     training: Training,
@@ -69,7 +78,7 @@ const frame = (model: typeof Model, objective: typeof Objective, evaluation: typ
 
 /** The schema over the families and evaluators that are registered now. */
 export const experimentSchema = perRegistration(() =>
-  frame(modelSchema(), objectiveSchema(), evaluationSchema()),
+  frame(dataSchema(), modelSchema(), objectiveSchema(), evaluationSchema()),
 )
 export const Experiment = experimentSchema()
 export type Experiment = typeof Experiment.Type

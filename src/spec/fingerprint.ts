@@ -36,7 +36,7 @@ export const identityOf = (experiment: Experiment): unknown => {
 
 /** A corpus of no registered kind is what it says, whole. */
 const corpusIdentity = (corpus: Experiment["data"]["corpus"]): unknown =>
-  corpusKinds.includes(corpus.kind) ? corpusPart(corpus).identity(corpus) : corpus
+  corpusKinds().includes(corpus.kind) ? corpusPart(corpus).identity(corpus) : corpus
 
 const tokenizerIdentity = (tokenizer: Experiment["data"]["tokenizer"]): unknown =>
   tokenizer.model.startsWith("file:") ? { ...tokenizer, model: "file" } : tokenizer

@@ -1,5 +1,6 @@
 /** Rules between the fields of an experiment, which no single field's schema can state. Those of a kind stand with it. */
 import { corpusKinds, corpusPart } from "../data/corpora/index.js"
+import type { Visits } from "../data/corpora/part.js"
 import { evaluatorKinds, evaluatorPart, evaluatorParts } from "../evaluators/index.js"
 import type { EvaluationKind, EvaluationRule, OfWindows } from "../evaluators/part.js"
 import { meantKind, networkKinds, networkPart, objectiveKinds, objectivePart } from "../families/index.js"
@@ -25,20 +26,14 @@ const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubj
     batching.kind === "document-chunks" || batching.kind === "documents" ? tokenizer.padId : 0,
   )
 
-/**
- * Ids that the 16 bits of the published shards hold. What is made with a tokenizer.json lies in shards of 32-bit ids
- * where its vocabulary is larger.
- */
-const SHARD_IDS = 2 ** 16
-
 const tokenIds: readonly Rule[] = [
-  ({ data: { tokenizer, corpus } }) =>
-    corpus.kind !== "pairs" &&
-    tokenizer.vocabSize > SHARD_IDS &&
-    !tokenizer.model.endsWith(".json") &&
+  // Shards of one's own that were made with a tokenizer.json hold 32-bit ids where its vocabulary is larger.
+  ({ data: { tokenizer }, parts: { corpus } }) =>
+    tokenizer.vocabSize > (corpus.idLimit ?? Infinity) &&
+    !(corpus.kind === "files" && tokenizer.model.endsWith(".json")) &&
     problem(
       "/data/tokenizer/vocabSize",
-      `at most ${SHARD_IDS}, the ids that the shards' 16-bit integers hold`,
+      `at most ${corpus.idLimit}, the ids that the shards' 16-bit integers hold`,
       tokenizer.vocabSize,
       "Larger ids would have been cut when the shards were written.",
     ),
@@ -131,7 +126,8 @@ const systems: Rule = ({ system, model, parts }) => {
   )
 }
 
-const shardCount = ({ data: { corpus } }: RuleSubject): number => corpusPart(corpus).trainShards(corpus)
+const visitsOf = ({ data: { corpus, batching } }: RuleSubject): Visits =>
+  corpusPart(corpus).visits(corpus, batching)
 
 /** What weights begin as. `init` is no part of what a family's rules read. */
 const beginnings: readonly ((experiment: Subject) => Problem | false)[] = [
@@ -155,9 +151,9 @@ const schedules: readonly Rule[] = [
     emaDecay === undefined &&
     problem("/training/emaDecay", "the decay that the average warms up to", "nothing"),
   (experiment) =>
-    shardCount(experiment) === 0 && problem("/data/corpus/train", "at least one shard", "an empty list"),
+    visitsOf(experiment).shards === 0 && problem("/data/corpus/train", "at least one shard", "an empty list"),
   (experiment) => {
-    const shards = shardCount(experiment)
+    const { shards } = visitsOf(experiment)
     const { shardsInMemory } = experiment.data.batching
     return (
       shardsInMemory > Math.max(1, shards) &&
@@ -165,13 +161,10 @@ const schedules: readonly Rule[] = [
     )
   },
   (experiment) => {
-    const { data, training } = experiment
+    const { training } = experiment
     const { schedule } = training
     const restart = "restart" in schedule && schedule.restart
-    const groups =
-      restart || !data.batching.rotation
-        ? 1
-        : Math.ceil(shardCount(experiment) / data.batching.shardsInMemory)
+    const groups = restart ? 1 : visitsOf(experiment).groups
     const span = training.stepsPerGroup * groups
     if (!("warmdown" in schedule))
       return (
@@ -281,7 +274,7 @@ const withParts = (subject: Subject, value: unknown): Subject => {
     meantKind(valueAt(value, pointer), kinds)
   const network = meant("/model/kind", networkKinds())
   const objective = meant("/objective/kind", objectiveKinds())
-  const corpus = meant("/data/corpus/kind", corpusKinds)
+  const corpus = meant("/data/corpus/kind", corpusKinds())
   const parts = {
     network: network === undefined ? undefined : networkPart({ kind: network }),
     objective: objective === undefined ? undefined : objectivePart({ kind: objective }),

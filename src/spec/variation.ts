@@ -160,9 +160,9 @@ const replacingKinds = (patch: unknown, met: readonly unknown[]): unknown => {
 /** The variation as a whole document: the other's with this one's patch in every profile. */
 const varied = (own: Document, parent: Document, file: string): Document => {
   const { $schema: _schema, schemaVersion, extends: _extends, profiles, ...patch } = own
-  const { schemaVersion: _version, $schema: _own, profiles: theirs, published, ...base } = parent
+  const { schemaVersion: _version, $schema: _own, profiles: others, published, ...base } = parent
   const { id = nameOf(file), title = `${String(id)}, a variation of ${String(base["id"])}` } = patch
-  const inherited = isObject(theirs) ? theirs : {}
+  const inherited = isObject(others) ? others : {}
   const added = isObject(profiles) ? profiles : {}
   const names = new Set([...Object.keys(inherited), ...Object.keys(added)])
   const overlays = [...names].flatMap((name): readonly (readonly [string, unknown])[] => {

@@ -4,7 +4,7 @@ import { contentLength } from "../diffusion/insertion/interpolant.js"
 import { networkPart, objectivePart } from "../families/index.js"
 import { sliceFeeds, type FeedSpec, type Layout, type RowContent, type RowShape } from "../families/part.js"
 import type { Experiment } from "../spec/experiment.js"
-import type { RowSource } from "./batches.js"
+import type { RowSource } from "../data/rows/row-source.js"
 
 /** The objective's layout with the feeds that the network takes. */
 export const layoutFor = (

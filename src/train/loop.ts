@@ -2,14 +2,13 @@
  * The training loop. Everything random in step s is a function of (seed, s), and the state is all there is
  * besides, so a run that stops after any step and starts again from its state ends bit-identically.
  */
-import type { Rotation } from "../data/rows/rotation.js"
+import type { TrainingRows } from "../data/rows/training-rows.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import type { Weights } from "../engine/weights.js"
 import { objectivePart } from "../families/index.js"
 import { networkOf } from "../families/traced.js"
 import { learningRateFactor } from "../model/learning-rate.js"
 import type { Experiment } from "../spec/experiment.js"
-import { openRowSource } from "./batches.js"
 import { layoutFor, shapeFor, typicalRows } from "./layout.js"
 import { readAhead } from "./read-ahead.js"
 import { initialState, stepScalars } from "./state.js"
@@ -30,11 +29,10 @@ export interface StepReport {
 export interface TrainJob {
   readonly experiment: Experiment
   readonly executor: Executor
-  readonly rotation: Rotation
+  /** The caller closes them. */
+  readonly rows: TrainingRows
   /** Parameters and optimiser state after `step` steps; absent at the start of a run. */
   readonly resume?: { readonly step: number; readonly state: HostTensors } | undefined
-  /** Spells texts of the batching, such as the marks of a gap. */
-  readonly encode?: ((text: string) => ArrayLike<number>) | undefined
   /** Weights that the executor holds: the frozen ones. */
   readonly weights?: Weights | undefined
   /** Parameters that begin as something else than drawn numbers; frozen ones aside. */
@@ -42,8 +40,6 @@ export interface TrainJob {
   readonly onStep: (report: StepReport) => void | Promise<void>
   /** Called with a copy of the state every `checkpointEvery` steps and after the last one. */
   readonly onCheckpoint: (step: number, state: HostTensors, last: boolean) => Promise<void>
-  /** Told what of the training rows is lost, once for each group of shards. */
-  readonly onNotice?: (sentence: string) => void
   /** Asked after every step; true ends training after a checkpoint. */
   readonly shouldStop: () => boolean
 }
@@ -69,25 +65,17 @@ export class DivergenceError extends Error {
   }
 }
 
-/** Steps of the whole experiment for a number of shard groups. */
+/** Steps of the whole experiment for a number of groups. */
 export const totalSteps = (experiment: Experiment, groups: number): number =>
   experiment.training.stepsPerGroup * groups
 
 /** Trains to the end, or until asked to stop. */
 export const train = async (job: TrainJob): Promise<TrainOutcome> => {
-  const { experiment, executor, rotation } = job
+  const { experiment, executor, rows: source } = job
   const { training, objective } = experiment
   const { length } = experiment.data.batching
   const network = networkOf(experiment)
-  const total = totalSteps(experiment, rotation.groups)
-  const source = openRowSource(rotation, {
-    batching: experiment.data.batching,
-    tokenizer: experiment.data.tokenizer,
-    seed: training.seed,
-    stepsPerGroup: training.stepsPerGroup,
-    ...(job.onNotice === undefined ? {} : { onNotice: job.onNotice }),
-    ...(job.encode === undefined ? {} : { encode: job.encode }),
-  })
+  const total = totalSteps(experiment, source.groups)
   const part = objectivePart(objective)
   const typical = part.measuresRows === true ? await typicalRows(source, experiment) : undefined
   const layout = layoutFor(experiment, executor.layout, typical)
@@ -119,7 +107,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
   try {
     while (step < total) {
       const { micro, program } = await feeds.next()
-      const factor = learningRateFactor(training, step, rotation.groups)
+      const factor = learningRateFactor(training, step, source.groups)
       const { loss, gradNorm } = await trainer.step(micro, stepScalars(training, step, factor), program)
       if (!Number.isFinite(loss)) throw new DivergenceError(step, "loss", loss)
       if (!Number.isFinite(gradNorm)) throw new DivergenceError(step, "gradient norm", gradNorm)

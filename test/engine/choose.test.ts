@@ -33,6 +33,8 @@ const TABLE: readonly (readonly [EngineRequest, Available, number, EngineName, b
   [{ precision: "bf16" }, onlyTorch, long, "torch", true, /PyTorch was found/],
   [{ xla: "on" }, NOTHING, short, "tensorflow", false, /only it has/],
   [{ xla: "on", device: "gpu", precision: "bf16" }, all, long, "tensorflow", false, /only it has/],
+  [{ recompute: "on" }, NOTHING, short, "torch", false, /only it has/],
+  [{ recompute: "off" }, all, short, "onnxruntime", false, /suits a short run/],
   [{ xla: "off" }, all, short, "onnxruntime", false, /suits a short run/],
   [{ precision: "bf16-params" }, both, short, "torch", false, /only torch/],
 ]
@@ -46,6 +48,7 @@ void test("what is asked for is taken, else the fastest that is there, and the r
     t.match(choice.reason, reason, name)
     t.equal(choice.options.precision, request.precision ?? "fp32", `${name}: the precision stays`)
     t.equal(choice.options.device, request.device ?? "cpu")
+    t.equal(choice.options.recompute ?? false, request.recompute === "on", `${name}: recomputation`)
     t.equal(choice.options.xla ?? false, request.xla === "on", `${name}: XLA`)
   }
   t.end()
@@ -72,6 +75,9 @@ void test("what is not there is refused with the command that adds it", (t) => {
     message: /no PyTorch that sees one.*pip install torch/,
   })
   t.throws(() => chooseEngine({ device: "gpu" }, onlyTorch), /the PyTorch that was found sees none/)
+  t.throws(() => chooseEngine({ engine: "onnxruntime", recompute: "on" }, all), {
+    message: /only torch does that; use --engine torch, or leave --recompute away/,
+  })
   t.throws(
     () => chooseEngine({ engine: "torch", xla: "on" }, all),
     /torch: XLA was asked for, and only tensorflow compiles with it; use --engine tensorflow/,

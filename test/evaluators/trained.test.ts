@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "tap"
-import { openRotation } from "../../src/data/rows/rotation.js"
+import { openShardRows } from "../../src/data/rows/training-rows.js"
 import { writeShard } from "../../src/data/rows/shards.js"
 import { decodeSafetensors } from "../../src/files/safetensors.js"
 import { stream, uniforms } from "../../src/diffusion/philox.js"
@@ -89,19 +89,21 @@ const trained = async (experiment: Experiment): Promise<HostTensors> => {
   const folder = await mkdtemp(join(tmpdir(), "repro-trained-"))
   const shards = [join(folder, "train.bin")]
   await writeShard(shards[0]!, TRAIN)
-  const rotation = await openRotation({ shards, shardsInMemory: 1, rotation: true, vocabSize: 1024 })
+  const { batching, tokenizer } = experiment.data
+  const { seed, stepsPerGroup } = experiment.training
+  const rows = await openShardRows(shards, { batching, tokenizer, seed, stepsPerGroup })
   try {
     const { state } = await train({
       experiment,
       executor: await makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads: 1 }),
-      rotation,
+      rows,
       onStep: () => undefined,
       onCheckpoint: () => Promise.resolve(),
       shouldStop: () => false,
     })
     return evaluationParameters(networkOf(experiment), experiment.training, state)
   } finally {
-    await rotation.close()
+    await rows.close()
     await rm(folder, { recursive: true })
   }
 }

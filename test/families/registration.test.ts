@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises"
 import t from "tap"
 import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
+import type { TrainingRows } from "../../src/data/rows/training-rows.js"
 import { FAMILIES, networkKinds, objectiveKinds } from "../../src/families/index.js"
 import { networkOf, registerTraced } from "../../src/families/traced.js"
 import { makePlan } from "../../src/plan/plan.js"
@@ -83,7 +84,7 @@ void t.test(
 void t.test("a toy family trains, and what is frozen stays", async (t) => {
   const remove = registerTraced(toy)
   const data = await tinyData()
-  const rotation = await data.rotation()
+  let rows: TrainingRows | undefined
   const executor = await makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads: 1 })
   try {
     const experiment = {
@@ -101,11 +102,12 @@ void t.test("a toy family trains, and what is frozen stays", async (t) => {
         objective: { kind: "denoise", rate: 0.5 },
       } as unknown as Pick<Experiment, "model" | "objective">),
     }
+    rows = await data.rows(experiment)
     const losses: number[] = []
     const { state } = await train({
       experiment,
       executor,
-      rotation,
+      rows,
       onStep: ({ loss }) => void losses.push(loss),
       onCheckpoint: () => Promise.resolve(),
       shouldStop: () => false,
@@ -123,7 +125,7 @@ void t.test("a toy family trains, and what is frozen stays", async (t) => {
       "no moments and no average of what is frozen",
     )
   } finally {
-    await rotation.close()
+    await rows?.close()
     await data.remove()
     await executor.dispose()
     remove()

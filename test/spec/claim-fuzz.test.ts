@@ -13,6 +13,7 @@ import { resolveClaims } from "../../src/spec/claim.js"
 import { decodeJson, decodeValue } from "../../src/spec/decode.js"
 import { SpecError } from "../../src/spec/spec-error.js"
 import { decodeSpec } from "../../src/spec/spec-file.js"
+import { fuzz } from "../fuzz.js"
 
 const load = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
 interface Part {
@@ -150,7 +151,7 @@ const JUDGES = {
 } as const
 
 t.test(
-  "10 000 mutated specs, claims and contracts: a value or a structured error, never a crash",
+  "mutated specs, claims and contracts: a value or a structured error, never a crash",
   { timeout: 540_000 },
   (test) => {
     const kinds = fc.constantFrom(
@@ -163,7 +164,7 @@ t.test(
       fc.property(kinds, fc.array(mutation, { minLength: 1, maxLength: 3 }), (kind, mutations) =>
         outcome(() => JUDGES[kind](mutate(SEEDS[kind], mutations))),
       ),
-      { numRuns: 9000, seed: 20260411 },
+      fuzz(900),
     )
     fc.assert(
       fc.property(
@@ -172,11 +173,11 @@ t.test(
         fc.string({ maxLength: 3 }),
         (kind, at, junk) => outcome(() => JUDGES[kind](break_(SEEDS[kind], at, junk))),
       ),
-      { numRuns: 1000, seed: 20260411 },
+      fuzz(100),
     )
-    test.equal(values + refusals >= 10_000, true)
-    test.ok(values > 100, `${values} still valid`)
-    test.ok(refusals > 5000, `${refusals} refused, each with a pointer`)
+    test.equal(values + refusals >= 1000, true)
+    test.ok(values > 10, `${values} still valid`)
+    test.ok(refusals > 500, `${refusals} refused, each with a pointer`)
     test.end()
   },
 )

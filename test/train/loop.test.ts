@@ -17,7 +17,7 @@ const run = async (
   } = {},
 ) => {
   const data = await tinyData()
-  const rotation = await data.rotation()
+  const rows = await data.rows(experiment)
   const executor =
     options.oracle === true
       ? await makeTfjsExecutor({ precision: "fp32", device: "cpu", threads: 1 })
@@ -28,7 +28,7 @@ const run = async (
     const outcome = await train({
       experiment,
       executor,
-      rotation,
+      rows,
       resume: options.resume,
       onStep: (report) => void reports.push(report),
       onCheckpoint: (step) => {
@@ -39,7 +39,7 @@ const run = async (
     })
     return { outcome, reports, checkpoints }
   } finally {
-    await rotation.close()
+    await rows.close()
     await data.remove()
   }
 }

@@ -35,20 +35,20 @@ interface Trained {
 
 const run = async (experiment: Experiment, executor: Executor): Promise<Trained> => {
   const data = await tinyData()
-  const rotation = await data.rotation()
+  const rows = await data.rows(experiment)
   const losses: number[] = []
   try {
     const { state } = await train({
       experiment,
       executor,
-      rotation,
+      rows,
       onStep: ({ loss }) => void losses.push(loss),
       onCheckpoint: () => Promise.resolve(),
       shouldStop: () => false,
     })
     return { losses, state }
   } finally {
-    await rotation.close()
+    await rows.close()
     await data.remove()
     await executor.dispose()
   }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { openRotation, type Rotation } from "../../src/data/rows/rotation.js"
+import { openShardRows, type TrainingRows } from "../../src/data/rows/training-rows.js"
 import { writeShard } from "../../src/data/rows/shards.js"
 import { integersBelow, stream } from "../../src/diffusion/philox.js"
 import type { Experiment } from "../../src/spec/experiment.js"
@@ -91,6 +92,8 @@ export interface TinyData {
   readonly folder: string
   readonly shards: readonly string[]
   readonly rotation: () => Promise<Rotation>
+  /** The rows of an experiment; its shards are these. */
+  readonly rows: (experiment: Pick<Experiment, "data" | "training">) => Promise<TrainingRows>
   readonly remove: () => Promise<void>
 }
 
@@ -103,6 +106,8 @@ export const tinyData = async (): Promise<TinyData> => {
     folder,
     shards,
     rotation: () => openRotation({ shards, shardsInMemory: 1, rotation: true, vocabSize: 1024 }),
+    rows: ({ data: { batching, tokenizer }, training: { seed, stepsPerGroup } }) =>
+      openShardRows(shards, { batching, tokenizer, seed, stepsPerGroup }),
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }

@@ -6,7 +6,7 @@ import t, { type Test } from "tap"
 import type { Feeds } from "../../src/diffusion/batch.js"
 import type { Executor, HostTensors } from "../../src/engine/executor.js"
 import type { Experiment } from "../../src/spec/experiment.js"
-import { openRowSource } from "../../src/train/batches.js"
+import { openRowSource } from "../../src/data/rows/row-source.js"
 import { objectivePart } from "../../src/families/index.js"
 import { layoutFor } from "../../src/train/layout.js"
 import { train } from "../../src/train/loop.js"
@@ -33,14 +33,14 @@ interface Curve {
 
 const curve = async (experiment: Experiment, executor: Executor, from?: HostTensors): Promise<Curve> => {
   const data = await tinyData()
-  const rotation = await data.rotation()
+  const rows = await data.rows(experiment)
   const losses: number[] = []
   let half: HostTensors = {}
   try {
     const { state } = await train({
       experiment,
       executor,
-      rotation,
+      rows,
       resume: from === undefined ? undefined : { step: STEPS / 2, state: from },
       onStep: ({ loss }) => void losses.push(loss),
       onCheckpoint: (step, reached) => {
@@ -51,7 +51,7 @@ const curve = async (experiment: Experiment, executor: Executor, from?: HostTens
     })
     return { losses, state, half }
   } finally {
-    await rotation.close()
+    await rows.close()
     await data.remove()
     await executor.dispose()
   }

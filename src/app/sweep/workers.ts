@@ -45,6 +45,7 @@ const engineArguments = (engine: EngineFlags, cell: PlannedCell, workers: number
     ...flag("precision", engine.precision),
     ...flag("device", engine.device),
     ...flag("xla", engine.xla),
+    ...flag("recompute", engine.recompute ?? Option.none()),
     "--threads",
     String(threads),
   ]

@@ -8,6 +8,7 @@ import { generated } from "./generated/corpus.js"
 import { parameterGolf } from "./parameter-golf/corpus.js"
 import type { CorpusPart, Kind } from "./part.js"
 import { pairs } from "./pairs/corpus.js"
+import { registrationChanged } from "../../spec/registration.js"
 import { speeches } from "./speeches/corpus.js"
 import { text } from "./text/corpus.js"
 
@@ -20,19 +21,39 @@ export type Corpus = SpecOf<(typeof CORPORA)[number]>
 /** The corpus of one kind. */
 export type CorpusOf<K extends Corpus["kind"]> = Extract<Corpus, { readonly kind: K }>
 
-/** Schema of every registered corpus. */
-export const Corpus = Schema.Union(CORPORA.map(({ schema }) => schema as Schema.Codec<Corpus>)).annotate({
-  description: "Where the tokens come from.",
-})
+let corpora: readonly CorpusPart[] = CORPORA
 
-export const corpusKinds: readonly string[] = CORPORA.map(({ kind }) => kind)
+/**
+ * Adds a corpus for the rest of the process, as if it stood in the list above; see `registerCorpus` in `stores.ts` for
+ * one that is also read.
+ *
+ * @returns what takes it away again
+ * @throws Error where its kind is taken
+ */
+export const registerCorpusPart = (part: CorpusPart): (() => void) => {
+  if (corpusKinds().includes(part.kind)) throw new Error(`the corpus kind "${part.kind}" is taken`)
+  corpora = [...corpora, part]
+  registrationChanged()
+  return () => {
+    corpora = corpora.filter((each) => each !== part)
+    registrationChanged()
+  }
+}
+
+/** Schema of every registered corpus. */
+export const corpusUnion = (): Schema.Codec<Corpus> =>
+  Schema.Union(corpora.map(({ schema }) => schema)).annotate({
+    description: "Where the tokens come from.",
+  }) as unknown as Schema.Codec<Corpus>
+
+export const corpusKinds = (): readonly string[] => corpora.map(({ kind }) => kind)
 
 /** The part that answers for a corpus. */
 export const corpusPart = ({ kind }: Kind): CorpusPart => {
-  const part = (CORPORA as readonly CorpusPart[]).find((each) => each.kind === kind)
+  const part = corpora.find((each) => each.kind === kind)
   if (part === undefined)
     throw new Error(
-      `no corpus of the kind ${JSON.stringify(kind)} is registered; there are ${corpusKinds.join(", ")}`,
+      `no corpus of the kind ${JSON.stringify(kind)} is registered; there are ${corpusKinds().join(", ")}`,
     )
   return part
 }

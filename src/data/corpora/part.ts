@@ -33,6 +33,28 @@ export interface DataSubject<C extends Kind = Kind> {
   readonly batching: { readonly kind: string; readonly length: number }
 }
 
+/** What of a spec's batching says how training visits a corpus. */
+export interface Visiting {
+  readonly shardsInMemory: number
+  readonly rotation: boolean
+}
+
+export interface Visits {
+  /** Shards of the training split; 1 for a corpus that has none. */
+  readonly shards: number
+  /** Parts that are visited one after another, `training.stepsPerGroup` steps each. */
+  readonly groups: number
+}
+
+/** Ids that the published shards hold, two bytes each. */
+export const SHARD_IDS = 2 ** 16
+
+/** Shards visited in groups: every group in turn, or the first alone. */
+export const inGroups = (shards: number, { rotation, shardsInMemory }: Visiting): Visits => ({
+  shards,
+  groups: rotation ? Math.ceil(shards / shardsInMemory) : 1,
+})
+
 export interface CorpusPart<C extends Kind = Kind> {
   readonly kind: C["kind"]
   readonly schema: Schema.Codec<C>
@@ -44,10 +66,12 @@ export interface CorpusPart<C extends Kind = Kind> {
   identity(corpus: C): unknown
   /** What contracts call it, planned or measured. */
   dataset(corpus: C): string
-  /** Shards of the training split. */
-  trainShards(corpus: C): number
-  /** Tokens of one training shard at most, where they fill memory. */
-  readonly shardTokens?: number
+  /** How training visits it. */
+  visits(corpus: C, batching: Visiting): Visits
+  /** Bytes that the groups in memory take, where they are large. */
+  memory?(corpus: C, batching: Visiting): number
+  /** Ids from this one on do not fit its shards; any do when absent. */
+  readonly idLimit?: number
   /** Tokens of the whole validation split, where they are published. */
   validationTokens?(corpus: C): number | undefined
   /** -ln of the probability of a document's target given its prompt, where the corpus is drawn from a known law. */

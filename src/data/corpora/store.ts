@@ -1,6 +1,8 @@
 /** How a kind of corpus is prepared and found on disk; its side of `part.ts` that reads files. */
 import type { Data } from "../../spec/data.js"
 import type { OnPrepareEvent } from "../../files/events.js"
+import type { RowOptions } from "../rows/row-source.js"
+import type { TrainingRows } from "../rows/training-rows.js"
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
 import type { Kind } from "./part.js"
 
@@ -69,6 +71,8 @@ export interface CorpusStore<C extends Kind = Kind> {
   locate(job: StoreJob<C>, options: CorpusOptions): Promise<Located>
   /** Looks at everything that `locate` and reading need, with a finding for each that is missing or wrong. */
   check(job: StoreJob<C>, options: CorpusOptions, tools: CheckTools): Promise<void>
+  /** Opens the training rows of a corpus that keeps them in no shards; they are cut from its shards when absent. */
+  open?(corpus: C, options: RowOptions): Promise<TrainingRows>
   /** The digest that the spec states for a shard, and where. */
   stated?(
     corpus: C,

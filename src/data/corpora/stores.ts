@@ -1,9 +1,10 @@
 /** The stores of all kinds of corpora; the types ask for each registered kind. */
 import { filesStore } from "./files/store.js"
 import { generatedStore } from "./generated/store.js"
-import type { Corpus, CorpusOf } from "./index.js"
+import { registerCorpusPart, type Corpus, type CorpusOf } from "./index.js"
 import { parameterGolfStore } from "./parameter-golf/store.js"
 import { pairsStore } from "./pairs/store.js"
+import type { CorpusPart, Kind } from "./part.js"
 import { speechesStore } from "./speeches/store.js"
 import type { CorpusStore } from "./store.js"
 import { textStore } from "./text/store.js"
@@ -17,6 +18,19 @@ const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   text: textStore,
 }
 
+const stores = new Map<string, CorpusStore<Corpus>>(
+  Object.entries(STORES as unknown as Record<string, CorpusStore<Corpus>>),
+)
+
+/** Adds a corpus for the rest of the process; returns what takes it away again. */
+export const registerCorpus = <C extends Kind>(part: CorpusPart<C>, store: CorpusStore<C>): (() => void) => {
+  const remove = registerCorpusPart(part as unknown as CorpusPart)
+  stores.set(part.kind, store as unknown as CorpusStore<Corpus>)
+  return () => {
+    remove()
+    stores.delete(part.kind)
+  }
+}
+
 /** The store that answers for a corpus. */
-export const corpusStore = ({ kind }: Pick<Corpus, "kind">): CorpusStore<Corpus> =>
-  STORES[kind] as CorpusStore<Corpus>
+export const corpusStore = ({ kind }: Pick<Corpus, "kind">): CorpusStore<Corpus> => stores.get(kind)!

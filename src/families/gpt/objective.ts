@@ -25,6 +25,7 @@ export const autoregressive: ObjectivePart<AutoregressiveObjective> = {
   ids: () => [],
   boundary: () => "maskable",
   eps: () => undefined,
+  fixedRows: () => ({ kind: "causal", schedule: { kind: "log-linear", eps: 0 } }),
   layout: nextTokenLayout,
   feeds: nextTokenFeeder,
 }

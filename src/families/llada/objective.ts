@@ -26,6 +26,8 @@ export const lladaObjective: ObjectivePart<LladaObjective> = {
   ids: (_objective, { maskId }) => [maskId],
   boundary: () => "maskable",
   eps: () => 0,
+  // Without a schedule of noise levels any share is masked, up to everything.
+  fixedRows: () => ({ kind: "masked", schedule: { kind: "log-linear", eps: 0 } }),
   layout: lladaLayout,
   feeds: lladaFeeds,
 }

@@ -38,6 +38,7 @@ const rules: readonly Rule<Kind, MaskedDiffusionObjective>[] = [
 export const maskedDiffusion: ObjectivePart<MaskedDiffusionObjective> = {
   kind: "masked-diffusion",
   schema: MaskedDiffusion,
+  fixedRows: ({ schedule }) => ({ kind: "masked", schedule }),
   rules,
   scored: "masked",
   streams: [

@@ -16,7 +16,7 @@ import { literalTokenizer } from "../../../src/data/tokenizers/literal.js"
 import { textRulesOf } from "../../../src/data/tokenizers/text-rules.js"
 import { isIntact } from "../../../src/metric/bytes/intact.js"
 import { buildByteTable, bytesOf } from "../../../src/metric/bytes/byte-table.js"
-import { openRowSource } from "../../../src/train/batches.js"
+import { openRowSource } from "../../../src/data/rows/row-source.js"
 
 const root = await mkdtemp(join(tmpdir(), "generated-"))
 tap.teardown(() => rm(root, { recursive: true }))

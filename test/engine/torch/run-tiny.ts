@@ -19,13 +19,13 @@ export const run = async (
   options: { readonly stopAfter?: number; readonly resume?: { step: number; state: HostTensors } } = {},
 ) => {
   const data = await tinyData()
-  const rotation = await data.rotation()
+  const rows = await data.rows(experiment)
   const reports: StepReport[] = []
   try {
     const outcome = await train({
       experiment,
       executor,
-      rotation,
+      rows,
       resume: options.resume,
       onStep: (report) => void reports.push(report),
       onCheckpoint: () => Promise.resolve(),
@@ -33,7 +33,7 @@ export const run = async (
     })
     return { state: outcome.state, losses: reports.map((r) => r.loss), norms: reports.map((r) => r.gradNorm) }
   } finally {
-    await rotation.close()
+    await rows.close()
     await data.remove()
   }
 }

@@ -1,6 +1,6 @@
 /** Shards that are there already, as spec and plan know them. */
 import type { DataContent } from "../../../spec/content.js"
-import type { CorpusPart } from "../part.js"
+import { inGroups, SHARD_IDS, type CorpusPart } from "../part.js"
 import { Files } from "./schema.js"
 
 const filled = (paths: readonly string[], files: DataContent["train"]) =>
@@ -15,7 +15,8 @@ export const files: CorpusPart<Files> = {
     return { kind, train: digests(train), validation: digests(validation) }
   },
   dataset: () => "files",
-  trainShards: ({ train }) => train.length,
+  visits: ({ train }, batching) => inGroups(train.length, batching),
+  idLimit: SHARD_IDS,
   files: ({ train, validation }) => [
     ...train.map((path) => ({ path, about: "training shard", bytes: null })),
     ...validation.map((path) => ({ path, about: "validation shard", bytes: null })),

@@ -1,6 +1,6 @@
 /** Generated data, as spec and plan know them. */
 import { BALANCED_LENGTHS, bracketNats, PUBLISHED_LENGTHS } from "../../../tasks/brackets/words.js"
-import type { CorpusPart, DataSubject } from "../part.js"
+import { inGroups, type CorpusPart, type DataSubject } from "../part.js"
 import { Generated } from "./schema.js"
 import { generatedIds } from "./sources.js"
 
@@ -43,7 +43,6 @@ export const generated: CorpusPart<Generated> = {
         : task.kind === "primer"
           ? `primer-${task.part}`
           : task.kind,
-  trainShards: () => 1,
   sourceNats: ({ task }, target) => {
     switch (task.kind) {
       case "brackets":
@@ -55,6 +54,7 @@ export const generated: CorpusPart<Generated> = {
         return undefined
     }
   },
+  visits: (_corpus, batching) => inGroups(1, batching),
   files: () => [],
   tokenizer: ({ task }) => `${task.kind} pieces, generated`,
   from: ({ task, seed }) => `the generator of ${task.kind}, seed ${seed}`,

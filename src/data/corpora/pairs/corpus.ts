@@ -1,5 +1,5 @@
 /** Rows of a prompt and a target, as spec and plan know them. */
-import type { CorpusPart } from "../part.js"
+import { inGroups, type CorpusPart } from "../part.js"
 import { Pairs } from "./schema.js"
 
 const from = ({ source }: Pairs): string => source.replace(/^hf:/, "")
@@ -38,7 +38,7 @@ export const pairs: CorpusPart<Pairs> = {
     only: only ?? null,
   }),
   dataset: (corpus) => from(corpus).split("/").at(-1)!,
-  trainShards: ({ trainShards, only }) => (only === undefined ? trainShards : 1),
+  visits: ({ trainShards, only }, batching) => inGroups(only === undefined ? trainShards : 1, batching),
   files: (corpus) => [
     { path: corpus.source, about: "rows", bytes: null },
     { path: corpus.tokenizer, about: "tokenizer", bytes: null },

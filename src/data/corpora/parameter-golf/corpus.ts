@@ -1,6 +1,6 @@
 /** The published FineWeb shards, as spec and plan know them. */
 import { FINEWEB_SP1024 } from "../../../metric/contract/builders.js"
-import type { CorpusPart } from "../part.js"
+import { inGroups, SHARD_IDS, type CorpusPart } from "../part.js"
 import { ParameterGolf } from "./schema.js"
 
 /** Tokens of a full shard (published manifest: shard_size 1e8), two bytes each. */
@@ -15,8 +15,9 @@ export const parameterGolf: CorpusPart<ParameterGolf> = {
   rules: [],
   identity: (corpus) => corpus,
   dataset: ({ dataset }) => dataset,
-  trainShards: ({ trainShards }) => trainShards,
-  shardTokens: SHARD_TOKENS,
+  visits: ({ trainShards }, batching) => inGroups(trainShards, batching),
+  idLimit: SHARD_IDS,
+  memory: (_corpus, { shardsInMemory }) => 2 * shardsInMemory * SHARD_TOKENS,
   validationTokens: ({ dataset }) => (dataset === FINEWEB_SP1024.dataset ? FINEWEB_SP1024.tokens : undefined),
   files: ({ repository, dataset, trainShards }) => {
     const root = `${repository}/datasets/datasets/${dataset}`

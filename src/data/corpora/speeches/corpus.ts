@@ -1,5 +1,5 @@
 /** The embedded corpus, as spec and plan know it. */
-import type { CorpusPart } from "../part.js"
+import { inGroups, SHARD_IDS, type CorpusPart } from "../part.js"
 import { Speeches } from "./schema.js"
 
 /** Bytes of the tarball of version 0.2.3. */
@@ -11,7 +11,8 @@ export const speeches: CorpusPart<Speeches> = {
   rules: [],
   identity: ({ source: _source, ...rest }) => rest,
   dataset: ({ source }) => source.replace(/^npm:/, ""),
-  trainShards: ({ trainShards }) => trainShards,
+  visits: ({ trainShards }, batching) => inGroups(trainShards, batching),
+  idLimit: SHARD_IDS,
   files: ({ source, sha256 }) => [
     {
       path: source,

@@ -1,5 +1,5 @@
 /** Text of one's own, as spec and plan know it. */
-import type { CorpusPart } from "../part.js"
+import { inGroups, SHARD_IDS, type CorpusPart } from "../part.js"
 import { Text } from "./schema.js"
 
 const sources = ({ train, validation }: Text): readonly string[] =>
@@ -17,7 +17,8 @@ export const text: CorpusPart<Text> = {
     holdOutEvery: "holdOutEvery" in validation ? validation.holdOutEvery : null,
   }),
   dataset: () => "text",
-  trainShards: ({ trainShards }) => trainShards ?? 1,
+  visits: ({ trainShards }, batching) => inGroups(trainShards ?? 1, batching),
+  idLimit: SHARD_IDS,
   files: (corpus) => sources(corpus).map((path) => ({ path, about: "text", bytes: null })),
   tokenizer: () => undefined,
   from: () => "the spec's text files",

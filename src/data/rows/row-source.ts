@@ -6,21 +6,22 @@ import {
   randomWindows,
   sequentialWindows,
   type ChunkIndex,
-} from "../data/rows/chunks.js"
-import type { CollatedRow } from "../data/rows/collate.js"
-import { buildDocumentIndex, describeCut, documentRow, documentRule } from "../data/rows/documents.js"
-import { marksOf, openInfillRows } from "../data/rows/infill.js"
-import { DataError } from "../files/errors.js"
-import type { Rotation, TokenGroup } from "../data/rows/rotation.js"
-import type { Rows } from "../families/part.js"
-import type { Batching, Tokenizer } from "../spec/data.js"
-import { integersBelow, stream, uniforms } from "../diffusion/philox.js"
+} from "./chunks.js"
+import type { CollatedRow } from "./collate.js"
+import { buildDocumentIndex, describeCut, documentRow, documentRule } from "./documents.js"
+import { marksOf, openInfillRows } from "./infill.js"
+import type { Rotation, TokenGroup } from "./rotation.js"
+import { integersBelow, stream, uniforms } from "../../diffusion/philox.js"
+import type { Rows } from "../../families/part.js"
+import { DataError } from "../../files/errors.js"
+import type { Batching, Tokenizer } from "../../spec/data.js"
 
 export interface RowSource {
   /** `count` rows for one step. Steps of one group must be asked for in order of groups. */
   readonly rows: (step: number, count: number) => Promise<Rows>
 }
 
+/** What the rows of a step depend on beside their tokens. */
 export interface RowOptions {
   readonly batching: Batching
   readonly tokenizer: Tokenizer

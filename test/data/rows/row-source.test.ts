@@ -1,6 +1,6 @@
 import { test } from "tap"
-import type { Batching } from "../../src/spec/data.js"
-import { openRowSource } from "../../src/train/batches.js"
+import type { Batching } from "../../../src/spec/data.js"
+import { openRowSource } from "../../../src/data/rows/row-source.js"
 
 const BOUNDARY = 126_081
 /** Two documents of ids that two bytes cannot hold, between boundaries. */
