@@ -21,6 +21,15 @@ const encodeInside = (encoder: Encoder, text: string): readonly number[] => {
 export const encodePrompt = (model: SentencePieceModel, text: string, what: string): readonly number[] => {
   if (text === "") return []
   const encoder = encoderOf(model)
+  if (model.algorithm === "literal") {
+    // Pieces are their own text, a leading space too.
+    try {
+      return Array.from(encoder.encode(text))
+    } catch (error) {
+      if (error instanceof RangeError) throw new SamplingError(`${what}: ${error.message}; leave it out.`)
+      throw error
+    }
+  }
   const unknown = model.pieces.findIndex(({ type }) => type === "unknown")
   const tokens = /^\s/.test(text) ? encodeInside(encoder, text) : Array.from(encoder.encode(text))
   if (tokens.includes(unknown)) {
