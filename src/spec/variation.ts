@@ -134,25 +134,18 @@ const nameOf = (file: string): string =>
  * A patch in which an object of another `kind` than the one it meets takes its place whole: every key that this one has
  * and that one lacks is removed.
  */
-const replacingKinds = (patch: unknown, met: readonly unknown[]): unknown => {
+const replacingKinds = (patch: unknown, met: unknown): unknown => {
   if (!isObject(patch)) return patch
-  const objects = met.filter(isObject)
-  const { kind } = patch
-  const left =
-    typeof kind === "string" &&
-    objects.some((each) => typeof each["kind"] === "string" && each["kind"] !== kind)
-      ? objects.flatMap(Object.keys).filter((key) => !Object.hasOwn(patch, key))
-      : []
+  const before = isObject(met) ? met : {}
+  const other =
+    typeof patch["kind"] === "string" &&
+    typeof before["kind"] === "string" &&
+    patch["kind"] !== before["kind"]
+  const left = other ? Object.keys(before).filter((key) => !Object.hasOwn(patch, key)) : []
   return {
     ...Object.fromEntries(left.map((key) => [key, null])),
     ...Object.fromEntries(
-      Object.entries(patch).map(([key, value]) => [
-        key,
-        replacingKinds(
-          value,
-          objects.map((each) => each[key]),
-        ),
-      ]),
+      Object.entries(patch).map(([key, value]) => [key, replacingKinds(value, before[key])]),
     ),
   }
 }
@@ -167,14 +160,15 @@ const varied = (own: Document, parent: Document, file: string): Document => {
   const names = new Set([...Object.keys(inherited), ...Object.keys(added)])
   const overlays = [...names].flatMap((name): readonly (readonly [string, unknown])[] => {
     if (Object.hasOwn(added, name) && added[name] === null) return []
-    const theirs = Object.hasOwn(inherited, name) ? inherited[name] : {}
-    const before = composePatches(theirs, replacingKinds(patch, [base, theirs]))
-    const own = replacingKinds(added[name], [base, patch, theirs])
-    return [[name, Object.hasOwn(added, name) ? composePatches(before, own) : before]]
+    const overlay = Object.hasOwn(inherited, name) ? inherited[name] : {}
+    const before = composePatches(overlay, replacingKinds(patch, mergePatch(base, overlay)))
+    if (!Object.hasOwn(added, name)) return [[name, before]]
+    const met = mergePatch(mergePatch(base, replacingKinds(patch, base)), before)
+    return [[name, composePatches(before, replacingKinds(added[name], met))]]
   })
   return {
     schemaVersion: schemaVersion ?? 1,
-    ...(mergePatch(base, { ...(replacingKinds(patch, [base]) as Document), id, title }) as Document),
+    ...(mergePatch(base, { ...(replacingKinds(patch, base) as Document), id, title }) as Document),
     profiles: profiles === undefined || isObject(profiles) ? Object.fromEntries(overlays) : profiles,
     published: published ?? base,
   }
