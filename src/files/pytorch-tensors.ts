@@ -151,10 +151,13 @@ export class OpaqueTensor {
   readonly type: string
   /** null where the pickle does not say it plainly. */
   readonly shape: readonly number[] | null
+  /** Real and imaginary parts side by side, [..., 2], of complex numbers that are not conjugated. */
+  readonly pairs: TensorView | undefined
 
-  constructor(type: string, shape: readonly number[] | null) {
+  constructor(type: string, shape: readonly number[] | null, pairs?: TensorView) {
     this.type = type
     this.shape = shape
+    this.pairs = pairs
   }
 }
 
@@ -187,6 +190,24 @@ const invalid = (subject: string, what: string): DataError =>
 const isNegated = (metadata: unknown): boolean =>
   metadata instanceof Map && (metadata as PickleDict).get("neg") === true
 
+/** The parts of complex numbers, as torch.view_as_real gives them. */
+const PARTS: Readonly<Record<string, SafetensorsDType>> = { complex64: "F32", complex128: "F64" }
+
+const pairsOf = (
+  storage: Storage,
+  { name }: ElementType,
+  offset: number,
+  shape: readonly number[],
+  strides: readonly number[],
+  metadata: unknown,
+): TensorView | undefined => {
+  const part = PARTS[name]
+  const lazy = metadata instanceof Map && metadata.size > 0
+  if (part === undefined || lazy) return undefined
+  const place = { offset: 2 * offset, shape: [...shape, 2], strides: [...strides.map((n) => 2 * n), 1] }
+  return new TensorView(storage, part, place, false)
+}
+
 const viewOf = (
   subject: string,
   [storage, offset, shape, strides]: readonly unknown[],
@@ -208,7 +229,7 @@ const viewOf = (
   if (strides.length !== shape.length || !Number.isSafeInteger(count) || (count > 0 && !(last < held)))
     throw invalid(subject, `a tensor of shape [${shape.join(", ")}] lies outside its storage of ${held}`)
   return element.dtype === undefined
-    ? new OpaqueTensor(element.name, shape)
+    ? new OpaqueTensor(element.name, shape, pairsOf(storage, element, offset, shape, strides, metadata))
     : new TensorView(storage, element.dtype, { offset, shape, strides }, isNegated(metadata))
 }
 

@@ -17,6 +17,9 @@ import {
 import type { StoredTensor, UnreadTensor } from "./safetensors.js"
 import { openZip, type ZipFile } from "./zip.js"
 
+/** Names of rotary tables whose entries are cos + i sin. */
+const ROTATIONS = /(^|[._])freqs_cis$/
+
 export interface PytorchFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>
   /** Tensors of element types or layouts that are not read (float8, complex, quantised, sparse, without data). */
@@ -87,7 +90,10 @@ const readTensors = async (zip: ZipFile, subject: string): Promise<PytorchFile> 
   const tensors = new Map<string, StoredTensor>()
   const unread = new Map<string, UnreadTensor>()
   for (const [name, view] of found) {
-    if (view instanceof OpaqueTensor) unread.set(name, { type: view.type, shape: view.shape })
+    // A table of rotations is complex in many networks, and its base is to be compared.
+    const pairs = view instanceof OpaqueTensor && ROTATIONS.test(name) ? view.pairs : undefined
+    if (pairs !== undefined) tensors.set(name, gatherView(pairs, await bytesOf(pairs.storage)))
+    else if (view instanceof OpaqueTensor) unread.set(name, { type: view.type, shape: view.shape })
     else tensors.set(name, gatherView(view, await bytesOf(view.storage)))
   }
   return { tensors, unread }

@@ -86,6 +86,19 @@ void test("views of every kind are read right; other types and layouts are named
   await t.rejects(readPytorch(file("collide.pt")), /collide\.pt: two of its tensors are called a\.b, one by/)
 })
 
+void test("a complex table of rotations is read as pairs of real numbers", async (t) => {
+  // exp(i m 10000^(-k/2)) for m < 3, k < 2: pytorch/make.py
+  const { tensors, unread } = await readPytorch(file("rotations.pt"))
+  const table = tensors.get("blocks.0.freqs_cis")!
+  t.same(table.shape, [3, 2, 2])
+  const expected = [0, 1, 2].flatMap((m) =>
+    [1, 0.01].flatMap((rate) => [Math.cos(m * rate), Math.sin(m * rate)]),
+  )
+  const off = Math.max(...expected.map((x, i) => Math.abs(x - Number(table.data[i]))))
+  t.ok(off < 1e-6, `fp32 of the same angles: ${off}`)
+  t.same([...unread.keys()], ["other"], "any other complex tensor is named alone")
+})
+
 void test("anything but plain data is refused, and nothing is executed", async (t) => {
   await t.rejects(readPytorch(file("call.pt")), {
     _tag: "DataError",

@@ -79,3 +79,8 @@ torch.save(
 
 # A dotted key and nested dicts that make one name.
 torch.save({"a.b": torch.zeros(1), "a": {"b": torch.ones(1)}}, "collide.pt")
+
+# A table of rotations, as Llama keeps it.
+angles = torch.outer(torch.arange(3.0), 10000.0 ** (-torch.arange(2.0) / 2))
+table = torch.polar(torch.ones_like(angles), angles)
+torch.save({"blocks.0.freqs_cis": table, "other": table}, "rotations.pt")
