@@ -4,25 +4,11 @@ import { join } from "node:path"
 import { readRun, type RunReader } from "../run/directory.js"
 import { RunError, runErrorFrom } from "../run/errors.js"
 import { findRuns, wantedFingerprint, type WantedRun } from "../run/identity.js"
-import type { RunSummary } from "../run/list.js"
+import { experimentState, type ExperimentState } from "./experiment-state.js"
 import { UsageError } from "./outcome.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
 import { executeExperiment, openExperiment, type ExperimentJob } from "./run-experiment.js"
-
-/** finished: its results are there. stopped: it can be gone on with. new: there is none. */
-export type ExperimentState =
-  { readonly state: "finished" | "running" | "stopped"; readonly run: RunSummary } | { readonly state: "new" }
-
-const ORDER = ["finished", "running", "stopped", "failed"] as const
-
-/** What the runs of one experiment on one data set, oldest first, amount to: of several, the newest that came furthest. */
-export const experimentState = (runs: readonly RunSummary[]): ExperimentState => {
-  const status = ORDER.find((each) => runs.some((run) => run.status === each))
-  const found = runs.findLast((run) => run.status === status)
-  if (found === undefined || status === undefined) return { state: "new" }
-  return { state: status === "failed" ? "stopped" : status, run: found }
-}
 
 export type EnsuredRun =
   | { readonly state: "finished"; readonly run: RunReader; readonly how: "found" | "resumed" | "made" }

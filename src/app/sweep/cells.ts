@@ -10,7 +10,7 @@ import type { DataContent } from "../../spec/content.js"
 import { cellSpecs, type CellSpec } from "../../spec/cell-spec.js"
 import { nearest } from "../../spec/nearest.js"
 import type { LoadedSpec } from "../../spec/spec-file.js"
-import { experimentState, type ExperimentState } from "../ensure-run.js"
+import { experimentState, type ExperimentState } from "../experiment-state.js"
 import { UsageError } from "../outcome.js"
 import { presentContent } from "../present-content.js"
 

@@ -28,7 +28,7 @@ from repro_worker.settings import Settings
 wire = json.load(open(sys.argv[1]))
 types = {name: (wire["nodes"][node][3][0], kind) for name, kind, node, _ in wire["inputs"]}
 for recompute in (False, True):
-    settings = Settings("fp32", torch.device("cpu"), False, "", recompute)
+    settings = Settings("fp32", torch.device("cpu"), False, "", None, recompute)
     program = build(wire, {}, settings)
     args = [torch.ones(shape, dtype=dtype_of(dtype), requires_grad=kind == "parameter")
             for (dtype, shape), kind in (types[name] for name in program.inputs)]
