@@ -10,6 +10,7 @@ import { lladaName } from "../../src/families/llada/parameters.js"
 import { sampledLlada } from "../../src/families/llada/sampled.js"
 import type { LladaModel } from "../../src/families/llada/schema.js"
 import { readSafetensors, toFloat32, type StoredTensor } from "../../src/files/safetensors.js"
+import type { ParameterSpec } from "../../src/model/parameters.js"
 import * as tf from "../../src/model/tf.js"
 import type { SampledNetwork } from "../../src/samplers/executor/network.js"
 import { modelOf } from "../families/flexmdm/golden.js"
@@ -80,8 +81,15 @@ const BACKBONE: LladaModel = {
 }
 
 /** The backbone with its adapters; `flex` with time path and gap head. */
+/** The recorded runs held every weight in fp32, the frozen ones too, which a spec's network keeps in bf16. */
+const inFull = (network: Loaded["network"]): Loaded["network"] => {
+  const full = ({ storage: _bf16, ...spec }: ParameterSpec): ParameterSpec => spec
+  const { body, head } = network.parameters
+  return { ...network, parameters: { body: body.map(full), head: head.map(full) } }
+}
+
 export const lladaNetwork = async (flex: boolean): Promise<Loaded> => ({
-  network: sampledLlada(flex ? { ...BACKBONE, flex: { groupSize: 8, gapScale: 1024 } } : BACKBONE),
+  network: inFull(sampledLlada(flex ? { ...BACKBONE, flex: { groupSize: 8, gapScale: 1024 } } : BACKBONE)),
   values: valuesOf(await tensorsAt("llada/goldens/weights.safetensors"), (name) =>
     flex || name.startsWith("model.") || name.startsWith("peft.") ? lladaName(name) : null,
   ),

@@ -223,9 +223,14 @@ test("no garbage gets through: a random change of one value is accepted or a Spe
   t.ok(refused > 50)
 })
 
-/** Experiments that nobody published figures of: this project's own, stages that others begin from, and controls. */
+/** Experiments that nobody published figures of: this project's own, toys and debugging runs, stages that others begin from, and controls. */
 const OWN = [
+  "flexmdm_brackets.json",
+  "flexmdm_brackets_balanced.json",
   "flexmdm_speeches.json",
+  "flexmdm_star_easy.json",
+  "flexmdm_tinygsm.json",
+  "flexmdm_tinygsm_overfit.json",
   "llada_8b.json",
   "flexmdm_8b_transfer.json",
   "llada_8b_transfer.json",
