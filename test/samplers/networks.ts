@@ -82,8 +82,8 @@ const BACKBONE: LladaModel = {
 
 /** The backbone with its adapters; `flex` with time path and gap head. */
 /** The recorded runs held every weight in fp32, the frozen ones too, which a spec's network keeps in bf16. */
+const full = ({ storage: _bf16, ...spec }: ParameterSpec): ParameterSpec => spec
 const inFull = (network: Loaded["network"]): Loaded["network"] => {
-  const full = ({ storage: _bf16, ...spec }: ParameterSpec): ParameterSpec => spec
   const { body, head } = network.parameters
   return { ...network, parameters: { body: body.map(full), head: head.map(full) } }
 }
