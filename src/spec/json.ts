@@ -39,8 +39,6 @@ const MAX_DEPTH = 200
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 // Control characters end a string: JSON wants them escaped.
 // oxlint-disable-next-line no-control-regex
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y
-// oxlint-disable-next-line no-control-regex
 const STRING_END = /["\\\u0000-\u001f]/g
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 
@@ -73,18 +71,17 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
     while (at < text.length && " \t\n\r".includes(text[at]!)) at++
   }
   const string = (pointer: string, expected: string): string => {
-    STRING.lastIndex = at
-    const match = STRING.exec(text)
-    if (match === null) {
-      if (text[at] !== '"') return fail(pointer, expected)
-      STRING_END.lastIndex = at + 1
-      let hit = STRING_END.exec(text)
-      while (hit?.[0] === "\\") {
-        ESCAPE.lastIndex = hit.index
-        if (!ESCAPE.test(text)) break
-        STRING_END.lastIndex = hit.index + 2
-        hit = STRING_END.exec(text)
-      }
+    if (text[at] !== '"') return fail(pointer, expected)
+    // A loop, not one expression: a string of megabytes would exhaust the stack of the matcher.
+    STRING_END.lastIndex = at + 1
+    let hit = STRING_END.exec(text)
+    while (hit?.[0] === "\\") {
+      ESCAPE.lastIndex = hit.index
+      if (!ESCAPE.test(text)) break
+      STRING_END.lastIndex = hit.index + 2
+      hit = STRING_END.exec(text)
+    }
+    if (hit?.[0] !== '"') {
       const offset = hit?.index ?? text.length
       return fail(
         pointer,
@@ -93,8 +90,9 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
         hit === null ? undefined : JSON.stringify(text.slice(offset, offset + (hit[0] === "\\" ? 2 : 1))),
       )
     }
-    at = STRING.lastIndex
-    return JSON.parse(match[0]) as string
+    const whole = text.slice(at, STRING_END.lastIndex)
+    at = STRING_END.lastIndex
+    return JSON.parse(whole) as string
   }
   const object = (pointer: string, depth: number): unknown => {
     const result: Record<string, unknown> = {}

@@ -14,13 +14,23 @@ export interface Problem {
   readonly position?: Position
 }
 
+/** Characters that would steer a terminal or turn the direction of its text, written out. */
+const visible = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, "0")
+    return `\\u${code}`
+  })
+
 /** One problem as one sentence. */
 export const formatProblem = (problem: Problem): string => {
   const { pointer, expected, found, nearest, hint, position } = problem
   const place = pointer === "" ? "(whole document)" : pointer
   const line = position === undefined ? "" : `${position.line}:${position.column} `
   const didYouMean = nearest === undefined ? "" : ` Did you mean ${nearest}?`
-  return `${line}${place}: expected ${expected}, found ${found}.${didYouMean}${hint === undefined ? "" : ` ${hint}`}`
+  return visible(
+    `${line}${place}: expected ${expected}, found ${found}.${didYouMean}${hint === undefined ? "" : ` ${hint}`}`,
+  )
 }
 
 /** Every problem of a file, one per line below a heading. */

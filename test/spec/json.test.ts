@@ -1,6 +1,7 @@
 import * as fc from "fast-check"
 import { test } from "tap"
 import { JsonSyntaxError, parseJson } from "../../src/spec/json.js"
+import { formatProblem } from "../../src/spec/spec-error.js"
 
 const message = (text: string): string => {
   try {
@@ -63,6 +64,23 @@ test("a key given twice is refused, where JSON.parse would keep the last", async
 
 test("deep nesting is a sentence, not a stack overflow", async (t) => {
   t.match(message("[".repeat(100_000)), /at most 200 levels/)
+})
+
+test("a string of megabytes, escapes included, is read whole", async (t) => {
+  // Expected: JSON.parse of the same text.
+  for (const text of [`{"a":"${"x".repeat(4e6)}"}`, `{"a":"${"x\\n".repeat(2e6)}"}`])
+    t.ok(JSON.stringify(parseJson(text).value) === JSON.stringify(JSON.parse(text)))
+  t.match(message(`"${"x\\n".repeat(2e6)}`), /a closing quote/)
+})
+
+test("control characters of a problem never reach a terminal", async (t) => {
+  const told = formatProblem({
+    pointer: "/no\u001b[2J",
+    expected: "a\u0007",
+    found: "\u202ex",
+    hint: "\u009b",
+  })
+  t.equal(told, "/no\\u001b[2J: expected a\\u0007, found \\u202ex. \\u009b")
 })
 
 test("every place can be located", async (t) => {
