@@ -188,7 +188,8 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readon
   if (ast.indexSignatures.length === 0) {
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue
-      const near = nearest(key, missing) ?? nearest(key, known)
+      // Beyond what anybody reads, no word is looked for.
+      const near = problems.length < 100 ? (nearest(key, missing) ?? nearest(key, known)) : undefined
       problems.push({
         pointer: child(pointer, key),
         expected: known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`,

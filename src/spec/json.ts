@@ -42,10 +42,19 @@ const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const STRING_END = /["\\\u0000-\u001f]/g
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 
-const positionAt = (text: string, offset: number): Position => {
-  const before = text.slice(0, offset)
-  const line = before.split("\n").length
-  return { line, column: offset - before.lastIndexOf("\n") }
+/** Lines and columns of offsets, both from 1. */
+const positionsIn = (text: string): ((offset: number) => Position) => {
+  let starts: readonly number[] | undefined
+  return (offset) => {
+    starts ??= [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)]
+    let [low, high] = [0, starts.length]
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if (starts[middle]! <= offset) low = middle
+      else high = middle
+    }
+    return { line: low + 1, column: offset - starts[low]! + 1 }
+  }
 }
 
 /**
@@ -55,12 +64,13 @@ const positionAt = (text: string, offset: number): Position => {
  */
 export const parseJson = (text: string, options: { readonly nonFinite?: boolean } = {}): ParsedJson => {
   const offsets = new Map<string, number>()
+  const positionAt = positionsIn(text)
   let at = text.startsWith("\uFEFF") ? 1 : 0
 
   const fail = (pointer: string, expected: string, offset = at, found?: string): never => {
     const end = offset >= text.length
     throw new JsonSyntaxError(
-      positionAt(text, offset),
+      positionAt(offset),
       pointer,
       expected,
       found ??
@@ -174,7 +184,7 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
     value,
     locate: (pointer) => {
       const offset = offsets.get(pointer)
-      return offset === undefined ? undefined : positionAt(text, offset)
+      return offset === undefined ? undefined : positionAt(offset)
     },
   }
 }

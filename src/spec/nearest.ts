@@ -33,8 +33,10 @@ export const nearest = (word: string, candidates: readonly string[]): string | u
     const other = fold(candidate)
     const prefix =
       folded.length >= 3 && other.length >= 3 && (other.startsWith(folded) || folded.startsWith(other))
-    const distance = editDistance(folded, other)
     const limit = Math.max(1, Math.floor(Math.max(folded.length, other.length) * 0.4))
+    // Each letter more costs one.
+    if (!prefix && Math.abs(folded.length - other.length) > limit) continue
+    const distance = editDistance(folded, other)
     if (distance > limit && !prefix) continue
     if (best === undefined || distance < best.distance) best = { candidate, distance }
   }

@@ -33,10 +33,18 @@ export const formatProblem = (problem: Problem): string => {
   )
 }
 
+/** Problems of a file that are told. */
+const SHOWN = 100
+
 /** Every problem of a file, one per line below a heading. */
 export const formatProblems = (file: string, problems: readonly Problem[]): string => {
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`
-  return [`${file}: ${count}`, ...problems.map((problem) => `  ${formatProblem(problem)}`)].join("\n")
+  const more = problems.length - SHOWN
+  return [
+    `${file}: ${count}`,
+    ...problems.slice(0, SHOWN).map((problem) => `  ${formatProblem(problem)}`),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ].join("\n")
 }
 
 /** A file of the wrong form. `problems` is never empty and holds all of them. */
