@@ -7,7 +7,7 @@
 import { open, type FileHandle } from "node:fs/promises"
 import { writeAtomically, writeFully } from "../../files/atomic.js"
 import { DataError, fromSystemError } from "../../files/errors.js"
-import { tokenArray, type TokenBytes, type Tokens } from "./tokens.js"
+import { NARROW_IDS, tokenArray, type TokenBytes, type Tokens } from "./tokens.js"
 
 export const SHARD_MAGIC = 20240520
 export const SHARD_VERSION = 1
@@ -122,6 +122,22 @@ const inspect = async (handle: FileHandle, path: string, options: ShardOptions):
  */
 export const inspectShard = (path: string, options: ShardOptions = {}): Promise<ShardInfo> =>
   withFile(path, (handle) => inspect(handle, path, options))
+
+/**
+ * Check also that its integers hold every id of a vocabulary: larger ids are cut when a shard is written, and read as
+ * others.
+ * @throws DataError
+ */
+export const inspectShardOf = async (vocabSize: number, path: string): Promise<ShardInfo> => {
+  const info = await inspectShard(path)
+  if (vocabSize > NARROW_IDS && info.wide !== true)
+    throw new DataError(
+      "invalid",
+      path,
+      `its tokens have two bytes, which hold ids below ${NARROW_IDS}, and the vocabulary has ${vocabSize}: larger ids were cut when it was written. Make it again with four bytes a token (shard version ${WIDE_VERSION}), or correct data.tokenizer.vocabSize.`,
+    )
+  return info
+}
 
 /** Bytes of one read; large enough to be fast, small enough for Node's limit. */
 const READ_SLICE = 1 << 26

@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import tap, { test } from "tap"
+import { filesStore } from "../../../src/data/corpora/files/store.js"
 import {
   checkVocabulary,
   inspectShard,
+  inspectShardOf,
   readShard,
   readShardInto,
   writeShard,
@@ -97,4 +99,22 @@ test("ids of more than 65 536: four bytes each, version 4", async (t) => {
   await truncate(path, 1024 + 4 * 4 - 1)
   await t.rejects(inspectShard(path), /4 tokens need 1040 bytes but the file has 1039/)
   t.throws(() => checkVocabulary(path, wide, 151_643), /token 1 is 151643, outside the vocabulary of 151643/)
+})
+
+test("integers that cannot hold the vocabulary's ids are refused before any token is used", async (t) => {
+  // 65 536 is the first id that two bytes do not hold.
+  await writeShard(path, tokens)
+  t.equal((await inspectShardOf(65_536, path)).tokens, 6)
+  const refused =
+    /x_train_000000\.bin: its tokens have two bytes.*the vocabulary has 65537: larger ids were cut.*four bytes a token/
+  await t.rejects(inspectShardOf(65_537, path), refused)
+  const corpus = { kind: "files", train: [`file:${path}`], validation: [`file:${path}`] } as const
+  const job = { corpus, tokenizer: { vocabSize: 65_537 } } as unknown as Parameters<
+    typeof filesStore.locate
+  >[0]
+  const options = { cacheDir: folder, base: folder }
+  await t.rejects(Promise.resolve(filesStore.locate(job, options)), refused, "wherever the corpus is used")
+  await writeShard(path, Uint32Array.of(70_000, 1))
+  t.equal((await inspectShardOf(151_670, path)).tokens, 2)
+  t.same((await filesStore.locate(job, options)).train, [path])
 })

@@ -1,7 +1,8 @@
 /** Shards that are there already. */
 import { DataError } from "../../../files/errors.js"
 import { parseSource } from "../../../files/sources.js"
-import { inspectShard } from "../../rows/shards.js"
+import { inspectShardOf } from "../../rows/shards.js"
+import { NARROW_IDS } from "../../rows/tokens.js"
 import { shardDigest } from "../stated-digests.js"
 import type { CorpusOptions, CorpusStore, SplitName } from "../store.js"
 import type { Files } from "./schema.js"
@@ -23,15 +24,22 @@ export const filesStore: CorpusStore<Files> = {
   kind: "files",
   stated,
   prepare: async () => undefined,
-  locate: async ({ corpus }, options) => ({
-    train: paths(corpus, "train", options),
-    validation: paths(corpus, "validation", options),
-  }),
-  check: async ({ corpus }, options, { look, tokenizer }) => {
+  locate: async ({ corpus, tokenizer }, options) => {
+    const located = {
+      train: paths(corpus, "train", options),
+      validation: paths(corpus, "validation", options),
+    }
+    // The rules of a spec refuse such a vocabulary, except of a tokenizer.json: there the shards decide.
+    if (tokenizer.vocabSize > NARROW_IDS)
+      for (const path of [...located.train, ...located.validation])
+        await inspectShardOf(tokenizer.vocabSize, path)
+    return located
+  },
+  check: async ({ corpus, tokenizer: { vocabSize } }, options, { look, tokenizer }) => {
     for (const part of ["validation", "train"] as const)
       for (const [i, path] of paths(corpus, part, options).entries())
         await look(path, undefined, async () => {
-          await inspectShard(path)
+          await inspectShardOf(vocabSize, path)
           const digest = stated(corpus, part, i)
           if (digest !== undefined) await shardDigest(path, digest)
         })
