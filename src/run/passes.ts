@@ -4,8 +4,6 @@
  * A line that a kill left unfinished, or that was damaged, is passed over and the pass made again.
  */
 import { createHash } from "node:crypto"
-import { appendFile, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises"
-import { dirname, join } from "node:path"
 import { setImmediate as nextTurn } from "node:timers/promises"
 import {
   hostFeeds,
@@ -14,8 +12,7 @@ import {
   type HostTensor,
   type HostTensors,
 } from "../engine/executor.js"
-import { systemCode } from "../files/errors.js"
-import { runErrorFrom } from "./errors.js"
+import { digestOf, openKeptLines } from "./kept-lines.js"
 
 /** The user asked to stop; what was done is kept. */
 export class StoppedError extends Error {
@@ -41,8 +38,7 @@ interface Line {
 const bytesOf = ({ data }: HostTensor): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 
-const sum = (outputs: Line["outputs"]): string =>
-  createHash("sha256").update(JSON.stringify(outputs)).digest("hex")
+const sum = (outputs: Line["outputs"]): string => digestOf(JSON.stringify(outputs))
 
 const toLine = (key: string, tensors: HostTensors): Line | undefined => {
   const entries = Object.entries(tensors)
@@ -67,25 +63,6 @@ const fromLine = ({ outputs }: Line): HostTensors =>
       return [name, { shape, data: new KINDS[kind](bytes.buffer) }]
     }),
   )
-
-const readLines = async (path: string, of: string): Promise<Map<string, Line>> => {
-  const found = new Map<string, Line>()
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (systemCode(error) === "ENOENT") return ""
-    throw runErrorFrom(error, path, "reading the passes that were done")
-  })
-  const [head, ...lines] = text.split("\n")
-  if (head !== of) return found
-  for (const each of lines) {
-    try {
-      const line = JSON.parse(each) as Line
-      if (sum(line.outputs) === line.sha256) found.set(line.key, line)
-    } catch {
-      continue // unfinished or damaged
-    }
-  }
-  return found
-}
 
 export interface PassesOptions {
   /** Folder of the run. */
@@ -127,20 +104,14 @@ export const stoppable = (executor: Executor, stopping: () => boolean): Executor
 })
 
 export const openPasses = async (executor: Executor, options: PassesOptions): Promise<Passes> => {
-  const path = join(options.directory, "partial", `${options.evaluation}.ndjson`)
-  const of = createHash("sha256").update(options.of).digest("hex")
-  const lines = await readLines(path, of)
-  const save = async (write: () => Promise<void>): Promise<void> => {
-    try {
-      await write()
-    } catch (error) {
-      throw runErrorFrom(error, path, "keeping the passes that were done")
-    }
-  }
-  await save(async () => {
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, [of, ...[...lines.values()].map((line) => JSON.stringify(line))].join("\n") + "\n")
+  const kept = await openKeptLines<Line>({
+    directory: options.directory,
+    name: `${options.evaluation}.ndjson`,
+    of: options.of,
+    pieces: "passes that were done",
+    sound: ({ outputs, sha256 }) => sum(outputs) === sha256,
   })
+  const lines = new Map(kept.found.map((line) => [line.key, line]))
   const wrapped = (evaluator: Evaluator, program: string): Evaluator => ({
     dispose: () => evaluator.dispose(),
     run: async (feeds) => {
@@ -156,7 +127,7 @@ export const openPasses = async (executor: Executor, options: PassesOptions): Pr
       if (known !== undefined) return fromLine(known)
       const outputs = await evaluator.run(feeds)
       const line = toLine(key, outputs)
-      if (line !== undefined) await save(() => appendFile(path, `${JSON.stringify(line)}\n`))
+      if (line !== undefined) await kept.keep(line)
       return outputs
     },
   })
@@ -172,9 +143,6 @@ export const openPasses = async (executor: Executor, options: PassesOptions): Pr
         wrapped(await executor.evaluator(graph, ...held), JSON.stringify([graph.inputs, graph.outputs])),
       dispose: () => executor.dispose(),
     },
-    done: async () => {
-      await rm(path, { force: true })
-      await rmdir(dirname(path)).catch(() => undefined) // other evaluations may have theirs
-    },
+    done: kept.done,
   }
 }
