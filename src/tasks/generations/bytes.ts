@@ -1,32 +1,12 @@
 /** A file as text, piece by piece: plain or gzip, by what it begins with; of any size. */
-import { createReadStream } from "node:fs"
-import { open } from "node:fs/promises"
-import { pipeline } from "node:stream"
-import { createGunzip } from "node:zlib"
 import { DataError, fromSystemError } from "../../files/errors.js"
-
-const isGzip = async (path: string): Promise<boolean> => {
-  const handle = await open(path, "r")
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
-  } finally {
-    await handle.close()
-  }
-}
+import { unzippedBytes } from "../../files/gzip.js"
 
 /** UTF-8 text without a byte order mark. @throws DataError naming the file */
 export async function* readText(path: string): AsyncGenerator<string> {
   try {
-    const file = createReadStream(path, { highWaterMark: 1 << 20 })
-    const stream = (await isGzip(path).catch((error: unknown) => {
-      file.destroy()
-      throw error
-    }))
-      ? pipeline(file, createGunzip({ chunkSize: 1 << 20 }), () => undefined)
-      : file
     const decoder = new TextDecoder("utf-8", { fatal: true })
-    for await (const part of stream) yield decoder.decode(part as Uint8Array, { stream: true })
+    for await (const part of unzippedBytes(path)) yield decoder.decode(part, { stream: true })
     yield decoder.decode()
   } catch (error) {
     if (error instanceof TypeError)

@@ -1,29 +1,11 @@
 /** Lines of large files, without keeping them: plain or gzip, several files as one stream. */
-import { createReadStream } from "node:fs"
-import { open } from "node:fs/promises"
-import { pipeline } from "node:stream"
-import { createGunzip } from "node:zlib"
 import { fromSystemError } from "../../../files/errors.js"
+import { unzippedBytes } from "../../../files/gzip.js"
 
 const LINE_FEED = 10
-const CHUNK = 1 << 20
-
-const isGzip = async (path: string): Promise<boolean> => {
-  const handle = await open(path, "r")
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
-  } finally {
-    await handle.close()
-  }
-}
-
 async function* bytesOf(path: string): AsyncGenerator<Buffer> {
   try {
-    const zipped = await isGzip(path)
-    const file = createReadStream(path, { highWaterMark: CHUNK })
-    const stream = zipped ? pipeline(file, createGunzip({ chunkSize: CHUNK }), () => undefined) : file
-    for await (const part of stream) yield part as Buffer
+    yield* unzippedBytes(path)
   } catch (error) {
     throw fromSystemError(error, path, "reading its rows")
   }
