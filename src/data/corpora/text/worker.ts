@@ -1,19 +1,15 @@
 /** A thread that tokenises batches: texts in, tokens and sums out. */
-import { parentPort, workerData } from "node:worker_threads"
+import { workerData } from "node:worker_threads"
+import { answerJobs } from "../../../files/threads.js"
 import { readModel } from "../../tokenizers/read.js"
-import { BatchTokeniser } from "./count.js"
+import { BatchTokeniser, type TokenisedBatch } from "./count.js"
 
 const { path, boundaryId } = workerData as { readonly path: string; readonly boundaryId: number }
-const tokeniser = readModel(path).then((model) => new BatchTokeniser(model, boundaryId))
+let tokeniser: Promise<BatchTokeniser> | undefined
+const opened = (): Promise<BatchTokeniser> =>
+  (tokeniser ??= readModel(path).then((model) => new BatchTokeniser(model, boundaryId)))
 
-parentPort!.on("message", (documents: readonly string[]) => {
-  void tokeniser
-    .then((ready) => {
-      const made = ready.tokenise(documents)
-      parentPort!.postMessage(made, [made.tokens.buffer])
-    })
-    .catch((error: unknown) =>
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-      parentPort!.postMessage({ error: error instanceof Error ? error.message : String(error) }),
-    )
+answerJobs<readonly string[], TokenisedBatch>(async (documents) => (await opened()).tokenise(documents), {
+  subject: () => path,
+  moved: ({ tokens }) => tokens.buffer,
 })
