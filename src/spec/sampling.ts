@@ -17,18 +17,7 @@ import {
   type RowKind,
 } from "./sampler-names.js"
 
-export {
-  CONFIDENCE_KINDS,
-  NUCLEI,
-  OVERFLOWS,
-  SAMPLER_NAMES,
-  SAMPLERS_OF,
-  SPECIALS,
-  STEP_GRIDS,
-  TAU_RULES,
-  type AnySampler,
-  type RowKind,
-} from "./sampler-names.js"
+export * from "./sampler-names.js"
 
 const Share = Schema.Finite.check(Schema.isGreaterThan(0), Schema.isLessThanOrEqualTo(1))
 

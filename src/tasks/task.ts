@@ -1,5 +1,6 @@
 /** What a task is: items, prompts, graders and what its figures mean. Models know nothing of it, nor it of them. */
 import type { Contract } from "../metric/contract/contract.js"
+import { DataError } from "../files/errors.js"
 import type { Sandbox } from "./sandbox/sandbox.js"
 
 /** A generation as it is graded, wherever it was made. */
@@ -105,5 +106,19 @@ export interface Task<I = unknown> {
   /** The item's own answer as a generation: every sound grader passes it. */
   readonly canonical: (item: I) => Generation | undefined
 }
+
+/** What tasks share whose items are generated. @param why no test set holds them */
+export const generatedItems = (
+  why: string,
+): Pick<Task<{ readonly id: string }>, "quantity" | "keys" | "cluster"> & {
+  readonly items: (text: string, subject: string) => never
+} => ({
+  quantity: "accuracy",
+  items: (_text, subject) => {
+    throw new DataError("invalid", subject, `${why}; leave --data out.`)
+  },
+  keys: ({ id }) => ({ id }),
+  cluster: ({ id }) => id,
+})
 
 export type { Contract }

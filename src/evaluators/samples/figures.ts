@@ -82,6 +82,11 @@ const ofMean = (values: readonly number[]): ItemFigure["interval"] => {
     : { low: found.low, high: found.high, level: LEVEL, method: `Student-t over ${values.length} texts` }
 }
 
+const ofShare = (count: number, total: number): NonNullable<ItemFigure["interval"]> => {
+  const { low, high } = wilsonInterval(count, total, LEVEL)
+  return { low, high, level: LEVEL, method: "Wilson" }
+}
+
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
 /** Generated tokens of a text; a PAD within it is none. */
@@ -152,9 +157,8 @@ const shareFigures = (
 ): readonly ItemFigure[] => {
   const share = (name: string, label: string, is: (item: SampleItem) => boolean): ItemFigure => {
     const count = items.filter(is).length
-    const { low, high } = wilsonInterval(count, items.length, LEVEL)
     return make(name, label, { quantity: "sample-share", unit: "proportion" }, count / items.length, {
-      interval: { low, high, level: LEVEL, method: "Wilson" },
+      interval: ofShare(count, items.length),
       notes: [`${count} of ${items.length} texts.`],
     })
   }
@@ -179,7 +183,6 @@ const gradeFigures = (
   return graders.map((id) => {
     const graded = items.filter((item) => item.graders?.[id] !== undefined)
     const right = graded.filter((item) => item.graders![id]!.correct).length
-    const { low, high } = wilsonInterval(right, graded.length, LEVEL)
     const failures = new Map<string, number>()
     for (const item of graded) {
       const { failure } = item.graders![id]!
@@ -205,7 +208,7 @@ const gradeFigures = (
       },
       right / graded.length,
       {
-        interval: { low, high, level: LEVEL, method: "Wilson" },
+        interval: ofShare(right, graded.length),
         notes: [
           `${right} of ${graded.length} texts right.`,
           ...(failures.size === 0

@@ -1,6 +1,5 @@
 /** The task of bracket strings: whether what was written is balanced. */
-import { DataError } from "../../files/errors.js"
-import type { Grader, PreflightCase, Task } from "../task.js"
+import { generatedItems, type Grader, type PreflightCase, type Task } from "../task.js"
 import { CLOSE, isBalanced, OPEN } from "./words.js"
 
 export interface BracketItem {
@@ -36,17 +35,8 @@ const cases = (texts: readonly string[], correct: boolean): readonly PreflightCa
 export const BRACKETS: Task<BracketItem> = {
   id: "brackets",
   title: "Balanced brackets",
-  quantity: "accuracy",
-  items: (_text, subject) => {
-    throw new DataError(
-      "invalid",
-      subject,
-      "brackets have no test set: every text is judged by itself; leave --data out.",
-    )
-  },
+  ...generatedItems("brackets have no test set: every text is judged by itself"),
   itemOf: (_fields, id) => ({ id }),
-  keys: ({ id }) => ({ id }),
-  cluster: ({ id }) => id,
   prompt: () => ({ prefix: "" }),
   pair: () => undefined,
   graders: [balanced],

@@ -1,6 +1,5 @@
 /** The tasks of the small language: sums to be answered in a box, and functions with a gap. */
-import { DataError } from "../../files/errors.js"
-import type { Grader, Task } from "../task.js"
+import { generatedItems, type Grader, type Task } from "../task.js"
 import { runBody } from "./language.js"
 
 export interface PrimerItem {
@@ -62,20 +61,11 @@ const taskOf = (
   about: Pick<Task<PrimerItem>, "id" | "title" | "graders" | "usual" | "preflight">,
 ): Task<PrimerItem> => ({
   ...about,
-  quantity: "accuracy",
-  items: (_text, subject) => {
-    throw new DataError(
-      "invalid",
-      subject,
-      "texts of the small language are generated, and a file of generations says its own; leave --data out.",
-    )
-  },
+  ...generatedItems("texts of the small language are generated, and a file of generations says its own"),
   itemOf: ({ prompt, target, rest }, id) =>
     typeof prompt === "string" && typeof target === "string"
       ? { id, prompt, target, ...(typeof rest === "string" ? { rest } : {}) }
       : undefined,
-  keys: ({ id }) => ({ id }),
-  cluster: ({ id }) => id,
   prompt: ({ prompt, rest }) => ({ prefix: prompt, ...(rest === undefined ? {} : { suffix: rest }) }),
   pair: ({ prompt, target }) => ({ prompt, target }),
   canonical: ({ target }) => ({ text: target }),

@@ -1,6 +1,5 @@
 /** The task STAR: the path through a star graph, edge by edge. */
-import { DataError } from "../../files/errors.js"
-import type { Grader, Task } from "../task.js"
+import { generatedItems, type Grader, type Task } from "../task.js"
 
 export interface StarItem {
   readonly id: string
@@ -36,18 +35,9 @@ const EXAMPLE: StarItem = { id: "preflight", prompt: "1 2 1 3 1 2 ", target: "1 
 export const STAR: Task<StarItem> = {
   id: "star",
   title: "Star graphs",
-  quantity: "accuracy",
-  items: (_text, subject) => {
-    throw new DataError(
-      "invalid",
-      subject,
-      "star graphs are generated, and a file of generations says its own; leave --data out.",
-    )
-  },
+  ...generatedItems("star graphs are generated, and a file of generations says its own"),
   itemOf: ({ prompt, target }, id) =>
     typeof prompt === "string" && typeof target === "string" ? { id, prompt, target } : undefined,
-  keys: ({ id }) => ({ id }),
-  cluster: ({ id }) => id,
   prompt: ({ prompt }) => ({ prefix: prompt }),
   pair: ({ prompt, target }) => ({ prompt, target }),
   graders: [exact],
