@@ -4,14 +4,14 @@ import { basename } from "node:path"
 import { networkOf } from "../families/traced.js"
 import { fileDigest } from "../files/digest.js"
 import { fromSystemError } from "../files/errors.js"
-import { parseNameMap, readCheckpoint, type NameMap } from "../inference/weights.js"
+import { parseNameMap, readCheckpoint, type Checkpoint, type NameMap } from "../inference/weights.js"
 import { accountOf, type WeightsAccount } from "../inference/weights/account.js"
 import { requireSchedules } from "../samplers/texts.js"
 import type { ManifestInput } from "../run/manifest.js"
 import type { BeganFrom } from "../run/began-from.js"
 import { weightsFingerprint } from "../spec/fingerprint.js"
 import type { LoadedSpec, ProfileDifference } from "../spec/spec-file.js"
-import { basedWeights } from "./based-weights.js"
+import { basedWeights, type BasedWeights } from "./based-weights.js"
 import type { Weights } from "./execute.js"
 
 export interface GivenWeights extends Weights {
@@ -32,32 +32,49 @@ export const readNameMap = async (path: string | undefined): Promise<NameMap> =>
   return parseNameMap(text, path)
 }
 
+interface FileOptions {
+  readonly names: NameMap
+  /** Folder of the runs that a stage may stand on. */
+  readonly runs: string
+}
+
 /**
- * The weights of a file; one that holds what a stage trained alone is put on the base that its spec begins from.
+ * A checkpoint as the network of a spec; one that holds what a stage trained alone is put on the base that its spec
+ * begins from.
  *
- * @throws where the file is no checkpoint, or does not fit the experiment's network
+ * @throws where the file is no checkpoint, or does not fit the experiment
  */
-export const readGivenWeights = async (
+export const readFileWeights = async (
   file: string,
   spec: LoadedSpec,
-  { names, runs }: { readonly names: NameMap; readonly runs: string },
-): Promise<GivenWeights> => {
+  { names, runs }: FileOptions,
+): Promise<BasedWeights & { readonly checkpoint: Checkpoint }> => {
   const { experiment } = spec
   const checkpoint = await readCheckpoint(file)
-  const { loaded, began } = await basedWeights(checkpoint, spec, networkOf(experiment), {
+  requireSchedules(experiment, checkpoint.schedules)
+  const based = await basedWeights(checkpoint, spec, networkOf(experiment), {
     names,
     ema: experiment.training.emaDecay ?? false,
     model: experiment.model,
     file,
     runs,
   })
-  requireSchedules(experiment, checkpoint.schedules)
+  return { checkpoint, ...based }
+}
+
+/** The same to be measured. @throws as {@link readFileWeights} */
+export const readGivenWeights = async (
+  file: string,
+  spec: LoadedSpec,
+  options: FileOptions,
+): Promise<GivenWeights> => {
+  const { checkpoint, loaded, began } = await readFileWeights(file, spec, options)
   const sha256 = await fileDigest(file)
   return {
     parameters: loaded.parameters,
     step: checkpoint.step,
     account: accountOf(loaded, checkpoint, { file: basename(file), sha256 }),
-    names,
+    names: options.names,
     ...(began === undefined ? {} : { began }),
     notice: `Weights from ${basename(file)} (${checkpoint.format}, sha256 ${sha256}); nothing was trained.`,
   }

@@ -19,7 +19,6 @@ import {
   type TextsRequest,
 } from "../samplers/texts.js"
 import { unigramEntropy } from "../metric/samples/unigram-entropy.js"
-import { readCheckpoint } from "../inference/weights.js"
 import { schedulesIn } from "../inference/weights/checkpoint.js"
 import { requireFinite } from "../inference/weights/finite.js"
 import { networkOf } from "../families/traced.js"
@@ -33,14 +32,14 @@ import type { Experiment } from "../spec/experiment.js"
 import type { Sampling } from "../spec/sampling.js"
 import type { Profile } from "../spec/spec-file.js"
 import { evaluationParameters } from "../train/state.js"
-import { basedWeights, frozenOfRun } from "./based-weights.js"
+import { frozenOfRun } from "./based-weights.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
 import { watchInterrupts, type Stop } from "./interrupts.js"
 import { shortPath } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { canView, openView, type ViewStream } from "./unmasking-view.js"
-import { readNameMap } from "./given-weights.js"
+import { readFileWeights, readNameMap } from "./given-weights.js"
 import { findRun } from "./run-results.js"
 import { progress, showWhole, watcher } from "./sample-watch.js"
 import { describeSettings, settingsFields, showTexts, stepsOf } from "./sample-text.js"
@@ -122,19 +121,10 @@ const ofFile = async (input: SampleInput, path: string, spec: string): Promise<W
   const opened = await openSpec(spec, input.profile, input.set)
   const { experiment, profile } = opened
   const names = await readNameMap(Option.getOrUndefined(input.names))
-  const network = networkOf(experiment)
-  const checkpoint = await readCheckpoint(path)
-  requireSchedules(experiment, checkpoint.schedules)
-  const { loaded } = await basedWeights(checkpoint, opened, network, {
-    names,
-    ema: experiment.training.emaDecay ?? false,
-    model: experiment.model,
-    file: path,
-    runs: input.runs,
-  })
+  const { checkpoint, loaded } = await readFileWeights(path, opened, { names, runs: input.runs })
   return {
     experiment,
-    network,
+    network: networkOf(experiment),
     parameters: loaded.parameters,
     about: [
       `${path} as ${experiment.id}, profile ${profile}, ${loaded.set === "ema" ? "the moving average of the weights" : "raw weights"}`,
