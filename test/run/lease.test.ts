@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { test } from "tap"
 import { createRun, openRun } from "../../src/run/directory.js"
-import { HEARTBEAT_MS, STALE_MS } from "../../src/run/lock.js"
+import { HEARTBEAT_MS, STALE_MS } from "../../src/files/lease.js"
 import { input, temporary, tensorsOf } from "./support.js"
 
 const WRITER = fileURLToPath(new URL("fixtures/writer.ts", import.meta.url))
