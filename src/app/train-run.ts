@@ -12,6 +12,7 @@ import { evaluationParameters } from "../train/state.js"
 import { requireBase } from "./beginning.js"
 import { begunValues, heldWeights, withMemory } from "./held-weights.js"
 import type { Session } from "./session.js"
+import { validationCurve } from "./validation-curve.js"
 
 /** How far training came. */
 export interface TrainedRun {
@@ -46,10 +47,8 @@ interface Reached {
   readonly stopped: boolean
 }
 
-const trainOn = async (
-  { run, experiment, corpus, executor, display, stopping, beginning }: Session,
-  weights: HeldWeights | undefined,
-): Promise<Reached> => {
+const trainOn = async (session: Session, weights: HeldWeights | undefined): Promise<Reached> => {
+  const { run, experiment, corpus, executor, display, stopping, beginning } = session
   const rows = await openTraining(experiment, corpus, {
     onNotice: (sentence) => display.warn(sentence),
     encode: (text) => modelTokenizer(experiment.data.tokenizer.id, corpus.tokenizer).encode(text),
@@ -74,7 +73,9 @@ const trainOn = async (
     display.phase("training", total, { from: first })
     const record = eventEvery(total)
     const smooth = movingMean(50)
+    const curve = await validationCurve(session, weights)
     const started = performance.now()
+    let watched = 0
     let tokens = 0
     const outcome = await train({
       experiment,
@@ -83,9 +84,20 @@ const trainOn = async (
       resume,
       weights,
       begun,
+      watch:
+        curve === undefined
+          ? undefined
+          : {
+              ...curve,
+              onState: async (step, state) => {
+                const began = performance.now()
+                await curve.onState(step, state)
+                watched += performance.now() - began
+              },
+            },
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
-        const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started)
+        const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started - watched)
         display.update({
           done: step,
           loss: smooth(loss),
