@@ -94,9 +94,12 @@ const stepCost: Rule<"step-cost"> = (fact) => {
   })
 }
 
-const rateOf = (
-  claim: AuditedClaim | undefined,
-): { readonly rate: number; readonly items: number } | undefined => {
+interface Rate {
+  readonly rate: number
+  readonly items: number
+}
+
+const rateOf = (claim: AuditedClaim | undefined): Rate | undefined => {
   const denominator = claim?.contract.denominator
   if (claim === undefined || denominator === undefined || denominator === NOT_STATED) return undefined
   if (denominator.kind !== "items" || denominator.items === NOT_STATED) return undefined
@@ -106,13 +109,13 @@ const rateOf = (
   }
 }
 
+const variance = ({ rate, items }: Rate): number => (rate * (1 - rate)) / items
+
 /** Standard errors between two rates of runs whose items are not known to be paired. */
 const unpaired: Rule<"unpaired-rates"> = (fact, known) => {
   const [a, b] = fact.claims.map((id) => known.get(id))
   const [first, second] = [rateOf(a), rateOf(b)]
   if (first === undefined || second === undefined) return undefined
-  const variance = (of: { readonly rate: number; readonly items: number }): number =>
-    (of.rate * (1 - of.rate)) / of.items
   const error = Math.sqrt(variance(first) + variance(second))
   const z = (first.rate - second.rate) / error
   const single = Math.sqrt(variance(second))
