@@ -4,6 +4,7 @@ import { frequencyEntropy, unigramEntropy } from "../../metric/samples/unigram-e
 import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { quantile, splitMix32 } from "../../metric/statistics/bootstrap.js"
 import { studentInterval, wilsonInterval } from "../../metric/statistics/intervals.js"
+import { taskOf } from "../../tasks/index.js"
 import type { ItemFigure } from "../summary.js"
 import type { SampleItem } from "./item.js"
 import type { Samples } from "./schema.js"
@@ -20,9 +21,26 @@ export interface FigureContext {
 type Meaning = Pick<Contract, "quantity" | "unit"> &
   Partial<Pick<Contract, "event" | "estimator" | "denominator" | "reduction" | "grader" | "title">>
 
+/** What a test set is called: by its digest the published one, else by its file. */
+const testData = (
+  { source, sha256 }: Extract<Samples["from"], object>,
+  task: string | undefined,
+): { readonly dataset: string; readonly split: string } => {
+  const published = task === undefined ? undefined : taskOf(task).published
+  return published?.sha256 === sha256
+    ? { dataset: published.name, split: published.split }
+    : { dataset: source.split("/").at(-1)!.replace(/[?#].*$/, ""), split: NOT_STATED }
+}
+
 /** The contract of a figure of samples. */
 export const sampleContract = (
-  { sampling, count, seeds, from }: Pick<Samples, "sampling" | "count" | "seeds" | "from">,
+  {
+    sampling,
+    count,
+    seeds,
+    from,
+    task,
+  }: Pick<Samples, "sampling" | "count" | "seeds" | "from"> & Partial<Pick<Samples, "task">>,
   { dataset, tokenizer, seeds: trained }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds">,
   meaning: Meaning,
   samples = count * seeds.length,
@@ -36,9 +54,13 @@ export const sampleContract = (
   specials: NOT_STATED,
   sideInformation: NOT_STATED,
   data: {
-    dataset,
-    split: "validation",
-    slice: from === "validation" ? "given tokens of its rows" : "unconditional",
+    ...(typeof from === "object" ? testData(from, task) : { dataset, split: "validation" }),
+    slice:
+      typeof from === "object"
+        ? "prompts of its items"
+        : from === "validation"
+          ? "given tokens of its rows"
+          : "unconditional",
     coverage: NOT_STATED,
     export: NOT_STATED,
   },

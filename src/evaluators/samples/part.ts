@@ -57,7 +57,8 @@ export const samples: EvaluatorPart<Samples> = {
       )
     },
     ({ from, sampling }, at, subject) =>
-      from === "validation" &&
+      from !== undefined &&
+      from !== "nothing" &&
       rowsOf(subject) !== "growing" &&
       sampling.sampler !== "blocks" &&
       problem(
@@ -70,6 +71,18 @@ export const samples: EvaluatorPart<Samples> = {
       graders !== undefined &&
       task === undefined &&
       problem(`${at}/task`, "the task whose graders are named", "nothing", 'Such as "star" or "brackets".'),
+    ({ from, task }, at) =>
+      typeof from === "object" &&
+      task === undefined &&
+      problem(`${at}/task`, "the task that the test set is of", "nothing", 'Such as "tinygsm" or "gsm8k".'),
+    ({ from }, at, { data }) =>
+      typeof from === "object" &&
+      data.batching.kind !== "documents" &&
+      problem(
+        `${at}/from`,
+        'a test set where rows have prompts: data.batching.kind "documents"',
+        JSON.stringify(data.batching.kind),
+      ),
     ({ seeds }, at) => {
       const twice = seeds.findIndex((seed, i) => seeds.indexOf(seed) < i)
       return twice >= 0 && problem(`${at}/seeds/${twice}`, "each seed once", seeds[twice])
@@ -85,6 +98,8 @@ export const samples: EvaluatorPart<Samples> = {
   }),
   contract: (evaluation, context) =>
     sampleContract(evaluation, context, { quantity: "entropy", unit: "nats" }),
+  files: ({ from, task }) =>
+    typeof from === "object" ? [{ path: from.source, about: `test set of ${task ?? "a task"}`, bytes: null }] : [],
   words: ({ sampling, count, seeds }) =>
     `${count * seeds.length} texts, ${sampling.sampler ?? "the network's usual sampler"}${sampling.steps === undefined ? "" : `, ${sampling.steps} steps`}`,
   headline: () => false,
