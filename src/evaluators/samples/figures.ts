@@ -29,7 +29,13 @@ const testData = (
   const published = task === undefined ? undefined : taskOf(task).published
   return published?.sha256 === sha256
     ? { dataset: published.name, split: published.split }
-    : { dataset: source.split("/").at(-1)!.replace(/[?#].*$/, ""), split: NOT_STATED }
+    : {
+        dataset: source
+          .split("/")
+          .at(-1)!
+          .replace(/[?#].*$/, ""),
+        split: NOT_STATED,
+      }
 }
 
 /** The contract of a figure of samples. */
@@ -195,11 +201,32 @@ const shareFigures = (
   ]
 }
 
+/** What a grader's share of right texts means. */
+export const gradedMeaning = (
+  { task = "", sampling }: Pick<Samples, "sampling"> & Partial<Pick<Samples, "task">>,
+  grader: string,
+  items: number,
+): Meaning => ({
+  quantity: "accuracy",
+  unit: "proportion",
+  event: "task-items",
+  estimator: {
+    kind: "graded-generation",
+    attempts: 1,
+    samplingSteps: sampling.steps ?? NOT_STATED,
+    shots: NOT_STATED,
+    decoding: JSON.stringify(sampling),
+  },
+  denominator: { kind: "items", items, source: "texts that were graded" },
+  reduction: "ratio-of-sums",
+  grader: `${task}/${grader}`,
+})
+
 /** What a grader's figure says, apart from its verdicts; the evidence says no more of a grader than its id. */
 const gradeFigures = (
   make: Make,
   items: readonly SampleItem[],
-  { task, sampling }: Samples,
+  evaluation: Samples,
 ): readonly ItemFigure[] => {
   const graders = [...new Set(items.flatMap((item) => Object.keys(item.graders ?? {})))]
   return graders.map((id) => {
@@ -212,22 +239,8 @@ const gradeFigures = (
     }
     return make(
       id,
-      `${task ?? "task"}, ${id}`,
-      {
-        quantity: "accuracy",
-        unit: "proportion",
-        event: "task-items",
-        estimator: {
-          kind: "graded-generation",
-          attempts: 1,
-          samplingSteps: sampling.steps ?? NOT_STATED,
-          shots: NOT_STATED,
-          decoding: JSON.stringify(sampling),
-        },
-        denominator: { kind: "items", items: graded.length, source: "texts that were graded" },
-        reduction: "ratio-of-sums",
-        grader: `${task ?? ""}/${id}`,
-      },
+      `${evaluation.task ?? "task"}, ${id}`,
+      gradedMeaning(evaluation, id, graded.length),
       right / graded.length,
       {
         interval: ofShare(right, graded.length),

@@ -4,7 +4,8 @@ import { problem, type RuleSubject } from "../../families/part.js"
 import { parseEvidenceHeader, type EvidenceFile } from "../evidence.js"
 import type { EvaluatorPart } from "../part.js"
 import type { ItemSummary } from "../summary.js"
-import { sampleContract, sampleFigures } from "./figures.js"
+import { taskIds, taskOf } from "../../tasks/index.js"
+import { gradedMeaning, sampleContract, sampleFigures } from "./figures.js"
 import type { SampleItem } from "./item.js"
 import { Samples } from "./schema.js"
 
@@ -42,6 +43,15 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
       seconds: header.seconds,
     },
   ]
+}
+
+/** Of the first figure: a task's first grader, where texts are graded. */
+const firstMeaning = (evaluation: Omit<Samples, "id">): Parameters<typeof sampleContract>[2] => {
+  const { task, graders, count, seeds } = evaluation
+  const known = task !== undefined && taskIds().includes(task)
+  return known
+    ? gradedMeaning(evaluation, graders?.[0] ?? taskOf(task).usual[0]!, count * seeds.length)
+    : { quantity: "entropy", unit: "nats" }
 }
 
 export const samples: EvaluatorPart<Samples> = {
@@ -97,9 +107,11 @@ export const samples: EvaluatorPart<Samples> = {
       sampling.steps ?? (sampling.sampler === "events" ? 2 * length : (sampling.length ?? length)),
   }),
   contract: (evaluation, context) =>
-    sampleContract(evaluation, context, { quantity: "entropy", unit: "nats" }),
+    sampleContract(evaluation, context, firstMeaning(evaluation), evaluation.count * evaluation.seeds.length),
   files: ({ from, task }) =>
-    typeof from === "object" ? [{ path: from.source, about: `test set of ${task ?? "a task"}`, bytes: null }] : [],
+    typeof from === "object"
+      ? [{ path: from.source, about: `test set of ${task ?? "a task"}`, bytes: null }]
+      : [],
   words: ({ sampling, count, seeds }) =>
     `${count * seeds.length} texts, ${sampling.sampler ?? "the network's usual sampler"}${sampling.steps === undefined ? "" : `, ${sampling.steps} steps`}`,
   headline: () => false,
