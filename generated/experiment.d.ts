@@ -515,6 +515,84 @@ export interface Experiment {
         }
       | {
           /**
+           * A published data set of texts, such as OpenWebText: each row a document, tokenised by a tokenizer.json; blank rows are no documents.
+           */
+          kind: "dataset"
+          /**
+           * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain or gzip.
+           */
+          source: string
+          /**
+           * Branch, tag or commit of a hub repository; main when absent.
+           */
+          revision?: string
+          /**
+           * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+           *
+           * @minItems 1
+           */
+          files?: [string, ...string[]]
+          /**
+           * The validation split: what the hub's train_test_split holds out of the rows, or files of its own.
+           */
+          validation:
+            | {
+                /**
+                 * Share of the rows that is held out, rounded up.
+                 */
+                share: number
+                /**
+                 * Seed of the permutation that chooses them.
+                 */
+                seed: number
+              }
+            | {
+                /**
+                 * Rows that are held out.
+                 */
+                count: number
+                /**
+                 * Seed of the permutation that chooses them.
+                 */
+                seed: number
+              }
+            | {
+                /**
+                 * Files with validation rows: of the hub repository, or file:PATH where the source is.
+                 *
+                 * @minItems 1
+                 */
+                files: [string, ...string[]]
+              }
+          /**
+           * Digest of each file, by its name in the repository, or by its name without its folder.
+           */
+          sha256?: {
+            [k: string]: string
+          }
+          /**
+           * The tokenizer.json.
+           */
+          tokenizer: string
+          /**
+           * Column, or field, that holds the text of a row.
+           */
+          field: string
+          /**
+           * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+           */
+          detokenise?: "wikitext"
+          /**
+           * Documents of more tokens are left out; none when absent.
+           */
+          mostTokens?: number
+          /**
+           * Shards that the training rows are cut into, in their order.
+           */
+          trainShards: number
+        }
+      | {
+          /**
            * Text of one's own, tokenised here; each document is preceded by one boundary token.
            */
           kind: "text"
@@ -1713,7 +1791,7 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "text") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1763,6 +1841,36 @@ export interface Overlay {
       validation?:
         | (
             | string[]
+            | (
+                | {
+                    /**
+                     * Share of the rows that is held out, rounded up.
+                     */
+                    share: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Rows that are held out.
+                     */
+                    count: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Files with validation rows: of the hub repository, or file:PATH where the source is.
+                     *
+                     * @minItems 1
+                     */
+                    files: [string, ...string[]]
+                  }
+              )
             | (
                 | [string, ...string[]]
                 | {
@@ -1845,13 +1953,21 @@ export interface Overlay {
        */
       only?: "first-row" | null
       /**
+       * Column, or field, that holds the text of a row.
+       */
+      field?: string | null
+      /**
+       * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+       */
+      detokenise?: "wikitext" | null
+      /**
+       * Documents of more tokens are left out; none when absent.
+       */
+      mostTokens?: number | null
+      /**
        * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
        */
       document?: ("file" | "line" | "paragraph") | null
-      /**
-       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
-       */
-      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -2659,7 +2775,7 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "text") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -2709,6 +2825,36 @@ export interface Overlay1 {
       validation?:
         | (
             | string[]
+            | (
+                | {
+                    /**
+                     * Share of the rows that is held out, rounded up.
+                     */
+                    share: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Rows that are held out.
+                     */
+                    count: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Files with validation rows: of the hub repository, or file:PATH where the source is.
+                     *
+                     * @minItems 1
+                     */
+                    files: [string, ...string[]]
+                  }
+              )
             | (
                 | [string, ...string[]]
                 | {
@@ -2791,13 +2937,21 @@ export interface Overlay1 {
        */
       only?: "first-row" | null
       /**
+       * Column, or field, that holds the text of a row.
+       */
+      field?: string | null
+      /**
+       * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+       */
+      detokenise?: "wikitext" | null
+      /**
+       * Documents of more tokens are left out; none when absent.
+       */
+      mostTokens?: number | null
+      /**
        * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
        */
       document?: ("file" | "line" | "paragraph") | null
-      /**
-       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
-       */
-      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.

@@ -21,6 +21,7 @@ import { fetchBeginning, findBeginning } from "./beginning.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { execute } from "./execute.js"
 import { identified, type GivenWeights } from "./given-weights.js"
+import { heldWeights } from "./held-weights.js"
 import { UsageError } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
 import type { Session } from "./session.js"
@@ -178,7 +179,7 @@ export const executeExperiment = async (
   const { run } = session
   let reached = { step: given?.step ?? 0, totalSteps: given?.step ?? 0 }
   const table = await execute(session, async () => {
-    if (given !== undefined) return given
+    if (given !== undefined) return { ...given, held: await heldWeights(session, given.base) }
     const { parameters, held, ...came } = await trainRun(session)
     reached = came
     return parameters && { parameters, step: came.step, held }

@@ -1,18 +1,16 @@
 /** The training of a run, which can be interrupted and taken up again from its last checkpoint. */
-import { totalmem } from "node:os"
 import { openTraining } from "../data/corpora/training.js"
 import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { HostTensors } from "../engine/executor.js"
 import type { Weights as HeldWeights } from "../engine/weights.js"
 import { networkOf } from "../families/traced.js"
 import { requireFinite } from "../inference/weights/finite.js"
-import { explainMemory } from "../plan/fit.js"
 import { checkpointSchedules, restoredState, storedState } from "../run/checkpoint.js"
 import { latestCheckpoint } from "../run/directory.js"
 import { totalSteps, train } from "../train/loop.js"
 import { evaluationParameters } from "../train/state.js"
 import { requireBase } from "./beginning.js"
-import { begunValues, heldParameters } from "./held-weights.js"
+import { begunValues, heldWeights, withMemory } from "./held-weights.js"
 import type { Session } from "./session.js"
 import { validationCurve } from "./validation-curve.js"
 
@@ -136,8 +134,7 @@ const trainOn = async (session: Session, weights: HeldWeights | undefined): Prom
 
 /** Trains to the end, or until the user asks to stop; what an earlier, interrupted call left is used. */
 export const trainRun = async (session: Session): Promise<TrainedRun> => {
-  const { executor, beginning } = session
-  const held = beginning === undefined ? undefined : await executor.weights(beginning.source)
+  const held = await heldWeights(session, session.beginning?.source)
   try {
     const trained = await trainWith(session, held)
     if (trained.parameters === undefined) await held?.dispose()
@@ -149,21 +146,14 @@ export const trainRun = async (session: Session): Promise<TrainedRun> => {
 }
 
 const trainWith = async (session: Session, held: HeldWeights | undefined): Promise<TrainedRun> => {
-  const { run, experiment, executor, choice } = session
-  const { step, total, state, stopped } = await trainOn(session, held).catch((error: unknown) => {
-    const { device } = choice.options
-    throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
-  })
+  const { run, experiment } = session
+  const { step, total, state, stopped } = await withMemory(session, () => trainOn(session, held))
   if (stopped) {
     await run.append({ type: "interrupted", step })
     return { step, totalSteps: total }
   }
   const network = networkOf(experiment)
-  const parameters = await heldParameters(
-    network,
-    total === 0 ? state : evaluationParameters(network, experiment.training, state),
-    held,
-  )
+  const parameters = total === 0 ? state : evaluationParameters(network, experiment.training, state)
   requireFinite(parameters, `${run.directory}, step ${step}`)
   return { step, totalSteps: total, parameters, held }
 }

@@ -14,7 +14,7 @@ import type { Experiment } from "../spec/experiment.js"
 import { windowsIn } from "../spec/windows.js"
 import { evaluationParameters } from "../train/state.js"
 import type { Watch } from "../train/loop.js"
-import { heldParameters, lending } from "./held-weights.js"
+import { lending } from "./held-weights.js"
 import type { Session } from "./session.js"
 
 type Evaluation = Experiment["evaluations"][number]
@@ -58,11 +58,7 @@ export const validationCurve = async (
         evaluation,
         experiment,
         network,
-        parameters: await heldParameters(
-          network,
-          evaluationParameters(network, experiment.training, state),
-          held,
-        ),
+        parameters: evaluationParameters(network, experiment.training, state),
         executor: lending(session.executor, held),
         precision: choice.options.precision,
         split,

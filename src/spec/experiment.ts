@@ -1,6 +1,7 @@
 /** The experiment: what a spec file holds. Execution (paths, device, executor) is not part of its identity. */
 import * as Schema from "effect/Schema"
 import { Count, Identifier } from "./common.js"
+import { systemUnion } from "../families/index.js"
 import { dataSchema, type Data } from "./data.js"
 import { evaluationSchema, type Evaluation } from "./evaluation.js"
 import { Init } from "./init.js"
@@ -69,9 +70,7 @@ const frame = (
 ) =>
   Schema.Struct({
     id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
-    system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
-      description: "Family of experiments that it belongs to.",
-    }),
+    system: systemUnion(),
     title: Schema.String.annotate({ description: "One line for lists and tables." }),
     description: Schema.String.annotate({
       description: "What is done, and which settings are stated, derived or assumed.",

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import t from "tap"
 import { telemetry } from "../../src/app/doctor.js"
 import { switchTelemetryOff, TELEMETRY_OFF } from "../../src/engine/telemetry.js"
-import { root, smallSpec } from "./small.js"
+import { program, smallSpec } from "./small.js"
 
 t.setTimeout(540_000)
 
@@ -36,11 +36,7 @@ const emptyHome = async (folder: string): Promise<Home> => {
 
 const repro = (args: readonly string[], cwd: string, env: NodeJS.ProcessEnv) =>
   new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
-    const loader = import.meta.resolve("tsx")
-    const child = spawn(process.execPath, ["--import", loader, join(root, "src/cli/bin.ts"), ...args], {
-      cwd,
-      env,
-    })
+    const child = spawn(process.execPath, [...program, ...args], { cwd, env })
     let output = ""
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()))
