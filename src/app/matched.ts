@@ -1,10 +1,9 @@
 /** `repro matched`: models of one budget side by side. */
 import { join } from "node:path"
 import * as Option from "effect/Option"
-import { writeFileAtomic } from "../files/atomic.js"
 import { cacheDirectory } from "../files/sources.js"
 import { findAvailable } from "../engine/choose.js"
-import { matched, type Matched } from "../analysis/matched.js"
+import { matched } from "../analysis/matched.js"
 import type { MatchedRun } from "../analysis/matched-model.js"
 import { matchedLadder, readMatchedRun } from "../analysis/matched-runs.js"
 import { renderMatched, withFindings } from "../report/matched-text.js"
@@ -13,6 +12,7 @@ import { reportFiles } from "../report/report-files.js"
 import { ratioInterval } from "../analysis/run-table.js"
 import { readRun, type RunReader } from "../run/directory.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
+import { experimentOf } from "../run/experiment-of.js"
 import { findRuns } from "../run/identity.js"
 import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import { chooseExecutor, trainingSeconds, type EngineFlags } from "./choose-executor.js"
@@ -20,10 +20,11 @@ import { chooseProfile } from "./choose-profile.js"
 import { ensureRun } from "./ensure-run.js"
 import { experimentState } from "./experiment-state.js"
 import { watchInterrupts } from "./interrupts.js"
-import { locateSpec, shortPath } from "./locate.js"
+import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { presentContent } from "./present-content.js"
+import { curvesOf, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
 const DEFAULT_SPECS = ["ar_matched", "mdlm_eos", "mdlm_eos_nelbo", "mdlm_nelbo"]
@@ -132,19 +133,6 @@ const finishedRuns = async (
   }
 }
 
-const write = async (
-  folder: string,
-  result: Matched,
-  runs: readonly MatchedRun[],
-): Promise<readonly string[]> => {
-  const files = new Map([
-    ...reportFiles(withFindings(result), [], matchedLadder(runs)),
-    ["matched.json", `${JSON.stringify(result, null, 2)}\n`] as const,
-  ])
-  for (const [file, content] of files) await writeFileAtomic(join(folder, file), content)
-  return [...files.keys()].map((file) => shortPath(join(folder, file)))
-}
-
 export const matchedComparison = async (
   input: MatchedInput,
   display: Display = openDisplay(),
@@ -164,7 +152,23 @@ export const matchedComparison = async (
   const runs: MatchedRun[] = []
   for (const run of found) runs.push(await readMatchedRun(run, (await publishedClaims(run)).claims))
   const result = matched(runs, { ratioInterval })
-  const written = Option.isSome(input.out) ? await write(input.out.value, result, runs) : []
+  const written = Option.isSome(input.out)
+    ? await writeReport(
+        input.out.value,
+        new Map([
+          ...reportFiles(
+            withFindings(result),
+            await Promise.all(
+              found.map((run) =>
+                curvesOf(run, `${run.manifest.spec}, seed ${experimentOf(run).training.seed}`),
+              ),
+            ),
+            matchedLadder(runs),
+          ),
+          ["matched.json", `${JSON.stringify(result, null, 2)}\n`],
+        ]),
+      )
+    : []
   const text = renderMatched(result, input.format, {
     width: outputWidth(),
     colour: mayColour(process.stdout, process.env),

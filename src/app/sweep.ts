@@ -2,6 +2,7 @@
 import * as Option from "effect/Option"
 import { cacheDirectory } from "../files/sources.js"
 import { findAvailable } from "../engine/choose.js"
+import { reportFiles } from "../report/report-files.js"
 import { renderTable, type TableFormat } from "../report/render/index.js"
 import { sweepTable } from "../analysis/sweep-runs.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
@@ -27,6 +28,7 @@ import { sweepInProcess } from "./sweep/in-process.js"
 import type { CellOutcome } from "./sweep/progress.js"
 import { sweepOverWorkers } from "./sweep/workers.js"
 import { columns } from "./text.js"
+import { curvesOf, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
 export interface SweepInput extends EngineFlags {
@@ -39,6 +41,7 @@ export interface SweepInput extends EngineFlags {
   readonly dryRun: boolean
   readonly table: boolean
   readonly format: TableFormat
+  readonly out: Option.Option<string>
   readonly json: boolean
 }
 
@@ -138,6 +141,17 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
     await publishedClaims(first),
     otherDataRemarks(runs),
   )
+  const written = Option.isSome(input.out)
+    ? await writeReport(
+        input.out.value,
+        reportFiles(
+          table,
+          await Promise.all(
+            runs.flatMap(({ cell, run }) => (run === undefined ? [] : [curvesOf(run, cell.name)])),
+          ),
+        ),
+      )
+    : []
   const shown = renderTable(table, input.format, {
     width: outputWidth(),
     colour: mayColour(process.stdout, process.env),
@@ -145,7 +159,7 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
   return {
     text: shown.replace(/\n$/, ""),
     json: { sweep: { ...summary, comparisons }, ...table },
-    notes,
+    notes: [...notes, ...(written.length === 0 ? [] : [`Written: ${written.join(", ")}.`])],
     exitCode,
   }
 }

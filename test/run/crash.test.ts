@@ -10,7 +10,7 @@ import { nodeArguments } from "../../scripts/node-arguments.js"
 import { createRun, latestCheckpoint, openRun, readRun } from "../../src/run/directory.js"
 import { effectiveEvents } from "../../src/run/events.js"
 import { summarizeRun } from "../../src/run/list.js"
-import { isDead } from "../../src/run/lock.js"
+import { isDead } from "../../src/files/lease.js"
 import { input, temporary } from "./support.js"
 
 const WRITER = nodeArguments("test/run/fixtures/writer.ts")

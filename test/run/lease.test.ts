@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { test } from "tap"
 import { nodeArguments } from "../../scripts/node-arguments.js"
 import { createRun, openRun } from "../../src/run/directory.js"
-import { HEARTBEAT_MS, STALE_MS } from "../../src/run/lock.js"
+import { HEARTBEAT_MS, STALE_MS } from "../../src/files/lease.js"
 import { input, temporary, tensorsOf } from "./support.js"
 
 /** The lock of a holder on another machine whose last heartbeat is this old. */

@@ -22,6 +22,7 @@ import { stream, uniforms } from "../../diffusion/philox.js"
 import type { Evaluator, Executor, HostTensors } from "../../engine/executor.js"
 import { trace, type TraceInput } from "../../engine/trace/trace.js"
 import type { Network } from "../../model/network.js"
+import { parameterInputs } from "../../model/parameter-inputs.js"
 import * as tf from "../../model/tf.js"
 
 /** A predicted gap is raised to this: the bound is that of the model which is so raised, and stays finite. */
@@ -125,12 +126,7 @@ const compile = (
   { width, capacity }: SliceRoom,
 ): Promise<Evaluator> => {
   const inputs: readonly TraceInput[] = [
-    ...network.parameters.map(({ name, shape }): TraceInput => ({
-      name,
-      kind: "parameter",
-      dtype: "f32",
-      shape,
-    })),
+    ...parameterInputs(network.parameters),
     ...network
       .feeds("logProbs", { rows, length: width, capacity })
       .map(({ name, dtype, shape }): TraceInput => ({ name, kind: "feed", dtype, shape })),
