@@ -1,8 +1,7 @@
 /** `repro matched`: models of one budget side by side. */
 import { join } from "node:path"
 import * as Option from "effect/Option"
-import { writeFileAtomic } from "../files/atomic.js"
-import { matched, type Matched } from "../analysis/matched.js"
+import { matched } from "../analysis/matched.js"
 import type { MatchedRun } from "../analysis/matched-model.js"
 import { matchedLadder, readMatchedRun } from "../analysis/matched-runs.js"
 import { renderMatched, withFindings } from "../report/matched-text.js"
@@ -11,12 +10,14 @@ import { reportFiles } from "../report/report-files.js"
 import { ratioInterval } from "../analysis/run-table.js"
 import type { RunReader } from "../run/directory.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
+import { experimentOf } from "../run/experiment-of.js"
 import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import { seededMembers, type StudyMember } from "../spec/study.js"
 import type { EngineFlags } from "./choose-executor.js"
-import { locateSpec, shortPath } from "./locate.js"
+import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
+import { curvesOf, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 import { finishedRuns, otherDataRemarks } from "./study/members.js"
 import type { MemberOutcome } from "./study/progress.js"
@@ -86,19 +87,6 @@ const runsOf = async (
   return { found: planned.map(({ run }) => run!), remarks: otherDataRemarks(planned, "models") }
 }
 
-const write = async (
-  folder: string,
-  result: Matched,
-  runs: readonly MatchedRun[],
-): Promise<readonly string[]> => {
-  const files = new Map([
-    ...reportFiles(withFindings(result), [], matchedLadder(runs)),
-    ["matched.json", `${JSON.stringify(result, null, 2)}\n`] as const,
-  ])
-  for (const [file, content] of files) await writeFileAtomic(join(folder, file), content)
-  return [...files.keys()].map((file) => shortPath(join(folder, file)))
-}
-
 export const matchedComparison = async (
   input: MatchedInput,
   display: Display = openDisplay(),
@@ -113,7 +101,23 @@ export const matchedComparison = async (
   const runs: MatchedRun[] = []
   for (const run of own.found) runs.push(await readMatchedRun(run, (await publishedClaims(run)).claims))
   const result = matched(runs, { ratioInterval })
-  const written = Option.isSome(input.out) ? await write(input.out.value, result, runs) : []
+  const written = Option.isSome(input.out)
+    ? await writeReport(
+        input.out.value,
+        new Map([
+          ...reportFiles(
+            withFindings(result),
+            await Promise.all(
+              own.found.map((run) =>
+                curvesOf(run, `${run.manifest.spec}, seed ${experimentOf(run).training.seed}`),
+              ),
+            ),
+            matchedLadder(runs),
+          ),
+          ["matched.json", `${JSON.stringify(result, null, 2)}\n`],
+        ]),
+      )
+    : []
   const notes = [...own.remarks, ...(written.length === 0 ? [] : [`Written: ${written.join(", ")}.`])]
   const text = renderMatched(result, input.format, {
     width: outputWidth(),

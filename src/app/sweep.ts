@@ -1,5 +1,6 @@
 /** `repro sweep`: every cell of a spec's grid, and one table over them. */
 import * as Option from "effect/Option"
+import { reportFiles } from "../report/report-files.js"
 import { renderTable, type TableFormat } from "../report/render/index.js"
 import { sweepTable } from "../analysis/sweep-runs.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
@@ -16,6 +17,7 @@ import { finishedRuns, otherDataRemarks, planMembers, type PlannedMember } from 
 import type { MemberOutcome } from "./study/progress.js"
 import { parseSeeds, runStudy, studyProfile } from "./study/study.js"
 import { columns } from "./text.js"
+import { curvesOf, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
 export interface SweepInput extends EngineFlags {
@@ -30,6 +32,7 @@ export interface SweepInput extends EngineFlags {
   readonly dryRun: boolean
   readonly table: boolean
   readonly format: TableFormat
+  readonly out: Option.Option<string>
   readonly json: boolean
 }
 
@@ -130,6 +133,17 @@ const results = async (frame: Frame, outcomes?: readonly MemberOutcome[]): Promi
     await publishedClaims(first),
     otherDataRemarks(runs),
   )
+  const written = Option.isSome(input.out)
+    ? await writeReport(
+        input.out.value,
+        reportFiles(
+          table,
+          await Promise.all(
+            runs.flatMap(({ cell, run }) => (run === undefined ? [] : [curvesOf(run, cell.name)])),
+          ),
+        ),
+      )
+    : []
   const shown = renderTable(table, input.format, {
     width: outputWidth(),
     colour: mayColour(process.stdout, process.env),
@@ -137,7 +151,7 @@ const results = async (frame: Frame, outcomes?: readonly MemberOutcome[]): Promi
   return {
     text: shown.replace(/\n$/, ""),
     json: { sweep: { ...summary, comparisons }, ...table },
-    notes,
+    notes: [...notes, ...(written.length === 0 ? [] : [`Written: ${written.join(", ")}.`])],
     exitCode,
   }
 }

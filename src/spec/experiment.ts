@@ -19,6 +19,20 @@ export const Source = Schema.Struct({
   files: Schema.optionalKey(Schema.Array(Schema.String)).annotate({ description: "Files of that commit." }),
 }).annotate({ description: "Where the published experiment is described." })
 
+/** What is watched while training; it changes no number of the experiment. */
+export const ValidationCurve = Schema.Struct({
+  every: Schema.optionalKey(Count).annotate({
+    description: "Optimiser steps between two points; where checkpoints are written when absent.",
+  }),
+  windows: Count.annotate({
+    description: "Windows of the validation split behind each point, the same at every step.",
+  }),
+}).annotate({
+  description:
+    "A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.",
+})
+export type ValidationCurve = typeof ValidationCurve.Type
+
 export const Execution = Schema.Struct({
   engine: Schema.optionalKey(
     Schema.Literals(["auto", "onnxruntime", "tensorflow", "torch", "tfjs"]),
@@ -43,6 +57,7 @@ export const Execution = Schema.Struct({
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),
+  validation: Schema.optionalKey(ValidationCurve),
 }).annotate({ description: "How to execute; never part of the fingerprint." })
 export type Execution = typeof Execution.Type
 

@@ -29,6 +29,13 @@ const table = Flag.Boolean("table").pipe(
   Flag.withDescription("Make the table again from the finished runs; run nothing"),
   Flag.withDefault(false),
 )
+const out = Flag.String("out").pipe(
+  Flag.withAlias("o"),
+  Flag.withDescription(
+    "Also write the table in every format, the plots and the training curves of every cell into this folder",
+  ),
+  Flag.optional,
+)
 
 export const sweepCommand = Command.make(
   "sweep",
@@ -43,11 +50,12 @@ export const sweepCommand = Command.make(
     dryRun,
     table,
     format,
+    out,
     runs,
     json,
   },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("sweep", input, async () => {
       const { sweep } = await import("../../app/sweep.js")
       return sweep(input)
     }),
@@ -72,6 +80,10 @@ export const sweepCommand = Command.make(
     {
       command: "repro sweep ablation_heads --profile laptop --table --format md > heads.md",
       description: "The table again, from evidence",
+    },
+    {
+      command: "repro sweep ablation_heads --profile laptop --table --out report",
+      description: "Its report, with plots and curves",
     },
   ]),
 )
