@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process"
 import { readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { test, type Test } from "tap"
+import t, { test, type Test } from "tap"
 import { invoke } from "./harness.js"
 import { program, repro, root, smallSpec } from "./small.js"
+
+t.setTimeout(540_000)
 
 interface Cell {
   readonly name: string
