@@ -180,17 +180,18 @@ test("the lower precision sets the tolerance; other experiments are named; a run
   t.end()
 })
 
+const F64 = (data: number[]): StoredTensor => ({
+  dtype: "F64",
+  shape: [1, 3],
+  data: Float64Array.from(data),
+})
+const rank = (data: number[]): StoredTensor => ({
+  dtype: "I32",
+  shape: [1, 3],
+  data: Int32Array.from(data),
+})
+
 test("rows that part at ties are named in the sentence, which never contradicts itself", (t) => {
-  const F64 = (data: number[]): StoredTensor => ({
-    dtype: "F64",
-    shape: [1, 3],
-    data: Float64Array.from(data),
-  })
-  const rank = (data: number[]): StoredTensor => ({
-    dtype: "I32",
-    shape: [1, 3],
-    data: Int32Array.from(data),
-  })
   const end = (id: string, bits: number, order: number[], lead: number): RunSide => ({
     ...side(id, bits, {}),
     evidence: new Map([
