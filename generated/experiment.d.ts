@@ -207,9 +207,20 @@ export type Evaluation =
        */
       seeds: [number, ...number[]]
       /**
-       * nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt.
+       * nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt. A test set of the task by source and digest: text k answers its k-th item, with the prompt that the task gives it.
        */
-      from?: "nothing" | "validation"
+      from?:
+        | ("nothing" | "validation")
+        | {
+            /**
+             * Where it is: hf:OWNER/REPOSITORY@REVISION/PATH, https://... or file:PATH. Paths are no part of a fingerprint; the digest is.
+             */
+            source: string | string | string
+            /**
+             * Digest of the file, which says what set it is.
+             */
+            sha256: string
+          }
       sampling: Sampling
       /**
        * Task whose graders judge each text; none when absent.

@@ -5,6 +5,7 @@ import { checkCorpus, loadCorpus, prepareCorpus, type LoadedCorpus } from "../da
 import { contentOf, digestsOf } from "../data/corpora/identity.js"
 import { corpusPart } from "../data/corpora/index.js"
 import { requireBoundaries } from "../data/corpora/special-ids.js"
+import { fetchMeasured } from "../evaluators/evaluate.js"
 import { openExecutor, type Choice } from "../engine/choose.js"
 import { cacheDirectory } from "../files/sources.js"
 import { makePlan } from "../plan/plan.js"
@@ -63,7 +64,10 @@ const prepare = async ({ spec, display, signal, given }: ExperimentJob): Promise
   if (!ready) display.log(`Fetching data from ${corpusPart(data.corpus).from(data.corpus)} into ${cacheDir}.`)
   const onEvent = describePrepareEvents(display)
   try {
-    return await prepareCorpus(data, { cacheDir, onEvent, ...(signal === undefined ? {} : { signal }) })
+    const how = { onEvent, ...(signal === undefined ? {} : { signal }) }
+    const corpus = await prepareCorpus(data, { cacheDir, ...how })
+    await fetchMeasured(spec.experiment, how)
+    return corpus
   } finally {
     display.end()
   }

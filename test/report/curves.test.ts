@@ -57,8 +57,9 @@ test("the curves are those of the trajectory that counts", (t) => {
   t.end()
 })
 
+const line = (xs: readonly number[], y: (x: number) => number) => xs.map((x) => ({ x, y: y(x) }))
+
 test("smoothing is a weighted mean of what was measured, and knows uneven steps", (t) => {
-  const line = (xs: readonly number[], y: (x: number) => number) => xs.map((x) => ({ x, y: y(x) }))
   t.same(
     smoothed(line([1, 2, 7, 30], () => 5)).map(({ y }) => Number(y.toFixed(12))),
     [5, 5, 5, 5],

@@ -40,7 +40,7 @@ export const inferCommand = Command.make(
   "infer",
   { path, loss, bpb, tokens, vocab, unit, preset, pattern, all, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("infer", input, async () => {
       const { infer } = await import("../../app/infer.js")
       return infer({
         path: Option.getOrUndefined(input.path),

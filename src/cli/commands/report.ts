@@ -10,7 +10,7 @@ const out = Flag.String("out").pipe(
 )
 
 export const reportCommand = Command.make("report", { run, out, runs, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("report", input, async () => {
     const { report } = await import("../../app/report.js")
     return report(input.runs, input.run, input.out)
   }),

@@ -48,7 +48,7 @@ export const sweepCommand = Command.make(
     json,
   },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("sweep", input, async () => {
       const { sweep } = await import("../../app/sweep.js")
       return sweep(input)
     }),

@@ -24,7 +24,7 @@ const rows = Flag.String("rows").pipe(
 )
 
 export const tableCommand = Command.make("table", { run, format, full, rows, runs, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("table", input, async () => {
     const { table } = await import("../../app/table.js")
     return table(input.runs, input.run, input.format, input.full, Option.getOrUndefined(input.rows))
   }),

@@ -50,7 +50,7 @@ export const gradedLine = (row: TableRow): string => {
   const over = row.denominator?.total ?? null
   return [
     `${row.label}: ${row.value === null ? "not computed" : headlineValue(row)}`,
-    ...(row.value === null || row.unit === "" ? [] : [` ${row.unit}`]),
+    ...(row.value === null || row.unit === "" || row.unit === "proportion" ? [] : [` ${row.unit}`]),
     ...(range === undefined ? [] : [` [${range.low}, ${range.high}] at ${range.level}`]),
     ...(over === null ? [] : [`, ${over} ${row.denominator!.unit}`]),
   ].join("")
