@@ -38,6 +38,13 @@ for (const svg of document.querySelectorAll("svg")) {
     if (wide > 1 && high > 3) out.push("overlap " + texts[i][0] + " / " + texts[j][0])
   }
 }
+const blocks = [...document.querySelectorAll(".card, figure, h2, ol.findings > li")].map((block) => [block, block.getBoundingClientRect()])
+for (let i = 0; i < blocks.length; i++) for (let j = 0; j < i; j++) {
+  const [[x, a], [y, b]] = [blocks[i], blocks[j]]
+  if (x.contains(y) || y.contains(x)) continue
+  if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
+    out.push("overlap of blocks " + x.textContent.slice(0, 30) + " / " + y.textContent.slice(0, 30))
+}
 const bottom = (selector) => { const found = document.querySelector(selector); return found === null ? null : found.getBoundingClientRect().bottom }
 const small = [...document.querySelectorAll("p, td, th, li, dd")].filter((element) => element.textContent.trim() !== "" && element.getClientRects().length > 0 && parseFloat(getComputedStyle(element).fontSize) < 12).length
 parent.measured(NUMBER, { width, out, verdict: bottom(".verdict"), headline: bottom("table.head"), small })
