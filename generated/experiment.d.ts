@@ -1559,13 +1559,13 @@ export interface Experiment {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      *
      * @minItems 1
      *
      * Items: One dimension of the grid.
      */
-    grid: [
+    grid?: [
       {
         /**
          * Short name, used in cell names and as a column heading.
@@ -1606,9 +1606,9 @@ export interface Experiment {
      */
     seeds: [number, ...number[]]
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
-    streams: "paired" | "independent"
+    streams?: "paired" | "independent"
   }
   /**
    * Overlays for smaller machines; the fields above are the published configuration.
@@ -2645,7 +2645,7 @@ export interface Overlay {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -2688,7 +2688,7 @@ export interface Overlay {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null
@@ -3629,7 +3629,7 @@ export interface Overlay1 {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -3672,7 +3672,7 @@ export interface Overlay1 {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null

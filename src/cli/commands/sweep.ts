@@ -9,6 +9,12 @@ const workers = Flag.Int("workers").pipe(
   Flag.withDescription("Processes that each compute one cell at a time and share the processor threads"),
   Flag.withDefault(1),
 )
+const seeds = Flag.String("seeds").pipe(
+  Flag.withDescription(
+    "Seeds such as 0,1,2, in place of the sweep's; a spec without a sweep is run once with each",
+  ),
+  Flag.optional,
+)
 const only = Flag.String("only").pipe(
   Flag.withDescription(
     'Only the cells called like that, such as "heads=4,seed=1" or "heads=4"; may be repeated',
@@ -37,6 +43,7 @@ export const sweepCommand = Command.make(
     spec,
     profile,
     set,
+    seeds,
     only,
     workers,
     ...engineFlags,
@@ -65,6 +72,10 @@ export const sweepCommand = Command.make(
     {
       command: "repro sweep ablation_heads --profile laptop --workers 2",
       description: "Run them, two at a time",
+    },
+    {
+      command: "repro sweep mdlm_eos --profile laptop --seeds 0,1,2",
+      description: "Seeds alone: the mean and its interval over them",
     },
     {
       command: "repro sweep ablation_heads --profile laptop --table --format md > heads.md",

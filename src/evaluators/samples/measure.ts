@@ -6,7 +6,9 @@
  */
 import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
-import { openTexts, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { openTexts, resolveSampling, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { arrivalChance, exactLengthChance } from "../../diffusion/insertion/ceiling.js"
+import type { StoredTensor } from "../../files/safetensors.js"
 import { textOf } from "../../samplers/masked/text.js"
 import type { RowKind } from "../../spec/sampling.js"
 import { gradersOf, taskOf } from "../../tasks/index.js"
@@ -79,6 +81,25 @@ export const fetch: Fetch<Samples> = async (evaluation, options) => {
 export const check: Check<Samples> = async (evaluation) => {
   await testSet(evaluation, { offline: true })
   await (await openJudges(evaluation))?.sandbox?.close()
+}
+
+/** Where one row is all that there is: how often its sampler could be right at best. */
+const ceilingOf = (
+  { sampling, seeds }: Samples,
+  { experiment }: EvaluateJob,
+  starts: readonly Start[],
+): { readonly ceiling?: StoredTensor } => {
+  const [only, ...others] = starts
+  const { objective } = experiment
+  if (only?.target === undefined || others.length > 0 || objective.kind !== "flexmdm") return {}
+  const resolved = resolveSampling({ experiment, sampling, seed: seeds[0], texts: starts })
+  if (resolved.kind !== "growing" || resolved.settings.kind !== "steps") return {}
+  const { grid, steps, insertion: rule } = resolved.settings.settings
+  if (rule === "bernoulli") return {}
+  const by = { grid, steps, rule, schedule: objective.schedules.insertion }
+  const length = only.target.length
+  const data = Float64Array.of(exactLengthChance(length, by), arrivalChance(length, by))
+  return { ceiling: { dtype: "F64", shape: [2], data } }
 }
 
 const exitOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): SampleExit => {
@@ -215,16 +236,17 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     items,
     forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
     seconds,
-    ...(dataLengths === undefined
-      ? {}
-      : {
-          tensors: {
+    tensors: {
+      ...(dataLengths === undefined
+        ? {}
+        : {
             dataLengths: {
               dtype: "I32" as const,
               shape: [dataLengths.length],
               data: Int32Array.from(dataLengths),
             },
-          },
-        }),
+          }),
+      ...ceilingOf(evaluation, job, starts),
+    },
   }
 }
