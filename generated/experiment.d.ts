@@ -965,6 +965,65 @@ export interface Experiment {
       }
     | {
         /**
+         * The fixed-length baseline of brianlck/FlexMDM: the same transformer without a gap head, told the share of tokens that are still visible.
+         */
+        kind: "mdm"
+        /**
+         * Transformer blocks.
+         */
+        layers: number
+        /**
+         * Width of the residual stream.
+         */
+        width: number
+        /**
+         * Attention heads; the head width is width / heads.
+         */
+        heads: number
+        /**
+         * Hidden width of the MLP divided by the width.
+         */
+        mlpRatio: number
+        /**
+         * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
+         */
+        activation: "gelu-tanh" | "gelu" | "relu"
+        /**
+         * Time conditioning; the time is fed in [0, 1].
+         */
+        conditioning: {
+          /**
+           * Sinusoid frequencies; cosines first.
+           */
+          frequencies: number
+          /**
+           * Width of the conditioning vector and its MLP.
+           */
+          width: number
+        }
+        /**
+         * A bias on the token logits.
+         */
+        headBias: boolean
+        /**
+         * Base of the rotary position frequencies.
+         */
+        ropeBase: number
+        /**
+         * Share of activations dropped after attention and MLP; 0 when absent.
+         */
+        dropout?: number
+        /**
+         * Rows of the embedding and head tables, special ids included.
+         */
+        tableRows: number
+        /**
+         * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
+         */
+        embeddingInit: "uniform" | "normal"
+      }
+    | {
+        /**
          * The transformer of LLaDA (arXiv 2502.09992): RMSNorm, gated SiLU MLP, rotary positions, no causal mask, untied head.
          */
         kind: "llada"
@@ -2059,7 +2118,7 @@ export interface Overlay {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -3030,7 +3089,7 @@ export interface Overlay1 {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */

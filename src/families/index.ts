@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import { nearest } from "../spec/nearest.js"
 import { registrationChanged } from "../spec/registration.js"
+import { mdmNetwork } from "./flexmdm/mdm.js"
 import { flexmdmNetwork } from "./flexmdm/model.js"
 import { flexmdmPart } from "./flexmdm/objective.js"
 import { gptNetwork } from "./gpt/model.js"
@@ -19,7 +20,11 @@ import type { Family, Kind, NetworkPart, ObjectivePart } from "./part.js"
 const mdlm = { name: "mdlm", networks: [mdlmNetwork], objectives: [maskedDiffusion] } as const
 const gpt = { name: "gpt", networks: [gptNetwork], objectives: [autoregressive] } as const
 
-const flexmdm = { name: "flexmdm", networks: [flexmdmNetwork], objectives: [flexmdmPart] } as const
+const flexmdm = {
+  name: "flexmdm",
+  networks: [flexmdmNetwork, mdmNetwork],
+  objectives: [flexmdmPart],
+} as const
 
 const llada = { name: "llada", networks: [lladaNetwork], objectives: [lladaObjective] } as const
 

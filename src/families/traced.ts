@@ -16,7 +16,7 @@ import type {
 } from "../model/network.js"
 import * as tf from "../model/tf.js"
 import { flexmdmObjective } from "../objectives/flexmdm/loss.js"
-import { flexmdmProgram } from "./flexmdm/network.js"
+import { flexmdmProgram, mdmProgram } from "./flexmdm/network.js"
 import { sampledFlexmdm } from "./flexmdm/sampled.js"
 import type { FlexmdmObjective } from "./flexmdm/schema.js"
 import { gptProgram } from "./gpt/network.js"
@@ -51,6 +51,7 @@ const NETWORKS: {
     sampled: (model, objective, classes) =>
       sampledFlexmdm(model, (objective as FlexmdmObjective).schedules, classes),
   },
+  mdm: mdmProgram,
   llada: { ...lladaProgram, sampled: (model, _objective, classes) => sampledLlada(model, classes) },
 }
 
