@@ -873,6 +873,36 @@ export interface Experiment {
       }
     | {
         /**
+         * GPT-2 (Radford et al. 2019): causal, learned positions, layer norms with biases before attention and MLP, tanh GELU, tied head.
+         */
+        kind: "gpt2"
+        /**
+         * Transformer blocks: 12 (gpt2), 24 (medium), 36 (large), 48 (xl).
+         */
+        layers: number
+        /**
+         * Width of the residual stream: 768, 1024, 1280, 1600.
+         */
+        width: number
+        /**
+         * Attention heads: 12, 16, 20, 25.
+         */
+        heads: number
+        /**
+         * Learned positions, the longest sequence: 1024.
+         */
+        positions: number
+        /**
+         * Rows of the tied embedding table: 50257 as published.
+         */
+        tableRows: number
+        /**
+         * Epsilon of the layer norms: 1e-5 as published.
+         */
+        normEps: number
+      }
+    | {
+        /**
          * The transformer of FlexMDM (arXiv 2509.01025): bidirectional, AdaLN with gates on the time, a head for tokens and a head for gaps.
          */
         kind: "flexmdm"
@@ -2118,7 +2148,7 @@ export interface Overlay {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "mdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "gpt2" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -2222,6 +2252,14 @@ export interface Overlay {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Learned positions, the longest sequence: 1024.
+     */
+    positions?: number | null
+    /**
+     * Epsilon of the layer norms: 1e-5 as published.
+     */
+    normEps?: number | null
     /**
      * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
      */
@@ -3089,7 +3127,7 @@ export interface Overlay1 {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "mdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "gpt2" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -3193,6 +3231,14 @@ export interface Overlay1 {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Learned positions, the longest sequence: 1024.
+     */
+    positions?: number | null
+    /**
+     * Epsilon of the layer norms: 1e-5 as published.
+     */
+    normEps?: number | null
     /**
      * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
      */

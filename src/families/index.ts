@@ -11,6 +11,7 @@ import { flexmdmNetwork } from "./flexmdm/model.js"
 import { flexmdmPart } from "./flexmdm/objective.js"
 import { gptNetwork } from "./gpt/model.js"
 import { autoregressive } from "./gpt/objective.js"
+import { gpt2Network } from "./gpt2/model.js"
 import { lladaNetwork } from "./llada/model.js"
 import { lladaObjective } from "./llada/objective.js"
 import { mdlmNetwork } from "./mdlm/model.js"
@@ -18,7 +19,7 @@ import { maskedDiffusion } from "./mdlm/objective.js"
 import type { Family, Kind, NetworkPart, ObjectivePart } from "./part.js"
 
 const mdlm = { name: "mdlm", networks: [mdlmNetwork], objectives: [maskedDiffusion] } as const
-const gpt = { name: "gpt", networks: [gptNetwork], objectives: [autoregressive] } as const
+const gpt = { name: "gpt", networks: [gptNetwork, gpt2Network], objectives: [autoregressive] } as const
 
 const flexmdm = {
   name: "flexmdm",

@@ -20,6 +20,7 @@ import { flexmdmProgram, mdmProgram } from "./flexmdm/network.js"
 import { sampledFlexmdm } from "./flexmdm/sampled.js"
 import type { FlexmdmObjective } from "./flexmdm/schema.js"
 import { gptProgram } from "./gpt/network.js"
+import { gpt2Program } from "./gpt2/network.js"
 import { lladaProgram } from "./llada/network.js"
 import { sampledLlada } from "./llada/sampled.js"
 import {
@@ -45,6 +46,7 @@ const NETWORKS: {
 } = {
   mdlm: mdlmProgram,
   gpt: gptProgram,
+  gpt2: gpt2Program,
   flexmdm: {
     ...flexmdmProgram,
     // Its own rules give it no objective but its own.
