@@ -207,9 +207,20 @@ export type Evaluation =
        */
       seeds: [number, ...number[]]
       /**
-       * nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt.
+       * nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt. A test set of the task by source and digest: text k answers its k-th item, with the prompt that the task gives it.
        */
-      from?: "nothing" | "validation"
+      from?:
+        | ("nothing" | "validation")
+        | {
+            /**
+             * Where it is: hf:OWNER/REPOSITORY@REVISION/PATH, https://... or file:PATH. Paths are no part of a fingerprint; the digest is.
+             */
+            source: string | string | string
+            /**
+             * Digest of the file, which says what set it is.
+             */
+            sha256: string
+          }
       sampling: Sampling
       /**
        * Task whose graders judge each text; none when absent.
@@ -1618,19 +1629,32 @@ export interface Experiment {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows: number
+    }
   }
   /**
    * Runs of this experiment over a grid of values and seeds.
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      *
      * @minItems 1
      *
      * Items: One dimension of the grid.
      */
-    grid: [
+    grid?: [
       {
         /**
          * Short name, used in cell names and as a column heading.
@@ -1671,9 +1695,9 @@ export interface Experiment {
      */
     seeds: [number, ...number[]]
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
-    streams: "paired" | "independent"
+    streams?: "paired" | "independent"
   }
   /**
    * Overlays for smaller machines; the fields above are the published configuration.
@@ -2699,13 +2723,26 @@ export interface Overlay {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -2748,7 +2785,7 @@ export interface Overlay {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null
@@ -3678,13 +3715,26 @@ export interface Overlay1 {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -3727,7 +3777,7 @@ export interface Overlay1 {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null

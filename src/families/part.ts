@@ -240,6 +240,8 @@ export interface ObjectivePart<O extends Kind = Kind> {
 
 export interface Family {
   readonly name: string
+  /** Systems that no family above names: what an experiment may say that it belongs to. */
+  readonly systems?: readonly string[]
   readonly networks: readonly NetworkPart[]
   readonly objectives: readonly ObjectivePart[]
 }

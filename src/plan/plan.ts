@@ -149,6 +149,12 @@ const streamsOf = ({ model, training, objective, evaluations }: Experiment): rea
   ]
 }
 
+/** Whether a byte table can be made of the tokenizer: a tokenizer.json spells its pieces in codes. */
+const hasByteTable = ({ corpus, tokenizer }: Experiment["data"]): boolean =>
+  tokenizer.model === "corpus"
+    ? corpusPart(corpus).codedPieces !== true
+    : !tokenizer.model.toLowerCase().endsWith(".json")
+
 /** The contract of each evaluation, as far as it is known before anything runs. */
 export const plannedContracts = (experiment: Experiment): readonly PlannedContract[] => {
   const { data, objective, training, evaluations } = experiment
@@ -172,7 +178,9 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
         boundary: part.boundary(objective),
         ...(data.tokenizer.separatorId === undefined ? {} : { prompts: true as const }),
         ...(eps === undefined ? {} : { eps }),
-        denominator: { kind: "byte-table" },
+        ...(hasByteTable(data)
+          ? { denominator: { kind: "byte-table" as const } }
+          : { denominator: { kind: "tokens" as const }, unit: "bits/token" as const }),
         selection: "last-checkpoint",
         seeds: [training.seed],
       }),

@@ -78,6 +78,7 @@ export const dataset: CorpusPart<Dataset> = {
     { path: corpus.source, about: "rows", bytes: null },
     { path: corpus.tokenizer, about: "tokenizer", bytes: null },
   ],
+  codedPieces: true,
   tokenizer: ({ tokenizer }) => tokenizer,
   from: ({ source }) => source,
   unstated: ({ source, revision, sha256 }) =>
