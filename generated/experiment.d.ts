@@ -220,6 +220,10 @@ export type Evaluation =
              * Digest of the file, which says what set it is.
              */
             sha256: string
+            /**
+             * Text of a prompt, such as that of a chat, where {prompt} stands for the one that the task gives the item; that one alone when absent.
+             */
+            template?: string
           }
       sampling: Sampling
       /**
@@ -1540,6 +1544,19 @@ export interface Experiment {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows: number
+    }
   }
   /**
    * Runs of this experiment over a grid of values and seeds.
@@ -1691,6 +1708,10 @@ export interface Sampling {
    * Of the sampler blocks: low_confidence, when absent, settles the most probable candidates of a step; random, any.
    */
   remasking?: "low_confidence" | "random"
+  /**
+   * Of the sampler blocks: tokens of the response behind what is given, however long that is; as many as the row has room for when absent.
+   */
+  response?: number
   /**
    * excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.
    */
@@ -2613,6 +2634,19 @@ export interface Overlay {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.
@@ -3584,6 +3618,19 @@ export interface Overlay1 {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.

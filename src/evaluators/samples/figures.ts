@@ -5,6 +5,7 @@ import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contra
 import { quantile, splitMix32 } from "../../metric/statistics/bootstrap.js"
 import { studentInterval, wilsonInterval } from "../../metric/statistics/intervals.js"
 import { taskOf } from "../../tasks/index.js"
+import type { EvidenceHeader } from "../evidence.js"
 import type { ItemFigure } from "../summary.js"
 import type { SampleItem } from "./item.js"
 import type { Samples } from "./schema.js"
@@ -16,6 +17,8 @@ export interface FigureContext {
   readonly padId: number
   readonly maskId: number
   readonly seeds?: readonly number[]
+  /** What made the texts: library, its version with the device, precision. */
+  readonly executor?: EvidenceHeader["executor"]
 }
 
 type Meaning = Pick<Contract, "quantity" | "unit"> &
@@ -47,7 +50,12 @@ export const sampleContract = (
     from,
     task,
   }: Pick<Samples, "sampling" | "count" | "seeds" | "from"> & Partial<Pick<Samples, "task">>,
-  { dataset, tokenizer, seeds: trained }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds">,
+  {
+    dataset,
+    tokenizer,
+    seeds: trained,
+    executor,
+  }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds" | "executor">,
   meaning: Meaning,
   samples = count * seeds.length,
 ): Contract => ({
@@ -74,7 +82,7 @@ export const sampleContract = (
   reduction: "mean-of-ratios",
   grader: "none",
   selection: "last-checkpoint",
-  precision: NOT_STATED,
+  precision: executor === undefined ? NOT_STATED : executor.precision === "fp32" ? "fp32" : "bf16",
   seeds: trained ?? NOT_STATED,
   ...meaning,
 })
@@ -178,6 +186,25 @@ const entropyFigures = (make: Make, items: readonly SampleItem[]): readonly Item
   ]
 }
 
+/** End-of-text was written nearly everywhere, whatever it is that was asked. */
+const FLOODED = 0.9
+
+const isFlooded = ({ ends = 0, room, given }: SampleItem): boolean => ends >= FLOODED * (room - given)
+
+/** Texts that each grader could take no answer from, of graders that there are any of. */
+const unextracted = (
+  items: readonly SampleItem[],
+): readonly (readonly [string, ReadonlySet<SampleItem>])[] => {
+  const found = new Map<string, Set<SampleItem>>()
+  for (const item of items)
+    for (const [grader, { failure }] of Object.entries(item.graders ?? {})) {
+      const texts = found.get(grader) ?? new Set()
+      if (failure === "unextracted") texts.add(item)
+      found.set(grader, texts)
+    }
+  return [...found].filter(([, texts]) => texts.size > 0)
+}
+
 const shareFigures = (
   make: Make,
   items: readonly SampleItem[],
@@ -196,6 +223,15 @@ const shareFigures = (
     ...(canBeCut
       ? [share("capped", "texts that fill their room", ({ exit }) => exit === "full" || exit === "length")]
       : []),
+    ...(items.some(({ ends }) => ends !== undefined)
+      ? [
+          share("flooded", "texts whose room is nine tenths end-of-text", isFlooded),
+          share("overrun", "texts with tokens behind their end", ({ behind = 0 }) => behind > 0),
+        ]
+      : []),
+    ...unextracted(items).map(([grader, texts]) =>
+      share(`unextracted-${grader}`, `texts without an answer, ${grader}`, (item) => texts.has(item)),
+    ),
     share("broken", "texts with PAD inside", ({ tokens }) => tokens.includes(padId)),
     share("masked", "texts with a MASK left", ({ tokens }) => tokens.includes(maskId)),
   ]
@@ -282,6 +318,12 @@ const growthNotes = (items: readonly SampleItem[]): readonly string[] => {
   ]
 }
 
+/** Logits differ between machines and precisions, so both stand beside the figures. */
+const machineNotes = ({ executor }: FigureContext): readonly string[] =>
+  executor === undefined
+    ? []
+    : [`Generated with ${executor.name} ${executor.version}, ${executor.precision}.`]
+
 /**
  * Every figure of the items.
  *
@@ -314,5 +356,5 @@ export const sampleFigures = (
     ...shareFigures(make, items, context),
   ]
   const [first, ...others] = figures
-  return [{ ...first!, notes: [...first!.notes, ...growthNotes(items)] }, ...others]
+  return [{ ...first!, notes: [...first!.notes, ...machineNotes(context), ...growthNotes(items)] }, ...others]
 }
