@@ -220,6 +220,10 @@ export type Evaluation =
              * Digest of the file, which says what set it is.
              */
             sha256: string
+            /**
+             * Text of a prompt, such as that of a chat, where {prompt} stands for the one that the task gives the item; that one alone when absent.
+             */
+            template?: string
           }
       sampling: Sampling
       /**
@@ -1793,6 +1797,10 @@ export interface Sampling {
    * Of the sampler blocks: low_confidence, when absent, settles the most probable candidates of a step; random, any.
    */
   remasking?: "low_confidence" | "random"
+  /**
+   * Of the sampler blocks: tokens of the response behind what is given, however long that is; as many as the row has room for when absent.
+   */
+  response?: number
   /**
    * excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.
    */
