@@ -1540,6 +1540,23 @@ export interface Experiment {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows: number
+    }
   }
   /**
    * Runs of this experiment over a grid of values and seeds.
@@ -2613,6 +2630,23 @@ export interface Overlay {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.
@@ -3584,6 +3618,23 @@ export interface Overlay1 {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.
