@@ -1563,13 +1563,13 @@ export interface Experiment {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      *
      * @minItems 1
      *
      * Items: One dimension of the grid.
      */
-    grid: [
+    grid?: [
       {
         /**
          * Short name, used in cell names and as a column heading.
@@ -1610,9 +1610,9 @@ export interface Experiment {
      */
     seeds: [number, ...number[]]
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
-    streams: "paired" | "independent"
+    streams?: "paired" | "independent"
   }
   /**
    * Overlays for smaller machines; the fields above are the published configuration.
@@ -2653,7 +2653,7 @@ export interface Overlay {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -2696,7 +2696,7 @@ export interface Overlay {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null
@@ -3641,7 +3641,7 @@ export interface Overlay1 {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -3684,7 +3684,7 @@ export interface Overlay1 {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null

@@ -16,7 +16,7 @@ const full = Flag.Boolean("full").pipe(
 )
 
 export const tableCommand = Command.make("table", { run, format, full, runs, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("table", input, async () => {
     const { table } = await import("../../app/table.js")
     return table(input.runs, input.run, input.format, input.full)
   }),
