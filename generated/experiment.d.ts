@@ -261,11 +261,11 @@ export interface Experiment {
   /**
    * What is done, and which settings are stated, derived or assumed.
    */
-  description: string
+  description?: string
   /**
    * Where the published experiment is described.
    */
-  source: {
+  source?: {
     /**
      * Name of the publication.
      */
