@@ -1634,6 +1634,10 @@ export interface Experiment {
      */
     evaluationBatch?: number
     /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number
+    /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
     validation?: {
@@ -2732,6 +2736,10 @@ export interface Overlay {
      */
     evaluationBatch?: number | null
     /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
+    /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
     validation?: {
@@ -3723,6 +3731,10 @@ export interface Overlay1 {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
     /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
