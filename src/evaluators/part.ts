@@ -6,6 +6,7 @@
  * (`evaluate.ts`): reading a spec, making a plan or a table loads no tensor library.
  */
 import type * as Schema from "effect/Schema"
+import type { PlannedFile } from "../data/corpora/part.js"
 import { problem, type RuleSubject } from "../families/part.js"
 import type { ContractContext } from "../metric/contract/builders.js"
 import type { Contract } from "../metric/contract/contract.js"
@@ -66,6 +67,8 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
   readonly printed?: true
   /** Whether it stands in a comparison of models, given every evaluation of its kind in the run. */
   headline(evaluation: Unnamed<E>, kind: readonly Unnamed<E>[]): boolean
+  /** Files that it reads besides the corpus; none when absent. */
+  files?(evaluation: E): readonly PlannedFile[]
   /** What evidence says: one summary, or several where one measurement gives several figures. Pure. */
   summarise(file: EvidenceFile, subject: string, dataset: string): readonly Summary[]
   /** Its pages in the documentation of metrics. */

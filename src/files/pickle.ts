@@ -17,6 +17,12 @@ export interface PickleOptions {
   readonly persistent: (id: unknown) => unknown
 }
 
+/** Limits that no state dict comes near: they bound the time and the memory that a hostile one can take. */
+const MAX_BYTES = 256 * 2 ** 20
+const MAX_INSTRUCTIONS = 8_000_000
+const MAX_CONTAINERS = 2_000_000
+const MAX_ARGUMENTS = 64
+
 const MARK = Symbol("mark")
 const NOTHING = Symbol("nothing")
 
@@ -33,6 +39,17 @@ const refused = (subject: string, what: string): DataError =>
     subject,
     `${what}; only plain state dicts are read and nothing in them is executed: save the tensors alone, torch.save(model.state_dict(), "weights.pt"), or write safetensors.`,
   )
+
+const tooLarge = (subject: string, what: string): DataError =>
+  new DataError(
+    "refused",
+    subject,
+    `its pickle ${what}, which no state dict needs; save the tensors alone, torch.save(model.state_dict(), "weights.pt"), or write safetensors.`,
+  )
+
+/** What was found, short enough for a sentence. */
+const short = (value: unknown): string =>
+  typeof value !== "string" ? "(no name)" : value.length > 100 ? `${value.slice(0, 100)}…` : value
 
 /** Bytes of a pickle, with bounds. */
 class Reader {
@@ -94,11 +111,17 @@ const longOf = (bytes: Uint8Array): number | bigint => {
 /**
  * The object that a pickle holds.
  *
- * @throws DataError `refused` for a global that is not allowed or an opcode that plain data does not need, `invalid`
- * for a damaged pickle
+ * @throws DataError `refused` for a global that is not allowed, an opcode that plain data does not need or more of
+ * anything than a state dict can hold, `invalid` for a damaged pickle
  */
 export const readPickle = (bytes: Uint8Array, subject: string, options: PickleOptions): unknown => {
+  if (bytes.length > MAX_BYTES) throw tooLarge(subject, `has ${bytes.length} bytes`)
   const reader = new Reader(bytes, subject)
+  let containers = 0
+  const container = <A>(made: A): A => {
+    if (++containers > MAX_CONTAINERS) throw tooLarge(subject, `makes more than ${MAX_CONTAINERS} containers`)
+    return made
+  }
   const stack: unknown[] = []
   const memo = new Map<number, unknown>()
   const pop = (): unknown => {
@@ -132,7 +155,7 @@ export const readPickle = (bytes: Uint8Array, subject: string, options: PickleOp
     const found =
       typeof module === "string" && typeof name === "string" ? options.global(module, name) : undefined
     if (found === undefined)
-      throw refused(subject, `it refers to the Python object ${String(module)}.${String(name)}`)
+      throw refused(subject, `it refers to the Python object ${short(module)}.${short(name)}`)
     return found
   }
   const remembered = (key: number): unknown => {
@@ -141,7 +164,9 @@ export const readPickle = (bytes: Uint8Array, subject: string, options: PickleOp
     return value
   }
 
-  for (;;) {
+  for (let instructions = 0; ; instructions++) {
+    if (instructions === MAX_INSTRUCTIONS)
+      throw tooLarge(subject, `has more than ${MAX_INSTRUCTIONS} instructions`)
     const opcode = reader.u8()
     switch (opcode) {
       case 0x80: // PROTO
@@ -201,31 +226,31 @@ export const readPickle = (bytes: Uint8Array, subject: string, options: PickleOp
         stack.push(reader.bytes(reader.u8()))
         break
       case 0x7d: // EMPTY_DICT
-        stack.push(new Map())
+        stack.push(container(new Map()))
         break
       case 0x5d: // EMPTY_LIST
-        stack.push([])
+        stack.push(container([]))
         break
       case 0x29: // EMPTY_TUPLE
-        stack.push([])
+        stack.push(container([]))
         break
       case 0x85: // TUPLE1
-        stack.push([pop()])
+        stack.push(container([pop()]))
         break
       case 0x86: {
         // TUPLE2
         const [b, a] = [pop(), pop()]
-        stack.push([a, b])
+        stack.push(container([a, b]))
         break
       }
       case 0x87: {
         // TUPLE3
         const [c, b, a] = [pop(), pop(), pop()]
-        stack.push([a, b, c])
+        stack.push(container([a, b, c]))
         break
       }
       case 0x74: // TUPLE
-        stack.push(popMark())
+        stack.push(container(popMark()))
         break
       case 0x73: {
         // SETITEM
@@ -274,6 +299,8 @@ export const readPickle = (bytes: Uint8Array, subject: string, options: PickleOp
         const [args, callee] = [pop(), pop()]
         if (typeof callee !== "function" || !Array.isArray(args))
           throw refused(subject, `its pickle calls something at byte ${reader.at}`)
+        if (args.length > MAX_ARGUMENTS) throw tooLarge(subject, `calls with ${args.length} arguments`)
+        container(args)
         stack.push((callee as (...values: unknown[]) => unknown)(...(args as unknown[])))
         break
       }

@@ -180,8 +180,15 @@ const CONSTANTS = new Set([
   "torch.per_channel_affine_float_qparams",
 ])
 
+/** Axes that PyTorch itself allows of a tensor that is taken apart. */
+const MAX_AXES = 64
+
+/** Entries that dicts are copied from; a pickle of protocol 2 or newer copies none. */
+const MAX_COPIED = 1_000_000
+
 const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-const sizes = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isNatural)
+const sizes = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) && value.length <= MAX_AXES && value.every(isNatural)
 
 const invalid = (subject: string, what: string): DataError =>
   new DataError("invalid", subject, `${what}; the checkpoint is damaged: copy or save it again.`)
@@ -235,7 +242,15 @@ const viewOf = (
 
 /** What the globals of a checkpoint stand for; undefined for everything that is not plain data. */
 export const torchGlobals = (subject: string): ((module: string, name: string) => unknown) => {
+  let copied = 0
   const dict = (pairs: unknown = []): PickleDict => {
+    copied += Array.isArray(pairs) ? pairs.length : 0
+    if (copied > MAX_COPIED)
+      throw new DataError(
+        "refused",
+        subject,
+        `its dicts are made from more than ${MAX_COPIED} pairs that lie in lists, which no state dict needs; save the tensors alone, torch.save(model.state_dict(), "weights.pt"), or write safetensors.`,
+      )
     if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
       throw invalid(subject, "a dict is described wrongly")
     return new Map(pairs as [unknown, unknown][])

@@ -29,26 +29,75 @@ export interface PytorchFile {
 const damaged = (subject: string, what: string): DataError =>
   new DataError("invalid", subject, `${what}; the checkpoint is damaged: copy or save it again.`)
 
+/** Containers deeper than this hold settings and no tensors. */
+const MAX_DEPTH = 8
+const MAX_NAME = 1024
+
+const tangled = (subject: string, what: string): DataError =>
+  new DataError(
+    "refused",
+    subject,
+    `${what}, which no state dict does; save the tensors alone, torch.save(model.state_dict(), "weights.pt"), or write safetensors.`,
+  )
+
+const isSimple = (key: unknown): boolean => typeof key !== "object" || key === null
+
+/** A key as a part of a name: text and numbers as they are, tuples of them with commas. */
+const keyName = (key: unknown, subject: string): string => {
+  if (isSimple(key)) return String(key)
+  if (Array.isArray(key) && key.length <= 16 && key.every(isSimple)) return key.join()
+  throw tangled(
+    subject,
+    "it keeps a tensor under a key that is neither text nor a number nor a tuple of them",
+  )
+}
+
 /** Tensors of nested containers by dotted name; other values are passed over. */
-const collect = (
-  value: unknown,
-  name: string,
-  into: Map<string, TensorView | OpaqueTensor>,
-  subject: string,
-  depth: number,
-): void => {
-  if (value instanceof TensorView || value instanceof OpaqueTensor) {
-    const earlier = into.get(name)
+class Collector {
+  readonly tensors = new Map<string, TensorView | OpaqueTensor>()
+  readonly #subject: string
+  /** Containers that the present place lies in, with their keys. */
+  readonly #path: { readonly container: unknown; readonly key: unknown }[] = []
+  /** Values that may still be looked at. A tree of the pickle's bytes has no more; a graph unrolls to any number. */
+  #budget: number
+
+  constructor(subject: string, budget: number) {
+    this.#subject = subject
+    this.#budget = budget
+  }
+
+  #name(): string {
+    const keys = this.#path.map(({ key }) => keyName(key, this.#subject))
+    const name = keys.join(".")
+    if (name.length > MAX_NAME)
+      throw tangled(this.#subject, `it names a tensor with ${name.length} characters (${name.slice(0, 60)}…)`)
+    return name
+  }
+
+  #tensor(value: TensorView | OpaqueTensor): void {
+    const name = this.#name()
+    const earlier = this.tensors.get(name)
     if (earlier !== undefined && earlier !== value)
       throw new DataError(
         "invalid",
-        subject,
+        this.#subject,
         `two of its tensors are called ${name}, one by a dotted key and one by nested dicts; save one of them alone.`,
       )
-    into.set(name, value)
-  } else if (depth > 0 && (value instanceof Map || Array.isArray(value))) {
-    for (const [key, item] of value instanceof Map ? value : value.entries())
-      collect(item, name === "" ? String(key) : `${name}.${String(key)}`, into, subject, depth - 1)
+    this.tensors.set(name, value)
+  }
+
+  add(value: unknown): void {
+    if (value instanceof TensorView || value instanceof OpaqueTensor) return this.#tensor(value)
+    if (this.#path.length === MAX_DEPTH || !(value instanceof Map || Array.isArray(value))) return
+    if (this.#path.some(({ container }) => container === value))
+      throw tangled(this.#subject, "one of its dicts or lists holds itself")
+    for (const [key, item] of value.entries()) {
+      if (--this.#budget < 0)
+        throw tangled(this.#subject, "its dicts and lists hold one another so often that they have no end")
+      this.#path.push({ container: value, key })
+      this.add(item)
+      this.#path.pop()
+    }
   }
 }
 
@@ -71,8 +120,8 @@ const readTensors = async (zip: ZipFile, subject: string): Promise<PytorchFile> 
     global: torchGlobals(subject),
     persistent: (id) => storageOf(id, subject),
   })
-  const found = new Map<string, TensorView | OpaqueTensor>()
-  collect(content, "", found, subject, 8)
+  const found = new Collector(subject, pickle.size)
+  found.add(content)
   const storages = new Map<string, Uint8Array>()
   const bytesOf = async ({ key, bytes }: Storage): Promise<Uint8Array> => {
     const known = storages.get(key)
@@ -89,7 +138,7 @@ const readTensors = async (zip: ZipFile, subject: string): Promise<PytorchFile> 
   }
   const tensors = new Map<string, StoredTensor>()
   const unread = new Map<string, UnreadTensor>()
-  for (const [name, view] of found) {
+  for (const [name, view] of found.tensors) {
     // A table of rotations is complex in many networks, and its base is to be compared.
     const pairs = view instanceof OpaqueTensor && ROTATIONS.test(name) ? view.pairs : undefined
     if (pairs !== undefined) tensors.set(name, gatherView(pairs, await bytesOf(pairs.storage)))

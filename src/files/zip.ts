@@ -87,6 +87,7 @@ export const openZip = async (handle: FileHandle, subject: string): Promise<ZipF
   const directory = viewOf(bytes)
   const entries = new Map<string, ZipEntry>()
   let p = 0
+  let stored = 0
   for (let i = 0; i < count; i++) {
     if (p + 46 > length || directory.getUint32(p, true) !== CENTRAL)
       throw damaged(subject, `entry ${i} of ${count} is not in its directory`)
@@ -119,10 +120,13 @@ export const openZip = async (handle: FileHandle, subject: string): Promise<ZipF
         field += 8
       }
     }
-    const [stored, uncompressed, header] = sizes
-    if (stored !== uncompressed) throw damaged(subject, `the entry ${name} has two sizes`)
+    const [packed, uncompressed, header] = sizes
+    if (packed !== uncompressed) throw damaged(subject, `the entry ${name} has two sizes`)
+    stored += packed
+    if (stored > size)
+      throw damaged(subject, `its entries have more than the file's ${size} bytes: some lie in one another`)
     if (entries.has(name)) throw damaged(subject, `the entry ${name} occurs twice`)
-    entries.set(name, { name, size: stored, crc32: directory.getUint32(p + 16, true), header })
+    entries.set(name, { name, size: packed, crc32: directory.getUint32(p + 16, true), header })
     p = next
   }
   return {

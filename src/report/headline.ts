@@ -24,6 +24,8 @@ export interface HeadlineClaim {
 
 export interface Headline {
   readonly rows: readonly HeadlineRow[]
+  /** What a task's graders say of texts: accuracy and pass rates. */
+  readonly grades: readonly TableRow[]
   readonly claims: readonly HeadlineClaim[]
   /** In bits/byte on the text of the first estimator. */
   readonly floors: readonly { readonly name: string; readonly row: TableRow }[]
@@ -55,6 +57,11 @@ const estimators = (rows: readonly TableRow[]): readonly HeadlineRow[] => {
     return [{ id, label: main.estimator ?? id, main, ...(charged === undefined ? {} : { charged }) }]
   })
 }
+
+const gradesOf = (rows: readonly TableRow[]): readonly TableRow[] =>
+  rows.filter(
+    ({ group, quantity }) => group === "result" && (quantity === "accuracy" || quantity === "pass-rate"),
+  )
 
 const claimsOf = (rows: readonly TableRow[]): readonly HeadlineClaim[] =>
   rows
@@ -144,12 +151,13 @@ export const headlineOf = ({ header, rows }: ResultsTable): Headline | undefined
   const found = estimators(rows)
   if (found.length === 0 || found.some(({ main }) => main.quantity !== "negative-log-likelihood"))
     return undefined
-  const [claims, floors] = [claimsOf(rows), floorsOf(rows)]
+  const [grades, claims, floors] = [gradesOf(rows), claimsOf(rows), floorsOf(rows)]
   const shown =
     found.reduce((sum, { charged }) => sum + (charged === undefined ? 1 : 2), 0) +
+    grades.length +
     claims.reduce((sum, { exact }) => sum + (exact === undefined ? 1 : 2), 0) +
     floors.length
-  return { rows: found, claims, floors, verdict: judge(found, floors), left: rows.length - shown }
+  return { rows: found, grades, claims, floors, verdict: judge(found, floors), left: rows.length - shown }
 }
 
 /** A row's value with the sign of its bound. */

@@ -3,7 +3,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { test, type Test } from "tap"
 import { invoke } from "./harness.js"
-import { repro, root, smallSpec } from "./small.js"
+import { program, repro, root, smallSpec } from "./small.js"
 
 interface Cell {
   readonly name: string
@@ -70,9 +70,7 @@ void test("killed in the middle and taken up again, a sweep repeats no finished 
 
   // The kernel kills it while the second cell trains.
   const killed = await new Promise<NodeJS.Signals | null>((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", join(root, "src/cli/bin.ts"), ...args], {
-      cwd: root,
-    })
+    const child = spawn(process.execPath, [...program, ...args], { cwd: root })
     let seen = ""
     child.stderr.on("data", (chunk: Buffer) => {
       seen += chunk.toString()

@@ -17,7 +17,7 @@ interface Column {
 
 const width = (text: string): number => [...text].length
 
-const interval = ({ main }: HeadlineRow): string => {
+const interval = ({ main }: Pick<HeadlineRow, "main">): string => {
   const { interval: shown } = showNumber(main)
   return shown === undefined ? "" : `[${shown.low}, ${shown.high}]`
 }
@@ -67,6 +67,11 @@ const claimLine = ({ label, printed, exact }: Headline["claims"][number]): strin
     ? `${label}: ${headlineValue(printed)} ${printed.unit}`
     : `${label}: ${headlineValue(printed)} as published, ${headlineValue(exact)} with exact bytes`
 
+const gradeLine = (row: TableRow): string => {
+  const between = interval({ main: row })
+  return `${row.label}: ${headlineValue(row)}${row.unit === "proportion" ? "" : ` ${row.unit}`} ${between}`.trimEnd()
+}
+
 const signs = (rows: readonly TableRow[]): string => {
   const kinds = new Set(rows.map(({ boundKind }) => boundKind))
   const legend = (Object.keys(SIGN_LEGEND) as (keyof typeof SIGN_LEGEND)[]).filter((kind) => kinds.has(kind))
@@ -84,7 +89,7 @@ export const renderHeadline = (table: ResultsTable, whole: string, options: Term
   const bold = (text: string): string => (options.colour ? `\x1b[1m${text}\x1b[22m` : text)
   const dim = (text: string): string => (options.colour ? `\x1b[2m${text}\x1b[22m` : text)
   const { header } = table
-  const { rows, claims, floors, verdict, left } = headline
+  const { rows, grades, claims, floors, verdict, left } = headline
   const told = (text: string): string[] => [...wrap(text, options.width)]
 
   const columns = columnsOf(headline)
@@ -111,6 +116,7 @@ export const renderHeadline = (table: ResultsTable, whole: string, options: Term
     const [first = "", ...more] = wrap(marked(row), labelWidth)
     lines.push(line(first, ({ cell }) => cell(row)).trimEnd(), ...more)
   }
+  for (const grade of grades) lines.push(...told(gradeLine(grade)))
   for (const claim of claims.slice(0, CLAIMS)) lines.push(...told(claimLine(claim)))
   if (claims.length > CLAIMS) lines.push(`${claims.length - CLAIMS} more published claims.`)
   if (floors.length > 0)
@@ -120,6 +126,7 @@ export const renderHeadline = (table: ResultsTable, whole: string, options: Term
       ),
     )
   const shown = [
+    ...grades,
     ...rows.flatMap(({ main, charged }) => (charged === undefined ? [main] : [main, charged])),
     ...claims.flatMap(({ printed, exact }) => (exact === undefined ? [printed] : [printed, exact])),
   ]

@@ -6,6 +6,9 @@ import { hubUrl, parseSource } from "../../../files/sources.js"
 import type { CorpusOptions, SplitName } from "../store.js"
 import type { Pairs } from "./schema.js"
 
+/** What of a corpus says where its rows and its tokenizer lie. */
+export type RowSource = Pick<Pairs, "source" | "revision" | "tokenizer">
+
 /** A file, and where it comes from; undefined: it is the user's own. */
 export interface Origin {
   readonly path: string
@@ -15,7 +18,7 @@ export interface Origin {
 }
 
 /** Full name of the data set: OWNER/REPOSITORY of the hub, else the file's name without its endings. */
-export const fullName = ({ source }: Pick<Pairs, "source">): string =>
+export const fullName = ({ source }: Pick<RowSource, "source">): string =>
   source.startsWith("hf:")
     ? source.slice(3)
     : basename(source.replace(/[?#].*$/, "")).replace(/(\.(json|jsonl|gz|parquet))+$/, "") || "rows"
@@ -30,7 +33,7 @@ const SUFFIXES: Readonly<Record<"all" | "first-row", Readonly<Record<SplitName, 
 export const cacheFolder = (corpus: Pairs, split: SplitName, { cacheDir }: CorpusOptions): string =>
   join(cacheDir, `${fullName(corpus)}${SUFFIXES[corpus.only ?? "all"][split]}`, "train")
 
-const downloads = (corpus: Pairs, { cacheDir }: CorpusOptions): string =>
+const downloads = (corpus: RowSource, { cacheDir }: CorpusOptions): string =>
   join(cacheDir, "hf", fullName(corpus).replace("/", "--"), encodeURIComponent(corpus.revision ?? "main"))
 
 const webFile = (url: string, { cacheDir }: CorpusOptions): string =>
@@ -48,11 +51,11 @@ const fileOrWeb = (source: string, options: CorpusOptions): Origin => {
   throw new DataError("invalid", source, "write file:PATH or https://...")
 }
 
-export const tokenizerOrigin = ({ tokenizer }: Pairs, options: CorpusOptions): Origin =>
+export const tokenizerOrigin = ({ tokenizer }: RowSource, options: CorpusOptions): Origin =>
   fileOrWeb(tokenizer, options)
 
 /** The list of files of a hub repository, as the hub answers it. */
-export const listOrigin = (corpus: Pairs, options: CorpusOptions): Origin => ({
+export const listOrigin = (corpus: RowSource, options: CorpusOptions): Origin => ({
   path: join(downloads(corpus, options), "files.json"),
   url: hubUrl(fullName(corpus), corpus.revision ?? "main", "")
     .replace(/\/datasets\//, "/api/datasets/")
@@ -60,10 +63,17 @@ export const listOrigin = (corpus: Pairs, options: CorpusOptions): Origin => ({
   name: "files.json",
 })
 
-const isRows = (path: string): boolean => /\.(jsonl|json)(\.gz)?$/.test(path)
+/** Endings of files with rows; a repository that has several kinds means the first of them. */
+const ROWS = [/\.(jsonl|json)(\.gz)?$/, /\.parquet$/] as const
 
-/** The files with rows that a hub repository lists, by name. @throws DataError where there is none that can be read */
-export const listedFiles = (text: string, subject: string): readonly string[] => {
+/** A file that a hub repository lists; the hub knows the digest of large ones. */
+export interface ListedFile {
+  readonly path: string
+  readonly sha256?: string
+}
+
+/** All files that it lists. @throws DataError when the list cannot be read */
+export const parseList = (text: string, subject: string): readonly ListedFile[] => {
   let entries: unknown
   try {
     entries = JSON.parse(text)
@@ -75,21 +85,37 @@ export const listedFiles = (text: string, subject: string): readonly string[] =>
       error,
     )
   }
-  const paths = (Array.isArray(entries) ? entries : []).flatMap((entry: { path?: unknown } | null) =>
-    typeof entry?.path === "string" ? [entry.path] : [],
+  return (Array.isArray(entries) ? entries : []).flatMap(
+    (entry: { path?: unknown; lfs?: { oid?: unknown } } | null) => {
+      if (typeof entry?.path !== "string") return []
+      const oid = entry.lfs?.oid
+      return [
+        {
+          path: entry.path,
+          ...(typeof oid === "string" && /^[0-9a-f]{64}$/.test(oid) ? { sha256: oid } : {}),
+        },
+      ]
+    },
   )
-  const found = paths.filter(isRows).sort()
-  if (found.length > 0) return found
+}
+
+/** The files with rows that a hub repository lists, by name. @throws DataError where there is none that can be read */
+export const listedFiles = (text: string, subject: string): readonly string[] => {
+  const paths = parseList(text, subject).map(({ path }) => path)
+  for (const ending of ROWS) {
+    const found = paths.filter((path) => ending.test(path)).sort()
+    if (found.length > 0) return found
+  }
   throw new DataError(
     "invalid",
     subject,
-    `there are no JSON lines among its files (${paths.slice(0, 6).join(", ")}); name some in data.corpus.files, or export the rows as JSON lines and give them as file:PATH.`,
+    `there are no JSON lines and no parquet among its files (${paths.slice(0, 6).join(", ")}); name some in data.corpus.files, or export the rows as JSON lines and give them as file:PATH.`,
   )
 }
 
 /** The files of rows; those of a hub repository by the names given. */
 export const rowOrigins = (
-  corpus: Pairs,
+  corpus: RowSource,
   names: readonly string[],
   options: CorpusOptions,
 ): readonly Origin[] => {

@@ -1,48 +1,32 @@
 /** Rows of a prompt and a target on disk: tokenised once, by several threads, into the folders of their full name. */
 import { availableParallelism } from "node:os"
-import { mkdir, readFile, rm } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { readFile, rm } from "node:fs/promises"
+import { join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
 import { bytesDigest, knownFileDigest } from "../../../files/digest.js"
-import { download } from "../../../files/download.js"
 import { DataError, fromSystemError } from "../../../files/errors.js"
-import { hubHeaders, isPresent } from "../../../files/sources.js"
 import { locateParts, TOTALS_FILE, type PreparedPart } from "../prepared.js"
 import { requireDigest } from "../stated-digests.js"
-import type { CorpusOptions, CorpusStore, Located, PrepareOptions, SplitName, StoreJob } from "../store.js"
+import {
+  SPLITS,
+  type CorpusOptions,
+  type CorpusStore,
+  type Located,
+  type SplitName,
+  type StoreJob,
+} from "../store.js"
 import { cacheFolder, listedFiles, listOrigin, rowOrigins, tokenizerOrigin, type Origin } from "./place.js"
+import { fetched } from "./fetch.js"
 import { openPool, type TokeniserPool } from "./pool.js"
 import type { Pairs } from "./schema.js"
-import { readNote, shardName, writePairs, type Note } from "./write.js"
+import { partOf, readNote, shardName, writeRows, type Note } from "./write.js"
 
 /** Raise when shards made from equal inputs would differ. */
 const RECIPE = 1
-const SPLITS = ["train", "validation"] as const
+/** First part of the shards' names. */
+const STEM = "pairs"
 
 type Job = StoreJob<Pairs>
-
-const fetched = async (
-  { path, url, name }: Origin,
-  sha256: string | undefined,
-  { onEvent, signal }: PrepareOptions,
-  again = false,
-): Promise<void> => {
-  if (!again && (await isPresent(path, sha256))) return onEvent?.({ kind: "reused", path })
-  if (url === undefined) {
-    if (await isPresent(path))
-      return requireDigest(path, `data.corpus.sha256 of ${name}`, sha256, await knownFileDigest(path))
-    throw new DataError("missing", path, "there is no such file; correct data.corpus in the spec.")
-  }
-  await mkdir(dirname(path), { recursive: true })
-  await download({
-    url,
-    path,
-    headers: url.includes("/datasets/") ? hubHeaders() : {},
-    ...(sha256 === undefined ? {} : { sha256 }),
-    ...(onEvent === undefined ? {} : { onEvent }),
-    ...(signal === undefined ? {} : { signal }),
-  })
-}
 
 /** Names of the files of a hub repository: those that the spec names, or all that it lists. */
 const rowNames = async (corpus: Pairs, options: CorpusOptions): Promise<readonly string[]> => {
@@ -85,13 +69,6 @@ const inputsOf = async (
   }
 }
 
-const partOf = (notes: readonly Note[]): PreparedPart => ({
-  documents: notes.reduce((n, { documents }) => n + documents, 0),
-  tokens: notes.reduce((n, { tokens }) => n + tokens, 0),
-  bytes: notes.reduce((n, { bytes }) => n + bytes, 0),
-  shards: notes.map(({ file, tokens, sha256 }) => ({ file, tokens, sha256 })),
-})
-
 const countOf = ({ trainShards, only }: Pairs): number => (only === undefined ? trainShards : 1)
 
 /** The shards that are there and were made from just these inputs. */
@@ -103,11 +80,11 @@ const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
     const folder = cacheFolder(corpus, split, options)
     const notes: Note[] = []
     for (let k = 0; k < countOf(corpus); k++) {
-      const note = await readNote(folder, shardName(split, k), made)
+      const note = await readNote(folder, shardName(STEM, split, k), made)
       if (note === undefined)
         throw new DataError(
           "missing",
-          join(folder, shardName(split, k)),
+          join(folder, shardName(STEM, split, k)),
           "it is not there, cut, or made from other inputs; run `repro prepare` first.",
         )
       notes.push(note)
@@ -156,9 +133,11 @@ export const pairsStore: CorpusStore<Pairs> = {
     }
     let pool: TokeniserPool | undefined
     try {
-      const notes = await writePairs(
+      const notes = await writeRows(
         {
           files: (await originsOf(corpus, options)).map((origin) => origin.path),
+          columns: [prompt, target],
+          stem: STEM,
           shards: corpus.trainShards,
           holdOut: corpus.holdOut,
           only: corpus.only,
