@@ -185,13 +185,14 @@ const F64 = (data: number[]): StoredTensor => ({
   shape: [1, 3],
   data: Float64Array.from(data),
 })
+
 const rank = (data: number[]): StoredTensor => ({
   dtype: "I32",
   shape: [1, 3],
   data: Int32Array.from(data),
 })
 
-const partedAt = (id: string, bits: number, order: number[], lead: number): RunSide => ({
+const end = (id: string, bits: number, order: number[], lead: number): RunSide => ({
   ...side(id, bits, {}),
   evidence: new Map([
     [
@@ -202,10 +203,7 @@ const partedAt = (id: string, bits: number, order: number[], lead: number): RunS
 })
 
 test("rows that part at ties are named in the sentence, which never contradicts itself", (t) => {
-  const diff = diffRuns(
-    partedAt("a", 4 * TOKENS, [0, 1, 2], 1e-6),
-    partedAt("b", 4 * TOKENS * 1.0005, [2, 1, 0], 1e-6),
-  )
+  const diff = diffRuns(end("a", 4 * TOKENS, [0, 1, 2], 1e-6), end("b", 4 * TOKENS * 1.0005, [2, 1, 0], 1e-6))
   t.equal(diff.verdict, "within-rounding")
   t.match(
     diff.sentence,
