@@ -170,6 +170,7 @@ const specFileSchema = (alone: Node): Node => {
       profiles: overlays,
     },
   }
+  const varies = { properties: { extends: { description: "Of a variation." } }, required: ["extends"] }
   return {
     ...root,
     properties: {
@@ -183,9 +184,10 @@ const specFileSchema = (alone: Node): Node => {
       },
     },
     additionalProperties: false,
-    if: { properties: { extends: { description: "Of a variation." } }, required: ["extends"] },
-    then: varying,
-    else: standing,
+    allOf: [
+      { if: varies, else: standing },
+      { if: { not: varies }, else: varying },
+    ],
     definitions,
   }
 }
