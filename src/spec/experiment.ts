@@ -72,10 +72,10 @@ const frame = (
     id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
     system: systemUnion(),
     title: Schema.String.annotate({ description: "One line for lists and tables." }),
-    description: Schema.String.annotate({
+    description: Schema.optionalKey(Schema.String).annotate({
       description: "What is done, and which settings are stated, derived or assumed.",
     }),
-    source: Source,
+    source: Schema.optionalKey(Source),
     claims: Schema.Array(Identifier).annotate({
       description: "Ids of published claims in specs/claims that this experiment is set beside.",
     }),
