@@ -87,7 +87,7 @@ t.test("walks", skip, async (walks) => {
     test.equal(code, 0, `${stdout}\n${stderr}`)
     test.match(stdout, /\| NELBO T=\d+: BPB/, "a table with bits per byte of one's own text")
     test.match(stdout, /unigram[^\n]*BPB/, "with its floors")
-    test.notMatch(stdout, /0\.990101/, "the published claims are about another text")
+    test.match(stdout, /Not a reproduction of the published numbers/, "whose text is another")
   })
 
   await walks.test("an experiment varied in a line, in two commands", LONG, async (test) => {
