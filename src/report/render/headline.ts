@@ -21,7 +21,7 @@ const width = (text: string): number => [...text].length
 
 /** The rows bear the mark, so their names need not be said again. */
 const withoutNames = (sentence: string): string =>
-  /^Untrained: evaluations /.test(sentence)
+  sentence.startsWith("Untrained: evaluations ")
     ? "Untrained, where marked: worse than the unigram floor."
     : sentence
 
