@@ -19,6 +19,12 @@ const GRADED = 8
 
 const width = (text: string): number => [...text].length
 
+/** The rows bear the mark, so their names need not be said again. */
+const withoutNames = (sentence: string): string =>
+  sentence.startsWith("Untrained: evaluations ")
+    ? "Untrained, where marked: worse than the unigram floor."
+    : sentence
+
 /** Without what stands in parentheses, which is told in full by the whole table. */
 export const withoutDetails = (sentence: string): string => {
   let depth = 0
@@ -68,7 +74,7 @@ export const renderHeadline = (table: ResultsTable, whole: string, options: Term
     ].join(GAP)
 
   const lines: string[] = told(`${header.title} (${header.experiment}, ${header.profile})`).map(bold)
-  for (const sentence of header.verdict) lines.push(...told(withoutDetails(sentence)))
+  for (const sentence of header.verdict) lines.push(...told(withoutDetails(withoutNames(sentence))))
   if (verdict !== undefined) lines.push(...told(verdict).map(bold))
   if (rows.length > 0) lines.push(dim(line("", ({ title }) => title)))
   for (const row of rows) {
