@@ -192,16 +192,17 @@ const rank = (data: number[]): StoredTensor => ({
   data: Int32Array.from(data),
 })
 
+const end = (id: string, bits: number, order: number[], lead: number): RunSide => ({
+  ...side(id, bits, {}),
+  evidence: new Map([
+    [
+      "elbo-t128",
+      { metadata: {}, tensors: new Map([["rank", rank(order)], ["nats", F64([1, 2, 3])], ["margin", F64([lead, Infinity, lead])]]) }, // prettier-ignore
+    ],
+  ]),
+})
+
 test("rows that part at ties are named in the sentence, which never contradicts itself", (t) => {
-  const end = (id: string, bits: number, order: number[], lead: number): RunSide => ({
-    ...side(id, bits, {}),
-    evidence: new Map([
-      [
-        "elbo-t128",
-        { metadata: {}, tensors: new Map([["rank", rank(order)], ["nats", F64([1, 2, 3])], ["margin", F64([lead, Infinity, lead])]]) }, // prettier-ignore
-      ],
-    ]),
-  })
   const diff = diffRuns(end("a", 4 * TOKENS, [0, 1, 2], 1e-6), end("b", 4 * TOKENS * 1.0005, [2, 1, 0], 1e-6))
   t.equal(diff.verdict, "within-rounding")
   t.match(
