@@ -244,7 +244,7 @@ void test("wrong uses end with 2 and say the cure", async (t) => {
 })
 
 void test("seeds alone: in the spec, or on the command line", async (t) => {
-  const { spec, runs } = await smallSweep(t, 8, { seeds: [0, 1] })
+  const { spec, runs } = await smallSweep(t, 20, { seeds: [0, 1] })
   const args = ["sweep", spec, "--profile", "paper", "--runs", runs, "--json"]
   const ran = await invoke(...args)
   t.equal(ran.code, 0, ran.stderr)
