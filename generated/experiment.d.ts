@@ -220,6 +220,10 @@ export type Evaluation =
              * Digest of the file, which says what set it is.
              */
             sha256: string
+            /**
+             * Text of a prompt, such as that of a chat, where {prompt} stands for the one that the task gives the item; that one alone when absent.
+             */
+            template?: string
           }
       sampling: Sampling
       /**
@@ -261,11 +265,11 @@ export interface Experiment {
   /**
    * What is done, and which settings are stated, derived or assumed.
    */
-  description: string
+  description?: string
   /**
    * Where the published experiment is described.
    */
-  source: {
+  source?: {
     /**
      * Name of the publication.
      */
@@ -1630,6 +1634,10 @@ export interface Experiment {
      */
     evaluationBatch?: number
     /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number
+    /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
     validation?: {
@@ -1793,6 +1801,10 @@ export interface Sampling {
    * Of the sampler blocks: low_confidence, when absent, settles the most probable candidates of a step; random, any.
    */
   remasking?: "low_confidence" | "random"
+  /**
+   * Of the sampler blocks: tokens of the response behind what is given, however long that is; as many as the row has room for when absent.
+   */
+  response?: number
   /**
    * excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.
    */
@@ -2723,6 +2735,10 @@ export interface Overlay {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
     /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
@@ -3715,6 +3731,10 @@ export interface Overlay1 {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
     /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */

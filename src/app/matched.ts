@@ -1,5 +1,4 @@
 /** `repro matched`: models of one budget side by side. */
-import { join } from "node:path"
 import * as Option from "effect/Option"
 import { matched } from "../analysis/matched.js"
 import type { MatchedRun } from "../analysis/matched-model.js"
