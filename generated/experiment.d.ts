@@ -460,6 +460,10 @@ export interface Experiment {
            * Items of the validation split.
            */
           validationItems: number
+          /**
+           * train: the validation split repeats the first training items, so that overfitting can be watched.
+           */
+          validation?: "train"
         }
       | {
           /**
@@ -1856,6 +1860,7 @@ export interface Overlay {
       validation?:
         | (
             | string[]
+            | "train"
             | (
                 | {
                     /**
@@ -2844,6 +2849,7 @@ export interface Overlay1 {
       validation?:
         | (
             | string[]
+            | "train"
             | (
                 | {
                     /**
