@@ -187,6 +187,7 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     exit: exitOf(text, rows, job),
     given: text.given,
     room: text.room,
+    ...(text.ends === undefined ? {} : { ends: text.ends, behind: text.behind ?? 0 }),
     ...text.growth,
     ...(start.target === undefined ? {} : { target: words(start.target) }),
     ...(start.rest === undefined ? {} : { rest: words(start.rest) }),
