@@ -464,6 +464,10 @@ export interface Experiment {
            * Items of the validation split.
            */
           validationItems: number
+          /**
+           * train: the validation split repeats the first training items, so that overfitting can be watched.
+           */
+          validation?: "train"
         }
       | {
           /**
@@ -1953,6 +1957,7 @@ export interface Overlay {
       validation?:
         | (
             | string[]
+            | "train"
             | (
                 | {
                     /**
@@ -2949,6 +2954,7 @@ export interface Overlay1 {
       validation?:
         | (
             | string[]
+            | "train"
             | (
                 | {
                     /**
