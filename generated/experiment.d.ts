@@ -265,11 +265,11 @@ export interface Experiment {
   /**
    * What is done, and which settings are stated, derived or assumed.
    */
-  description: string
+  description?: string
   /**
    * Where the published experiment is described.
    */
-  source: {
+  source?: {
     /**
      * Name of the publication.
      */
@@ -888,6 +888,36 @@ export interface Experiment {
       }
     | {
         /**
+         * GPT-2 (Radford et al. 2019): causal, learned positions, layer norms with biases before attention and MLP, tanh GELU, tied head.
+         */
+        kind: "gpt2"
+        /**
+         * Transformer blocks: 12 (gpt2), 24 (medium), 36 (large), 48 (xl).
+         */
+        layers: number
+        /**
+         * Width of the residual stream: 768, 1024, 1280, 1600.
+         */
+        width: number
+        /**
+         * Attention heads: 12, 16, 20, 25.
+         */
+        heads: number
+        /**
+         * Learned positions, the longest sequence: 1024.
+         */
+        positions: number
+        /**
+         * Rows of the tied embedding table: 50257 as published.
+         */
+        tableRows: number
+        /**
+         * Epsilon of the layer norms: 1e-5 as published.
+         */
+        normEps: number
+      }
+    | {
+        /**
          * The transformer of FlexMDM (arXiv 2509.01025): bidirectional, AdaLN with gates on the time, a head for tokens and a head for gaps.
          */
         kind: "flexmdm"
@@ -973,6 +1003,65 @@ export interface Experiment {
          * Classes of the token head. pieces, when absent: the tokenizer's alone. table: every row of the table, MASK and PAD included, as published; their share is lost to the others until training has driven it out.
          */
         softmax?: "pieces" | "table"
+        /**
+         * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
+         */
+        embeddingInit: "uniform" | "normal"
+      }
+    | {
+        /**
+         * The fixed-length baseline of brianlck/FlexMDM: the same transformer without a gap head, told the share of tokens that are still visible.
+         */
+        kind: "mdm"
+        /**
+         * Transformer blocks.
+         */
+        layers: number
+        /**
+         * Width of the residual stream.
+         */
+        width: number
+        /**
+         * Attention heads; the head width is width / heads.
+         */
+        heads: number
+        /**
+         * Hidden width of the MLP divided by the width.
+         */
+        mlpRatio: number
+        /**
+         * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
+         */
+        activation: "gelu-tanh" | "gelu" | "relu"
+        /**
+         * Time conditioning; the time is fed in [0, 1].
+         */
+        conditioning: {
+          /**
+           * Sinusoid frequencies; cosines first.
+           */
+          frequencies: number
+          /**
+           * Width of the conditioning vector and its MLP.
+           */
+          width: number
+        }
+        /**
+         * A bias on the token logits.
+         */
+        headBias: boolean
+        /**
+         * Base of the rotary position frequencies.
+         */
+        ropeBase: number
+        /**
+         * Share of activations dropped after attention and MLP; 0 when absent.
+         */
+        dropout?: number
+        /**
+         * Rows of the embedding and head tables, special ids included.
+         */
+        tableRows: number
         /**
          * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
          */
@@ -1545,6 +1634,10 @@ export interface Experiment {
      */
     evaluationBatch?: number
     /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number
+    /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
     validation?: {
@@ -1563,13 +1656,13 @@ export interface Experiment {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      *
      * @minItems 1
      *
      * Items: One dimension of the grid.
      */
-    grid: [
+    grid?: [
       {
         /**
          * Short name, used in cell names and as a column heading.
@@ -1610,9 +1703,9 @@ export interface Experiment {
      */
     seeds: [number, ...number[]]
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
-    streams: "paired" | "independent"
+    streams?: "paired" | "independent"
   }
   /**
    * Overlays for smaller machines; the fields above are the published configuration.
@@ -2091,7 +2184,7 @@ export interface Overlay {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "gpt2" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -2195,6 +2288,14 @@ export interface Overlay {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Learned positions, the longest sequence: 1024.
+     */
+    positions?: number | null
+    /**
+     * Epsilon of the layer norms: 1e-5 as published.
+     */
+    normEps?: number | null
     /**
      * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
      */
@@ -2635,6 +2736,10 @@ export interface Overlay {
      */
     evaluationBatch?: number | null
     /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
+    /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
     validation?: {
@@ -2653,7 +2758,7 @@ export interface Overlay {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -2696,7 +2801,7 @@ export interface Overlay {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null
@@ -3075,7 +3180,7 @@ export interface Overlay1 {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "gpt2" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -3179,6 +3284,14 @@ export interface Overlay1 {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Learned positions, the longest sequence: 1024.
+     */
+    positions?: number | null
+    /**
+     * Epsilon of the layer norms: 1e-5 as published.
+     */
+    normEps?: number | null
     /**
      * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
      */
@@ -3619,6 +3732,10 @@ export interface Overlay1 {
      */
     evaluationBatch?: number | null
     /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
+    /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
     validation?: {
@@ -3637,7 +3754,7 @@ export interface Overlay1 {
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -3680,7 +3797,7 @@ export interface Overlay1 {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null

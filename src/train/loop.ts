@@ -10,6 +10,7 @@ import { networkOf } from "../families/traced.js"
 import { learningRateFactor } from "../model/learning-rate.js"
 import type { Experiment } from "../spec/experiment.js"
 import { layoutFor, shapeFor, typicalRows } from "./layout.js"
+import { dropoutMasks } from "./dropout.js"
 import { readAhead } from "./read-ahead.js"
 import { initialState, stepScalars } from "./state.js"
 import { tracePrograms } from "./programs.js"
@@ -100,6 +101,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     accumulation: training.accumulation,
     layout,
   })
+  const masks = dropoutMasks(experiment, layout)
   const rows = training.microBatch * training.accumulation
   const trainer = await executor.trainer(
     programs,
@@ -107,7 +109,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     job.weights,
   )
   let step = job.resume?.step ?? 0
-  const feeds = readAhead(async (s) => feeder(s, await source.rows(s, rows)), {
+  const feeds = readAhead(async (s) => masks(s, feeder(s, await source.rows(s, rows))), {
     first: step,
     end: total,
     depth: STEPS_AHEAD,

@@ -1,6 +1,7 @@
 /** Real commands with an empty home, cache and temporary folder: nothing appears but runs and this program's cache. */
 import { spawn } from "node:child_process"
 import { mkdir, readdir, rm } from "node:fs/promises"
+import { homedir } from "node:os"
 import { join } from "node:path"
 import t from "tap"
 import { telemetry } from "../../src/app/doctor.js"
@@ -20,9 +21,18 @@ const emptyHome = async (folder: string): Promise<Home> => {
   const places = { HOME: place("home"), XDG_CACHE_HOME: place("xdg"), TMPDIR: place("tmp") }
   for (const path of Object.values(places)) await mkdir(path)
   const { ORT_DISABLE_TELEMETRY: _unset, XDG_CONFIG_HOME: _c, XDG_DATA_HOME: _d, ...env } = process.env
+  // What npm keeps of the packages that it fetches is npm's, wherever that is.
+  const packages = { npm_config_cache: env["npm_config_cache"] ?? join(homedir(), ".npm") }
   return {
     // The loader that runs the sources keeps what it compiled in the temporary folder unless told otherwise.
-    env: { ...env, ...places, REPRO_CACHE: place("cache"), TSX_DISABLE_CACHE: "1", NO_COLOR: "1" },
+    env: {
+      ...env,
+      ...places,
+      REPRO_CACHE: place("cache"),
+      TSX_DISABLE_CACHE: "1",
+      NO_COLOR: "1",
+      ...packages,
+    },
     written: async () =>
       (
         await Promise.all(

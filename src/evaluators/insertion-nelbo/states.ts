@@ -14,6 +14,7 @@ import {
   type CodeLengthRule,
 } from "../../diffusion/insertion/code-length.js"
 import { embeddingPosterior } from "../../diffusion/insertion/embeddings.js"
+import { knownRowLoss } from "../../diffusion/insertion/floor.js"
 import type { HittingRule } from "../../diffusion/insertion/hitting.js"
 import { slotCount, type EndSlot } from "../../diffusion/insertion/interpolant.js"
 import { rowLoss, rowWeights } from "../../diffusion/insertion/loss.js"
@@ -62,6 +63,9 @@ export interface InsertionEvidence {
   /** Of the published loss. */
   readonly publishedInsert: Float64Array
   readonly publishedUnmask: Float64Array
+  /** Of the published loss of a network that knows the row, though not which tokens survive. */
+  readonly floorInsert: Float64Array
+  readonly floorUnmask: Float64Array
   /** States that went through the network. */
   readonly forwards: number
 }
@@ -163,6 +167,8 @@ export const measureInsertion = async (job: InsertionJob): Promise<InsertionEvid
     unmask: new Float64Array(total),
     publishedInsert: new Float64Array(total),
     publishedUnmask: new Float64Array(total),
+    floorInsert: new Float64Array(total),
+    floorUnmask: new Float64Array(total),
     forwards: total,
   }
   const state = (i: number): Drawn => drawState(job, Math.floor(i / each), i % each)
@@ -217,6 +223,9 @@ export const measureInsertion = async (job: InsertionJob): Promise<InsertionEvid
         predicted: gaps,
         weights: rowWeights(schedules, drawn.t),
       })
+      const known = knownRowLoss(drawn, posterior, rowWeights(schedules, drawn.t))
+      evidence.floorInsert[at] = known.insert
+      evidence.floorUnmask[at] = known.unmask
       evidence.times[at] = drawn.t
       evidence.insert[at] = integrand.insert
       evidence.unmask[at] = integrand.unmask

@@ -17,8 +17,15 @@ export interface FigureContext {
   readonly padId: number
   readonly maskId: number
   readonly seeds?: readonly number[]
+  readonly ceiling?: Ceiling
   /** What made the texts: library, its version with the device, precision. */
   readonly executor?: EvidenceHeader["executor"]
+}
+
+/** What a sampler with steps cannot exceed where the split is one row; see `exactLengthChance` and `arrivalChance`. */
+export interface Ceiling {
+  readonly exact: number
+  readonly arrival: number
 }
 
 type Meaning = Pick<Contract, "quantity" | "unit"> &
@@ -186,6 +193,10 @@ const entropyFigures = (make: Make, items: readonly SampleItem[]): readonly Item
   ]
 }
 
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+const ceilingNote = ({ exact, arrival }: Ceiling): string =>
+  `Without a fault, a network that knows this one text alone writes as many tokens ${percent(exact)} of the time with this sampler, and is exact no more often: steps insert Poisson numbers, and the last inserts nothing (were each token to arrive on its own, ${percent(arrival)}).`
 /** End-of-text was written nearly everywhere, whatever it is that was asked. */
 const FLOODED = 0.9
 
@@ -208,17 +219,33 @@ const unextracted = (
 const shareFigures = (
   make: Make,
   items: readonly SampleItem[],
-  { padId, maskId }: FigureContext,
+  { padId, maskId, ceiling }: FigureContext,
 ): readonly ItemFigure[] => {
-  const share = (name: string, label: string, is: (item: SampleItem) => boolean): ItemFigure => {
+  const share = (
+    name: string,
+    label: string,
+    is: (item: SampleItem) => boolean,
+    more: readonly string[] = [],
+  ): ItemFigure => {
     const count = items.filter(is).length
     return make(name, label, { quantity: "sample-share", unit: "proportion" }, count / items.length, {
       interval: ofShare(count, items.length),
-      notes: [`${count} of ${items.length} texts.`],
+      notes: [`${count} of ${items.length} texts.`, ...more],
     })
   }
+  const known = items.every(({ target }) => target !== undefined)
   const canBeCut = items.some(({ exit }) => exit !== "filled")
   return [
+    ...(known
+      ? [
+          share(
+            "exact",
+            "texts that are the data's own",
+            ({ text, target }) => text === target,
+            ceiling === undefined ? [] : [ceilingNote(ceiling)],
+          ),
+        ]
+      : []),
     share("empty", "empty texts", (item) => generatedLength(item, padId) === 0),
     ...(canBeCut
       ? [share("capped", "texts that fill their room", ({ exit }) => exit === "full" || exit === "length")]

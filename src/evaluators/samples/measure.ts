@@ -6,7 +6,9 @@
  */
 import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
-import { openTexts, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { resolveSampling, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { arrivalChance, exactLengthChance } from "../../diffusion/insertion/ceiling.js"
+import type { StoredTensor } from "../../files/safetensors.js"
 import { textOf } from "../../samplers/masked/text.js"
 import type { RowKind } from "../../spec/sampling.js"
 import { gradersOf, taskOf } from "../../tasks/index.js"
@@ -24,6 +26,8 @@ import {
   type Measure,
 } from "../job.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
+import { localMaker, type TextMaker } from "./maker.js"
+import { openRanks } from "./ranks.js"
 import type { Samples } from "./schema.js"
 import { startsOf, testStarts, type Start } from "./starts.js"
 
@@ -79,6 +83,25 @@ export const fetch: Fetch<Samples> = async (evaluation, options) => {
 export const check: Check<Samples> = async (evaluation) => {
   await testSet(evaluation, { offline: true })
   await (await openJudges(evaluation))?.sandbox?.close()
+}
+
+/** Where one row is all that there is: how often its sampler could be right at best. */
+const ceilingOf = (
+  { sampling, seeds }: Samples,
+  { experiment }: EvaluateJob,
+  starts: readonly Start[],
+): { readonly ceiling?: StoredTensor } => {
+  const [only, ...others] = starts
+  const { objective } = experiment
+  if (only?.target === undefined || others.length > 0 || objective.kind !== "flexmdm") return {}
+  const resolved = resolveSampling({ experiment, sampling, seed: seeds[0], texts: starts })
+  if (resolved.kind !== "growing" || resolved.settings.kind !== "steps") return {}
+  const { grid, steps, insertion: rule } = resolved.settings.settings
+  if (rule === "bernoulli") return {}
+  const by = { grid, steps, rule, schedule: objective.schedules.insertion }
+  const length = only.target.length
+  const data = Float64Array.of(exactLengthChance(length, by), arrivalChance(length, by))
+  return { ceiling: { dtype: "F64", shape: [2], data } }
 }
 
 const exitOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): SampleExit => {
@@ -169,63 +192,72 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     ...(start.target === undefined ? {} : { target: words(start.target) }),
     ...(start.rest === undefined ? {} : { rest: words(start.rest) }),
   })
+  const making = { experiment, network, parameters, executor, evaluation, starts }
+  const ranks = experiment.execution?.samplingProcesses ?? 1
+  let maker: TextMaker | undefined
   try {
-    for (const seed of evaluation.seeds) {
-      const texts = await openTexts({
-        experiment,
-        network,
-        parameters,
-        executor,
-        sampling: evaluation.sampling,
+    maker =
+      ranks > 1 && job.choice !== undefined ? await openRanks(ranks, job.choice, making) : localMaker(making)
+    const { make, width } = maker
+    const together = await maker.together()
+    const groups = evaluation.seeds.flatMap((seed) =>
+      Array.from({ length: Math.ceil(starts.length / together) }, (_, g) => ({
         seed,
-        texts: starts,
-        batch: experiment.execution?.evaluationBatch,
-      })
-      try {
-        for (let at = 0; at < starts.length; at += texts.together) {
-          const own = starts.slice(at, at + texts.together)
-          const part = `seed ${seed}, texts ${at} to ${at + own.length - 1} of ${starts.length}`
-          const make = async (): Promise<KeptPart> => {
-            const began = performance.now()
-            const made = await texts.make(own)
-            const all = made.map((text, k) => itemOf(seed, own[k]!, text))
-            const taken = (performance.now() - began) / 1000
-            const graded =
-              judges === undefined || answeredBy === undefined
-                ? all
-                : await Promise.all(
-                    all.map(async (each, k) => judged(judges, await answeredBy(own[k]!, each), each)),
-                  )
-            const done = { items: graded, seconds: taken }
-            await kept?.keep(part, done)
-            return done
-          }
-          const done = kept?.find(part) ?? (await make())
-          items.push(...(done.items as readonly SampleItem[]))
-          seconds += done.seconds
-          job.onProgress?.(items.length)
-        }
-      } finally {
-        await texts.dispose()
+        own: starts.slice(g * together, (g + 1) * together),
+        part: `seed ${seed}, texts ${g * together} to ${Math.min(starts.length, (g + 1) * together) - 1} of ${starts.length}`,
+      })),
+    )
+    const made: KeptPart[] = []
+    let texts = 0
+    const one = async ({ seed, own, part }: (typeof groups)[number]): Promise<KeptPart> => {
+      const there = kept?.find(part)
+      if (there !== undefined) return there
+      await job.requireGoing?.()
+      const began = performance.now()
+      const all = (await make(seed, own)).map((text, k) => itemOf(seed, own[k]!, text))
+      const taken = (performance.now() - began) / 1000
+      const graded =
+        judges === undefined || answeredBy === undefined
+          ? all
+          : await Promise.all(
+              all.map(async (each, k) => judged(judges, await answeredBy(own[k]!, each), each)),
+            )
+      const done = { items: graded, seconds: taken }
+      await kept?.keep(part, done)
+      return done
+    }
+    let next = 0
+    const work = async (): Promise<void> => {
+      while (next < groups.length) {
+        const g = next++
+        made[g] = await one(groups[g]!)
+        job.onProgress?.((texts += made[g].items.length))
       }
     }
+    await Promise.all(Array.from({ length: width }, work))
+    for (const done of made) {
+      items.push(...(done.items as readonly SampleItem[]))
+      seconds += done.seconds
+    }
   } finally {
+    await maker?.dispose()
     await judges?.sandbox?.close()
   }
   return {
     items,
     forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
     seconds,
-    ...(dataLengths === undefined
-      ? {}
-      : {
-          tensors: {
+    tensors: {
+      ...(dataLengths === undefined
+        ? {}
+        : {
             dataLengths: {
               dtype: "I32" as const,
               shape: [dataLengths.length],
               data: Int32Array.from(dataLengths),
             },
-          },
-        }),
+          }),
+      ...ceilingOf(evaluation, job, starts),
+    },
   }
 }

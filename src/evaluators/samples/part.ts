@@ -5,7 +5,7 @@ import { parseEvidenceHeader, type EvidenceFile } from "../evidence.js"
 import type { EvaluatorPart } from "../part.js"
 import type { ItemSummary } from "../summary.js"
 import { taskIds, taskOf } from "../../tasks/index.js"
-import { gradedMeaning, sampleContract, sampleFigures } from "./figures.js"
+import { gradedMeaning, sampleContract, sampleFigures, type Ceiling } from "./figures.js"
 import type { SampleItem } from "./item.js"
 import { Samples } from "./schema.js"
 
@@ -20,6 +20,11 @@ const rowsOf = ({ parts, model }: Pick<RuleSubject, "parts" | "model">): RowKind
 const dataLengths = (file: EvidenceFile): readonly number[] | undefined => {
   const tensor = file.tensors.get("dataLengths")
   return tensor === undefined ? undefined : Array.from(tensor.data as Int32Array)
+}
+
+const ceilingIn = (file: EvidenceFile): { readonly ceiling?: Ceiling } => {
+  const [exact, arrival] = (file.tensors.get("ceiling")?.data ?? []) as ArrayLike<number> & Iterable<number>
+  return exact === undefined || arrival === undefined ? {} : { ceiling: { exact, arrival } }
 }
 
 const summarise = (file: EvidenceFile, subject: string, dataset: string): readonly ItemSummary[] => {
@@ -38,6 +43,7 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         tokenizer: { id, digest },
         padId,
         maskId,
+        ...ceilingIn(file),
         executor: header.executor,
       }),
       forwards: header.forwards,

@@ -1,8 +1,24 @@
 /** The FlexMDM network without its tensors. */
-import { problem, type NetworkPart, type Rule } from "../part.js"
+import { problem, type NetworkPart, type Rule, type Section } from "../part.js"
 import { headRules, transformerActivations, transformerFlops } from "../transformer.js"
-import { flexmdmParameters } from "./parameters.js"
+import { dropoutPlaces, flexmdmParameters } from "./parameters.js"
 import { FlexmdmModel } from "./schema.js"
+
+/** How the plan groups the parameters of the transformer and its heads. */
+export const SECTIONS: readonly Section[] = [
+  ["embedding", /^vocab_embed\./],
+  ["conditioning", /^sigma_map\./],
+  ["attention", /\.attn_(qkv|out)\./],
+  ["mlp", /\.mlp\.[02]\.(weight|bias)$/],
+  ["modulation", /^blocks\.\d+\.adaLN_modulation\./],
+  ["norms", /\.norm[12]\./],
+  ["head", /^output_layer\./],
+  ["gap head", /^len_pred\./],
+]
+
+export const dropoutRule: Rule<{ readonly kind: string; readonly dropout?: number }> = ({
+  model: { dropout = 0 },
+}) => dropout === 1 && problem("/model/dropout", "a share below 1", dropout, "With 1 nothing is left.")
 
 const rules: readonly Rule<FlexmdmModel>[] = [
   ...headRules,
@@ -14,14 +30,7 @@ const rules: readonly Rule<FlexmdmModel>[] = [
       JSON.stringify(objective.kind),
       "Its gap head would not be trained.",
     ),
-  ({ model: { dropout = 0 } }) =>
-    dropout > 0 &&
-    problem(
-      "/model/dropout",
-      "0",
-      dropout,
-      "Dropout is not computed here; leave it out and name the difference.",
-    ),
+  dropoutRule,
   ({ model: { endSlot }, data: { batching } }) => {
     if (batching.kind !== "documents") return false
     const meant = endSlot === "eos-anchor" ? "anchor" : "none"
@@ -58,20 +67,13 @@ export const flexmdmNetwork: NetworkPart<FlexmdmModel> = {
   schema: FlexmdmModel,
   systems: ["flexmdm"],
   rules,
-  sections: [
-    ["embedding", /^vocab_embed\./],
-    ["conditioning", /^sigma_map\./],
-    ["attention", /\.attn_(qkv|out)\./],
-    ["mlp", /\.mlp\.[02]\.(weight|bias)$/],
-    ["modulation", /^blocks\.\d+\.adaLN_modulation\./],
-    ["norms", /\.norm[12]\./],
-    ["head", /^output_layer\./],
-    ["gap head", /^len_pred\./],
-  ],
+  sections: SECTIONS,
   tokenRows: ({ tableRows }) => tableRows,
   classes: ({ softmax, tableRows }, vocabSize) => (softmax === "table" ? tableRows : vocabSize),
   attention: () => "bidirectional",
   endSlot: ({ endSlot }) => endSlot,
+  dropout: ({ dropout = 0, width, layers }) =>
+    dropout === 0 ? undefined : { rate: dropout, width, places: dropoutPlaces(layers) },
   takes: ({ timeInput }) => ["lengths", timeInput === "time" ? "time" : "insertionAlpha"],
   parameters: (model) => flexmdmParameters(model),
   flops: (model, _vocabSize, length) =>

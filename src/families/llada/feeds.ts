@@ -7,7 +7,7 @@ import { contentLength } from "../../diffusion/insertion/interpolant.js"
 import { uniforms, uniforms32 } from "../../diffusion/philox.js"
 import { sliceBatch } from "../../diffusion/slices.js"
 import { uniformsForTimes, timesFromUniforms } from "../../diffusion/times.js"
-import { maskedLayout, programFor, roomsOf } from "../mdlm/feeds.js"
+import { maskedLayout, programFor, roomsOf, rowsOfSlices } from "../mdlm/feeds.js"
 import type { FeedJob, ObjectivePart, Rows, StepFeeds } from "../part.js"
 import type { LladaObjective } from "./schema.js"
 
@@ -65,7 +65,8 @@ export const maskedRows = (
     rows: count,
     length,
     inputIds,
-    sigma: new Float64Array(count),
+    // Of the visible share 1 - t.
+    sigma: Float64Array.from(shares, (share) => -Math.log1p(-share)),
     times: shares,
     positions: Int32Array.from(positions),
     targets: Int32Array.from(positions, (p) => whole[p]!),
@@ -91,6 +92,10 @@ export const lladaFeeds = (
       return sliceBatch(maskedRows(rows, objective, tokenizer, { seed, step, micro }), layout.slices)
     }).flat()
     const program = programFor(slices, rooms)
-    return { program, micro: slices.map((slice) => batchFeeds(slice, rooms[program]!)) }
+    return {
+      program,
+      micro: slices.map((slice) => batchFeeds(slice, rooms[program]!)),
+      rows: rowsOfSlices(slices, microBatch),
+    }
   }
 }
