@@ -3,10 +3,9 @@ import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { readRun, type RunReader } from "../run/directory.js"
 import { RunError, runErrorFrom } from "../run/errors.js"
-import { findRuns, wantedFingerprint, type WantedRun } from "../run/identity.js"
-import type { RunSummary } from "../run/list.js"
+import { wantedFingerprint, type WantedRun } from "../run/identity.js"
 import { experimentState, type ExperimentState } from "./experiment-state.js"
-import { changedStage } from "./chain-data.js"
+import { standingRuns } from "./chain-data.js"
 import { UsageError } from "./outcome.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
@@ -40,19 +39,14 @@ const claim = async (runs: string, fingerprint: string): Promise<Lock | string> 
  */
 export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   const wanted: WantedRun = { spec: job.spec, content: await presentContent(job.spec.experiment.data) }
-  /** Those whose every stage was trained on the data as they are; the others are named once. */
   const told = new Set<string>()
-  const look = async (): Promise<ExperimentState> => {
-    const standing: RunSummary[] = []
-    for (const each of (await findRuns(job.runs, [wanted]))[0]!) {
-      const { manifest } = await readRun(join(job.runs, each.id))
-      const changed = await changedStage(manifest, job.spec, job.runs)
-      if (changed === undefined) standing.push(each)
-      else if (!told.has(each.id)) job.display.warn(`The run ${each.id} is not used: ${changed}.`)
-      told.add(each.id)
-    }
-    return experimentState(standing)
-  }
+  const look = async (): Promise<ExperimentState> =>
+    experimentState(
+      await standingRuns(job.runs, wanted, (run, why) => {
+        if (!told.has(run)) job.display.warn(`The run ${run} is not used: ${why}.`)
+        told.add(run)
+      }),
+    )
   const settled = async (found: ExperimentState): Promise<EnsuredRun | undefined> => {
     if (found.state === "finished")
       return { state: "finished", run: await readRun(join(job.runs, found.run.id)), how: "found" }
