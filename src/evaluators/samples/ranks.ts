@@ -12,10 +12,11 @@ import { writeSafetensors } from "../../files/safetensors.js"
 import type { MadeText } from "../../samplers/texts.js"
 import { EvaluationError } from "../job.js"
 import type { MakerJob, TextMaker } from "./maker.js"
-import type { Opening, Told } from "./rank.js"
+import type { Opening, Told } from "./told.js"
 
+/** The program of such a process; it knows the families, so it stands where commands do. */
 const MODULE = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "./rank.ts" : "./rank.js", import.meta.url),
+  new URL(`../../app/sampling-rank.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url),
 )
 
 type Answer = { readonly done: unknown } | { readonly fault: string }

@@ -63,7 +63,10 @@ test("damaged files: what was found and what to do", async (t) => {
   await truncate(path, 1000)
   t.equal((await readShard(path, { truncated: true })).length, 0)
   await truncate(path, 5)
-  await t.rejects(readShard(path, { truncated: true }), /only 5 bytes, less than a shard's header; write it again/)
+  await t.rejects(
+    readShard(path, { truncated: true }),
+    /only 5 bytes, less than a shard's header; write it again/,
+  )
   await truncate(path, 0)
   await t.rejects(readShard(path), /it is empty/)
   await writeShard(path, tokens)

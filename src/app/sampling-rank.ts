@@ -1,29 +1,11 @@
 /** A process that makes texts for another: it is told the experiment once, then groups of texts. */
-import { openExecutor, type Choice } from "../../engine/choose.js"
-import type { HostTensors } from "../../engine/executor.js"
-import { networkOf } from "../../families/traced.js"
-import { readSafetensors, toFloat32 } from "../../files/safetensors.js"
-import type { StartedText } from "../../samplers/texts.js"
-import type { Experiment } from "../../spec/experiment.js"
-import type { Samples } from "./schema.js"
-import { localMaker, type TextMaker } from "./maker.js"
-
-export interface Opening {
-  readonly experiment: Experiment
-  readonly evaluation: Samples
-  readonly choice: Choice
-  /** Path of the parameters. */
-  readonly parameters: string
-  readonly starts: readonly StartedText[]
-}
-
-export interface Group {
-  readonly seed: number
-  readonly from: number
-  readonly to: number
-}
-
-export type Told = { readonly open: Opening } | { readonly make: Group }
+import { openExecutor } from "../engine/choose.js"
+import type { HostTensors } from "../engine/executor.js"
+import { localMaker, type TextMaker } from "../evaluators/samples/maker.js"
+import type { Opening, Told } from "../evaluators/samples/told.js"
+import { networkOf } from "../families/traced.js"
+import { readSafetensors, toFloat32 } from "../files/safetensors.js"
+import type { StartedText } from "../samplers/texts.js"
 
 let opened: { readonly maker: TextMaker; readonly starts: readonly StartedText[] } | undefined
 
