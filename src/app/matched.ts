@@ -25,6 +25,7 @@ import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { presentContent } from "./present-content.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
+import { visibleIn } from "../spec/visible.js"
 
 const DEFAULT_SPECS = ["ar_matched", "mdlm_eos", "mdlm_eos_nelbo", "mdlm_nelbo"]
 
@@ -165,12 +166,14 @@ export const matchedComparison = async (
   for (const run of found) runs.push(await readMatchedRun(run, (await publishedClaims(run)).claims))
   const result = matched(runs, { ratioInterval })
   const written = Option.isSome(input.out) ? await write(input.out.value, result, runs) : []
-  const text = renderMatched(result, input.format, {
+  const painted = input.format === "terminal" && mayColour(process.stdout, process.env)
+  const text = renderMatched(painted ? visibleIn(result) : result, input.format, {
     width: outputWidth(),
-    colour: mayColour(process.stdout, process.env),
+    colour: painted,
   })
   return {
     text: text.replace(/\n$/, ""),
+    painted,
     json: result,
     ...(written.length === 0 ? {} : { notes: [`Written: ${written.join(", ")}.`] }),
     ...(result.comparable ? {} : { exitCode: 3 }),

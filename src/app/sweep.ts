@@ -138,12 +138,14 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
     await publishedClaims(first),
     otherDataRemarks(runs),
   )
+  const colour = mayColour(process.stdout, process.env)
   const shown = renderTable(table, input.format, {
     width: outputWidth(),
-    colour: mayColour(process.stdout, process.env),
+    colour,
   })
   return {
     text: shown.replace(/\n$/, ""),
+    painted: colour && input.format === "terminal",
     json: { sweep: { ...summary, comparisons }, ...table },
     notes,
     exitCode,

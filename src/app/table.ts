@@ -19,5 +19,6 @@ export const table = async (
     full || format !== "terminal"
       ? renderTable(results, format, terminal)
       : renderHeadline(results, `repro table ${name} --full`, terminal)
-  return { text: text.replace(/\n$/, ""), json: results, notes: await unknownClaimNotes(run) }
+  const painted = terminal.colour && format === "terminal"
+  return { text: text.replace(/\n$/, ""), painted, json: results, notes: await unknownClaimNotes(run) }
 }

@@ -15,6 +15,7 @@ import * as NodePath from "@effect/platform-node-shared/NodePath"
 import * as NodeStdio from "@effect/platform-node-shared/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node-shared/NodeTerminal"
 import { commands } from "./commands/index.js"
+import { visible } from "../spec/visible.js"
 import { packageRoot } from "../app/locate.js"
 import { ExitWith, type ExitCode } from "../app/outcome.js"
 
@@ -57,10 +58,10 @@ export const exitCodeOf = (error: unknown): ExitCode => {
 
 /** An error as a person reads it: its message; the stack too when REPRO_DEBUG is set or the error is ours to mend. */
 const describe = (error: unknown): string => {
-  if (!(error instanceof Error)) return `repro: ${String(error)}`
+  if (!(error instanceof Error)) return visible(`repro: ${String(error)}`)
   const ours = ["TypeError", "RangeError", "ReferenceError"].includes(error.name)
   const text = ours || process.env["REPRO_DEBUG"] ? (error.stack ?? error.message) : error.message
-  return `repro: ${text}`
+  return visible(`repro: ${text}`)
 }
 
 /**
@@ -97,7 +98,7 @@ export const run = (args: readonly string[]) =>
           if (CliError.isCliError(error)) {
             if (error._tag !== "ShowHelp") console.error(describe(error))
             else if (error.errors.length > 0) {
-              for (const each of error.errors) console.error(`repro: ${each.message.trim()}`)
+              for (const each of error.errors) console.error(visible(`repro: ${each.message.trim()}`))
               console.error(
                 `\nUsage: ${help?.usage ?? "repro <command>"}\nTry: ${error.commandPath.join(" ")} --help`,
               )

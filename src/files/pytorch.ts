@@ -40,11 +40,12 @@ const tangled = (subject: string, what: string): DataError =>
     `${what}, which no state dict does; save the tensors alone, torch.save(model.state_dict(), "weights.pt"), or write safetensors.`,
   )
 
+const isSimple = (value: unknown): boolean => typeof value !== "object" || value === null
+
 /** A key as a part of a name: text and numbers as they are, tuples of them with commas. */
 const keyName = (key: unknown, subject: string): string => {
-  const simple = (each: unknown): boolean => typeof each !== "object" || each === null
-  if (simple(key)) return String(key)
-  if (Array.isArray(key) && key.length <= 16 && key.every(simple)) return key.join()
+  if (isSimple(key)) return String(key)
+  if (Array.isArray(key) && key.length <= 16 && key.every(isSimple)) return key.join()
   throw tangled(
     subject,
     "it keeps a tensor under a key that is neither text nor a number nor a tuple of them",

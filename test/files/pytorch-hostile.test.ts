@@ -167,12 +167,10 @@ test("entries of an archive that lie in one another are refused", async (t) => {
   await t.rejects(readPytorch(await checkpoint(pickle, shared)), /some lie in one another/)
 })
 
+const read = (pickle: Buffer): unknown =>
+  readPickle(pickle, "x.pt", { global: () => (pairs: unknown) => pairs, persistent: () => null })
+
 test("pickles that make more than any state dict holds are refused", (t) => {
-  const read = (pickle: Buffer): unknown =>
-    readPickle(pickle, "x.pt", {
-      global: () => (pairs: unknown) => pairs,
-      persistent: () => null,
-    })
   t.throws(
     () => read(bytes(PROTO, Buffer.alloc(2_000_001, "}"), ".")),
     refuses(/makes more than 2000000 containers/),

@@ -1,16 +1,25 @@
 /** Rows of a prompt and a target on disk: tokenised once, by several threads, into the folders of their full name. */
 import { availableParallelism } from "node:os"
-import { mkdir, readFile, rm } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { readFile, rm } from "node:fs/promises"
+import { join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
 import { bytesDigest, knownFileDigest } from "../../../files/digest.js"
 import { download } from "../../../files/download.js"
 import { DataError, fromSystemError } from "../../../files/errors.js"
-import { hubHeaders, isPresent } from "../../../files/sources.js"
+import { fetchHubFile, hubStatement, recordedDigests, requireRecorded } from "../../../files/hub.js"
+import { isPresent } from "../../../files/sources.js"
 import { locateParts, TOTALS_FILE, type PreparedPart } from "../prepared.js"
 import { requireDigest } from "../stated-digests.js"
 import type { CorpusOptions, CorpusStore, Located, PrepareOptions, SplitName, StoreJob } from "../store.js"
-import { cacheFolder, listedFiles, listOrigin, rowOrigins, tokenizerOrigin, type Origin } from "./place.js"
+import {
+  cacheFolder,
+  fullName,
+  listedFiles,
+  listOrigin,
+  rowOrigins,
+  tokenizerOrigin,
+  type Origin,
+} from "./place.js"
 import { openPool, type TokeniserPool } from "./pool.js"
 import type { Pairs } from "./schema.js"
 import { readNote, shardName, writePairs, type Note } from "./write.js"
@@ -22,25 +31,28 @@ const SPLITS = ["train", "validation"] as const
 type Job = StoreJob<Pairs>
 
 const fetched = async (
-  { path, url, name }: Origin,
+  { path, url, name, hub }: Origin,
   sha256: string | undefined,
   { onEvent, signal }: PrepareOptions,
-  again = false,
+  moves = false,
 ): Promise<void> => {
-  if (!again && (await isPresent(path, sha256))) return onEvent?.({ kind: "reused", path })
+  const watched = {
+    ...(onEvent === undefined ? {} : { onEvent }),
+    ...(signal === undefined ? {} : { signal }),
+  }
+  if (hub !== undefined) return fetchHubFile(hub, name, { sha256, moves, ...watched })
+  if (await isPresent(path, sha256)) return onEvent?.({ kind: "reused", path })
   if (url === undefined) {
     if (await isPresent(path))
       return requireDigest(path, `data.corpus.sha256 of ${name}`, sha256, await knownFileDigest(path))
     throw new DataError("missing", path, "there is no such file; correct data.corpus in the spec.")
   }
-  await mkdir(dirname(path), { recursive: true })
   await download({
     url,
     path,
-    headers: url.includes("/datasets/") ? hubHeaders() : {},
+    statement: hubStatement,
     ...(sha256 === undefined ? {} : { sha256 }),
-    ...(onEvent === undefined ? {} : { onEvent }),
-    ...(signal === undefined ? {} : { signal }),
+    ...watched,
   })
 }
 
@@ -64,9 +76,10 @@ const inputsOf = async (
 ): Promise<Readonly<Record<string, unknown>>> => {
   const { prompt, target, promptEnd, holdOut, trainShards, only } = corpus
   const digests: string[] = []
-  for (const { path, name } of await originsOf(corpus, options)) {
+  for (const { path, name, hub } of await originsOf(corpus, options)) {
     const found = await knownFileDigest(path)
     requireDigest(path, `data.corpus.sha256 of ${name}`, corpus.sha256?.[name], found)
+    if (hub !== undefined) await requireRecorded(path, (await recordedDigests(hub))[name])
     digests.push(found)
   }
   return {
@@ -119,6 +132,7 @@ const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
 
 export const pairsStore: CorpusStore<Pairs> = {
   kind: "pairs",
+  place: fullName,
   tokenizer: (corpus, options) => Promise.resolve(tokenizerOrigin(corpus, options).path),
   prepare: async (job, options) => {
     const { corpus, tokenizer } = job
