@@ -26,8 +26,8 @@ export const formatProblem = (problem: Problem): string => {
   )
 }
 
-/** Problems of a file that are told. */
-const SHOWN = 100
+/** Problems of a file that are told; beyond them no near word is looked for. */
+export const SHOWN = 100
 
 /** Every problem of a file, one per line below a heading. */
 export const formatProblems = (file: string, problems: readonly Problem[]): string => {

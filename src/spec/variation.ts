@@ -68,10 +68,12 @@ const rooted = (value: unknown, folder: string): unknown => {
   const entries = Object.entries(value).map(
     ([key, inner]) => [path(key), rooted(inner, folder), key] as const,
   )
-  for (const [i, [to, inner, key]] of entries.entries()) {
-    const first = entries.findIndex(([earlier]) => earlier === to)
-    if (first < i && JSON.stringify(entries[first]![1]) !== JSON.stringify(inner))
-      throw new SpelledTwice(entries[first]![2], key)
+  const first = new Map<string, (typeof entries)[number]>()
+  for (const entry of entries) {
+    const [to, inner, key] = entry
+    const earlier = first.get(to)
+    if (earlier === undefined) first.set(to, entry)
+    else if (JSON.stringify(earlier[1]) !== JSON.stringify(inner)) throw new SpelledTwice(earlier[2], key)
   }
   return Object.fromEntries(entries)
 }
