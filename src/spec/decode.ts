@@ -320,14 +320,20 @@ export const withPositions = (problems: readonly Problem[], locate: Locate): rea
     }
   })
 
+/** The text that was read last: a spec is read once for each of its profiles. */
+let last: { readonly text: string; readonly parsed: ReturnType<typeof parseJson> } | undefined
+
 /** Reads JSON text; a syntax error becomes a {@link SpecError} with line and column. */
 export const readJson = (
   text: string,
   file: string,
   options: Parameters<typeof parseJson>[1] = {},
 ): ReturnType<typeof parseJson> => {
+  if (options.nonFinite !== true && last?.text === text) return last.parsed
   try {
-    return parseJson(text, options)
+    const parsed = parseJson(text, options)
+    if (options.nonFinite !== true) last = { text, parsed }
+    return parsed
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     const { pointer, expected, found, position } = error

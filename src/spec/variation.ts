@@ -78,22 +78,22 @@ const rooted = (value: unknown, folder: string): unknown => {
   return Object.fromEntries(entries)
 }
 
-const rootedData = (body: unknown, folder: string): unknown =>
-  isObject(body) && Object.hasOwn(body, "data") ? { ...body, data: rooted(body["data"], folder) } : body
+/** The same body where nothing in its data changes. */
+const rootedData = (body: unknown, folder: string): unknown => {
+  if (!isObject(body) || !Object.hasOwn(body, "data")) return body
+  const data = rooted(body["data"], folder)
+  return JSON.stringify(data) === JSON.stringify(body["data"]) ? body : { ...body, data }
+}
 
 /** A spec file's document with the paths of its data taken from its folder. */
 const rootedDocument = (document: Document, folder: string): Document => {
   const { profiles } = document
-  return {
-    ...(rootedData(document, folder) as Document),
-    ...(isObject(profiles)
-      ? {
-          profiles: Object.fromEntries(
-            Object.entries(profiles).map(([name, overlay]) => [name, rootedData(overlay, folder)]),
-          ),
-        }
-      : {}),
-  }
+  const body = rootedData(document, folder) as Document
+  const overlays = Object.entries(isObject(profiles) ? profiles : {})
+  const moved = overlays.map(([name, overlay]) => [name, rootedData(overlay, folder)] as const)
+  return moved.every(([, overlay], i) => overlay === overlays[i]![1])
+    ? body
+    : { ...body, profiles: Object.fromEntries(moved) }
 }
 
 /** @throws SpecError where two spellings of one path contradict each other */
@@ -192,7 +192,7 @@ export const resolveSpec = async (
   if (!isObject(document)) return { text, locate, changed: false }
   const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
-    const changed = JSON.stringify(own) !== JSON.stringify(document)
+    const changed = own !== document
     return { text: changed ? `${JSON.stringify(own, null, 2)}\n` : text, locate, changed }
   }
   const name = own["extends"]

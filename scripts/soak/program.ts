@@ -1,0 +1,90 @@
+/** The built program as a process, and what it left. */
+import { spawn } from "node:child_process"
+import { readdir, readFile } from "node:fs/promises"
+import { join, relative } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { bytesDigest } from "../../src/files/digest.js"
+import { effectiveEvents, readEvents } from "../../src/run/events.js"
+
+export const PROGRAM = fileURLToPath(new URL("../../dist/cli/bin.js", import.meta.url))
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly output: string
+  readonly ms: number
+}
+
+export interface Kill {
+  readonly signal: NodeJS.Signals
+  readonly afterMs: number
+}
+
+/** Longer than anything here takes on a busy machine. */
+const LIMIT_MS = 300_000
+
+export const repro = async (
+  args: readonly string[],
+  { kill, env = {} }: { readonly kill?: Kill; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Ended> => {
+  const began = performance.now()
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    env: { ...process.env, NO_COLOR: "1", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let output = ""
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (part: Buffer) => (output += part.toString()))
+  const stop = new AbortController()
+  const { signal } = stop
+  if (kill !== undefined)
+    void sleep(kill.afterMs, undefined, { signal }).then(
+      () => child.kill(kill.signal),
+      () => undefined,
+    )
+  const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS)
+  return new Promise((resolve) => {
+    child.on("close", (code, by) => {
+      stop.abort()
+      clearTimeout(limit)
+      resolve({ code, signal: by, output, ms: performance.now() - began })
+    })
+  })
+}
+
+/** Digest of every file under a folder that `keep` takes. */
+export const digests = async (
+  folder: string,
+  keep: (path: string) => boolean = () => true,
+): Promise<Readonly<Record<string, string>>> => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const kept = paths.filter((path) => keep(relative(folder, path))).sort()
+  return Object.fromEntries(
+    await Promise.all(
+      kept.map(async (path) => [relative(folder, path), bytesDigest(await readFile(path))] as const),
+    ),
+  )
+}
+
+export const runsIn = async (runs: string): Promise<readonly string[]> =>
+  (await readdir(runs).catch(() => [])).filter((name) => /^\d{8}T/.test(name)).sort()
+
+/** What must be the same however often a run was stopped: evidence, checkpoints, and each step and evaluation once. */
+export const essence = async (
+  directory: string,
+): Promise<{
+  readonly files: Readonly<Record<string, string>>
+  readonly events: readonly string[]
+}> => {
+  const files = await digests(directory, (path) => /^(evidence|checkpoints)\//.test(path))
+  const events = effectiveEvents(await readEvents(join(directory, "events.ndjson"))).flatMap((event) =>
+    event.type === "step"
+      ? [`step ${event.step} ${event.loss} ${event.gradNorm}`]
+      : event.type === "evaluation"
+        ? [`evaluation ${event.id} ${event.sha256}`]
+        : [],
+  )
+  return { files, events }
+}
