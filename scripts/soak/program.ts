@@ -71,6 +71,20 @@ export const digests = async (
 export const runsIn = async (runs: string): Promise<readonly string[]> =>
   (await readdir(runs).catch(() => [])).filter((name) => /^\d{8}T/.test(name)).sort()
 
+/** Bytes of a safetensors file without the seconds that its measurement took. */
+const untimed = (bytes: Buffer): string => {
+  const length = Number(bytes.readBigUInt64LE(0))
+  const header = JSON.parse(bytes.toString("utf8", 8, 8 + length)) as {
+    __metadata__?: Record<string, string>
+  }
+  const { evidence } = header.__metadata__ ?? {}
+  const told =
+    evidence === undefined ? undefined : { ...(JSON.parse(evidence) as object), seconds: undefined }
+  return bytesDigest(
+    `${JSON.stringify({ ...header, __metadata__: { ...header.__metadata__, evidence: told } })} ${bytesDigest(bytes.subarray(8 + length))}`,
+  )
+}
+
 /** What must be the same however often a run was stopped: evidence, checkpoints, and each step and evaluation once. */
 export const essence = async (
   directory: string,
@@ -78,12 +92,14 @@ export const essence = async (
   readonly files: Readonly<Record<string, string>>
   readonly events: readonly string[]
 }> => {
-  const files = await digests(directory, (path) => /^(evidence|checkpoints)\//.test(path))
+  const files = { ...(await digests(directory, (path) => /^(evidence|checkpoints)\//.test(path))) }
+  for (const path of Object.keys(files))
+    if (path.endsWith(".safetensors")) files[path] = untimed(await readFile(join(directory, path)))
   const events = effectiveEvents(await readEvents(join(directory, "events.ndjson"))).flatMap((event) =>
     event.type === "step"
       ? [`step ${event.step} ${event.loss} ${event.gradNorm}`]
       : event.type === "evaluation"
-        ? [`evaluation ${event.id} ${event.sha256}`]
+        ? [`evaluation ${event.id}`]
         : [],
   )
   return { files, events }

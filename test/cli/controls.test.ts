@@ -48,7 +48,8 @@ const poisoned = (value: unknown, key = ""): unknown => {
 const shown = new Set<string>()
 
 const clean = (t: Test, name: string, { stdout, stderr }: Pick<Invocation, "stdout" | "stderr">): void => {
-  const at = STEERING.exec(stdout + stderr)
+  // Lines of CSV end with both characters (RFC 4180).
+  const at = STEERING.exec((stdout + stderr).replaceAll("\r\n", "\n"))
   t.equal(
     at,
     null,
