@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { nodeArguments } from "../scripts/node-arguments.js"
 import { PYTHON } from "./machine.js"
 
 export interface Contender {
@@ -62,4 +63,4 @@ export const startReference = (id: string, threads: number): Contender =>
   })
 
 export const startOurs = (id: string): Contender =>
-  start(id, process.execPath, ["--import", "tsx", fileURLToPath(new URL("ours.ts", import.meta.url))], {})
+  start(id, process.execPath, nodeArguments("bench/ours.ts"), {})

@@ -2464,5 +2464,356 @@ export interface Claims {
         }
         statement: string
       }
+    | {
+        /**
+         * What released code does that the claims' text does not say.
+         */
+        kind: "released-code"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        /**
+         * The finding in a few words.
+         */
+        title: string
+        /**
+         * What the code does, after the words: a source shows.
+         */
+        statement: string
+        /**
+         * What that means for the claims, in a sentence.
+         */
+        effect: string
+      }
+    | {
+        /**
+         * Times that training draws, under a weight of 1 / (1 - t + eps) for a revealed token.
+         */
+        kind: "time-range"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        low: number
+        high: number
+        eps: number
+      }
+    | {
+        /**
+         * Parameters that are trained in bfloat16, without a copy in fp32, at this learning rate.
+         */
+        kind: "narrow-updates"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        learningRate: number
+      }
+    | {
+        /**
+         * A cosine of several full periods behind a linear warm-up.
+         */
+        kind: "learning-rate-cycles"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        cycles: number
+        steps: number
+        warmup: number
+        /**
+         * Steps whose share of the peak is told.
+         */
+        checkpoints: number[]
+      }
+    | {
+        /**
+         * Seconds that stored runs of two models took for equally many steps.
+         */
+        kind: "step-cost"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+        steps: number
+        contenderSeconds: number
+        baselineSeconds: number
+        reason: string
+      }
+    | {
+        /**
+         * A rate and the figure that it runs again, on equally many items; items are not printed.
+         */
+        kind: "unpaired-rates"
+        id: string
+        /**
+         * Claims the fact bears on.
+         */
+        claims: string[]
+        /**
+         * stated: a source says it. computed: from public logs or artefacts. derived: mathematics. inferred: could be wrong.
+         */
+        mark: "stated" | "computed" | "derived" | "inferred"
+        /**
+         * Where exactly it stands.
+         */
+        place: {
+          /**
+           * Another document than the file's source, by title or address.
+           */
+          document?: string
+          commit?: string
+          file?: string
+          line?: number
+          table?: string
+          row?: string
+          column?: string
+          figure?: string
+          part?: "abstract" | "commit message"
+          /**
+           * The text of a pull request or issue, where the place is no line of a file.
+           */
+          thread?: {
+            part: "title" | "description" | "comment" | "review"
+            /**
+             * Address of the pull request or issue.
+             */
+            url: string
+            author?: string
+            date?: string
+          }
+          /**
+           * A public copy in which the place was read, as it has no commit or its commit is not known.
+           */
+          copy?: {
+            repository: string
+            commit: string
+            file: string
+            line: number
+          }
+          note?: string
+        }
+      }
   )[]
 }

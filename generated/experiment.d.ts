@@ -207,9 +207,20 @@ export type Evaluation =
        */
       seeds: [number, ...number[]]
       /**
-       * nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt.
+       * nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt. A test set of the task by source and digest: text k answers its k-th item, with the prompt that the task gives it.
        */
-      from?: "nothing" | "validation"
+      from?:
+        | ("nothing" | "validation")
+        | {
+            /**
+             * Where it is: hf:OWNER/REPOSITORY@REVISION/PATH, https://... or file:PATH. Paths are no part of a fingerprint; the digest is.
+             */
+            source: string | string | string
+            /**
+             * Digest of the file, which says what set it is.
+             */
+            sha256: string
+          }
       sampling: Sampling
       /**
        * Task whose graders judge each text; none when absent.
@@ -250,11 +261,11 @@ export interface Experiment {
   /**
    * What is done, and which settings are stated, derived or assumed.
    */
-  description: string
+  description?: string
   /**
    * Where the published experiment is described.
    */
-  source: {
+  source?: {
     /**
      * Name of the publication.
      */
@@ -512,6 +523,84 @@ export interface Experiment {
            * first-row: the first row of the training split, for training and validation alike.
            */
           only?: "first-row"
+        }
+      | {
+          /**
+           * A published data set of texts, such as OpenWebText: each row a document, tokenised by a tokenizer.json; blank rows are no documents.
+           */
+          kind: "dataset"
+          /**
+           * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain or gzip.
+           */
+          source: string
+          /**
+           * Branch, tag or commit of a hub repository; main when absent.
+           */
+          revision?: string
+          /**
+           * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+           *
+           * @minItems 1
+           */
+          files?: [string, ...string[]]
+          /**
+           * The validation split: what the hub's train_test_split holds out of the rows, or files of its own.
+           */
+          validation:
+            | {
+                /**
+                 * Share of the rows that is held out, rounded up.
+                 */
+                share: number
+                /**
+                 * Seed of the permutation that chooses them.
+                 */
+                seed: number
+              }
+            | {
+                /**
+                 * Rows that are held out.
+                 */
+                count: number
+                /**
+                 * Seed of the permutation that chooses them.
+                 */
+                seed: number
+              }
+            | {
+                /**
+                 * Files with validation rows: of the hub repository, or file:PATH where the source is.
+                 *
+                 * @minItems 1
+                 */
+                files: [string, ...string[]]
+              }
+          /**
+           * Digest of each file, by its name in the repository, or by its name without its folder.
+           */
+          sha256?: {
+            [k: string]: string
+          }
+          /**
+           * The tokenizer.json.
+           */
+          tokenizer: string
+          /**
+           * Column, or field, that holds the text of a row.
+           */
+          field: string
+          /**
+           * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+           */
+          detokenise?: "wikitext"
+          /**
+           * Documents of more tokens are left out; none when absent.
+           */
+          mostTokens?: number
+          /**
+           * Shards that the training rows are cut into, in their order.
+           */
+          trainShards: number
         }
       | {
           /**
@@ -1451,19 +1540,32 @@ export interface Experiment {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows: number
+    }
   }
   /**
    * Runs of this experiment over a grid of values and seeds.
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      *
      * @minItems 1
      *
      * Items: One dimension of the grid.
      */
-    grid: [
+    grid?: [
       {
         /**
          * Short name, used in cell names and as a column heading.
@@ -1504,9 +1606,9 @@ export interface Experiment {
      */
     seeds: [number, ...number[]]
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
-    streams: "paired" | "independent"
+    streams?: "paired" | "independent"
   }
   /**
    * Overlays for smaller machines; the fields above are the published configuration.
@@ -1700,7 +1802,7 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "text") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -1750,6 +1852,36 @@ export interface Overlay {
       validation?:
         | (
             | string[]
+            | (
+                | {
+                    /**
+                     * Share of the rows that is held out, rounded up.
+                     */
+                    share: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Rows that are held out.
+                     */
+                    count: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Files with validation rows: of the hub repository, or file:PATH where the source is.
+                     *
+                     * @minItems 1
+                     */
+                    files: [string, ...string[]]
+                  }
+              )
             | (
                 | [string, ...string[]]
                 | {
@@ -1832,13 +1964,21 @@ export interface Overlay {
        */
       only?: "first-row" | null
       /**
+       * Column, or field, that holds the text of a row.
+       */
+      field?: string | null
+      /**
+       * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+       */
+      detokenise?: "wikitext" | null
+      /**
+       * Documents of more tokens are left out; none when absent.
+       */
+      mostTokens?: number | null
+      /**
        * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
        */
       document?: ("file" | "line" | "paragraph") | null
-      /**
-       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
-       */
-      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -2486,13 +2626,26 @@ export interface Overlay {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -2535,7 +2688,7 @@ export interface Overlay {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null
@@ -2633,7 +2786,7 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "text") | null
+      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "text") | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -2683,6 +2836,36 @@ export interface Overlay1 {
       validation?:
         | (
             | string[]
+            | (
+                | {
+                    /**
+                     * Share of the rows that is held out, rounded up.
+                     */
+                    share: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Rows that are held out.
+                     */
+                    count: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Files with validation rows: of the hub repository, or file:PATH where the source is.
+                     *
+                     * @minItems 1
+                     */
+                    files: [string, ...string[]]
+                  }
+              )
             | (
                 | [string, ...string[]]
                 | {
@@ -2765,13 +2948,21 @@ export interface Overlay1 {
        */
       only?: "first-row" | null
       /**
+       * Column, or field, that holds the text of a row.
+       */
+      field?: string | null
+      /**
+       * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+       */
+      detokenise?: "wikitext" | null
+      /**
+       * Documents of more tokens are left out; none when absent.
+       */
+      mostTokens?: number | null
+      /**
        * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
        */
       document?: ("file" | "line" | "paragraph") | null
-      /**
-       * The files are JSON Lines, and this field of each record holds its text. Files called .jsonl or .ndjson are so without it, with the field text.
-       */
-      field?: string | null
     } | null
     /**
      * Tokenizer and the special ids the model adds to it.
@@ -3419,13 +3610,26 @@ export interface Overlay1 {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
+     */
+    validation?: {
+      /**
+       * Optimiser steps between two points; where checkpoints are written when absent.
+       */
+      every?: number | null
+      /**
+       * Windows of the validation split behind each point, the same at every step.
+       */
+      windows?: number | null
+    } | null
   } | null
   /**
    * Runs of this experiment over a grid of values and seeds.
    */
   sweep?: {
     /**
-     * Every combination of the axes' values is one cell.
+     * Every combination of the axes' values is one cell; seeds alone when absent.
      */
     grid?:
       | [
@@ -3468,7 +3672,7 @@ export interface Overlay1 {
      */
     seeds?: [number, ...number[]] | null
     /**
-     * paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
+     * paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.
      */
     streams?: ("paired" | "independent") | null
   } | null

@@ -54,11 +54,20 @@ const FLOORS: readonly (readonly string[])[] = [
       "*/item",
       "*/figures",
     ].map((name) => `evaluators/${name}.ts`),
+    // A spec names tasks and their graders; what starts a sandbox stands above, beside the engine.
+    "tasks",
   ],
-  ["engine", "data", "audit"],
+  [
+    "engine",
+    "data",
+    "audit",
+    ...["index", "bubblewrap", "canaries", "pool", "server-process"].map(
+      (name) => `tasks/sandbox/${name}.ts`,
+    ),
+  ],
   ["model"],
   ["inference"],
-  ["objectives", "samplers", "tasks"],
+  ["objectives", "samplers"],
   ["evaluators"],
   ["families"],
   ["train", "plan", "run"],

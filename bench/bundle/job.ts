@@ -1,5 +1,5 @@
 /** A job of the bundle: a network under its loss, with feeds of some steps, written as the frames that the worker takes. */
-import { fileURLToPath } from "node:url"
+import { nodeArguments } from "../../scripts/node-arguments.js"
 import type { Draw } from "../../src/engine/draw.js"
 import { startDraw } from "../../src/engine/draw.js"
 import type { Executor, Feeds, HostTensors } from "../../src/engine/executor.js"
@@ -102,13 +102,7 @@ const recording = async (
     threads: 1,
     command: {
       file: process.execPath,
-      args: [
-        "--import",
-        fileURLToPath(import.meta.resolve("tsx")),
-        fileURLToPath(new URL("recorder.ts", import.meta.url)),
-        file,
-        String(passes),
-      ],
+      args: [...nodeArguments("bench/bundle/recorder.ts"), file, String(passes)],
       env: { ...process.env },
     },
   })

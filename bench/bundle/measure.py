@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -218,35 +219,48 @@ def machine() -> dict[str, Any]:
     return {**found, "driver": driver, "python": platform.python_version(), "cores": os.cpu_count()}
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def part(arguments: list[str], folder: Path, errors: Path) -> None:
+    """In the task's own process: what it says goes to a file, and what it starts is of its group."""
+    os.setsid()
+    os.chdir(folder)
+    with open(os.devnull, "rb") as nothing, open(errors, "wb") as sink:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(sink.fileno(), 1)
+        os.dup2(sink.fileno(), 2)
+    import parts
+
+    parts.main(arguments)
+
+
+def end(process: multiprocessing.process.BaseProcess) -> None:
     """The task and what it started."""
+    assert process.pid is not None
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
-        pass
-    process.wait()
+        process.kill()
+    process.join()
 
 
 def run(task: dict[str, Any], device: str, seconds: float, folder: Path) -> dict[str, Any]:
     """One task in a process group of its own; what it had found when it ended, and how it ended."""
     out, errors = folder / "found.json", folder / "errors.txt"
     out.unlink(missing_ok=True)
-    command = [sys.executable, str(HERE / "parts.py"), "--task", task["task"], "--device", device]
-    command += ["--arguments", json.dumps(task["arguments"]), "--out", str(out), "--seconds", str(seconds)]
+    arguments = ["--task", task["task"], "--device", device, "--arguments", json.dumps(task["arguments"])]
+    arguments += ["--out", str(out.resolve()), "--seconds", str(seconds)]
     start = time.monotonic()
-    with open(errors, "wb") as sink:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, cwd=folder
-        )
-        try:
-            code: int | None = process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            code = None
-        finally:
-            end(process)
+    # A fork has PyTorch loaded; a GPU is first touched in it, so it has one of its own.
+    process = multiprocessing.get_context("fork").Process(target=part, args=(arguments, folder, errors))
+    try:
+        process.start()
+        process.join(seconds)
+        code = process.exitcode
+    finally:
+        end(process)
     found = json.loads(out.read_text()) if out.exists() else {}
     status = "ok" if code == 0 else f"stopped at its limit of {seconds:.0f} s" if code is None else "failed"
-    lines = errors.read_text(errors="replace").strip().split("\n")[-12:]
+    said = errors.read_text(errors="replace") if errors.exists() else ""
+    lines = said.strip().split("\n")[-12:]
     return {
         "part": task["part"],
         "name": task["name"],
@@ -388,7 +402,11 @@ def main() -> int:
             f"--only {' '.join(given.only)} names no part: give a number from 1 to 7, or a piece of a name\n"
         )
         return 2
+    if given.cpu_smoke:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # its tensors are too small to divide
     begun, results = time.monotonic(), []
+    import parts  # noqa: F401  PyTorch, once, without touching a GPU
+
     report: dict[str, Any] = {
         "format": 1,
         "date": time.strftime("%Y-%m-%d"),

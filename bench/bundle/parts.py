@@ -541,18 +541,18 @@ TASKS: dict[str, Callable[..., None]] = {
 }
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", required=True, choices=sorted(TASKS))
     parser.add_argument("--arguments", required=True, type=json.loads)
     parser.add_argument("--device", required=True, choices=["cpu", "cuda"])
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--seconds", required=True, type=float)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     task = Task(given.device, given.out, given.seconds)
     TASKS[given.task](task, **given.arguments)
     task.say(done=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

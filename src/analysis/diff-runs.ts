@@ -164,6 +164,32 @@ const worst = (values: readonly ValueDiff[]): Agreement =>
       ? "within-rounding"
       : "identical"
 
+const isRow = ({ where }: ValueDiff): boolean => !where.startsWith("evidence/")
+
+const largestOf = (values: readonly ValueDiff[]): number =>
+  Math.max(0, ...values.flatMap(({ relative }) => relative ?? []))
+
+/** What is within rounding though further apart than rounding alone explains, for a reason that its note gives. */
+const exemptedFrom = (
+  values: readonly ValueDiff[],
+  allowed: { readonly rows: number; readonly measurements: number },
+): readonly ValueDiff[] =>
+  values.filter(
+    (value) =>
+      value.agreement === "within-rounding" &&
+      (value.relative ?? 0) > (isRow(value) ? allowed.rows : allowed.measurements),
+  )
+
+const exceptionsText = (exempted: readonly ValueDiff[]): string => {
+  if (exempted.length === 0) return ""
+  const names = [
+    ...new Set(exempted.map((value) => (isRow(value) ? value.where.split("/")[0]! : value.where))),
+  ]
+  const reasons = [...new Set(exempted.flatMap(({ note }) => note ?? []))]
+  const why = reasons.length === 0 ? "" : ` (${reasons.join("; ")})`
+  return `; apart from these, ${exempted.length} ${exempted.length === 1 ? "value" : "values"} of ${names.join(", ")}${why} agree to ${largestOf(exempted).toExponential(1)}`
+}
+
 /** Compare two runs by their results and by the evidence under them. */
 export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
   const tolerance = Math.max(
@@ -214,20 +240,20 @@ export const diffRuns = (a: RunSide, b: RunSide): RunsDiff => {
   const unfinished = (a.id === b.id ? [a] : [a, b]).filter(({ table }) => table === undefined)
   const verdict = unfinished.length > 0 ? "incomplete" : otherData ? "differs" : worst(values)
   const differing = values.filter(({ agreement }) => agreement === "differs")
-  const largest = Math.max(0, ...values.flatMap(({ relative }) => relative ?? []))
-  const largestRow = Math.max(
-    0,
-    ...values.flatMap(({ where, relative }) => (where.startsWith("evidence/") ? [] : (relative ?? []))),
-  )
+  const exempted = exemptedFrom(values, allowed)
+  const usual = values.filter((value) => !exempted.includes(value))
+  const largest = largestOf(usual)
+  const largestRow = largestOf(usual.filter(isRow))
+  const except = exceptionsText(exempted)
   const experiments =
     a.fingerprint === b.fingerprint ? "" : " The experiments are different: their fingerprints are not equal."
   const data = otherData ? ` The runs rest on different data: ${dataDifferences.join("; ")}.` : ""
   const sentence = {
     identical: `Identical: all ${values.length} values and evidence tensors are equal bit by bit.`,
     "within-rounding": amplified
-      ? `Within rounding, which training amplified: the losses agree to ${training.early.toExponential(1)} relative up to step ${training.earlySteps} and part at about step ${training.partedAt}; ids, masks and counts are equal; all rows agree to ${AMPLIFIED.rows} relative (largest difference ${largestRow.toExponential(1)}) and single measurements to ${AMPLIFIED.measurements}.`
-      : `Within rounding: all ${values.length} values and evidence tensors agree to ${tolerance} relative; the largest difference is ${largest.toExponential(1)}.`,
-    differs: `Different: ${differing.length} of ${values.length} values and evidence tensors differ by more than ${amplified ? `rounding that training amplified explains (${AMPLIFIED.rows} for rows)` : `${tolerance} relative`}.`,
+      ? `Within rounding, which training amplified: the losses agree to ${training.early.toExponential(1)} relative up to step ${training.earlySteps} and part at about step ${training.partedAt}; ids, masks and counts are equal; all rows agree to ${AMPLIFIED.rows} relative (largest difference ${largestRow.toExponential(1)}) and single measurements to ${AMPLIFIED.measurements}${except}.`
+      : `Within rounding: ${exempted.length === 0 ? "all " : ""}${usual.length}${exempted.length === 0 ? "" : ` of ${values.length}`} values and evidence tensors agree to ${tolerance} relative; their largest difference is ${largest.toExponential(1)}${except}.`,
+    differs: `Different: ${differing.length} of ${values.length} values and evidence tensors differ by more than ${amplified ? `rounding that training amplified explains (${AMPLIFIED.rows} for rows)` : `rounding explains (${tolerance} relative)`}.`,
     incomplete: `Incomplete: ${unfinished.map(({ id, advice }) => `${id} has no results${advice === undefined ? "" : `; ${advice}`}`).join(". ")}.`,
   }[verdict]
   return {

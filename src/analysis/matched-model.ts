@@ -1,17 +1,13 @@
 /** What a matched comparison compares. */
 import type { Experiment } from "../spec/experiment.js"
 import type { ExperimentDifference } from "./differences.js"
-import type { EvaluationSummary, FloorSummary } from "./language-model.js"
+import type { StudyRun } from "./study-runs.js"
 
-export interface MatchedRun {
-  readonly run: string
+export interface MatchedRun extends StudyRun {
   readonly profile: string
   readonly experiment: Experiment
   /** Digests of the training shards, where the experiment does not fix them; absent where they were not kept. */
   readonly trainDigests?: readonly string[]
-  /** In the order of the spec; the first is on all windows. */
-  readonly evaluations: readonly EvaluationSummary[]
-  readonly floors: readonly FloorSummary[]
   readonly parameters: number
   readonly steps: number
   /** Positions of the network in training, padding included. */

@@ -2,14 +2,13 @@
 import type { RunReader } from "../run/directory.js"
 import type { StoredEvent } from "../run/events.js"
 import { experimentOf } from "../run/experiment-of.js"
-import { readFloors } from "../run/floors.js"
 import { unstatedFiles } from "../spec/fingerprint.js"
 import type { ResolvedClaim } from "../spec/claim.js"
 import { publishedConstantOf } from "./claim-marks.js"
 import { ladderOf } from "./ladder.js"
 import { headlines, modelsOf } from "./matched.js"
 import type { MatchedRun } from "./matched-model.js"
-import { runSummaries } from "./run-table.js"
+import { readStudyRun } from "./study-runs.js"
 import type { LadderPlot } from "./ladder-plot.js"
 import { TableError } from "./table.js"
 
@@ -54,23 +53,20 @@ export const readMatchedRun = async (
   const { manifest } = run
   const experiment = experimentOf(run)
   const plan = manifest.plan as unknown as StoredPlan
-  const floors = await readFloors(run)
-  const evaluations = await runSummaries(run)
-  if (floors === undefined || evaluations.length === 0)
+  const measured = await readStudyRun(run)
+  if (measured.floors.length === 0 || measured.evaluations.length === 0)
     throw new TableError(
       `${run.directory}: the run has no evidence to compare; finish it with "repro run ${manifest.spec} --profile ${manifest.profile} --resume ${manifest.id}".`,
     )
   const publishedConstant = publishedConstantOf(claims)
   const { executor } = manifest.provenance
   return {
-    run: manifest.id,
+    ...measured,
     profile: manifest.profile,
     experiment,
     ...(manifest.data === undefined || unstatedFiles(experiment).length === 0
       ? {}
       : { trainDigests: manifest.data.train.map(({ sha256 }) => sha256) }),
-    evaluations,
-    floors,
     parameters: plan.parameters.total,
     steps: plan.training.steps,
     positions: plan.training.positions,

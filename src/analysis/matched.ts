@@ -7,6 +7,7 @@ import { estimatorOf } from "./contract-in.js"
 import { studentInterval, summarise as summariseValues } from "../metric/statistics/intervals.js"
 import { canonicalJson } from "../spec/canonical.js"
 import { identityOf } from "../spec/fingerprint.js"
+import { byPoint } from "../spec/study.js"
 import { allFloorRows, isUntrained } from "./build-language-model-table.js"
 import { comparabilitySentence } from "./differences.js"
 import { evaluationRows } from "./evaluation-rows.js"
@@ -40,10 +41,8 @@ export interface Matched {
 
 /** Runs grouped by experiment, in the order in which each experiment comes first. */
 export const modelsOf = (runs: readonly MatchedRun[]): readonly MatchedModel[] =>
-  [...new Set(runs.map(({ experiment }) => experiment.id))].map((id) => {
-    const seeds = runs
-      .filter(({ experiment }) => experiment.id === id)
-      .sort((a, b) => a.experiment.training.seed - b.experiment.training.seed)
+  byPoint(runs, ({ experiment }) => experiment.id).map(([id, own]) => {
+    const seeds = own.toSorted((a, b) => a.experiment.training.seed - b.experiment.training.seed)
     return { id, title: seeds[0]!.experiment.title, seeds }
   })
 

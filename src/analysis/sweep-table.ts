@@ -13,14 +13,12 @@ import { evaluationRows } from "./evaluation-rows.js"
 import { isCountable, type EvaluationSummary, type FloorSummary } from "./language-model.js"
 import { decimalsFor, formatNumber } from "./numbers.js"
 import { isTold, noiseSentence, pairNotes } from "./sweep-words.js"
+import type { StudyRun } from "./study-runs.js"
 import { makeTable, type Interval, type ResultsTable, type TableRow } from "./table.js"
 
 /** One finished cell. */
-export interface SweepSeed {
+export interface SweepSeed extends StudyRun {
   readonly seed: number
-  readonly run: string
-  readonly evaluations: readonly EvaluationSummary[]
-  readonly floors: readonly FloorSummary[]
 }
 
 export interface SweepPoint {

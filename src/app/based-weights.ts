@@ -1,8 +1,6 @@
 /** Weights that stand on others: what a stage trained, with the frozen weights under it. */
 import { join } from "node:path"
-import { loadWeights } from "../engine/weights.js"
-import type { HostTensors } from "../engine/executor.js"
-import { sizeOf } from "../engine/ir.js"
+import type { WeightSource } from "../engine/weights.js"
 import { weightsOf, type Checkpoint, type LoadedWeights, type WeightsOptions } from "../inference/weights.js"
 import { trainable } from "../model/optimizer-state.js"
 import type { Network } from "../model/network.js"
@@ -12,29 +10,24 @@ import { findRuns } from "../run/identity.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
 import { beginningOfRun, findBeginning, requireBase, type Beginning } from "./beginning.js"
 import { experimentState } from "./experiment-state.js"
-import { COPIED_BYTES } from "./held-weights.js"
 import { UsageError } from "./outcome.js"
 import { presentContent } from "./present-content.js"
 
-/** The frozen parameters as numbers of this process. @throws UsageError where they are too large for that */
-const frozenOf = async (network: Network, { source }: Beginning, subject: string): Promise<HostTensors> => {
+/** The frozen parameters in the files that hold them, which the executor reads itself. */
+const frozenIn = (network: Network, { source }: Beginning): WeightSource => {
   const frozen = new Set(network.parameters.flatMap((spec) => (spec.frozen === true ? [spec.name] : [])))
   const tensors = source.tensors.filter(({ name }) => frozen.has(name))
-  const bytes = tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
-  if (bytes > COPIED_BYTES)
-    throw new UsageError(
-      `${subject}: the weights that it stands on take ${(bytes / 2 ** 30).toFixed(1)} GiB, which this command does not load; a run of the spec (repro run) evaluates them where they are trained.`,
-    )
   const others = source.tensors
     .filter(({ name }) => !frozen.has(name))
     .map(({ name, stored = name }) => stored)
-  return loadWeights("tfjs", { ...source, tensors, unused: [...(source.unused ?? []), ...others] })
+  return { ...source, tensors, unused: [...(source.unused ?? []), ...others] }
 }
 
-/** Frozen parameters of a run; none where it trained everything. */
-export const frozenOfRun = async (run: RunReader, network: Network): Promise<HostTensors> => {
+/** Frozen parameters of a run; undefined where it trained everything. */
+export const baseOfRun = async (run: RunReader, network: Network): Promise<WeightSource | undefined> => {
+  if (network.parameters.every(({ frozen }) => frozen !== true)) return undefined
   const beginning = await beginningOfRun(run)
-  return beginning === undefined ? {} : frozenOf(network, beginning, run.manifest.id)
+  return beginning && frozenIn(network, beginning)
 }
 
 /** A finished run of a spec on the data as they are; undefined where there is none. */
@@ -46,8 +39,9 @@ export const finishedRun = async (spec: LoadedSpec, runs: string): Promise<RunRe
 
 export interface BasedWeights {
   readonly loaded: LoadedWeights
-  /** What they stand on; absent for a file that holds everything. */
+  /** What they stand on, and where an executor finds it; absent for a file that holds everything. */
   readonly began?: BeganFrom
+  readonly base?: WeightSource
 }
 
 /**
@@ -79,11 +73,5 @@ export const basedWeights = async (
   requireBase(checkpoint.metadata ?? {}, beginning.base, file)
   const trained = { ...network, parameters: trainable(network.parameters) }
   const loaded = weightsOf(checkpoint, trained, file, rest)
-  return {
-    loaded: {
-      ...loaded,
-      parameters: { ...loaded.parameters, ...(await frozenOf(network, beginning, file)) },
-    },
-    began: beginning.began,
-  }
+  return { loaded, began: beginning.began, base: frozenIn(network, beginning) }
 }

@@ -5,6 +5,8 @@ import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import { readSentencePiece } from "../data/tokenizers/sentencepiece.js"
 import { inspectShard } from "../data/rows/shards.js"
 import type { Tokens } from "../data/rows/tokens.js"
+import { requireMeasurable } from "../evaluators/evaluate.js"
+import { DataError } from "../files/errors.js"
 import { cacheDirectory } from "../files/sources.js"
 import { requireBoundaries } from "../data/corpora/special-ids.js"
 import { chooseEngine, findAvailable, needsSearch, NOTHING } from "../engine/choose.js"
@@ -25,7 +27,7 @@ import { UsageError, type Outcome } from "./outcome.js"
 import { columns } from "./text.js"
 
 interface Part {
-  readonly name: "data" | "content" | "bytes" | "executor" | "memory"
+  readonly name: "data" | "content" | "bytes" | "evaluations" | "executor" | "memory"
   readonly ready: boolean
   /** What is there is not what the spec means. */
   readonly wrong?: true
@@ -48,9 +50,11 @@ export const check = async (
 ): Promise<Outcome> => {
   const file = await locateSpec(given)
   const spec = await openSpec(file, profile, settings)
-  const data = await dataPart(spec.experiment.data, `repro prepare ${given} --profile ${profile}`)
+  const prepare = `repro prepare ${given} --profile ${profile}`
+  const data = await dataPart(spec.experiment.data, prepare)
   const corpus = data.ready ? [await contentPart(spec), await bytesPart(spec)] : []
-  const parts: readonly Part[] = [data, ...corpus, await executorPart(spec), memoryPart(spec)]
+  const measured = await measuredPart(spec, prepare)
+  const parts: readonly Part[] = [data, ...corpus, ...measured, await executorPart(spec), memoryPart(spec)]
   const notices = dataWarnings(spec.experiment, parts.find(({ content }) => content !== undefined)?.content)
   const missing = parts.filter(({ ready }) => !ready)
   const rows = parts.map(({ name, ready, wrong, found }) => [
@@ -206,6 +210,27 @@ export const checkBytes = async (tokenizer: string, shard: string): Promise<Outc
     notes:
       there < promised ? [`${shard} promises ${promised} tokens and holds ${there}; those are checked.`] : [],
     exitCode: conserved ? 0 : 3,
+  }
+}
+
+/** Test sets and sandbox, where an evaluation needs one. */
+const measuredPart = async ({ experiment }: LoadedSpec, cure: string): Promise<readonly Part[]> => {
+  const needing = experiment.evaluations.filter((each) => "task" in each && each.task !== undefined)
+  if (needing.length === 0) return []
+  const name = "evaluations"
+  try {
+    await requireMeasurable(experiment)
+    return [{ name, ready: true, found: `what ${needing.map(({ id }) => id).join(", ")} need is there` }]
+  } catch (error) {
+    const missing = error instanceof DataError && error.reason === "missing"
+    return [
+      {
+        name,
+        ready: false,
+        found: error instanceof Error ? error.message : String(error),
+        ...(missing ? { cure } : {}),
+      },
+    ]
   }
 }
 

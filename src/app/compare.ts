@@ -15,7 +15,7 @@ import { decodeValue, readJson } from "../spec/decode.js"
 import { SpecError } from "../spec/spec-error.js"
 import type { ExitCode, Outcome } from "./outcome.js"
 import { columns } from "./text.js"
-import { openLedger } from "./ledger.js"
+import { openLedgers } from "./ledger.js"
 import { showNumber } from "./rescore.js"
 
 interface Side {
@@ -92,7 +92,7 @@ export const compare = async (
   second: string,
   options: { readonly claims?: string | undefined } = {},
 ): Promise<Outcome> => {
-  const ledger = await openLedger(options.claims)
+  const ledger = await openLedgers(options.claims)
   const [a, b] = [await sideOf(first, ledger), await sideOf(second, ledger)]
   const comparison = compareContracts(a.contract, b.contract, {
     definition: b.kind === "definition",

@@ -37,19 +37,20 @@ export type WeightSource = (session: Session) => Promise<Weights | undefined>
 type Split = Awaited<ReturnType<typeof readTokens>>
 
 /** What the passes of an evaluation depend on besides their feeds. */
-const passesOf = ({ run, executor, choice, beginning }: Session, { parameters, step }: Weights): string => {
+const passesOf = ({ run, executor, choice }: Session, { parameters, step }: Weights): string => {
+  const { began, fingerprint } = run.manifest
   const weights = createHash("sha256")
   for (const [name, { data }] of Object.entries(parameters))
     weights.update(`${name}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   return JSON.stringify([
-    run.manifest.fingerprint,
+    fingerprint,
     step,
     weights.digest("hex"),
     executor.name,
     executor.version,
     choice.options,
-    // The digest of the frozen weights, which the executor may hold alone.
-    ...(beginning?.base === undefined ? [] : [beginning.base]),
+    // The digest of the frozen weights, which the executor alone holds.
+    ...(began?.base === undefined ? [] : [began.base]),
   ])
 }
 

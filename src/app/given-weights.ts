@@ -1,6 +1,7 @@
 /** Weights of a file, to be measured without training: read, checked against the spec, and named in the run's identity. */
 import { readFile } from "node:fs/promises"
 import { basename } from "node:path"
+import type { WeightSource } from "../engine/weights.js"
 import { networkOf } from "../families/traced.js"
 import { fileDigest } from "../files/digest.js"
 import { fromSystemError } from "../files/errors.js"
@@ -17,8 +18,9 @@ import type { Weights } from "./execute.js"
 export interface GivenWeights extends Weights {
   readonly account: WeightsAccount
   readonly names: NameMap
-  /** What they stand on; absent for a file that holds everything. */
+  /** What they stand on, and where an executor finds it; absent for a file that holds everything. */
   readonly began?: BeganFrom
+  readonly base?: WeightSource
   /** For the run's events. */
   readonly notice: string
 }
@@ -68,7 +70,7 @@ export const readGivenWeights = async (
   spec: LoadedSpec,
   options: FileOptions,
 ): Promise<GivenWeights> => {
-  const { checkpoint, loaded, began } = await readFileWeights(file, spec, options)
+  const { checkpoint, loaded, began, base } = await readFileWeights(file, spec, options)
   const sha256 = await fileDigest(file)
   return {
     parameters: loaded.parameters,
@@ -76,6 +78,7 @@ export const readGivenWeights = async (
     account: accountOf(loaded, checkpoint, { file: basename(file), sha256 }),
     names: options.names,
     ...(began === undefined ? {} : { began }),
+    ...(base === undefined ? {} : { base }),
     notice: `Weights from ${basename(file)} (${checkpoint.format}, sha256 ${sha256}); nothing was trained.`,
   }
 }

@@ -11,10 +11,12 @@ import {
   type LogPresetId,
   type LogRow,
 } from "../audit/infer-logs.js"
+import { judgeGiven, type GivenReference } from "../audit/judge-given.js"
+import { referenceOf, type ReferenceOptions } from "./infer-given.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { columns } from "./text.js"
 
-export interface InferOptions {
+export interface InferOptions extends ReferenceOptions {
   /** As printed: the digits say what rounding hid. */
   readonly loss?: string | undefined
   readonly bpb?: string | undefined
@@ -75,6 +77,17 @@ const asUsage = <A>(place: string, run: () => A): A => {
   }
 }
 
+/** The row held against what a person gives; figures of two events stay unjudged. */
+const heldAgainst = (row: Row, reference: GivenReference | undefined): Row => {
+  const { inferred, tokens, verdict, file, line } = row
+  if (reference === undefined || verdict === null) return row
+  if (reference.kind === "total" && tokens === null)
+    throw new UsageError(
+      `${file === null ? "" : `${file}:${line}: `}--total ${reference.bytes} says nothing without the number of scored tokens; add --tokens N.`,
+    )
+  return { ...row, verdict: judgeGiven(inferred, tokens ?? undefined, reference) }
+}
+
 const given = ({ loss, bpb, tokens, vocab, unit }: InferOptions): Row => {
   const inferred = asUsage("", () =>
     inferRatio({
@@ -124,8 +137,10 @@ const showBytes = ({ bytesApart }: RatioVerdict): string => {
   return `, ${bytes} bytes ${bytesApart < 0 ? "fewer" : "more"}`
 }
 
-const showHeld = ({ heldAgainst: { tokenizer, why } }: RatioVerdict): string =>
-  `${tokenizer === undefined ? "no tokenizer's totals" : `totals of ${tokenizer}`} (${why})`
+const showHeld = ({ heldAgainst: { tokenizer, why, given: own } }: RatioVerdict): string =>
+  own === true
+    ? why
+    : `${tokenizer === undefined ? "no tokenizer's totals" : `totals of ${tokenizer}`} (${why})`
 
 const showVerdict = (judged: RatioVerdict, tokens: number | null): string => {
   const { verdict, matches, reference, factor, constant, plausible, remark } = judged
@@ -143,7 +158,9 @@ const showVerdict = (judged: RatioVerdict, tokens: number | null): string => {
   if (verdict === "unknown") return `no known slice: ${times}${round}${said}`
   const slices = tokens === null ? "even single windows" : `slices of ${tokens} tokens`
   const range =
-    plausible === undefined ? "" : `; ${slices} have ${plausible.lo.toFixed(4)} to ${plausible.hi.toFixed(4)}`
+    plausible === undefined || judged.heldAgainst.given === true
+      ? ""
+      : `; ${slices} have ${plausible.lo.toFixed(4)} to ${plausible.hi.toFixed(4)}`
   return `differs: ${times}${range}${round}${said}`
 }
 
@@ -205,7 +222,10 @@ const contentOf = async (file: string): Promise<string | { readonly reason: stri
   )
 }
 
-/** Recovers the bytes per token behind printed figures; exit code 3 when they disagree with the known totals. */
+/**
+ * Recovers the bytes per token behind printed figures; exit code 3 when they disagree with the known totals, or with
+ * what was given.
+ */
 export const infer = async (options: InferOptions): Promise<Outcome> => {
   const { loss, bpb, path, tokens, vocab } = options
   if (tokens !== undefined && !(Number.isSafeInteger(tokens) && tokens > 0))
@@ -218,8 +238,11 @@ export const infer = async (options: InferOptions): Promise<Outcome> => {
     throw new UsageError("Give a file or folder, or --loss and --bpb, not both.")
   if (path === undefined && (loss === undefined || bpb === undefined))
     throw new UsageError("Give --loss and --bpb as printed, or a log file, or a folder of logs.")
-  const { rows, silent, refused } =
+  const reference = await referenceOf(options)
+  const found =
     path === undefined ? { rows: [given(options)], silent: [], refused: [] } : await rowsOf(path, options)
+  const { silent, refused } = found
+  const rows = found.rows.map((row) => heldAgainst(row, reference))
   if (rows.length === 0)
     throw new UsageError(
       refused.length > 0

@@ -4,7 +4,7 @@ import { basename, join } from "node:path"
 import { isEveryEvalEver, readEveryEvalEver } from "../report/interchange/every-eval-ever.js"
 import { isLmEval, readLmEval } from "../report/interchange/lm-eval.js"
 import { identifier } from "../report/interchange/foreign.js"
-import type { ClaimsFile } from "../spec/claim.js"
+import type { ClaimsFile, ResolvedClaim } from "../spec/claim.js"
 import { decodeClaims, ledgerOf, readLedger, type Ledger } from "../spec/claim-ledger.js"
 import { readJson } from "../spec/decode.js"
 import { SpecError } from "../spec/spec-error.js"
@@ -104,4 +104,34 @@ export const openLedger = async (given: string | undefined): Promise<Ledger> => 
   if (found?.isFile() === true) return assembled(await readClaims(given))
   // What is no folder is refused there, with a sentence.
   return found?.isDirectory() === true ? folderLedger(given) : readLedger(given)
+}
+
+/** What a claim says, wherever its file lies. */
+const contentOf = ({ file: _file, ...claim }: ResolvedClaim): string => JSON.stringify(claim)
+
+/**
+ * The claims of a folder or file together with those that come with the program. A claim of one's own stands in place
+ * of a published one of its id, without what is known of that one, and a remark says so.
+ */
+export const openLedgers = async (given: string | undefined): Promise<Ledger> => {
+  const published = await openLedger(undefined)
+  if (given === undefined) return published
+  const own = await openLedger(given)
+  const replaced = [...own.claims.values()].filter((claim) => {
+    const other = published.claims.get(claim.id)
+    return other !== undefined && contentOf(other) !== contentOf(claim)
+  })
+  return {
+    claims: new Map([...published.claims, ...own.claims]),
+    facts: [
+      ...own.facts,
+      ...published.facts.filter(({ claims }) => !claims.some((id) => own.claims.has(id))),
+    ],
+    remarks: [
+      ...(own.remarks ?? []),
+      ...replaced.map(
+        ({ id }) => `${id} is the claim of ${given}, not the one of that id that comes with repro.`,
+      ),
+    ],
+  }
 }

@@ -1,5 +1,5 @@
 /** Finds spec files: by path, by name in ./specs, or by name among those that come with the program. */
-import { readdir, stat } from "node:fs/promises"
+import { readdir, readFile, stat } from "node:fs/promises"
 import { basename, dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { nearest } from "../spec/nearest.js"
@@ -8,7 +8,10 @@ import { SpecError } from "../spec/spec-error.js"
 /** Root of this package: two levels above this file, in src and in dist alike. */
 export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-const isFile = async (path: string): Promise<boolean> => {
+/** Bytes; a larger file of a folder is no spec. */
+const LARGEST_SPEC = 4_000_000
+
+export const isFile = async (path: string): Promise<boolean> => {
   try {
     return (await stat(path)).isFile()
   } catch {
@@ -22,12 +25,34 @@ export const shortPath = (path: string): string => {
   return short === "" || short.startsWith("..") ? path : short
 }
 
-/** Spec files in ./specs, then those of the package; a name seen first wins. */
+/** Keys that only a spec has beside `extends` or `schemaVersion`: other tools extend files too. */
+const OWN_KEYS = ["profiles", "id", "data", "model", "objective", "training", "evaluations", "sweep", "init"]
+
+/** Whether a JSON file of a folder that holds others too is meant as a spec. */
+const isSpec = async (path: string): Promise<boolean> => {
+  try {
+    if ((await stat(path)).size > LARGEST_SPEC) return false
+    const value = JSON.parse(await readFile(path, "utf8")) as unknown
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return false
+    const { extends: base, schemaVersion, $schema: _schema, ...rest } = value as Record<string, unknown>
+    if (typeof base !== "string" && schemaVersion === undefined) return false
+    return Object.keys(rest).length === 0 || OWN_KEYS.some((key) => Object.hasOwn(rest, key))
+  } catch {
+    return false
+  }
+}
+
+const jsonFilesOf = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json")).sort()
+
+/** Specs in this folder, then every file of ./specs and of the package's specs; a name seen first wins. */
 export const specFiles = async (): Promise<readonly string[]> => {
   const found = new Map<string, string>()
-  for (const folder of new Set([join(process.cwd(), "specs"), join(packageRoot, "specs")])) {
-    const names = await readdir(folder).catch(() => [])
-    for (const name of names.filter((each) => each.endsWith(".json")).sort())
+  const here = process.cwd()
+  for (const name of await jsonFilesOf(here))
+    if (await isSpec(join(here, name))) found.set(name, shortPath(join(here, name)))
+  for (const folder of new Set([join(here, "specs"), join(packageRoot, "specs")])) {
+    for (const name of await jsonFilesOf(folder))
       if (!found.has(name)) found.set(name, shortPath(join(folder, name)))
   }
   return [...found.values()]

@@ -15,8 +15,8 @@ export interface Outcome {
   readonly text: string
   /** The text may have colours, set around what was made visible before. */
   readonly painted?: boolean
-  /** The same for programs; printed as one JSON document by `--json`. */
-  readonly json: unknown
+  /** The same for programs; printed as one JSON document by `--json`. It may name its own `format` and `version`. */
+  readonly json: object
   /** Remarks for standard error. */
   readonly notes?: readonly string[]
   /** 0 when absent. */
@@ -46,15 +46,30 @@ export class UsageError extends Error {
   }
 }
 
-/** Runs a handler (give it as a dynamic import, so that `--help` stays quick) and prints its outcome. */
-export const runHandler = (options: { readonly json: boolean }, handler: () => Promise<Outcome>) =>
+/** What `--json` prints: every document names its format and the version of it. */
+export const documentOf = (name: string, content: object): object => ({
+  format: `repro-${name}`,
+  version: 1,
+  ...content,
+})
+
+/**
+ * Runs a handler (give it as a dynamic import, so that `--help` stays quick) and prints its outcome.
+ *
+ * @param name of the document's format, where the outcome does not say: the command's
+ */
+export const runHandler = (
+  name: string,
+  options: { readonly json: boolean },
+  handler: () => Promise<Outcome>,
+) =>
   Effect.gen(function* () {
     const outcome = yield* Effect.tryPromise({ try: handler, catch: (error: unknown) => error })
     for (const note of outcome.notes ?? []) yield* Console.error(visible(note))
     const shown = outcome.painted === true ? visiblePainted : visible
     yield* Console.log(
       // JSON escapes the controls of C0 alone; the same escapes are right for the others.
-      options.json ? visible(JSON.stringify(outcome.json, null, 2) ?? "null") : shown(outcome.text),
+      options.json ? visible(JSON.stringify(documentOf(name, outcome.json), null, 2)) : shown(outcome.text),
     )
     if (outcome.exitCode !== undefined && outcome.exitCode !== 0)
       return yield* Effect.fail(new ExitWith(outcome.exitCode))

@@ -1,4 +1,5 @@
 import { checkCorpus, prepareCorpus, type PrepareOptions } from "../data/corpora/corpus.js"
+import { fetchMeasured } from "../evaluators/evaluate.js"
 import { cacheDirectory } from "../files/sources.js"
 import { plannedFiles } from "../plan/files.js"
 import { openDisplay, type Display } from "../run/display.js"
@@ -37,6 +38,7 @@ export const prepare = async (
       signal: stop.signal,
       ...how,
     })
+    await fetchMeasured(experiment, { onEvent: describePrepareEvents(display), signal: stop.signal })
     const { totals } = corpus
     const row = (name: string, paths: readonly string[], part: typeof totals.train) => [
       name,

@@ -2,22 +2,31 @@ import { join } from "node:path"
 import { writeFileAtomic } from "../files/atomic.js"
 import { reportFiles } from "../report/report-files.js"
 import { runLadder } from "../analysis/run-table.js"
-import { effectiveEvents } from "../run/events.js"
+import { trainingCurves, type TrainingCurves } from "../analysis/curves.js"
+import type { RunReader } from "../run/directory.js"
 import { unknownClaimNotes } from "./claims.js"
 import { shortPath } from "./locate.js"
 import type { Outcome } from "./outcome.js"
 import { findRun, recomputeTable } from "./run-results.js"
 
+/** The curves of a run's training. */
+export const curvesOf = async (run: RunReader, name = run.manifest.id): Promise<TrainingCurves> =>
+  trainingCurves(run.manifest.id, name, await run.events())
+
+/** Writes a report's files into a folder, which is made. @returns their paths */
+export const writeReport = async (
+  folder: string,
+  files: ReadonlyMap<string, string | Uint8Array>,
+): Promise<readonly string[]> => {
+  for (const [file, content] of files) await writeFileAtomic(join(folder, file), content)
+  return [...files.keys()].map((file) => shortPath(join(folder, file)))
+}
+
 /** Write a run's report into a folder, which is made; files of an earlier report there are replaced. */
 export const report = async (root: string, name: string, out: string): Promise<Outcome> => {
   const run = await findRun(root, name)
   const table = await recomputeTable(run)
-  const losses = effectiveEvents(await run.events()).flatMap((event) =>
-    event.type === "step" && event.loss !== null ? [{ step: event.step, loss: event.loss }] : [],
-  )
-  const files = reportFiles(table, losses, await runLadder(run))
-  for (const [file, content] of files) await writeFileAtomic(join(out, file), content)
-  const paths = [...files.keys()].map((file) => shortPath(join(out, file)))
+  const paths = await writeReport(out, reportFiles(table, [await curvesOf(run)], await runLadder(run)))
   return {
     text: paths.join("\n"),
     json: { run: run.manifest.id, files: paths },

@@ -6,7 +6,7 @@ import { showPoint, showRescored, showValue, withUnit } from "../report/packet/w
 import { sourceLine } from "../audit/findings-common.js"
 import { claimsOf } from "../spec/claim-ledger.js"
 import type { Outcome } from "./outcome.js"
-import { openLedger } from "./ledger.js"
+import { openLedgers } from "./ledger.js"
 
 /** The number with its interval; where nothing changed, with what the rounding of the printed digits leaves open. */
 export const showNumber = (rescored: Rescored): string => {
@@ -24,7 +24,7 @@ export const rescore = async (
   id: string,
   options: { readonly claims?: string | undefined } = {},
 ): Promise<Outcome> => {
-  const ledger = await openLedger(options.claims)
+  const ledger = await openLedgers(options.claims)
   const [claim] = claimsOf(ledger, [id], id, "")
   const result = rescoreClaim(claim!, ratioSampleFor(ledger, id))
   const source = sourceLine(claim!.place, claim!.source)

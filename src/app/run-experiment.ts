@@ -5,6 +5,7 @@ import { checkCorpus, loadCorpus, prepareCorpus, type LoadedCorpus } from "../da
 import { contentOf, digestsOf } from "../data/corpora/identity.js"
 import { corpusPart } from "../data/corpora/index.js"
 import { requireBoundaries } from "../data/corpora/special-ids.js"
+import { fetchMeasured } from "../evaluators/evaluate.js"
 import { openExecutor, type Choice } from "../engine/choose.js"
 import { cacheDirectory } from "../files/sources.js"
 import { makePlan } from "../plan/plan.js"
@@ -21,6 +22,7 @@ import { fetchBeginning, findBeginning } from "./beginning.js"
 import { dataWarnings, describeContent } from "./data-words.js"
 import { execute } from "./execute.js"
 import { identified, type GivenWeights } from "./given-weights.js"
+import { heldWeights } from "./held-weights.js"
 import { UsageError } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
 import type { Session } from "./session.js"
@@ -62,7 +64,10 @@ const prepare = async ({ spec, display, signal, given }: ExperimentJob): Promise
   if (!ready) display.log(`Fetching data from ${corpusPart(data.corpus).from(data.corpus)} into ${cacheDir}.`)
   const onEvent = describePrepareEvents(display)
   try {
-    return await prepareCorpus(data, { cacheDir, onEvent, ...(signal === undefined ? {} : { signal }) })
+    const how = { onEvent, ...(signal === undefined ? {} : { signal }) }
+    const corpus = await prepareCorpus(data, { cacheDir, ...how })
+    await fetchMeasured(spec.experiment, how)
+    return corpus
   } finally {
     display.end()
   }
@@ -178,7 +183,7 @@ export const executeExperiment = async (
   const { run } = session
   let reached = { step: given?.step ?? 0, totalSteps: given?.step ?? 0 }
   const table = await execute(session, async () => {
-    if (given !== undefined) return given
+    if (given !== undefined) return { ...given, held: await heldWeights(session, given.base) }
     const { parameters, held, ...came } = await trainRun(session)
     reached = came
     return parameters && { parameters, step: came.step, held }

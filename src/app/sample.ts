@@ -7,6 +7,7 @@ import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
 import { requireDigest } from "../data/corpora/stated-digests.js"
 import { openExecutor } from "../engine/choose.js"
 import type { HostTensors } from "../engine/executor.js"
+import type { WeightSource } from "../engine/weights.js"
 import { encodePrompt, textOf } from "../samplers/masked/text.js"
 import {
   openTexts,
@@ -32,11 +33,12 @@ import type { Experiment } from "../spec/experiment.js"
 import type { Sampling } from "../spec/sampling.js"
 import type { Profile } from "../spec/spec-file.js"
 import { evaluationParameters } from "../train/state.js"
-import { frozenOfRun } from "./based-weights.js"
+import { baseOfRun } from "./based-weights.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
 import { watchInterrupts, type Stop } from "./interrupts.js"
 import { shortPath } from "./locate.js"
 import { openSpec } from "./open-spec.js"
+import { heldWeights, lending } from "./held-weights.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { canView, openView, type ViewStream } from "./unmasking-view.js"
 import { readFileWeights, readNameMap } from "./given-weights.js"
@@ -80,6 +82,8 @@ interface Weights {
   readonly experiment: Experiment
   readonly network: Network
   readonly parameters: HostTensors
+  /** Frozen parameters, which the executor reads itself. */
+  readonly base: WeightSource | undefined
   /** SHA-256 of the tokenizer that they were trained with, where it is known. */
   readonly tokenizer?: string
   /** Where they are from, for people and for programs. */
@@ -104,7 +108,6 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
   requireSchedules(experiment, schedulesIn(file.metadata, checkpoint.path))
   const parameters = {
     ...evaluationParameters(network, experiment.training, restoredState(file)),
-    ...(await frozenOfRun(run, network)),
   }
   requireFinite(parameters, `run ${id}, step ${checkpoint.step}`)
   return {
@@ -112,6 +115,7 @@ const ofRun = async (root: string, name: string): Promise<Weights> => {
     network,
     ...(run.manifest.data === undefined ? {} : { tokenizer: run.manifest.data.tokenizer.sha256 }),
     parameters,
+    base: await baseOfRun(run, network),
     about: `run ${id}, step ${checkpoint.step}`,
     origin: { run: id, spec, profile, fingerprint, step: checkpoint.step },
   }
@@ -121,11 +125,12 @@ const ofFile = async (input: SampleInput, path: string, spec: string): Promise<W
   const opened = await openSpec(spec, input.profile, input.set)
   const { experiment, profile } = opened
   const names = await readNameMap(Option.getOrUndefined(input.names))
-  const { checkpoint, loaded } = await readFileWeights(path, opened, { names, runs: input.runs })
+  const { checkpoint, loaded, base } = await readFileWeights(path, opened, { names, runs: input.runs })
   return {
     experiment,
     network: networkOf(experiment),
     parameters: loaded.parameters,
+    base,
     about: [
       `${path} as ${experiment.id}, profile ${profile}, ${loaded.set === "ema" ? "the moving average of the weights" : "raw weights"}`,
       ...loaded.notes,
@@ -222,7 +227,7 @@ interface Generated {
 
 const generate = async (
   input: SampleInput,
-  { experiment, network, parameters }: Weights,
+  { experiment, network, parameters, base }: Weights,
   tokenizer: SentencePieceModel,
   request: TextsRequest,
   resolved: Resolved,
@@ -235,6 +240,7 @@ const generate = async (
   const executor = await openExecutor(choice)
   try {
     display.log(`Engine ${choice.engine} ${executor.version}, ${choice.options.precision}: ${choice.reason}.`)
+    const held = await heldWeights({ experiment, executor, choice }, base)
     const watched = input.watch && canView(stream, process.env)
     if (input.watch && !watched)
       display.log("The texts are not shown while they are made: standard error is not a terminal.")
@@ -251,7 +257,7 @@ const generate = async (
         view === undefined ? progress(request, resolved, display) : watcher(view, request, resolved)
       const texts = await openTexts({
         ...request,
-        executor,
+        executor: lending(executor, held),
         network,
         parameters,
         batch: watched ? 1 : experiment.execution?.evaluationBatch,

@@ -1,7 +1,6 @@
 /** `repro sweep`: every cell of a spec's grid, and one table over them. */
 import * as Option from "effect/Option"
-import { cacheDirectory } from "../files/sources.js"
-import { findAvailable } from "../engine/choose.js"
+import { reportFiles } from "../report/report-files.js"
 import { renderTable, type TableFormat } from "../report/render/index.js"
 import { sweepTable } from "../analysis/sweep-runs.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
@@ -9,36 +8,31 @@ import { duration } from "../run/progress.js"
 import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import type { CellSpec } from "../spec/cell-spec.js"
 import type { EngineFlags } from "./choose-executor.js"
-import { chooseProfile } from "./choose-profile.js"
-import { watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
 import { setFlags } from "./resume-advice.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
-import {
-  chooseCells,
-  finishedRuns,
-  otherDataRemarks,
-  planCells,
-  requireSomeData,
-  type PlannedCell,
-} from "./sweep/cells.js"
-import { sweepInProcess } from "./sweep/in-process.js"
-import type { CellOutcome } from "./sweep/progress.js"
-import { sweepOverWorkers } from "./sweep/workers.js"
+import { chooseCells } from "./study/cells.js"
+import { finishedRuns, otherDataRemarks, planMembers, type PlannedMember } from "./study/members.js"
+import type { MemberOutcome } from "./study/progress.js"
+import { parseSeeds, runStudy, studyProfile } from "./study/study.js"
 import { columns } from "./text.js"
+import { curvesOf, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
 export interface SweepInput extends EngineFlags {
   readonly spec: string
   readonly profile: Option.Option<Profile>
   readonly set?: readonly string[]
+  /** Instead of the sweep's. */
+  readonly seeds: Option.Option<string>
   readonly only: readonly string[]
   readonly workers: number
   readonly runs: string
   readonly dryRun: boolean
   readonly table: boolean
   readonly format: TableFormat
+  readonly out: Option.Option<string>
   readonly json: boolean
 }
 
@@ -48,15 +42,15 @@ interface Frame {
   readonly cells: readonly CellSpec[]
 }
 
-const progressOf = ({ state }: PlannedCell): string =>
+const progressOf = ({ state }: PlannedMember): string =>
   state.state === "new" || state.state === "finished" ? "" : `step ${state.run.step}`
 
 const dryRun = async ({ input, cells, spec: { file, profile } }: Frame): Promise<Outcome> => {
-  const planned = await planCells(cells, input.runs)
+  const planned = await planMembers(cells, input.runs)
   const left = planned.filter(({ state }) => state.state !== "finished")
   const total = left.reduce((sum, { seconds }) => sum + seconds, 0) / Math.max(1, input.workers)
   const rows = planned.map((each) => [
-    each.cell.name,
+    each.name,
     each.state.state,
     each.state.state === "new" ? "" : each.state.run.id,
     progressOf(each),
@@ -74,8 +68,8 @@ const dryRun = async ({ input, cells, spec: { file, profile } }: Frame): Promise
       file,
       profile,
       seconds: total,
-      cells: planned.map(({ cell, fingerprint, state, seconds }) => ({
-        name: cell.name,
+      cells: planned.map(({ cell, name, fingerprint, state, seconds }) => ({
+        name,
         settings: cell.settings,
         seed: cell.seed,
         fingerprint,
@@ -89,18 +83,18 @@ const dryRun = async ({ input, cells, spec: { file, profile } }: Frame): Promise
   }
 }
 
-const describe = ({ name, state, message }: CellOutcome): string =>
+const describe = ({ name, state, message }: MemberOutcome): string =>
   `Cell ${name}: ${state}${message === undefined ? "" : `: ${message}`}.`.replace(/\.\.$/, ".")
 
 /** The table over what is finished, with what is not beside it. */
-const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise<Outcome> => {
+const results = async (frame: Frame, outcomes?: readonly MemberOutcome[]): Promise<Outcome> => {
   const { input, spec: whole, cells } = frame
   const { file, profile, sweep } = whole
   const runs = await finishedRuns(cells, input.runs)
-  const states: readonly CellOutcome[] =
+  const states: readonly MemberOutcome[] =
     outcomes ??
-    runs.map(({ cell, fingerprint, run }) => ({
-      name: cell.name,
+    runs.map(({ name, fingerprint, run }) => ({
+      name,
       fingerprint,
       ...(run === undefined
         ? { state: "pending" as const }
@@ -109,6 +103,7 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
   const unfinished = states.filter(({ state }) => state !== "finished")
   const goOn = [
     `repro sweep ${input.spec} --profile ${profile}${setFlags(input.set)}`,
+    ...(Option.isSome(input.seeds) ? [`--seeds ${input.seeds.value}`] : []),
     ...input.only.map((name) => `--only ${name}`),
     ...(input.workers > 1 ? [`--workers ${input.workers}`] : []),
     ...(input.runs === "runs" ? [] : [`--runs ${input.runs}`]),
@@ -139,6 +134,17 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
     otherDataRemarks(runs),
   )
   const colour = mayColour(process.stdout, process.env)
+  const written = Option.isSome(input.out)
+    ? await writeReport(
+        input.out.value,
+        reportFiles(
+          table,
+          await Promise.all(
+            runs.flatMap(({ cell, run }) => (run === undefined ? [] : [curvesOf(run, cell.name)])),
+          ),
+        ),
+      )
+    : []
   const shown = renderTable(table, input.format, {
     width: outputWidth(),
     colour,
@@ -147,52 +153,31 @@ const results = async (frame: Frame, outcomes?: readonly CellOutcome[]): Promise
     text: shown.replace(/\n$/, ""),
     painted: colour && input.format === "terminal",
     json: { sweep: { ...summary, comparisons }, ...table },
-    notes,
+    notes: [...notes, ...(written.length === 0 ? [] : [`Written: ${written.join(", ")}.`])],
     exitCode,
   }
 }
 
-const compute = async (frame: Frame, display: Display): Promise<readonly CellOutcome[]> => {
-  const { input } = frame
-  const { file, profile } = frame.spec
-  const { runs, workers } = input
-  let stopAll: (() => void) | undefined
-  const stop = watchInterrupts(display, () => stopAll?.())
-  try {
-    await requireSomeData(frame.cells)
-    const cells = await planCells(frame.cells, runs)
-    const done = cells.filter(({ state }) => state.state === "finished").length
-    if (done > 0) display.log(`${done} of ${cells.length} cells are finished already.`)
-    const job = { cells, runs, engine: input, display, stopping: stop.requested, signal: stop.signal }
-    return workers === 1
-      ? await sweepInProcess(job)
-      : await sweepOverWorkers({
-          ...job,
-          workers,
-          file,
-          profile,
-          ...(input.set === undefined ? {} : { settings: input.set }),
-          onStart: (all) => {
-            stopAll = all
-          },
-        })
-  } finally {
-    stop.release()
-    display.end()
-  }
-}
+/** The spec with the seeds of the command line, which a spec without a sweep is swept over. */
+const withSeeds = (spec: LoadedSpec, seeds: SweepInput["seeds"]): LoadedSpec =>
+  Option.isNone(seeds) ? spec : { ...spec, sweep: { ...spec.sweep, seeds: parseSeeds(seeds.value) } }
 
 export const sweep = async (input: SweepInput, display: Display = openDisplay()): Promise<Outcome> => {
-  if (!(input.workers >= 1)) throw new UsageError(`--workers must be 1 or more, found ${input.workers}`)
+  const { workers, set, runs } = input
+  if (!(workers >= 1)) throw new UsageError(`--workers must be 1 or more, found ${workers}`)
   const file = await locateSpec(input.spec)
-  let profile = Option.getOrUndefined(input.profile)
-  if (profile === undefined) {
-    const chosen = await chooseProfile(file, cacheDirectory(), findAvailable)
-    display.log(`Profile ${chosen.profile}: ${chosen.reason}.`)
-    profile = chosen.profile
-  }
-  const spec = await openSpec(file, profile, input.set)
+  const profile = await studyProfile(input.profile, file, display)
+  const spec = withSeeds(await openSpec(file, profile, set), input.seeds)
   const frame: Frame = { input, spec, cells: chooseCells(spec, input.only) }
   if (input.dryRun) return dryRun(frame)
-  return results(frame, input.table ? undefined : await compute(frame, display))
+  if (input.table) return results(frame)
+  const over = {
+    workers,
+    file: spec.file,
+    profile,
+    ...(set === undefined ? {} : { settings: set }),
+    seeds: Option.getOrUndefined(input.seeds) === undefined ? undefined : spec.sweep!.seeds,
+  }
+  const study = { members: frame.cells, noun: "Cell", runs, engine: input }
+  return results(frame, await runStudy(workers === 1 ? study : { ...study, over }, display))
 }

@@ -1,19 +1,18 @@
 /** The training of a run, which can be interrupted and taken up again from its last checkpoint. */
-import { totalmem } from "node:os"
 import { openTraining } from "../data/corpora/training.js"
 import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { HostTensors } from "../engine/executor.js"
 import type { Weights as HeldWeights } from "../engine/weights.js"
 import { networkOf } from "../families/traced.js"
 import { requireFinite } from "../inference/weights/finite.js"
-import { explainMemory } from "../plan/fit.js"
 import { checkpointSchedules, restoredState, storedState } from "../run/checkpoint.js"
 import { latestCheckpoint } from "../run/directory.js"
 import { totalSteps, train } from "../train/loop.js"
 import { evaluationParameters } from "../train/state.js"
 import { requireBase } from "./beginning.js"
-import { begunValues, heldParameters } from "./held-weights.js"
+import { begunValues, heldWeights, withMemory } from "./held-weights.js"
 import type { Session } from "./session.js"
+import { validationCurve } from "./validation-curve.js"
 
 /** How far training came. */
 export interface TrainedRun {
@@ -48,10 +47,8 @@ interface Reached {
   readonly stopped: boolean
 }
 
-const trainOn = async (
-  { run, experiment, corpus, executor, display, stopping, beginning }: Session,
-  weights: HeldWeights | undefined,
-): Promise<Reached> => {
+const trainOn = async (session: Session, weights: HeldWeights | undefined): Promise<Reached> => {
+  const { run, experiment, corpus, executor, display, stopping, beginning } = session
   const rows = await openTraining(experiment, corpus, {
     onNotice: (sentence) => display.warn(sentence),
     encode: (text) => modelTokenizer(experiment.data.tokenizer.id, corpus.tokenizer).encode(text),
@@ -76,7 +73,9 @@ const trainOn = async (
     display.phase("training", total, { from: first })
     const record = eventEvery(total)
     const smooth = movingMean(50)
+    const curve = await validationCurve(session, weights)
     const started = performance.now()
+    let watched = 0
     let tokens = 0
     const outcome = await train({
       experiment,
@@ -85,9 +84,20 @@ const trainOn = async (
       resume,
       weights,
       begun,
+      watch:
+        curve === undefined
+          ? undefined
+          : {
+              ...curve,
+              onState: async (step, state) => {
+                const began = performance.now()
+                await curve.onState(step, state)
+                watched += performance.now() - began
+              },
+            },
       onStep: async ({ step, loss, gradNorm, learningRateFactor, group, positions }) => {
         tokens += positions
-        const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started)
+        const tokensPerSecond = (1000 * tokens) / Math.max(1, performance.now() - started - watched)
         display.update({
           done: step,
           loss: smooth(loss),
@@ -124,8 +134,7 @@ const trainOn = async (
 
 /** Trains to the end, or until the user asks to stop; what an earlier, interrupted call left is used. */
 export const trainRun = async (session: Session): Promise<TrainedRun> => {
-  const { executor, beginning } = session
-  const held = beginning === undefined ? undefined : await executor.weights(beginning.source)
+  const held = await heldWeights(session, session.beginning?.source)
   try {
     const trained = await trainWith(session, held)
     if (trained.parameters === undefined) await held?.dispose()
@@ -137,21 +146,14 @@ export const trainRun = async (session: Session): Promise<TrainedRun> => {
 }
 
 const trainWith = async (session: Session, held: HeldWeights | undefined): Promise<TrainedRun> => {
-  const { run, experiment, executor, choice } = session
-  const { step, total, state, stopped } = await trainOn(session, held).catch((error: unknown) => {
-    const { device } = choice.options
-    throw explainMemory(error, experiment, { executor: executor.name, device, machineBytes: totalmem() })
-  })
+  const { run, experiment } = session
+  const { step, total, state, stopped } = await withMemory(session, () => trainOn(session, held))
   if (stopped) {
     await run.append({ type: "interrupted", step })
     return { step, totalSteps: total }
   }
   const network = networkOf(experiment)
-  const parameters = await heldParameters(
-    network,
-    total === 0 ? state : evaluationParameters(network, experiment.training, state),
-    held,
-  )
+  const parameters = total === 0 ? state : evaluationParameters(network, experiment.training, state)
   requireFinite(parameters, `${run.directory}, step ${step}`)
   return { step, totalSteps: total, parameters, held }
 }

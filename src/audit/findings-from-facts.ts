@@ -5,6 +5,7 @@ import { NOT_STATED } from "../metric/contract/contract.js"
 import { roundingHalfWidth } from "./rescore-claim.js"
 import { countsBehind } from "./rescore-share.js"
 import { sourceLine, weakest, type AuditedClaim, type Finding, type SourcedFact } from "./findings-common.js"
+import { CODE_RULES } from "./findings-of-code.js"
 import { auditWeight, sequenceWeightMoments } from "./findings-objective.js"
 
 type Known = ReadonlyMap<string, AuditedClaim>
@@ -329,6 +330,7 @@ const RULES: { readonly [K in SourcedFact["kind"]]?: Rule<K> } = {
   "unmatched-baseline": unmatched,
   "paired-items": pairedItems,
   versions,
+  ...CODE_RULES,
 }
 
 export const factFindings = (facts: readonly SourcedFact[], known: Known): readonly Finding[] =>

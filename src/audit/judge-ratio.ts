@@ -21,6 +21,8 @@ export interface HeldAgainst {
   /** Name of the tokenizer; undefined where no totals of it are known. */
   readonly tokenizer: string | undefined
   readonly why: string
+  /** A person gave it: `why` says what it is. */
+  readonly given?: true
 }
 
 export interface RatioVerdict {

@@ -51,7 +51,7 @@ export interface LintedExperiment {
       }
     | undefined
   readonly data?: { readonly batching: { readonly kind: string; readonly length: number } } | undefined
-  readonly sweep?: { readonly grid: readonly { readonly name: string }[] } | undefined
+  readonly sweep?: { readonly grid?: readonly { readonly name: string }[] } | undefined
 }
 
 const sameEstimator = (a: Estimator, b: Estimator): boolean => {
@@ -150,7 +150,8 @@ const scheduleMismatches = ({ evaluations, objective, data }: LintedExperiment):
 
 /** Where an experiment reports on what it chooses by. */
 const selectionSplits = ({ evaluations, sweep }: LintedExperiment): readonly string[] =>
-  sweep === undefined
+  // Seeds alone are averaged, and none is chosen.
+  sweep?.grid === undefined
     ? []
     : [
         `The spec compares points of a grid (${list(sweep.grid.map(({ name }) => name))}) by ${list(evaluations.map(({ id }) => id))}, on the windows of the validation split that it also reports; a best point is then optimistic, and no windows are set aside to choose by.`,

@@ -33,7 +33,7 @@ const showHelp = async (): Promise<boolean> => {
   }
 }
 
-const asksHelp = args.length === 0 || (args.length === 1 && ["--help", "-h"].includes(args[0]!))
+const asksHelp = args.length === 0 || (args.length === 1 && ["--help", "-h", "help"].includes(args[0]!))
 if (!(asksHelp && (await showHelp()))) {
   const { start } = await import("./start.js")
   start(args)

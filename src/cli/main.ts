@@ -15,9 +15,9 @@ import * as NodePath from "@effect/platform-node-shared/NodePath"
 import * as NodeStdio from "@effect/platform-node-shared/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node-shared/NodeTerminal"
 import { commands } from "./commands/index.js"
-import { visible } from "../spec/visible.js"
 import { packageRoot } from "../app/locate.js"
-import { ExitWith, type ExitCode } from "../app/outcome.js"
+import { ExitWith, UsageError, type ExitCode } from "../app/outcome.js"
+import { asError, describe, errorDocument, exitCodeOf } from "./errors.js"
 
 export const version = (
   JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { readonly version: string }
@@ -26,7 +26,8 @@ export const version = (
 const root = Command.make("repro").pipe(
   Command.withDescription(
     "Re-run published diffusion-language-model experiments, and say what each number means.\n\n" +
-      "Exit codes: 0 ok, 1 failed, 2 usage or invalid spec, 3 differs or incomplete.",
+      "Exit codes: 0 ok, 1 failed, 2 usage or invalid spec, 3 differs or incomplete.\n" +
+      "`repro help COMMAND` says what a command does.",
   ),
   Command.withExamples([
     {
@@ -46,22 +47,17 @@ export const platform = NodeChildProcessSpawner.layer.pipe(
   ),
 )
 
-const EXIT_CODES: Readonly<Record<string, ExitCode>> = { SpecError: 2, UsageError: 2, ClaimError: 2 }
-
-/** The exit code of an error: its own `exitCode`, else by its name, else 1. */
-export const exitCodeOf = (error: unknown): ExitCode => {
-  if (!(error instanceof Error)) return 1
-  const own = "exitCode" in error ? error.exitCode : undefined
-  if (own === 0 || own === 1 || own === 2 || own === 3) return own
-  return EXIT_CODES[error.name] ?? 1
+/** `repro help run` is `repro run --help`; of no command, it is a wrong use of that word. */
+const withoutHelpWord = (args: readonly string[]): readonly string[] => {
+  const [word, command] = args
+  if (word !== "help") return args
+  const known = command === undefined || commands.some(({ name }) => name === command)
+  return known ? [...args.slice(1), "--help"] : args.slice(1)
 }
 
-/** An error as a person reads it: its message; the stack too when REPRO_DEBUG is set or the error is ours to mend. */
-const describe = (error: unknown): string => {
-  if (!(error instanceof Error)) return visible(`repro: ${String(error)}`)
-  const ours = ["TypeError", "RangeError", "ReferenceError"].includes(error.name)
-  const text = ours || process.env["REPRO_DEBUG"] ? (error.stack ?? error.message) : error.message
-  return visible(`repro: ${text}`)
+const asksJson = (args: readonly string[]): boolean => {
+  const end = args.indexOf("--")
+  return (end < 0 ? args : args.slice(0, end)).includes("--json")
 }
 
 /**
@@ -70,15 +66,16 @@ const describe = (error: unknown): string => {
  * The library prints help on the log whether it was asked for or caused by a wrong use. Here help that was asked for is
  * data, and a wrong use goes to standard error with the usage line alone.
  */
-export const run = (args: readonly string[]) =>
-  Effect.gen(function* () {
+export const run = (given: readonly string[]) => {
+  const args = withoutHelpWord(given)
+  return Effect.gen(function* () {
     const console = yield* Console.Console
     const formatter = yield* CliOutput.Formatter
-    let help: { readonly text: string; readonly usage: string } | undefined
+    let shown: { readonly text: string; readonly usage: string } | undefined
     const held = {
       ...console,
       log: (...items: readonly unknown[]) => {
-        if (items.length === 1 && items[0] === help?.text) return
+        if (items.length === 1 && items[0] === shown?.text) return
         console.log(...items)
       },
     }
@@ -88,33 +85,36 @@ export const run = (args: readonly string[]) =>
       Effect.provideService(CliOutput.Formatter, {
         ...formatter,
         formatHelpDoc: (doc) => {
-          help = { text: formatter.formatHelpDoc(doc), usage: doc.usage }
-          return help.text
+          shown = { text: formatter.formatHelpDoc(doc), usage: doc.usage }
+          return shown.text
         },
       }),
       Effect.catch((error: unknown) =>
         Effect.sync((): ExitCode => {
           if (error instanceof ExitWith) return error.exitCode
-          if (CliError.isCliError(error)) {
-            if (error._tag !== "ShowHelp") console.error(describe(error))
-            else if (error.errors.length > 0) {
-              for (const each of error.errors) console.error(visible(`repro: ${each.message.trim()}`))
-              console.error(
-                `\nUsage: ${help?.usage ?? "repro <command>"}\nTry: ${error.commandPath.join(" ")} --help`,
-              )
-            } else return 0
-            help = undefined
-            return 2
+          const fail = (code: ExitCode, ...told: readonly Error[]): ExitCode => {
+            for (const each of told) console.error(describe(each))
+            if (asksJson(args)) console.log(errorDocument(told, code))
+            return code
           }
-          console.error(describe(error))
-          return exitCodeOf(error)
+          if (!CliError.isCliError(error)) return fail(exitCodeOf(error), asError(error))
+          const help = shown
+          if (error._tag !== "ShowHelp") return fail(2, error)
+          if (error.errors.length === 0) return 0
+          shown = undefined
+          fail(2, ...error.errors.map(({ message }) => new UsageError(message.trim())))
+          console.error(
+            `\nUsage: ${help?.usage ?? "repro <command>"}\nTry: ${error.commandPath.join(" ")} --help`,
+          )
+          return 2
         }),
       ),
     )
-    if (help !== undefined) console.log(help.text)
+    if (shown !== undefined) console.log(shown.text)
     return outcome
   }).pipe(
     Effect.provide(
       CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
     ),
   )
+}

@@ -70,6 +70,8 @@ export interface CorruptedBatch {
   readonly weights: Float64Array
   /** Non-PAD positions, boundary tokens included, and at least 1. */
   readonly divisor: number
+  /** Of a slice: its rows' places in the micro-batch; all of them in order when absent. */
+  readonly dealt?: readonly number[]
 }
 
 const rowsOf = (tokens: Int32Array, length: number): number => {

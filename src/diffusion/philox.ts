@@ -7,7 +7,7 @@
  */
 
 /** init: weights; data: which sequences; time: noise levels; mask: corruption in training; eval-mask: in evaluation; sample: generation. */
-export const STREAMS = ["init", "data", "time", "mask", "eval-mask", "sample", "items"] as const
+export const STREAMS = ["init", "data", "time", "mask", "dropout", "eval-mask", "sample", "items"] as const
 export type StreamName = (typeof STREAMS)[number]
 
 export interface Stream {

@@ -63,6 +63,7 @@ export const sliceBatch = (batch: CorruptedBatch, slices: number): readonly Corr
       targets: Int32Array.from(pick, ({ from }) => batch.targets[from]!),
       weights: Float64Array.from(pick, ({ from }) => batch.weights[from]!),
       divisor: batch.divisor,
+      dealt: own,
     }
   })
 }

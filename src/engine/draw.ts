@@ -19,6 +19,13 @@ export type Draw =
       readonly site: Site
       readonly probability: number
     }
+  /** bool: one site for each of `sites.length` equal parts in row-major order */
+  | {
+      readonly kind: "bernoulli-parts"
+      readonly key: PhiloxKey
+      readonly sites: readonly Site[]
+      readonly probability: number
+    }
   /** f32 */
   | { readonly kind: "constant"; readonly value: number }
   /** f32: one constant for each of `values.length` equal parts in row-major order */
@@ -34,7 +41,7 @@ export interface DrawnTensor {
 }
 
 /** The element type of what is drawn. */
-export const drawnType = ({ kind }: Draw): DType => (kind === "bernoulli" ? "bool" : "f32")
+export const drawnType = ({ kind }: Draw): DType => (kind.startsWith("bernoulli") ? "bool" : "f32")
 
 const sourceOf = ([key0, key1]: PhiloxKey) => ({ seed: 0, name: "", key0, key1 })
 
@@ -48,6 +55,14 @@ export const drawTensor = ({ shape, draw }: DrawnTensor): HostTensor => {
       return { shape, data: Float32Array.from(uniforms32(sourceOf(draw.key), draw.site, count), (u) => (2 * u - 1) * draw.bound) } // prettier-ignore
     case "bernoulli":
       return { shape, data: bernoulli(sourceOf(draw.key), draw.site, draw.probability, count) }
+    case "bernoulli-parts": {
+      const part = count / draw.sites.length
+      const data = new Uint8Array(count)
+      draw.sites.forEach((site, i) =>
+        data.set(bernoulli(sourceOf(draw.key), site, draw.probability, part), i * part),
+      )
+      return { shape, data }
+    }
     case "constant":
       return { shape, data: new Float32Array(count).fill(draw.value) }
     case "rows": {

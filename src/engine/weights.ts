@@ -35,6 +35,8 @@ export type WeightSource =
       readonly kind: "values"
       readonly tensors: readonly WeightSpec[]
       readonly values: HostTensors
+      /** Weights of the same executor, whose tensors these have too where they have none of that name. */
+      readonly over?: Weights
     }
   | {
       readonly kind: "drawn"
@@ -203,6 +205,19 @@ export abstract class SharedWeights implements Weights {
   protected abstract readHeld(names: readonly string[]): Promise<HostTensors>
   /** Gives up what the executor holds; programs that use the weights go on until they are disposed of. */
   protected abstract release(): void | Promise<void>
+}
+
+/** Everything that weights of a source hold: its own tensors, then those that they lie over. */
+export const tensorsOver = (source: WeightSource): readonly WeightSpec[] => {
+  if (source.kind !== "values" || source.over === undefined) return source.tensors
+  const own = new Set(source.tensors.map(({ name }) => name))
+  return [...source.tensors, ...source.over.tensors.filter(({ name }) => !own.has(name))]
+}
+
+/** The values of a source in this process, those that it lies over included. @throws as {@link loadWeights} */
+export const hostValues = async (executor: EngineName, source: WeightSource): Promise<HostTensors> => {
+  const under = source.kind === "values" ? valuesOf(executor, source.over) : {}
+  return { ...under, ...(await loadWeights(executor, source)) }
 }
 
 /** Weights held in this process. */

@@ -6,7 +6,15 @@ import type { StoredTensor } from "../files/safetensors.js"
 import { EVIDENCE_FORMAT, EVIDENCE_VERSION, evidenceMetadata, type EvidenceHeader } from "./evidence.js"
 import { evaluatorPart } from "./index.js"
 import type { Experiment } from "../spec/experiment.js"
-import { EvaluationError, type Check, type EvaluateJob, type Measure, type Measured } from "./job.js"
+import {
+  EvaluationError,
+  type Check,
+  type EvaluateJob,
+  type Fetch,
+  type FetchOptions,
+  type Measure,
+  type Measured,
+} from "./job.js"
 import type { EvaluatedWindows } from "./summary.js"
 import { windowTensors } from "./windows.js"
 
@@ -44,6 +52,19 @@ export const requireMeasurable = async (experiment: Experiment): Promise<void> =
     if (added.has(evaluation.kind)) continue
     const { check } = (await import(`./${evaluation.kind}/measure.js`)) as { readonly check?: Check }
     await check?.(evaluation, experiment)
+  }
+}
+
+/**
+ * Fetches what the evaluations read besides the corpus, such as a test set. Uses the network where it is not there.
+ *
+ * @throws DataError
+ */
+export const fetchMeasured = async (experiment: Experiment, options: FetchOptions = {}): Promise<void> => {
+  for (const evaluation of experiment.evaluations) {
+    if (added.has(evaluation.kind)) continue
+    const { fetch } = (await import(`./${evaluation.kind}/measure.js`)) as { readonly fetch?: Fetch }
+    await fetch?.(evaluation, options)
   }
 }
 

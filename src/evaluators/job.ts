@@ -2,6 +2,7 @@
 import type { LoadedCorpus } from "../data/corpora/corpus.js"
 import type { Tokens } from "../data/rows/tokens.js"
 import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
+import type { OnPrepareEvent } from "../files/events.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import type { Executor, ExecutorOptions, HostTensors } from "../engine/executor.js"
 import type { Network } from "../model/network.js"
@@ -69,6 +70,16 @@ export type Measure<E extends EvaluationKind = EvaluationKind> = {
 export type Check<E extends EvaluationKind = EvaluationKind> = {
   check(evaluation: E, experiment: Experiment): Promise<void> | void
 }["check"]
+
+export interface FetchOptions {
+  readonly onEvent?: OnPrepareEvent
+  readonly signal?: AbortSignal
+}
+
+/** Fetches what a measurement reads besides the corpus; see `fetchMeasured`. */
+export type Fetch<E extends EvaluationKind = EvaluationKind> = {
+  fetch(evaluation: E, options: FetchOptions): Promise<void>
+}["fetch"]
 
 /** An evaluation that does not fit the experiment. */
 export class EvaluationError extends Error {

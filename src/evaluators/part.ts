@@ -6,6 +6,7 @@
  * (`evaluate.ts`): reading a spec, making a plan or a table loads no tensor library.
  */
 import type * as Schema from "effect/Schema"
+import type { PlannedFile } from "../data/corpora/part.js"
 import { problem, type RuleSubject } from "../families/part.js"
 import type { ContractContext } from "../metric/contract/builders.js"
 import type { Contract } from "../metric/contract/contract.js"
@@ -14,6 +15,7 @@ import type { Problem } from "../spec/spec-error.js"
 import type { Windows } from "../spec/windows.js"
 import type { EvidenceFile } from "./evidence.js"
 import type { Summary } from "./summary.js"
+import type { References } from "./targets.js"
 
 /** An evaluation as a spec holds it. */
 export interface EvaluationKind {
@@ -66,8 +68,15 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
   readonly printed?: true
   /** Whether it stands in a comparison of models, given every evaluation of its kind in the run. */
   headline(evaluation: Unnamed<E>, kind: readonly Unnamed<E>[]): boolean
+  /** Files that it reads besides the corpus; none when absent. */
+  files?(evaluation: E): readonly PlannedFile[]
   /** What evidence says: one summary, or several where one measurement gives several figures. Pure. */
   summarise(file: EvidenceFile, subject: string, dataset: string): readonly Summary[]
+  /**
+   * The targets of its evidence, for floors and the source's own code to be measured on exactly these. Absent where no
+   * given text is scored: a sampler's text is the network's own.
+   */
+  references?(file: EvidenceFile, subject: string): References
   /** Its pages in the documentation of metrics. */
   readonly pages: readonly EvaluatorPage<E>[]
 }

@@ -16,10 +16,20 @@ import { mdlmNetwork } from "./mdlm/model.js"
 import { maskedDiffusion } from "./mdlm/objective.js"
 import type { Family, Kind, NetworkPart, ObjectivePart } from "./part.js"
 
-const mdlm = { name: "mdlm", networks: [mdlmNetwork], objectives: [maskedDiffusion] } as const
+const mdlm = {
+  name: "mdlm",
+  systems: ["mdlm"],
+  networks: [mdlmNetwork],
+  objectives: [maskedDiffusion],
+} as const
 const gpt = { name: "gpt", networks: [gptNetwork], objectives: [autoregressive] } as const
 
-const flexmdm = { name: "flexmdm", networks: [flexmdmNetwork], objectives: [flexmdmPart] } as const
+const flexmdm = {
+  name: "flexmdm",
+  systems: ["flexmdm", "flexmdm-8b"],
+  networks: [flexmdmNetwork],
+  objectives: [flexmdmPart],
+} as const
 
 const llada = { name: "llada", networks: [lladaNetwork], objectives: [lladaObjective] } as const
 
@@ -31,6 +41,8 @@ type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : neve
 export type RegisteredModel = SpecOf<Registered["networks"][number]>
 /** An objective of some registered family, as a spec holds it. */
 export type RegisteredObjective = SpecOf<Registered["objectives"][number]>
+/** A system of some registered family. */
+export type RegisteredSystem = Extract<Registered, { readonly systems: unknown }>["systems"][number]
 
 let families: readonly Family[] = FAMILIES
 
@@ -90,3 +102,9 @@ export const objectiveUnion = (): Schema.Codec<RegisteredObjective> =>
   Schema.Union(objectives().map(({ schema }) => schema)).annotate({
     description: "What training minimises.",
   }) as unknown as Schema.Codec<RegisteredObjective>
+
+/** Schema of every registered system. */
+export const systemUnion = (): Schema.Codec<RegisteredSystem> =>
+  Schema.Literals(families.flatMap(({ systems = [] }) => systems) as RegisteredSystem[]).annotate({
+    description: "Family of experiments that it belongs to.",
+  })

@@ -65,7 +65,7 @@ export const fullRows: Rule = ({ objective, data: { batching } }) =>
 /** One input of a traced program, beside parameters and state. */
 export interface FeedSpec {
   readonly name: string
-  readonly dtype: "f32" | "i32"
+  readonly dtype: "f32" | "i32" | "bool"
   readonly shape: readonly number[]
   /** Only for networks that take it. */
   readonly optional?: true
@@ -110,6 +110,8 @@ export interface NetworkPart<M extends Kind = Kind> {
   padding?(model: M): "seen" | "unseen"
   /** inside: MASK and PAD may be among the predicted classes, and PAD may be the boundary token, as in LLaDA. */
   readonly specials?: "inside"
+  /** Where training drops activations; nowhere when absent. */
+  dropout?(model: M): DropoutUse | undefined
   /** The optional feeds that it takes, such as `sigma`, the noise level of each row. */
   takes(model: M): readonly string[]
   /** Every parameter, in the order of the published state dict. */
@@ -123,6 +125,20 @@ export interface NetworkPart<M extends Kind = Kind> {
   /** The same in bf16 on an accelerator, where it is known. */
   acceleratorBytes?(model: M, vocabSize: number, rows: number, length: number): number
 }
+
+/**
+ * Dropout of a network: a mask bool [rows * length, width], true where an activation is kept, is fed to the loss at each
+ * place, under the name `maskName` gives it (docs/adr/0007-dropout.md).
+ */
+export interface DropoutUse {
+  /** Share that is dropped; above 0. */
+  readonly rate: number
+  /** Entries of an activation. */
+  readonly width: number
+  readonly places: readonly string[]
+}
+
+export const maskName = (place: string): string => `kept/${place}`
 
 /** A named random stream that an objective draws from, with the words for a plan. */
 export interface StreamUse {
@@ -185,6 +201,8 @@ export interface StepFeeds {
   readonly micro: readonly Feeds[]
   /** Which of the layout's programs serves every slice of the step. */
   readonly program: number
+  /** The rows of the step that each slice holds, in its order. */
+  readonly rows?: readonly (readonly number[])[]
 }
 
 /** What sampling rows of a fixed length asks of an objective. */
@@ -222,6 +240,8 @@ export interface ObjectivePart<O extends Kind = Kind> {
 
 export interface Family {
   readonly name: string
+  /** Systems that no family above names: what an experiment may say that it belongs to. */
+  readonly systems?: readonly string[]
   readonly networks: readonly NetworkPart[]
   readonly objectives: readonly ObjectivePart[]
 }

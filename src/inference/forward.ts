@@ -1,6 +1,7 @@
 /** Compiles a network's forward pass of one fixed shape. */
 import type { Evaluator, Executor, HostTensors } from "../engine/executor.js"
 import { trace, type TraceInput } from "../engine/trace/trace.js"
+import { parameterInputs } from "../model/parameter-inputs.js"
 import type { FeedSizes, Network } from "../model/network.js"
 
 /** The forward pass as an evaluator; its one output is called by its use. */
@@ -12,12 +13,7 @@ export const compileForward = (
   sizes: FeedSizes,
 ): Promise<Evaluator> => {
   const inputs: readonly TraceInput[] = [
-    ...network.parameters.map(({ name, shape }): TraceInput => ({
-      name,
-      kind: "parameter",
-      dtype: "f32",
-      shape,
-    })),
+    ...parameterInputs(network.parameters),
     ...network
       .feeds(use, sizes)
       .map(({ name, dtype, shape }): TraceInput => ({ name, kind: "feed", dtype, shape })),

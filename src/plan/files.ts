@@ -1,6 +1,7 @@
 /** The files that a run reads and writes. */
 import { corpusPart } from "../data/corpora/index.js"
 import type { PlannedFile } from "../data/corpora/part.js"
+import { evaluatorPart } from "../evaluators/index.js"
 import type { Experiment } from "../spec/experiment.js"
 
 export interface PlannedFiles {
@@ -9,12 +10,13 @@ export interface PlannedFiles {
   readonly writes: readonly PlannedFile[]
 }
 
-const reads = ({ data: { corpus, tokenizer } }: Experiment): readonly PlannedFile[] => {
+const reads = ({ data: { corpus, tokenizer }, evaluations }: Experiment): readonly PlannedFile[] => {
   const part = corpusPart(corpus)
   const path = tokenizer.model === "corpus" ? part.tokenizer(corpus) : tokenizer.model
   return [
     ...part.files(corpus),
     ...(path === undefined ? [] : [{ path, about: `tokenizer ${tokenizer.id}`, bytes: null }]),
+    ...evaluations.flatMap((evaluation) => evaluatorPart(evaluation).files?.(evaluation) ?? []),
   ]
 }
 

@@ -1,6 +1,6 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
 import { corpusPart } from "../data/corpora/index.js"
-import { objectivePart } from "../families/index.js"
+import { networkPart, objectivePart } from "../families/index.js"
 import { contractOf } from "../evaluators/index.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -29,7 +29,7 @@ export interface Machine {
 }
 
 export interface PlannedStream {
-  readonly name: "init" | "data" | "time" | "mask" | "eval-mask" | "sample"
+  readonly name: "init" | "data" | "time" | "mask" | "dropout" | "eval-mask" | "sample"
   readonly seed: number
   readonly used: string
 }
@@ -121,13 +121,16 @@ const stageOf = (spec: LoadedSpec, machine: Machine): ChainStage => {
 }
 
 /** The named random streams of a run; an evaluation has its own seed. */
-const streamsOf = ({ training, objective, evaluations }: Experiment): readonly PlannedStream[] => {
+const streamsOf = ({ model, training, objective, evaluations }: Experiment): readonly PlannedStream[] => {
   const { seed } = training
   const masks = evaluations.filter((evaluation) => "seed" in evaluation)
   return [
     { name: "init", seed, used: "initial parameters" },
     { name: "data", seed, used: "which sequences are drawn" },
     ...objectivePart(objective).streams.map(({ name, used }) => ({ name, seed, used })),
+    ...(networkPart(model).dropout?.(model) === undefined
+      ? []
+      : [{ name: "dropout" as const, seed, used: "which activations are dropped in training" }]),
     ...evaluations.flatMap((evaluation) =>
       evaluation.kind === "samples"
         ? evaluation.seeds.map((own) => ({
@@ -145,6 +148,12 @@ const streamsOf = ({ training, objective, evaluations }: Experiment): readonly P
     { name: "sample", seed, used: "generation, when asked for" },
   ]
 }
+
+/** Whether a byte table can be made of the tokenizer: a tokenizer.json spells its pieces in codes. */
+const hasByteTable = ({ corpus, tokenizer }: Experiment["data"]): boolean =>
+  tokenizer.model === "corpus"
+    ? corpusPart(corpus).codedPieces !== true
+    : !tokenizer.model.toLowerCase().endsWith(".json")
 
 /** The contract of each evaluation, as far as it is known before anything runs. */
 export const plannedContracts = (experiment: Experiment): readonly PlannedContract[] => {
@@ -169,7 +178,9 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
         boundary: part.boundary(objective),
         ...(data.tokenizer.separatorId === undefined ? {} : { prompts: true as const }),
         ...(eps === undefined ? {} : { eps }),
-        denominator: { kind: "byte-table" },
+        ...(hasByteTable(data)
+          ? { denominator: { kind: "byte-table" as const } }
+          : { denominator: { kind: "tokens" as const }, unit: "bits/token" as const }),
         selection: "last-checkpoint",
         seeds: [training.seed],
       }),

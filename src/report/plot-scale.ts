@@ -35,6 +35,33 @@ export const linearScale = (low: number, high: number, from: number, to: number,
   }
 }
 
+/**
+ * The same from the first value to the last and no further: an axis that ends where the data end.
+ *
+ * @param ends whether the last value is a tick, too, where there is room
+ */
+export const fittedScale = (
+  low: number,
+  high: number,
+  from: number,
+  to: number,
+  count: number,
+  ends = false,
+): Scale => {
+  if (!(high > low)) return linearScale(low, high, from, to, count)
+  const step = niceStep(high - low, count)
+  const { ticks } = linearScale(low, high, from, to, count)
+  const inside = ticks.filter(({ value }) => value >= low - step * 1e-9 && value <= high + step * 1e-9)
+  const last = inside.at(-1)?.value ?? low
+  return {
+    at: (value) => from + ((value - low) / (high - low)) * (to - from),
+    ticks:
+      ends && high - last > 0.45 * step
+        ? [...inside, { value: high, text: String(Number(high.toPrecision(6))) }]
+        : inside,
+  }
+}
+
 /** `50`, `2k`, `1M`. */
 const shortText = (value: number): string => {
   const names = ["", "k", "M", "G", "T"]

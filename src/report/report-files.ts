@@ -1,7 +1,9 @@
-/** Every file of a run's report: the table in each format, plots, and the plots' data. */
+/** Every file of a report: the table in each format, plots, the plots' data, and the curves for TensorBoard. */
+import { smoothed, type TrainingCurves } from "../analysis/curves.js"
 import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
 import type { Contract } from "../metric/contract/contract.js"
 import { showNumber } from "../analysis/numbers.js"
+import { tensorboardFile } from "./interchange/tensorboard.js"
 import { renderCsv } from "./render/csv.js"
 import { renderHtml, type HtmlFigure } from "./render/html.js"
 import { renderJson } from "./render/json.js"
@@ -11,12 +13,6 @@ import { intervalPlot, ladderPlot, linePlot, type IntervalPlot, type LinePlot } 
 import type { ResultsTable, TableRow } from "../analysis/table.js"
 import { intervalVega, ladderVega, lineVega } from "./vega.js"
 import { viewTable } from "./view.js"
-
-/** Training loss at an optimiser step. */
-export interface LossPoint {
-  readonly step: number
-  readonly loss: number
-}
 
 const bitsPerByte = ({ rows }: ResultsTable): readonly TableRow[] =>
   rows.filter(
@@ -112,26 +108,51 @@ export const costPlot = (table: ResultsTable): LadderPlot | undefined => {
       }
 }
 
-/** The training loss; undefined without steps. */
-export const lossPlot = (losses: readonly LossPoint[]): LinePlot | undefined =>
-  losses.length === 0
+/** The training loss, of one run as recorded too; undefined without steps. */
+export const lossPlot = (curves: readonly TrainingCurves[]): LinePlot | undefined => {
+  const series = curves.flatMap(({ name, steps }) => {
+    const points = steps.map(({ step, loss }) => ({ x: step, y: loss }))
+    if (points.length === 0) return []
+    const calm = { name: curves.length === 1 ? "smoothed" : name, points: smoothed(points) }
+    return curves.length === 1 ? [{ name: "as recorded", points, faint: true }, calm] : [calm]
+  })
+  return series.length === 0
     ? undefined
     : {
-        title: "Training loss: the optimised objective, not a code length",
+        title: `Training loss${curves.length === 1 ? "" : ", smoothed"}: the optimised objective, not a code length`,
         x: "optimiser step",
         y: "loss",
-        series: [{ name: "this run", points: losses.map(({ step, loss }) => ({ x: step, y: loss })) }],
+        series,
       }
+}
+
+/** The validation curves; undefined where none was taken. */
+export const validationPlot = (curves: readonly TrainingCurves[]): LinePlot | undefined => {
+  const taken = curves.filter(({ validation }) => validation.length > 0)
+  if (taken.length === 0) return undefined
+  const how = new Set(
+    taken.map(({ taken: by }) => (by === undefined ? "" : `${by.evaluation}, ${by.windows} windows`)),
+  )
+  return {
+    title: `Validation while training: the same windows and masks at every step${how.size === 1 ? ` (${[...how][0]!})` : ""}`,
+    x: "optimiser step",
+    y: "nats/token",
+    series: taken.map(({ name, validation }) => ({
+      name: curves.length === 1 ? "validation" : name,
+      points: validation.map(({ step, natsPerToken }) => ({ x: step, y: natsPerToken })),
+    })),
+  }
+}
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 /** File names and contents, in a fixed order. */
 export const reportFiles = (
   table: ResultsTable,
-  losses: readonly LossPoint[],
+  curves: readonly TrainingCurves[],
   ladder: LadderPlot | undefined = costPlot(table),
-): ReadonlyMap<string, string> => {
-  const files = new Map<string, string>()
+): ReadonlyMap<string, string | Uint8Array> => {
+  const files = new Map<string, string | Uint8Array>()
   const figures: HtmlFigure[] = []
   const plots: string[] = []
   const add = <P extends { readonly title: string }>(
@@ -149,11 +170,17 @@ export const reportFiles = (
   }
   add("values", valuesPlot(table), intervalPlot, intervalVega)
   add("cost", ladder, ladderPlot, ladderVega)
-  add("loss", lossPlot(losses), linePlot, lineVega)
+  add("loss", lossPlot(curves), linePlot, lineVega)
+  add("validation", validationPlot(curves), linePlot, lineVega)
   files.set("table.md", [renderMarkdown(table), ...plots.map((plot) => `${plot}\n`)].join("\n"))
   files.set("table.html", renderHtml(table, figures))
   files.set("table.csv", renderCsv(table))
   files.set("table.tex", renderLatex(table))
+  files.set("table-all.tex", renderLatex(table, true))
   files.set("table.json", renderJson(table))
+  for (const each of curves) {
+    const events = tensorboardFile(each)
+    if (events !== undefined) files.set(events.name, events.bytes)
+  }
   return files
 }

@@ -3,7 +3,7 @@
  * with an arrow towards where the truth may lie.
  */
 import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
-import { linearScale, logScale, thin, type Scale } from "./plot-scale.js"
+import { fittedScale, linearScale, logScale, thin, type Scale } from "./plot-scale.js"
 import type { BoundKind } from "../analysis/table.js"
 
 type Attributes = Readonly<Record<string, string | number>>
@@ -182,6 +182,8 @@ export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
 
 export interface LineSeries {
   readonly name: string
+  /** Drawn lightly, behind a series that tells the same more calmly. */
+  readonly faint?: boolean
   readonly points: readonly { readonly x: number; readonly y: number }[]
 }
 
@@ -243,14 +245,14 @@ export const linePlot = ({ title, x, y, series, references = [] }: LinePlot): st
     ...references.map((each) => each.y),
   ]
   if (xs.length === 0) return frame(width, 90, title, [text(16, 60, "no data", { fill: MUTED })])
-  const xScale = linearScale(least(xs), most(xs), box.left, box.right, 6)
-  const yScale = linearScale(least(ys), most(ys), box.bottom, box.top, 6)
+  const xScale = fittedScale(least(xs), most(xs), box.left, box.right, 6, true)
+  const yScale = fittedScale(least(ys), most(ys), box.bottom, box.top, 6)
   const ends = [
     ...shown.map(({ points }) => yScale.at(points.at(-1)!.y)),
     ...references.map((each) => yScale.at(each.y)),
   ]
   const labels = spread(ends, 16)
-  const curves = shown.flatMap(({ name, points }, index) => {
+  const curves = shown.flatMap(({ name, points, faint }, index) => {
     const colour = PALETTE[index % PALETTE.length]!
     const path = thin(points, 1000)
       .map((point, at) => `${at === 0 ? "M" : "L"}${px(xScale.at(point.x))} ${px(yScale.at(point.y))}`)
@@ -260,8 +262,9 @@ export const linePlot = ({ title, x, y, series, references = [] }: LinePlot): st
         d: path,
         fill: "none",
         stroke: colour,
-        "stroke-width": 1.75,
+        "stroke-width": faint === true ? 1 : 1.75,
         "stroke-linejoin": "round",
+        ...(faint === true ? { "stroke-opacity": 0.35 } : {}),
       }),
       text(box.right + 10, labels[index]! + 4, clip(name, labelWidth), { fill: colour }),
     ]

@@ -40,8 +40,8 @@ export const lineVega = ({ title, x, y, series, references = [] }: LinePlot): un
       },
       mark: "line",
       encoding: {
-        x: { field: "x", type: "quantitative", title: x },
-        y: { field: "y", type: "quantitative", scale: { zero: false }, title: y },
+        x: { field: "x", type: "quantitative", scale: { zero: false, nice: false }, title: x },
+        y: { field: "y", type: "quantitative", scale: { zero: false, nice: false }, title: y },
         color: { field: "series", type: "nominal", title: null },
       },
     },

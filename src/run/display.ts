@@ -10,6 +10,8 @@ export interface Progress {
   /** Units done, such as steps. */
   readonly done: number
   readonly loss?: number
+  /** Nats per token on the windows of the validation curve. */
+  readonly validation?: number
   readonly tokensPerSecond?: number
   /** A few words more, such as the name of the shard group. */
   readonly detail?: string
@@ -94,10 +96,10 @@ const tracker = (now: () => number): Tracker => {
   }
 }
 
-const summary = ({ name, done, from, unit, elapsed, loss }: ProgressState): string => {
+const summary = ({ name, done, from, unit, elapsed, loss, validation }: ProgressState): string => {
   const count = done - from
   const what = count > 0 ? `: ${quantity(count, unit)}` : ""
-  return `${name}${what} in ${duration(elapsed)}${loss === undefined ? "" : `, loss ${loss.toFixed(4)}`}`
+  return `${name}${what} in ${duration(elapsed)}${loss === undefined ? "" : `, loss ${loss.toFixed(4)}`}${validation === undefined ? "" : `, validation ${validation.toFixed(4)} nats/token`}`
 }
 
 /** One line at the bottom of a terminal, redrawn at most ten times a second, gone at the end. */

@@ -22,6 +22,17 @@ export type RunEvent =
       readonly tokensPerSecond?: number
     }
   | {
+      /** A point of the validation curve: the same windows and masks at every step. */
+      readonly type: "validation"
+      readonly step: number
+      /** The evaluation that took it, with its windows and its seed. */
+      readonly evaluation: { readonly [field: string]: Json }
+      readonly nats: number
+      readonly tokens: number
+      readonly windows: number
+      readonly seconds?: number
+    }
+  | {
       readonly type: "checkpoint"
       readonly step: number
       readonly file: string
@@ -179,7 +190,10 @@ export const effectiveEvents = (events: readonly StoredEvent[]): readonly Stored
     if (event.type === "resumed") {
       const kept = result.filter(
         (earlier) =>
-          !((earlier.type === "step" || earlier.type === "checkpoint") && earlier.step > event.step),
+          !(
+            (earlier.type === "step" || earlier.type === "validation" || earlier.type === "checkpoint") &&
+            earlier.step > event.step
+          ),
       )
       result.length = 0
       result.push(...kept)

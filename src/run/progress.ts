@@ -11,6 +11,8 @@ export interface ProgressState {
   /** Seconds since the phase began. */
   readonly elapsed: number
   readonly loss?: number
+  /** Nats per token on the windows of the validation curve. */
+  readonly validation?: number
   readonly tokensPerSecond?: number
   readonly detail?: string
 }
@@ -59,12 +61,13 @@ export const clip = (line: string, width: number): string =>
   line.length <= width ? line : width < 2 ? line.slice(0, width) : `${line.slice(0, width - 1)}…`
 
 const fields = (state: ProgressState): { readonly count: string; readonly rest: readonly string[] } => {
-  const { loss, tokensPerSecond, detail } = state
+  const { loss, validation, tokensPerSecond, detail } = state
   const left = remaining(state)
   // In order of importance: what does not fit is dropped from the end.
   const rest = [
     left === undefined ? undefined : `ETA ${duration(left)}`,
     loss === undefined ? undefined : `loss ${loss.toFixed(4)}`,
+    validation === undefined ? undefined : `validation ${validation.toFixed(4)}`,
     tokensPerSecond === undefined ? undefined : `${rate(tokensPerSecond)} tokens/s`,
     detail,
   ].filter((field) => field !== undefined)

@@ -1,12 +1,12 @@
 /** A cell of a sweep as a spec of its own: the plain experiment with the cell's values, which `repro run` runs alone. */
 import { patchBetween } from "./merge-patch.js"
 import { decodeSpec, type LoadedSpec } from "./spec-file.js"
-import { applyCell, cellsOf, type SweepCell } from "./sweep.js"
+import type { StudyMember } from "./study.js"
+import { applyCell, cellsOf, pointName, type SweepCell } from "./sweep.js"
 
-export interface CellSpec {
+/** The text of its spec is a whole spec file whose profile of the same name is the cell. */
+export interface CellSpec extends StudyMember {
   readonly cell: SweepCell
-  /** Its text is a whole spec file whose profile of the same name is the cell. */
-  readonly spec: LoadedSpec
 }
 
 type Document = Readonly<Record<string, unknown>>
@@ -33,6 +33,12 @@ export const cellSpecs = (whole: LoadedSpec): readonly CellSpec[] => {
       profile === "paper" ? {} : { [profile]: patchBetween(base, applyCell(whole.document, cell)) }
     const cellText = `${JSON.stringify({ schemaVersion: 1, ...base, profiles, ...(origin === undefined ? {} : { published: origin }) }, null, 2)}\n`
     const spec = decodeSpec(cellText, file, profile)
-    return { cell, spec: whole.parent === undefined ? spec : { ...spec, parent: whole.parent } }
+    return {
+      cell,
+      name: cell.name,
+      point: pointName(cell) || whole.experiment.id,
+      seed: cell.seed,
+      spec: whole.parent === undefined ? spec : { ...spec, parent: whole.parent },
+    }
   })
 }

@@ -1,6 +1,7 @@
 /** The experiment: what a spec file holds. Execution (paths, device, executor) is not part of its identity. */
 import * as Schema from "effect/Schema"
 import { Count, Identifier } from "./common.js"
+import { systemUnion } from "../families/index.js"
 import { dataSchema, type Data } from "./data.js"
 import { evaluationSchema, type Evaluation } from "./evaluation.js"
 import { Init } from "./init.js"
@@ -17,6 +18,20 @@ export const Source = Schema.Struct({
   }),
   files: Schema.optionalKey(Schema.Array(Schema.String)).annotate({ description: "Files of that commit." }),
 }).annotate({ description: "Where the published experiment is described." })
+
+/** What is watched while training; it changes no number of the experiment. */
+export const ValidationCurve = Schema.Struct({
+  every: Schema.optionalKey(Count).annotate({
+    description: "Optimiser steps between two points; where checkpoints are written when absent.",
+  }),
+  windows: Count.annotate({
+    description: "Windows of the validation split behind each point, the same at every step.",
+  }),
+}).annotate({
+  description:
+    "A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.",
+})
+export type ValidationCurve = typeof ValidationCurve.Type
 
 export const Execution = Schema.Struct({
   engine: Schema.optionalKey(
@@ -42,6 +57,7 @@ export const Execution = Schema.Struct({
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),
+  validation: Schema.optionalKey(ValidationCurve),
 }).annotate({ description: "How to execute; never part of the fingerprint." })
 export type Execution = typeof Execution.Type
 
@@ -54,14 +70,12 @@ const frame = (
 ) =>
   Schema.Struct({
     id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
-    system: Schema.Literals(["mdlm", "flexmdm", "flexmdm-8b"]).annotate({
-      description: "Family of experiments that it belongs to.",
-    }),
+    system: systemUnion(),
     title: Schema.String.annotate({ description: "One line for lists and tables." }),
-    description: Schema.String.annotate({
+    description: Schema.optionalKey(Schema.String).annotate({
       description: "What is done, and which settings are stated, derived or assumed.",
     }),
-    source: Source,
+    source: Schema.optionalKey(Source),
     claims: Schema.Array(Identifier).annotate({
       description: "Ids of published claims in specs/claims that this experiment is set beside.",
     }),

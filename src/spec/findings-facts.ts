@@ -185,5 +185,45 @@ export const Fact = Schema.Union([
   Schema.Struct({ kind: kind("unmatched-baseline"), ...about, statement: Schema.String }).annotate({
     description: "The two arms of a comparison differ in more than the claim says.",
   }),
+  Schema.Struct({
+    kind: kind("released-code"),
+    ...about,
+    title: Schema.String.annotate({ description: "The finding in a few words." }),
+    statement: Schema.String.annotate({
+      description: "What the code does, after the words: a source shows.",
+    }),
+    effect: Schema.String.annotate({ description: "What that means for the claims, in a sentence." }),
+  }).annotate({ description: "What released code does that the claims' text does not say." }),
+  Schema.Struct({
+    kind: kind("time-range"),
+    ...about,
+    low: Schema.Finite,
+    high: Schema.Finite,
+    eps: Schema.Finite,
+  }).annotate({
+    description: "Times that training draws, under a weight of 1 / (1 - t + eps) for a revealed token.",
+  }),
+  Schema.Struct({ kind: kind("narrow-updates"), ...about, learningRate: Schema.Finite }).annotate({
+    description: "Parameters that are trained in bfloat16, without a copy in fp32, at this learning rate.",
+  }),
+  Schema.Struct({
+    kind: kind("learning-rate-cycles"),
+    ...about,
+    cycles: Count,
+    steps: Count,
+    warmup: Natural,
+    checkpoints: Schema.Array(Natural).annotate({ description: "Steps whose share of the peak is told." }),
+  }).annotate({ description: "A cosine of several full periods behind a linear warm-up." }),
+  Schema.Struct({
+    kind: kind("step-cost"),
+    ...about,
+    steps: Count,
+    contenderSeconds: Schema.Finite,
+    baselineSeconds: Schema.Finite,
+    reason: Schema.String,
+  }).annotate({ description: "Seconds that stored runs of two models took for equally many steps." }),
+  Schema.Struct({ kind: kind("unpaired-rates"), ...about }).annotate({
+    description: "A rate and the figure that it runs again, on equally many items; items are not printed.",
+  }),
 ])
 export type Fact = typeof Fact.Type

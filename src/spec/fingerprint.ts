@@ -30,8 +30,16 @@ export const identityOf = (experiment: Experiment): unknown => {
     model,
     objective,
     training: trained,
-    evaluations,
+    evaluations: evaluations.map(withoutPaths),
   }
+}
+
+/** What lies at `source` is known by the digest beside it, wherever it lies. */
+const withoutPaths = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutPaths)
+  if (typeof value !== "object" || value === null) return value
+  const found = Object.entries(value).filter(([key]) => !(key === "source" && "sha256" in value))
+  return Object.fromEntries(found.map(([key, each]) => [key, withoutPaths(each)]))
 }
 
 /** A corpus of no registered kind is what it says, whole. */

@@ -20,7 +20,7 @@ import { perRegistration } from "./registration.js"
 import { SHOWN, SpecError, type Problem } from "./spec-error.js"
 import { pinParents } from "./stages.js"
 import { findNamedSpec, resolveSpec } from "./variation.js"
-import { applyCell, canSet, cellsOf, Sweep, type SweepCell } from "./sweep.js"
+import { applyCell, axesOf, canSet, cellsOf, Sweep, type SweepCell } from "./sweep.js"
 
 export const PROFILES = ["paper", "laptop", "ci"] as const
 /** `paper`, or the name of one of the file's overlays: a published spec has those of {@link PROFILES}. */
@@ -173,7 +173,7 @@ const sweepProblems = (
   sweep: Sweep,
   without: readonly Problem[],
 ): readonly Problem[] => {
-  const axes = sweep.grid.map((axis, index) => ({ ...axis, index }))
+  const axes = axesOf(sweep).map((axis, index) => ({ ...axis, index }))
   const lost = axes
     .filter(({ pointer }) => !canSet(experiment, pointer))
     .map(({ pointer, index }): Problem => ({

@@ -12,18 +12,19 @@ const Axis = Schema.Struct({
 }).annotate({ description: "One dimension of the grid." })
 
 export const Sweep = Schema.Struct({
-  grid: Schema.NonEmptyArray(Axis).annotate({
-    description: "Every combination of the axes' values is one cell.",
+  grid: Schema.optionalKey(Schema.NonEmptyArray(Axis)).annotate({
+    description: "Every combination of the axes' values is one cell; seeds alone when absent.",
   }),
   seeds: Schema.NonEmptyArray(Natural).annotate({
     description: "Each cell is run once with each of these seeds.",
   }),
-  streams: Schema.Literals(["paired", "independent"]).annotate({
+  streams: Schema.optionalKey(Schema.Literals(["paired", "independent"])).annotate({
     description:
-      "paired: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.",
+      "paired, when absent: cells of one seed see the same data, times and masks, so their differences pair. independent: every cell draws its own.",
   }),
 }).annotate({ description: "Runs of this experiment over a grid of values and seeds." })
 export type Sweep = typeof Sweep.Type
+export type SweepAxis = typeof Axis.Type
 
 export interface SweepCell {
   /** For example `heads=4,seed=0`. */
@@ -35,22 +36,27 @@ export interface SweepCell {
   readonly runSeed: number
 }
 
+export const axesOf = ({ grid }: Pick<Sweep, "grid">): readonly SweepAxis[] => grid ?? []
+
+/** Whether cells of one seed see the same data, times and masks. */
+export const isPaired = ({ streams = "paired" }: Pick<Sweep, "streams">): boolean => streams === "paired"
+
 /** Every cell, seeds varying fastest. */
 export const cellsOf = (sweep: Sweep): readonly SweepCell[] => {
   let points: SweepCell["settings"][] = [[]]
-  for (const { name, pointer, values } of sweep.grid)
+  for (const { name, pointer, values } of axesOf(sweep))
     points = points.flatMap((point) => values.map((value) => [...point, { name, pointer, value }]))
   return points.flatMap((settings, index) =>
     sweep.seeds.map((seed) => ({
-      name: `${pointName({ settings })},seed=${seed}`,
+      name: [...(settings.length === 0 ? [] : [pointName({ settings })]), `seed=${seed}`].join(","),
       settings,
       seed,
-      runSeed: sweep.streams === "paired" ? seed : seed + 1_000_003 * index,
+      runSeed: isPaired(sweep) ? seed : seed + 1_000_003 * index,
     })),
   )
 }
 
-/** For example `heads=4`: the cells that differ in their seed alone are one point. */
+/** For example `heads=4`: the cells that differ in their seed alone are one point; empty for seeds alone. */
 export const pointName = ({ settings }: Pick<SweepCell, "settings">): string =>
   settings
     .map(({ name, value }) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
@@ -60,7 +66,7 @@ export const pointName = ({ settings }: Pick<SweepCell, "settings">): string =>
 export const neighbouringPoints = (sweep: Sweep): readonly (readonly [string, string])[] => {
   const points = [...new Map(cellsOf(sweep).map((cell) => [pointName(cell), cell.settings]))]
   const at = (settings: SweepCell["settings"]): readonly number[] =>
-    sweep.grid.map(({ values }, axis) =>
+    axesOf(sweep).map(({ values }, axis) =>
       values.findIndex((value) => JSON.stringify(value) === JSON.stringify(settings[axis]?.value)),
     )
   const places = points.map(([name, settings]) => ({ name, place: at(settings) }))

@@ -152,6 +152,12 @@ const replacingKinds = (patch: unknown, met: unknown): unknown => {
   }
 }
 
+/** An experiment of one's own with what only a published one has to say. */
+const completed = (own: Document, file: string): Document => {
+  const { id = nameOf(file) } = own
+  return { id, title: id, claims: [], profiles: {}, ...own }
+}
+
 /** The variation as a whole document: the other's with this one's patch in every profile. */
 const varied = (own: Document, parent: Document, file: string): Document => {
   const { $schema: _schema, schemaVersion, extends: _extends, profiles, ...patch } = own
@@ -192,8 +198,10 @@ export const resolveSpec = async (
   if (!isObject(document)) return { text, locate, changed: false }
   const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
-    const changed = own !== document
-    return { text: changed ? `${JSON.stringify(own, null, 2)}\n` : text, locate, changed }
+    const whole = completed(own, file)
+    const isWhole = Object.keys(whole).length === Object.keys(document).length
+    const changed = !isWhole || own !== document
+    return { text: changed ? `${JSON.stringify(whole, null, 2)}\n` : text, locate, changed }
   }
   const name = own["extends"]
   const wrong = (expected: string, found: string): SpecError => {

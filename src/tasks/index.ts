@@ -38,6 +38,8 @@ export const registerTask = <I>(task: Task<I>): (() => void) => {
   }
 }
 
+export const taskIds = (): readonly string[] => tasks.map(({ id }) => id)
+
 const unknown = (what: string, id: string, known: readonly string[]): RangeError => {
   const near = nearest(id, known)
   return new RangeError(
@@ -48,12 +50,7 @@ const unknown = (what: string, id: string, known: readonly string[]): RangeError
 /** @throws RangeError naming the nearest task */
 export const taskOf = (id: string): Task => {
   const found = tasks.find((task) => task.id === id)
-  if (found === undefined)
-    throw unknown(
-      "task",
-      id,
-      tasks.map((task) => task.id),
-    )
+  if (found === undefined) throw unknown("task", id, taskIds())
   return found
 }
 

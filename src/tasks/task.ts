@@ -70,6 +70,13 @@ export interface ItemKeys {
   readonly question?: string
 }
 
+export interface Prompt {
+  readonly prefix: string
+  readonly suffix?: string
+  /** Parts of the prefix that are tokenised each on its own, as training has them; the whole prefix at once when absent. */
+  readonly apart?: readonly string[]
+}
+
 /** One check of the graders before they grade. */
 export interface PreflightCase<I> {
   readonly name: string
@@ -93,10 +100,17 @@ export interface Task<I = unknown> {
    * `target`; undefined where the test set is needed.
    */
   readonly itemOf?: (fields: Readonly<Record<string, unknown>>, id: string) => I | undefined
+  /**
+   * Works out what an item is graded by, where it says so only by a program of its own. Absent where every item says it.
+   * @throws SandboxError where there is no sandbox, or it fails
+   */
+  readonly settle?: (item: I, run: Run) => Promise<I>
+  /** The item's answer as graders compare with it; undefined where it is the text of the item itself, or unknown. */
+  readonly gold?: (item: I) => string | undefined
   readonly keys: (item: I) => ItemKeys
   /** Items that are not independent of each other, such as the lines of one problem. */
   readonly cluster: (item: I) => string
-  readonly prompt: (item: I) => { readonly prefix: string; readonly suffix?: string }
+  readonly prompt: (item: I) => Prompt
   readonly pair: (item: I) => { readonly prompt: string; readonly target: string } | undefined
   readonly graders: readonly Grader<I>[]
   /** Ids of those that are used when none is named. */

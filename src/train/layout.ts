@@ -4,6 +4,7 @@ import { contentLength } from "../diffusion/insertion/interpolant.js"
 import { networkPart, objectivePart } from "../families/index.js"
 import { sliceFeeds, type FeedSpec, type Layout, type RowContent, type RowShape } from "../families/part.js"
 import type { Experiment } from "../spec/experiment.js"
+import { dropoutSpecs } from "./dropout.js"
 import type { RowSource } from "../data/rows/row-source.js"
 
 /** The objective's layout with the feeds that the network takes. */
@@ -17,9 +18,12 @@ export const layoutFor = (
     shapeFor({ model, training, data }, typical),
     preferred,
   )
-  const taken = networkPart(model).takes(model)
-  const kept = (feeds: readonly FeedSpec[]): readonly FeedSpec[] =>
-    feeds.filter(({ name, optional }) => optional !== true || taken.includes(name))
+  const part = networkPart(model)
+  const taken = part.takes(model)
+  const kept = (feeds: readonly FeedSpec[]): readonly FeedSpec[] => [
+    ...feeds.filter(({ name, optional }) => optional !== true || taken.includes(name)),
+    ...dropoutSpecs(part.dropout?.(model), feeds),
+  ]
   return {
     ...layout,
     programs: layout.programs.map((program) => {

@@ -10,6 +10,7 @@ import { networkOf } from "../families/traced.js"
 import { learningRateFactor } from "../model/learning-rate.js"
 import type { Experiment } from "../spec/experiment.js"
 import { layoutFor, shapeFor, typicalRows } from "./layout.js"
+import { dropoutMasks } from "./dropout.js"
 import { readAhead } from "./read-ahead.js"
 import { initialState, stepScalars } from "./state.js"
 import { tracePrograms } from "./programs.js"
@@ -26,6 +27,12 @@ export interface StepReport {
   readonly positions: number
 }
 
+export interface Watch {
+  readonly every: number
+  /** Given a copy; step 0 is the state before any step. */
+  readonly onState: (step: number, state: HostTensors) => Promise<void>
+}
+
 export interface TrainJob {
   readonly experiment: Experiment
   readonly executor: Executor
@@ -38,6 +45,8 @@ export interface TrainJob {
   /** Parameters that begin as something else than drawn numbers; frozen ones aside. */
   readonly begun?: HostTensors | undefined
   readonly onStep: (report: StepReport) => void | Promise<void>
+  /** What looks at the state while it is trained: at the start, every `every` steps and after the last one. */
+  readonly watch?: Watch | undefined
   /** Called with a copy of the state every `checkpointEvery` steps and after the last one. */
   readonly onCheckpoint: (step: number, state: HostTensors, last: boolean) => Promise<void>
   /** Asked after every step; true ends training after a checkpoint. */
@@ -92,6 +101,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     accumulation: training.accumulation,
     layout,
   })
+  const masks = dropoutMasks(experiment, layout)
   const rows = training.microBatch * training.accumulation
   const trainer = await executor.trainer(
     programs,
@@ -99,12 +109,14 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     job.weights,
   )
   let step = job.resume?.step ?? 0
-  const feeds = readAhead(async (s) => feeder(s, await source.rows(s, rows)), {
+  const feeds = readAhead(async (s) => masks(s, feeder(s, await source.rows(s, rows))), {
     first: step,
     end: total,
     depth: STEPS_AHEAD,
   })
+  const { watch } = job
   try {
+    if (watch !== undefined && step === 0 && total > 0) await watch.onState(0, await trainer.readState())
     while (step < total) {
       const { micro, program } = await feeds.next()
       const factor = learningRateFactor(training, step, source.groups)
@@ -123,9 +135,13 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
       })
       const last = step === total
       const stop = !last && job.shouldStop()
-      if (last || stop || step % training.checkpointEvery === 0) {
+      const watched = watch !== undefined && (last || step % watch.every === 0)
+      const kept = last || stop || step % training.checkpointEvery === 0
+      if (watched || kept) {
         const state = await trainer.readState()
-        await job.onCheckpoint(step, state, last)
+        // Before the checkpoint: a run that goes on behind it does not take the point again.
+        if (watched) await watch.onState(step, state)
+        if (kept) await job.onCheckpoint(step, state, last)
         if (last || stop) return { step, totalSteps: total, state, stopped: stop }
       }
     }

@@ -5,6 +5,7 @@ import { trace, type TraceInput } from "../engine/trace/trace.js"
 import { sliceFeeds, type ProgramFeeds } from "../families/part.js"
 import type { FeedSpec, Network } from "../model/network.js"
 import { applyUpdate, describeUpdate } from "../model/optimizer.js"
+import { parameterInputs } from "../model/parameter-inputs.js"
 import { optimizerState, trainable, updateScalars } from "../model/optimizer-state.js"
 import * as tf from "../model/tf.js"
 import type { Training } from "../spec/training.js"
@@ -20,13 +21,6 @@ export interface JobShape {
   /** Feeds of the slices, by capacity: the main program first, then larger ones. */
   readonly feeds: readonly ProgramFeeds[]
 }
-
-const parameterInputs = (network: Network): readonly TraceInput[] =>
-  network.parameters.map(({ name, shape, frozen, storage }) =>
-    frozen === true && storage !== undefined
-      ? { name, kind: "frozen", dtype: "f32", shape, storage }
-      : { name, kind: "parameter", dtype: "f32", shape },
-  )
 
 const pick = (tensors: Tensors, names: readonly string[]): Record<string, tf.Tensor> =>
   Object.fromEntries(names.map((name) => [name, tensors[name]!]))
@@ -55,7 +49,7 @@ export const traceGradients = (network: Network, feeds: readonly FeedSpec[]): Gr
     dtype,
     shape,
   }))
-  return trace("gradients", [...parameterInputs(network), ...inputs], (all) => {
+  return trace("gradients", [...parameterInputs(network.parameters), ...inputs], (all) => {
     const { loss, gradients } = lossAndGradients(network, all, all)
     return { loss, ...Object.fromEntries(Object.entries(gradients).map(([name, g]) => [`grad/${name}`, g])) }
   })
@@ -65,7 +59,7 @@ const feedInputs = (feeds: readonly FeedSpec[], suffix: string): readonly TraceI
   feeds.map(({ name, dtype, shape }) => ({ name: `${name}${suffix}`, kind: "feed", dtype, shape }))
 
 const traceLoss = (network: Network, feeds: readonly FeedSpec[]): Graph =>
-  trace("loss", [...parameterInputs(network), ...feedInputs(feeds, "")], (inputs) => ({
+  trace("loss", [...parameterInputs(network.parameters), ...feedInputs(feeds, "")], (inputs) => ({
     loss: network.loss(
       pick(
         inputs,
@@ -89,7 +83,7 @@ export const tracePrograms = ({ network, training, slices = 1, feeds }: JobShape
   }))
   const scalarNames = scalars.map((s) => s.name)
   const held: readonly TraceInput[] = [
-    ...parameterInputs(network),
+    ...parameterInputs(network.parameters),
     ...slots.map(({ name, shape }): TraceInput => ({ name, kind: "state", dtype: "f32", shape })),
   ]
 

@@ -75,6 +75,70 @@ t.test("PR #1241: the reviewer's three axes and what the review does not name", 
   test.end()
 })
 
+t.test("FlexMDM at 8 billion parameters: what its released code does, with the arithmetic on it", (test) => {
+  const { findings } = auditOf(
+    ...[...ledger.claims.keys()].filter((id) => /^(flexmdm|llada)-(gsm8k|infill)-/.test(id)),
+  )
+  const of = (id: string) => {
+    const found = findings.find((each) => each.id === id)
+    if (found === undefined) throw new Error(`no finding ${id}`)
+    return found
+  }
+  for (const id of [
+    "flexmdm-8b-insertion-schedule",
+    "flexmdm-8b-transfer-data",
+    "infill-newline",
+    "flexmdm-8b-best-baseline",
+    "flexmdm-8b-step-axis",
+    "flexmdm-8b-temperature",
+    "gsm8k-test-tuning",
+    "humaneval-tuning",
+    "gsm8k-grader",
+    "gsm8k-annotations",
+    "llada-attention-mask",
+    "gsm8k-few-shot",
+    "flexmdm-8b-overflow",
+    "llada-arm-base",
+    "gsm8k-graded-text",
+    "flexmdm-8b-float16",
+  ])
+    test.ok(of(id).source.length > 0, id)
+  // 1 / (1 - 0.001 + 1e-6) and 1 / 1e-6
+  test.equal(of("flexmdm-8b-times").values["leastWeight"]?.toFixed(6), "1.001000")
+  test.equal(of("flexmdm-8b-times").values["largestWeight"]?.toFixed(0), "1000000")
+  // bf16 keeps 8 bits: at 2^-5 numbers lie 2^-12 = 2.44e-4 apart, at 2^-6 1.22e-4; half of the former is above 1e-4.
+  test.equal(of("flexmdm-8b-bf16").values["stuckAbove"], 2 ** -5)
+  // transformers 4.49.0, get_cosine_schedule_with_warmup(25000, 500000, 5): 0, 1, 0, 0.77, 1 at these steps.
+  const { values } = of("flexmdm-8b-cosine")
+  test.same(
+    ["at25000", "at72500", "at200000", "at500000"].map((name) => values[name]!.toFixed(2)),
+    ["1.00", "0.00", "0.77", "1.00"],
+  )
+  test.equal(of("flexmdm-8b-cost-128").values["ratio"]?.toFixed(2), "8.46")
+  test.end()
+})
+
+t.test("reruns of LLaDA in dLLM: what is noise and what is not", (test) => {
+  const { findings } = auditOf(
+    "dllm-llada-instruct-gsm8k",
+    "llada-instruct-gsm8k",
+    "dllm-llada-instruct-humaneval",
+    "llada-instruct-humaneval-internal",
+    "dllm-llada-base-gsm8k",
+  )
+  const of = (id: string) => findings.find((each) => each.id === id)!
+  // (0.747 - 0.694) / sqrt((0.747 * 0.253 + 0.694 * 0.306) / 1319)
+  test.equal(of("llada-instruct-gsm8k-rerun").values["z"]?.toFixed(2), "3.04")
+  test.match(of("llada-instruct-gsm8k-rerun").text, /a difference of protocol, not noise/)
+  // sqrt(0.494 * 0.506 / 164) = 3.9 points; (0.470 - 0.494) is 0.44 standard errors of the difference.
+  const humaneval = of("llada-instruct-humaneval-rerun")
+  test.equal((100 * humaneval.values["standardError"]!).toFixed(1), "3.9")
+  test.equal(humaneval.values["z"]?.toFixed(2), "-0.44")
+  test.match(humaneval.text, /agree within the noise/)
+  test.ok(of("dllm-guidance") !== undefined && of("dllm-one-draw") !== undefined)
+  test.end()
+})
+
 t.test("neutral words: about numbers, never about people", (test) => {
   const every = auditOf(...ledger.claims.keys())
   for (const { title, text } of every.findings)

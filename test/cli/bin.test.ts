@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process"
 import { test } from "tap"
+import { program } from "./small.js"
 
-/** The program as a person starts it, from source. */
+/** The program as a person starts it. */
 const repro = (...args: readonly string[]) =>
-  spawnSync(process.execPath, ["--import", "tsx", "src/cli/bin.ts", ...args], { encoding: "utf8" })
+  spawnSync(process.execPath, [...program, ...args], { encoding: "utf8" })
 
 test("data on standard output, everything else on standard error", async (t) => {
   const good = repro("validate", "mdlm_eos", "--json")
@@ -28,11 +29,9 @@ test("usage errors of the library's own end with 2", async (t) => {
 
 test("an old Node gets a sentence, not a stack", async (t) => {
   const pretend = `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"18.20.0"}})`
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ["--import", "tsx", "--import", pretend, "src/cli/bin.ts", "list"],
-    { encoding: "utf8" },
-  )
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", pretend, ...program, "list"], {
+    encoding: "utf8",
+  })
   t.equal(status, 1)
   t.equal(stdout, "")
   t.match(stderr, /^repro needs Node 20\.19 or newer; this is Node 18\.20\.0 .*\n$/)
@@ -48,7 +47,7 @@ test("help from the made-beforehand text and from the command tree are one", asy
 test("a reader that closes early is no failure", async (t) => {
   const { status, stderr } = spawnSync(
     "sh",
-    ["-c", `"$0" --import tsx src/cli/bin.ts plan mdlm_eos --json | head -c 1`, process.execPath],
+    ["-c", `"$0" "$@" plan mdlm_eos --json | head -c 1`, process.execPath, ...program],
     { encoding: "utf8" },
   )
   t.equal(status, 0)

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import t from "tap"
+import { invoke } from "./harness.js"
 import { repro, runFolder } from "./small.js"
 
 t.setTimeout(540_000)
@@ -39,17 +40,17 @@ const body = (bytes: Buffer): Buffer => bytes.subarray(8 + Number(bytes.readBigU
 for (const name of ["flexmdm_brackets_balanced", "flexmdm_star_easy"]) {
   void t.test(`${name}: validated, planned, checked, prepared, run, and shown again`, async (t) => {
     const spec = `specs/${name}.json`
-    t.equal((await repro(["validate", spec])).code, 0)
-    t.equal((await repro(["plan", spec, "--profile", "paper"])).code, 0)
-    const before = await repro(["check", spec, "--profile", "ci"])
+    t.equal((await invoke("validate", spec)).code, 0)
+    t.equal((await invoke("plan", spec, "--profile", "paper")).code, 0)
+    const before = await invoke("check", spec, "--profile", "ci")
     t.equal(before.code, 3, before.stdout)
     t.match(before.stdout, /repro prepare/)
-    const prepared = await repro(["prepare", spec, "--profile", "ci"])
+    const prepared = await invoke("prepare", spec, "--profile", "ci")
     t.equal(prepared.code, 0, prepared.stderr)
-    const after = await repro(["check", spec, "--profile", "ci"])
+    const after = await invoke("check", spec, "--profile", "ci")
     t.equal(after.code, 0, after.stdout)
     const runs = join(folder, name)
-    const run = await repro(["run", spec, ...small, "--runs", runs, "--json"])
+    const run = await invoke("run", spec, ...small, "--runs", runs, "--json")
     t.equal(run.code, 0, run.stderr)
     const { rows, finished } = JSON.parse(run.stdout) as Result
     t.ok(finished)
@@ -58,7 +59,7 @@ for (const name of ["flexmdm_brackets_balanced", "flexmdm_star_easy"]) {
       row?.contractId && row.boundKind === "upper-bound" && Number.isFinite(row.value),
       JSON.stringify(row),
     )
-    const table = await repro(["table", "latest", "--runs", runs])
+    const table = await invoke("table", "latest", "--runs", runs)
     t.equal(table.code, 0, table.stderr)
     t.match(table.stdout, /insertion NELBO/)
   })

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { test } from "tap"
 import { infer, type InferOptions } from "../../src/app/infer.js"
 
@@ -177,4 +178,33 @@ void test("stated windows decide which tails are possible", async (t) => {
     { verdict: { verdict: "agrees", matches: [{ name: /windows of 1024.*16 times/ }] } },
   ])
   t.same((await inferText(`${LOADER}tail: C\n${sliding}`)).verdicts, ["differs"])
+})
+
+test("figures are held against what a person gives, and it is named", async (t) => {
+  // computed: 2.03588345 / (1.20576485 ln 2) = 2.43593, as parameter-golf's log prints both
+  const figures = { loss: "2.03588345", bpb: "1.20576485" }
+  const verdictOf = async (options: object) => {
+    const { json, text, exitCode = 0 } = await infer({ ...figures, ...options })
+    const { rows } = json as { rows: { verdict: { verdict: string; heldAgainst: { why: string } } }[] }
+    return { text, exitCode, verdict: rows[0]!.verdict.verdict, why: rows[0]!.verdict.heldAgainst.why }
+  }
+  t.match(await verdictOf({ bytesPerToken: "2.4359" }), { verdict: "agrees", exitCode: 0, why: /2\.4359/ })
+  t.match(await verdictOf({ bytesPerToken: "2.4358" }), { verdict: "differs", exitCode: 3 })
+  t.match(await verdictOf({ bytesPerToken: "4.3" }), {
+    verdict: "differs",
+    text: /0\.56650 times 4\.300000 \(4\.3 bytes per token, as given\)/,
+  })
+  const tokens = 62_021_632
+  // the bytes of that split, as the known totals have them
+  t.match(await verdictOf({ total: 151_080_363, tokens }), { verdict: "agrees", exitCode: 0 })
+  t.match(await verdictOf({ total: 151_080_891, tokens }), { verdict: "differs", exitCode: 3 })
+  await t.rejects(infer({ ...figures, total: 151_080_363 }), { exitCode: 2, message: /--tokens/ })
+  const tokenizer = fileURLToPath(new URL("../../assets/sp1024.model", import.meta.url))
+  t.match(await verdictOf({ tokenizer }), { why: /sp1024\.model has 1024 pieces, of at most \d+ bytes/ })
+  t.match(await infer({ loss: "90.0", bpb: "1.00", tokenizer }), {
+    exitCode: 3,
+    text: /no text has so many bytes a token under this tokenizer/,
+  })
+  for (const wrong of [{ bytesPerToken: "0" }, { bytesPerToken: "x" }, { total: 0 }, { total: 5, tokenizer }])
+    await t.rejects(infer({ ...figures, ...wrong }), { exitCode: 2, message: /./ }, JSON.stringify(wrong))
 })

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { test } from "tap"
-import { parseSeeds } from "../../src/app/matched.js"
+import { parseSeeds } from "../../src/app/study/study.js"
 import { decodeSpec, loadSpec } from "../../src/spec/spec-file.js"
 import { invoke } from "./harness.js"
 import { smallSpec } from "./small.js"

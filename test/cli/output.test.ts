@@ -1,13 +1,12 @@
 /** Output that cannot be written is an error; a reader that leaves is none. */
 import { execFile } from "node:child_process"
-import { join } from "node:path"
 import { promisify } from "node:util"
 import { test } from "tap"
-import { root } from "./small.js"
+import { program, root } from "./small.js"
 
 const shell = promisify(execFile)
 const RUN = "docs/results/evidence/20261121T132035Z-ar_matched-laptop-afd0adf3"
-const program = `${process.execPath} --import tsx ${join(root, "src/cli/bin.ts")}`
+const command = [process.execPath, ...program].join(" ")
 
 const sh = async (command: string): Promise<{ readonly code: number; readonly stderr: string }> =>
   shell("bash", ["-c", `set -o pipefail; ${command}`], { cwd: root }).then(
@@ -18,14 +17,14 @@ const sh = async (command: string): Promise<{ readonly code: number; readonly st
 const linux = { skip: process.platform === "linux" ? false : "/dev/full is Linux's" }
 
 test("a full disk behind standard output ends with 1 and one sentence", linux, async (t) => {
-  const { code, stderr } = await sh(`${program} table ${RUN} > /dev/full`)
+  const { code, stderr } = await sh(`${command} table ${RUN} > /dev/full`)
   t.equal(code, 1)
   t.match(stderr, /^repro: standard output cannot be written \(ENOSPC\); free some space/m)
   t.notMatch(stderr, /\n\s+at /)
 })
 
 test("a closed pipe ends quietly", linux, async (t) => {
-  const { code, stderr } = await sh(`${program} table ${RUN} --json | head -c 1 > /dev/null`)
+  const { code, stderr } = await sh(`${command} table ${RUN} --json | head -c 1 > /dev/null`)
   t.equal(code, 0)
   t.notMatch(stderr, /repro: |\n\s+at /)
 })

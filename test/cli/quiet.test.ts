@@ -1,11 +1,12 @@
 /** Real commands with an empty home, cache and temporary folder: nothing appears but runs and this program's cache. */
 import { spawn } from "node:child_process"
 import { mkdir, readdir, rm } from "node:fs/promises"
+import { homedir } from "node:os"
 import { join } from "node:path"
 import t from "tap"
 import { telemetry } from "../../src/app/doctor.js"
 import { switchTelemetryOff, TELEMETRY_OFF } from "../../src/engine/telemetry.js"
-import { root, smallSpec } from "./small.js"
+import { program, smallSpec } from "./small.js"
 
 t.setTimeout(540_000)
 
@@ -20,9 +21,18 @@ const emptyHome = async (folder: string): Promise<Home> => {
   const places = { HOME: place("home"), XDG_CACHE_HOME: place("xdg"), TMPDIR: place("tmp") }
   for (const path of Object.values(places)) await mkdir(path)
   const { ORT_DISABLE_TELEMETRY: _unset, XDG_CONFIG_HOME: _c, XDG_DATA_HOME: _d, ...env } = process.env
+  // What npm keeps of the packages that it fetches is npm's, wherever that is.
+  const packages = { npm_config_cache: env["npm_config_cache"] ?? join(homedir(), ".npm") }
   return {
     // The loader that runs the sources keeps what it compiled in the temporary folder unless told otherwise.
-    env: { ...env, ...places, REPRO_CACHE: place("cache"), TSX_DISABLE_CACHE: "1", NO_COLOR: "1" },
+    env: {
+      ...env,
+      ...places,
+      REPRO_CACHE: place("cache"),
+      TSX_DISABLE_CACHE: "1",
+      NO_COLOR: "1",
+      ...packages,
+    },
     written: async () =>
       (
         await Promise.all(
@@ -36,11 +46,7 @@ const emptyHome = async (folder: string): Promise<Home> => {
 
 const repro = (args: readonly string[], cwd: string, env: NodeJS.ProcessEnv) =>
   new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
-    const loader = import.meta.resolve("tsx")
-    const child = spawn(process.execPath, ["--import", loader, join(root, "src/cli/bin.ts"), ...args], {
-      cwd,
-      env,
-    })
+    const child = spawn(process.execPath, [...program, ...args], { cwd, env })
     let output = ""
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()))

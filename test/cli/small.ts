@@ -4,11 +4,15 @@ import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { nodeArguments } from "../../scripts/node-arguments.js"
 import { writeShard } from "../../src/data/rows/shards.js"
 import { mergePatch } from "../../src/spec/merge-patch.js"
 import { syntheticTokens } from "../train/tiny.js"
 
 export const root = fileURLToPath(new URL("../..", import.meta.url))
+
+/** Node's arguments that start the program. */
+export const program = nodeArguments("src/cli/bin.ts")
 
 interface Published {
   readonly data: { readonly tokenizer: object; readonly batching: object }
@@ -86,7 +90,7 @@ export const repro = (
   interrupt?: { readonly signal: NodeJS.Signals; readonly afterMs: number },
 ): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", join(root, "src/cli/bin.ts"), ...args], {
+    const child = spawn(process.execPath, [...program, ...args], {
       cwd: root,
       env: { ...process.env, NO_COLOR: "1" },
     })

@@ -272,3 +272,48 @@ testWithTorch("torch names the weights that are missing", async (t) => {
     message: /the weights hold no table/,
   })
 })
+
+/** Values over weights that the executor holds: nothing of those passes through this process again. */
+const checkOver = async (test: Test, on: Executor): Promise<void> => {
+  const changed: HostTensors = {
+    "layers.1.norm": {
+      shape: frozenValues["layers.1.norm"]!.shape,
+      data: Float32Array.from({ length: 8 }, (_, i) => 1 + i / 8),
+    },
+  }
+  const whole = await on.weights({ ...source, values: { ...frozenValues, ...changed } } as WeightSource)
+  const expected = await (await on.evaluator(forward(), initial, whole)).run(feeds)
+  const under = await on.weights(source)
+  const over = await on.weights({
+    kind: "values",
+    tensors: [
+      { name: "layers.1.norm", shape: [8] },
+      ...Object.entries(initial).map(([name, { shape }]) => ({ name, shape })),
+    ],
+    values: { ...initial, ...changed },
+    over: under,
+  })
+  test.same(
+    over.tensors.map(({ name }) => name).sort(),
+    [...names, ...Object.keys(initial)].sort(),
+    `${on.name}: each tensor once`,
+  )
+  await under.dispose()
+  const found = await (await on.evaluator(forward(), {}, over)).run(feeds)
+  test.same(found["loss"]!.data, expected["loss"]!.data, `${on.name}: bit for bit`)
+  const { table } = await over.read(["table"])
+  test.same(
+    table!.data,
+    (await whole.read(["table"]))["table"]!.data,
+    `${on.name}: what lies under is read too`,
+  )
+}
+
+void t.test("values over weights, tfjs", async (t) => checkOver(t, await makeTfjsExecutor(cpu)))
+void t.test("values over weights, onnxruntime", async (t) => checkOver(t, await makeOnnxruntimeExecutor(cpu)))
+testWithLibrary("values over weights, tensorflow", async (t) => {
+  const executor = await makeTensorflowExecutor(cpu)
+  await checkOver(t as never, executor)
+  await executor.dispose()
+})
+testWithTorch("values over weights, torch", async (t) => checkOver(t, await openTorch(t)))

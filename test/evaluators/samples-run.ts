@@ -6,6 +6,7 @@ import { mergePatch } from "../../src/spec/merge-patch.js"
 
 const TASKS = {
   star: { task: { kind: "star", level: "easy" }, pieces: 20, length: 48, separator: true },
+  problems: { task: { kind: "word-problems" }, pieces: 49, length: 20, separator: true },
   brackets: { task: { kind: "brackets", words: "balanced" }, pieces: 2, length: 24, separator: false },
 } as const
 

@@ -13,7 +13,7 @@ import { decodeSpec, type LoadedSpec } from "../../src/spec/spec-file.js"
 import { train } from "../../src/train/loop.js"
 import { initialState } from "../../src/train/state.js"
 import { tinyData, tinyExperiment } from "../train/tiny.js"
-import { toy } from "./toy.js"
+import { toy } from "../toy/family.js"
 
 t.setTimeout(540_000)
 

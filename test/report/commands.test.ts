@@ -1,7 +1,7 @@
 /** `repro table`, `diff` and `report` on real run directories. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { test, type Test } from "tap"
 import { diffTwoRuns, diffWithClaims } from "../../src/app/diff.js"
 import { report } from "../../src/app/report.js"
@@ -110,18 +110,27 @@ test("report writes the table in every format and the plots; the same run gives 
   await makeRun(root, PUBLISHED_BITS)
   const out = join(root, "out", "deep")
   const written = await report(root, "latest", out)
-  const names = (await readdir(out)).sort()
-  t.same(names, [
-    "loss.svg",
-    "loss.vl.json",
-    "table.csv",
-    "table.html",
-    "table.json",
-    "table.md",
-    "table.tex",
-    "values.svg",
-    "values.vl.json",
-  ])
+  const names = (await readdir(out, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(out, join(entry.parentPath, entry.name)))
+    .sort()
+  const events = names.find((name) => name.startsWith("tensorboard/"))
+  t.match(events, /^tensorboard\/[^/]+\/events\.out\.tfevents\.\d+\.repro$/)
+  t.same(
+    names.filter((name) => name !== events),
+    [
+      "loss.svg",
+      "loss.vl.json",
+      "table-all.tex",
+      "table.csv",
+      "table.html",
+      "table.json",
+      "table.md",
+      "table.tex",
+      "values.svg",
+      "values.vl.json",
+    ],
+  )
   t.equal(written.text.split("\n").length, names.length)
   const contents = (): Promise<string[]> =>
     Promise.all(names.map((name) => readFile(join(out, name), "utf8")))

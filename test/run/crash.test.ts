@@ -5,18 +5,18 @@ import { readdir, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
 import { test } from "tap"
+import { nodeArguments } from "../../scripts/node-arguments.js"
 import { createRun, latestCheckpoint, openRun, readRun } from "../../src/run/directory.js"
 import { effectiveEvents } from "../../src/run/events.js"
 import { summarizeRun } from "../../src/run/list.js"
 import { isDead } from "../../src/files/lease.js"
 import { input, temporary } from "./support.js"
 
-const WRITER = fileURLToPath(new URL("fixtures/writer.ts", import.meta.url))
+const WRITER = nodeArguments("test/run/fixtures/writer.ts")
 
 const start = (directory: string, mode: "write" | "hold"): ChildProcess =>
-  spawn(process.execPath, ["--import", "tsx", WRITER, directory, mode], {
+  spawn(process.execPath, [...WRITER, directory, mode], {
     stdio: ["ignore", "pipe", "inherit"],
   })
 

@@ -2,13 +2,11 @@
 import { execFileSync, spawn } from "node:child_process"
 import { readdir, readFile, rm, utimes, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { test } from "tap"
+import { nodeArguments } from "../../scripts/node-arguments.js"
 import { createRun, openRun } from "../../src/run/directory.js"
 import { HEARTBEAT_MS, STALE_MS } from "../../src/files/lease.js"
 import { input, temporary, tensorsOf } from "./support.js"
-
-const WRITER = fileURLToPath(new URL("fixtures/writer.ts", import.meta.url))
 
 /** The lock of a holder on another machine whose last heartbeat is this old. */
 const foreign = async (directory: string, ageMs: number): Promise<string> => {
@@ -83,9 +81,7 @@ test("a writer in another process-id namespace with the same host name is seen",
       "--kill-child",
       "--mount-proc",
       process.execPath,
-      "--import",
-      "tsx",
-      WRITER,
+      ...nodeArguments("test/run/fixtures/writer.ts"),
       run.directory,
       "hold",
     ],

@@ -52,11 +52,12 @@ test("a wrong use is told", async (t) => {
     t.match(await soak(...args), { code: 2, stderr: /soak: --only takes kills, corrupts/ })
 })
 
+const draw = (seed: number): readonly number[] => {
+  const chance = chanceOf(seed)
+  return Array.from({ length: 20 }, () => chance.below(1000))
+}
+
 test("one seed gives one sequence", (t) => {
-  const draw = (seed: number): readonly number[] => {
-    const chance = chanceOf(seed)
-    return Array.from({ length: 20 }, () => chance.below(1000))
-  }
   t.same(draw(7), draw(7))
   t.notSame(draw(7), draw(8))
   t.ok(draw(7).every((value) => value >= 0 && value < 1000))

@@ -1,9 +1,11 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Ajv } from "ajv"
-import { test } from "tap"
+import t, { test } from "tap"
 import { generateAll, generatedFolder } from "../../scripts/generate-schemas.js"
 import { mergePatch } from "../../src/spec/merge-patch.js"
+
+t.setTimeout(300_000)
 
 const generated = await generateAll()
 const schemaOf = (name: string) => JSON.parse(generated.get(name)!) as Record<string, unknown>

@@ -1,8 +1,10 @@
 import { readdir, readFile } from "node:fs/promises"
-import { test } from "tap"
+import t, { test } from "tap"
 import { currentIdentities, pinnedIdentities } from "../../scripts/pin-identities.js"
 import { fingerprint } from "../../src/spec/fingerprint.js"
 import type { Experiment } from "../../src/spec/experiment.js"
+
+t.setTimeout(300_000)
 
 // identities.golden.json holds what the program computed when a spec was added; `tsx scripts/pin-identities.ts` adds
 // the pins of new specs. Stored runs are found by these fingerprints.

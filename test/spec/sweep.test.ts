@@ -39,7 +39,7 @@ test("paired cells of one seed share it; independent cells never do", async (t) 
 test("a cell's experiment has its settings and seed, and its own fingerprint", async (t) => {
   const spec = await loadSpec("specs/ablation_heads.json", "laptop")
   const cells = cellsOf(spec.sweep!)
-  t.equal(cells.length, spec.sweep!.grid[0].values.length * spec.sweep!.seeds.length)
+  t.equal(cells.length, spec.sweep!.grid![0].values.length * spec.sweep!.seeds.length)
   for (const cell of cells) {
     const { model, training } = cellExperiment(spec, cell)
     t.equal(model.heads, cell.settings[0]?.value)

@@ -15,14 +15,23 @@ _REFUSED = re.compile(r"(\S+) does not have a deterministic implementation")
 class Determinism:
     """PyTorch's setting for this process. `note` says in words what holds of its bits."""
 
-    def __init__(self, device: torch.device, wanted: bool) -> None:
+    def __init__(self, device: torch.device, wanted: bool, compiles: bool) -> None:
         self.note = SAME if wanted else "bits may differ: speed was asked for"
         # Sums of gradients in a fixed order. Without it Inductor adds atomically, on a CPU too.
         # On a GPU a mere warning is not enough: attention then still adds as its blocks finish.
         strict = wanted and device.type == "cuda"
-        torch.use_deterministic_algorithms(True, warn_only=not strict)
+        self._compiles = compiles
+        self._refuse(strict)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cuda.enable_cudnn_sdp(not strict)
+
+    def _refuse(self, strict: bool) -> None:
+        """Deterministic forms alone; where there is none, an error or a warning."""
+        if self._compiles:
+            torch.use_deterministic_algorithms(True, warn_only=not strict)
+        else:
+            # The same without Inductor, whose import takes as long as that of PyTorch.
+            torch.set_deterministic_debug_mode("error" if strict else "warn")
 
     def loosen(self, error: RuntimeError) -> bool:
         """
@@ -32,7 +41,7 @@ class Determinism:
         refused = _REFUSED.search(str(error))
         if refused is None or torch.is_deterministic_algorithms_warn_only_enabled():
             return False
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        self._refuse(False)
         self.note = f"bits may differ: {refused.group(1)} has no deterministic form here"
         return True
 

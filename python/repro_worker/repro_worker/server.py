@@ -87,7 +87,8 @@ class Server:
         tensors = unpack(header, payload)
         kind, key = header["type"], header["id"]
         if kind == "weights":
-            self._weights[key] = load_weights(header, tensors, self._settings)
+            under = self._weights.get(header["over"], {})
+            self._weights[key] = {**under, **load_weights(header, tensors, self._settings)}
         elif kind == "readWeights":
             return {name: self._weights[key][name] for name in header["names"]}
         elif kind == "trainer":

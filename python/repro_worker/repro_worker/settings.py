@@ -87,7 +87,7 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
         device=device,
         compiles=compiles,
         compile_note=note,
-        determinism=Determinism(device, bool(hello.get("deterministic", True))),
+        determinism=Determinism(device, bool(hello.get("deterministic", True)), compiles),
         recompute=bool(hello.get("recompute", False)),
     )
 

@@ -4,7 +4,7 @@ import type { Stored } from "../../tasks/generations/formats.js"
 import type { Sandbox } from "../../tasks/sandbox/index.js"
 import type { Failure, Graded, Grader, Task } from "../../tasks/task.js"
 import { matcherOf } from "./match.js"
-import type { TestSet } from "./test-set.js"
+import type { TestSet } from "../../tasks/test-set.js"
 
 /** Share of a time limit from which a program is run again with twice of it. */
 const NEAR = 0.8
@@ -121,12 +121,22 @@ export const gradeFiles = async (options: GradeOptions): Promise<Scored> => {
   const pending = new Set<Promise<void>>()
   let failed: { readonly error: unknown } | undefined
 
+  const settled = new Map<number, Promise<unknown>>()
+  /** What an item is graded by, worked out once for all of its generations. */
+  const whole = (number: number, item: unknown): Promise<unknown> => {
+    if (task.settle === undefined) return Promise.resolve(item)
+    const found = settled.get(number) ?? task.settle(item, { sandbox, patience: 1 })
+    settled.set(number, found)
+    return found
+  }
+
   const gradeOne = async (
     generation: number,
     sample: number,
-    item: unknown,
+    [number, stated]: readonly [number, unknown],
     stored: Stored,
   ): Promise<void> => {
+    const item = await whole(number, stated)
     const id = task.keys(item).id
     const evidence: Record<string, Graded> = {}
     for (const column of columns) {
@@ -167,7 +177,7 @@ export const gradeFiles = async (options: GradeOptions): Promise<Scored> => {
         own.push(generation)
         if (completionOf(stored.generation).trim() === "") empty++
         if (stored.truncated !== undefined) truncated = (truncated ?? 0) + (stored.truncated ? 1 : 0)
-        const job = gradeOne(generation, own.length - 1, item, stored).catch((error: unknown) => {
+        const job = gradeOne(generation, own.length - 1, [number, item], stored).catch((error: unknown) => {
           failed ??= { error }
         })
         pending.add(job)

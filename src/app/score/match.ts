@@ -3,7 +3,7 @@ import { DataError } from "../../files/errors.js"
 import type { Stored } from "../../tasks/generations/formats.js"
 import { strip } from "../../tasks/python-text.js"
 import type { Task } from "../../tasks/task.js"
-import type { TestSet } from "./test-set.js"
+import type { TestSet } from "../../tasks/test-set.js"
 
 export interface Matched {
   /** Number of the item, from 0, in the order of the set or of its first appearance. */

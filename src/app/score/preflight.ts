@@ -2,7 +2,7 @@
 import { requireSound } from "../../tasks/preflight.js"
 import { SandboxError, type Sandbox } from "../../tasks/sandbox/index.js"
 import type { Grader, Run, Task } from "../../tasks/task.js"
-import type { TestSet } from "./test-set.js"
+import type { TestSet } from "../../tasks/test-set.js"
 
 /** Items of a set whose own solution is run, when not all are asked for. */
 const SAMPLE = 8

@@ -28,7 +28,7 @@ const claims = Flag.String("claims").pipe(
 )
 
 export const auditCommand = Command.make("audit", { spec, md, html, run, runs, claims, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("audit", input, async () => {
     const { audit } = await import("../../app/audit.js")
     return audit({
       ...input,

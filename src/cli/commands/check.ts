@@ -18,7 +18,7 @@ export const checkCommand = Command.make(
   "check",
   { spec: spec.pipe(Argument.optional), profile, set, tokenizer, tokens, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("check", input, async () => {
       const { check, checkBytes } = await import("../../app/check.js")
       const [given, model, shard] = [input.spec, input.tokenizer, input.tokens].map(Option.getOrUndefined)
       if ((model === undefined) !== (shard === undefined))

@@ -11,7 +11,7 @@ const side = (name: string) =>
   )
 const claims = Flag.String("claims").pipe(
   Flag.withDescription(
-    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record); those that come with repro when absent",
+    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record), beside those that come with repro",
   ),
   Flag.optional,
 )
@@ -20,7 +20,7 @@ export const compareCommand = Command.make(
   "compare",
   { first: side("first"), second: side("second"), claims, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("compare", input, async () => {
       const { compare } = await import("../../app/compare.js")
       return compare(input.first, input.second, { claims: Option.getOrUndefined(input.claims) })
     }),

@@ -17,7 +17,7 @@ const claims = Flag.String("claims").pipe(
 )
 
 export const diffCommand = Command.make("diff", { run, other, claims, runs, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("diff", input, async () => {
     const { diffTwoRuns, diffWithClaims } = await import("../../app/diff.js")
     return Option.isSome(input.other)
       ? diffTwoRuns(input.runs, input.run, input.other.value)

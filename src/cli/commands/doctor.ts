@@ -3,7 +3,7 @@ import { json } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 
 export const doctorCommand = Command.make("doctor", { json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("doctor", input, async () => {
     const { doctor } = await import("../../app/doctor.js")
     return doctor()
   }),

@@ -31,7 +31,7 @@ export const evalCommand = Command.make(
   "eval",
   { checkpoint, spec, profile, set, evaluation, names, ...engineFlags, runs, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("eval", input, async () => {
       const { evaluateCheckpoint } = await import("../../app/eval.js")
       return evaluateCheckpoint(input)
     }),

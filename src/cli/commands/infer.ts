@@ -19,6 +19,20 @@ const vocab = Flag.Int("vocab").pipe(
   Flag.withDescription("Pieces of the tokenizer, where the log does not say: whose totals count"),
   Flag.optional,
 )
+const tokenizer = Flag.String("tokenizer").pipe(
+  Flag.withDescription(
+    "Hold the figures against a tokenizer: the file of a SentencePiece model or a tokenizer.json",
+  ),
+  Flag.optional,
+)
+const bytesPerToken = Flag.String("bytes-per-token").pipe(
+  Flag.withDescription("Hold the figures against this ratio, all digits"),
+  Flag.optional,
+)
+const total = Flag.Int("total").pipe(
+  Flag.withDescription("Hold the figures against this number of bytes of the scored text; needs the tokens"),
+  Flag.optional,
+)
 const unit = Flag.Literals("unit", ["nats/token", "bits/token"]).pipe(
   Flag.withDescription("Unit of the loss"),
   Flag.optional,
@@ -38,9 +52,9 @@ const all = Flag.Boolean("all").pipe(
 
 export const inferCommand = Command.make(
   "infer",
-  { path, loss, bpb, tokens, vocab, unit, preset, pattern, all, json },
+  { path, loss, bpb, tokens, vocab, tokenizer, bytesPerToken, total, unit, preset, pattern, all, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("infer", input, async () => {
       const { infer } = await import("../../app/infer.js")
       return infer({
         path: Option.getOrUndefined(input.path),
@@ -48,6 +62,9 @@ export const inferCommand = Command.make(
         bpb: Option.getOrUndefined(input.bpb),
         tokens: Option.getOrUndefined(input.tokens),
         vocab: Option.getOrUndefined(input.vocab),
+        tokenizer: Option.getOrUndefined(input.tokenizer),
+        bytesPerToken: Option.getOrUndefined(input.bytesPerToken),
+        total: Option.getOrUndefined(input.total),
         unit: Option.getOrUndefined(input.unit),
         preset: Option.getOrUndefined(input.preset),
         pattern: Option.getOrUndefined(input.pattern),
@@ -56,13 +73,17 @@ export const inferCommand = Command.make(
     }),
 ).pipe(
   Command.withDescription(
-    "Recover the bytes per token, and the byte total, behind a printed loss and BPB, or behind those of a log or a folder of logs, and say whether they are what the exact byte table gives. Exit code 3 when they are not.",
+    "Recover the bytes per token, and the byte total, behind a printed loss and BPB, or behind those of a log or a folder of logs, and say whether they are what a ratio, a total or a tokenizer of yours gives; without one, whether they are what is known of the published splits, and no more. Exit code 3 when they are not.",
   ),
   Command.withShortDescription("Recover the denominator behind printed figures"),
   Command.withExamples([
     {
       command: "repro infer --loss 2.03588345 --bpb 1.20576485 --tokens 62021632",
       description: "Two printed figures",
+    },
+    {
+      command: "repro infer --loss 3.02 --bpb 0.98 --bytes-per-token 4.3",
+      description: "Held against a ratio of your own",
     },
     { command: "repro infer train.log", description: "The sharpest pair of a log" },
     { command: "repro infer logs/ --json", description: "One table for a folder" },

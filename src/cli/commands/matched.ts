@@ -32,7 +32,7 @@ export const matchedCommand = Command.make(
   "matched",
   { specs, profile, set, seeds, table, format, out, ...engineFlags, runs, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("matched", input, async () => {
       const { matchedComparison } = await import("../../app/matched.js")
       return matchedComparison(input)
     }),

@@ -3,7 +3,7 @@ import { json, profile, set, spec } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 
 export const planCommand = Command.make("plan", { spec, profile, set, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("plan", input, async () => {
     const { plan } = await import("../../app/plan.js")
     return plan(input.spec, input.profile, input.set)
   }),

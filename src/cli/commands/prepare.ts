@@ -20,7 +20,7 @@ export const prepareCommand = Command.make(
   "prepare",
   { spec, profile, set, workers, rewrite, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("prepare", input, async () => {
       const { prepare } = await import("../../app/prepare.js")
       const threads = Option.getOrUndefined(input.workers)
       if (threads !== undefined && threads < 1)

@@ -10,13 +10,13 @@ const out = Flag.String("out").pipe(
 )
 
 export const reportCommand = Command.make("report", { run, out, runs, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("report", input, async () => {
     const { report } = await import("../../app/report.js")
     return report(input.runs, input.run, input.out)
   }),
 ).pipe(
   Command.withDescription(
-    "Write the results of a run into one folder: the table as Markdown, HTML, CSV, LaTeX and JSON, and plots as SVG with their data as Vega-Lite. Prints the paths written.",
+    "Write the results of a run into one folder: the table as Markdown, HTML, CSV, LaTeX and JSON, plots as SVG with their data as Vega-Lite, among them the training loss and the validation curve, and these curves as events for TensorBoard. Prints the paths written. Of several runs: repro sweep SPEC --table --out DIR, repro matched --table --out DIR.",
   ),
   Command.withShortDescription("Write tables and plots of a run into a folder"),
   Command.withExamples([{ command: "repro report latest --out report", description: "The newest run" }]),

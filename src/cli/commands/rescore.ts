@@ -10,13 +10,13 @@ const claim = Argument.String("claim").pipe(
 )
 const claims = Flag.String("claims").pipe(
   Flag.withDescription(
-    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record); those that come with repro when absent",
+    "Folder of claims files, or one file (claims, lm-evaluation-harness results or an Every-Eval-Ever record), beside those that come with repro",
   ),
   Flag.optional,
 )
 
 export const rescoreCommand = Command.make("rescore", { claim, claims, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("rescore", input, async () => {
     const { rescore } = await import("../../app/rescore.js")
     return rescore(input.claim, { claims: Option.getOrUndefined(input.claims) })
   }),

@@ -18,7 +18,7 @@ export const runCommand = Command.make(
   "run",
   { spec, profile, set, resume, again, ...engineFlags, runs, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("run-outcome", input, async () => {
       const { run } = await import("../../app/run.js")
       return run(input)
     }),

@@ -175,7 +175,7 @@ export const sampleCommand = Command.make(
     json,
   },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("sample", input, async () => {
       const { sample } = await import("../../app/sample.js")
       return sample(input)
     }),

@@ -52,7 +52,7 @@ export const scoreCommand = Command.make(
   "score",
   { files, task, grader, data, sha256, compare, claim, evidence, preflight, json },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("score", input, async () => {
       const { score } = await import("../../app/score.js")
       return score({
         files: input.files,

@@ -57,7 +57,7 @@ export const submitCommand = Command.make(
     json,
   },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("submit", input, async () => {
       const { submit } = await import("../../app/submit.js")
       return submit(input)
     }),

@@ -9,6 +9,12 @@ const workers = Flag.Int("workers").pipe(
   Flag.withDescription("Processes that each compute one cell at a time and share the processor threads"),
   Flag.withDefault(1),
 )
+const seeds = Flag.String("seeds").pipe(
+  Flag.withDescription(
+    "Seeds such as 0,1,2, in place of the sweep's; a spec without a sweep is run once with each",
+  ),
+  Flag.optional,
+)
 const only = Flag.String("only").pipe(
   Flag.withDescription(
     'Only the cells called like that, such as "heads=4,seed=1" or "heads=4"; may be repeated',
@@ -23,6 +29,13 @@ const table = Flag.Boolean("table").pipe(
   Flag.withDescription("Make the table again from the finished runs; run nothing"),
   Flag.withDefault(false),
 )
+const out = Flag.String("out").pipe(
+  Flag.withAlias("o"),
+  Flag.withDescription(
+    "Also write the table in every format, the plots and the training curves of every cell into this folder",
+  ),
+  Flag.optional,
+)
 
 export const sweepCommand = Command.make(
   "sweep",
@@ -30,17 +43,19 @@ export const sweepCommand = Command.make(
     spec,
     profile,
     set,
+    seeds,
     only,
     workers,
     ...engineFlags,
     dryRun,
     table,
     format,
+    out,
     runs,
     json,
   },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("sweep", input, async () => {
       const { sweep } = await import("../../app/sweep.js")
       return sweep(input)
     }),
@@ -59,8 +74,16 @@ export const sweepCommand = Command.make(
       description: "Run them, two at a time",
     },
     {
+      command: "repro sweep mdlm_eos --profile laptop --seeds 0,1,2",
+      description: "Seeds alone: the mean and its interval over them",
+    },
+    {
       command: "repro sweep ablation_heads --profile laptop --table --format md > heads.md",
       description: "The table again, from evidence",
+    },
+    {
+      command: "repro sweep ablation_heads --profile laptop --table --out report",
+      description: "Its report, with plots and curves",
     },
   ]),
 )

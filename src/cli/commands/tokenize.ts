@@ -14,7 +14,7 @@ const out = Flag.String("out").pipe(
 )
 
 export const tokenizeCommand = Command.make("tokenize", { spec, profile, set, workers, out, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("tokenize", input, async () => {
     const { tokenize } = await import("../../app/tokenize.js")
     return tokenize({
       spec: input.spec,

@@ -13,7 +13,7 @@ export const validateCommand = Command.make(
     json,
   },
   (input) =>
-    runHandler(input, async () => {
+    runHandler("validate", input, async () => {
       const { validate } = await import("../../app/validate.js")
       return validate(input.specs)
     }),

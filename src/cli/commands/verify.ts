@@ -4,7 +4,7 @@ import { runHandler } from "../../app/outcome.js"
 import { run, runs } from "../run-arguments.js"
 
 export const verifyCommand = Command.make("verify", { run, runs, json }, (input) =>
-  runHandler(input, async () => {
+  runHandler("verify", input, async () => {
     const { verify } = await import("../../app/verify.js")
     return verify(input.runs, input.run)
   }),

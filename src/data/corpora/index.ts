@@ -3,6 +3,7 @@
  * in `stores.ts`, keyed by the same kinds; types hold the two together.
  */
 import * as Schema from "effect/Schema"
+import { dataset } from "./dataset/corpus.js"
 import { files } from "./files/corpus.js"
 import { generated } from "./generated/corpus.js"
 import { parameterGolf } from "./parameter-golf/corpus.js"
@@ -12,7 +13,7 @@ import { registrationChanged } from "../../spec/registration.js"
 import { speeches } from "./speeches/corpus.js"
 import { text } from "./text/corpus.js"
 
-export const CORPORA = [parameterGolf, speeches, files, generated, pairs, text] as const
+export const CORPORA = [parameterGolf, speeches, files, generated, pairs, dataset, text] as const
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never
 

@@ -80,6 +80,8 @@ export interface CorpusPart<C extends Kind = Kind> {
   files(corpus: C): readonly PlannedFile[]
   /** Where the tokenizer lies that it publishes, for people; undefined: it publishes none. */
   tokenizer(corpus: C): string | undefined
+  /** The pieces of its tokenizer are codes, no text as they stand, so that no byte table can be made of them. */
+  readonly codedPieces?: true
   /** Where `prepare` gets it, for people. */
   from(corpus: C): string
   /** Files whose content the spec does not fix: whether they are those of another run, only their digests tell. */

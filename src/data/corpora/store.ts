@@ -32,7 +32,8 @@ export interface PartTotals {
   readonly bytes?: number
 }
 
-export type SplitName = "train" | "validation"
+export const SPLITS = ["train", "validation"] as const
+export type SplitName = (typeof SPLITS)[number]
 
 /** A corpus of one kind with the tokenizer that the spec gives it. */
 export interface StoreJob<C extends Kind> {

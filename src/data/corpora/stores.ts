@@ -1,4 +1,5 @@
 /** The stores of all kinds of corpora; the types ask for each registered kind. */
+import { datasetStore } from "./dataset/store.js"
 import { filesStore } from "./files/store.js"
 import { generatedStore } from "./generated/store.js"
 import { registerCorpusPart, type Corpus, type CorpusOf } from "./index.js"
@@ -15,6 +16,7 @@ const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   files: filesStore,
   generated: generatedStore,
   pairs: pairsStore,
+  dataset: datasetStore,
   text: textStore,
 }
 

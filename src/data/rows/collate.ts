@@ -43,6 +43,7 @@ const ended = (
     throw new RangeError(
       `the end token and PAD have one id, ${padId}: the end anchors each row and PAD is absence; add a piece for padding, such as <|pad|>, and give its id`,
     )
+  if (!(width >= 1)) throw new RangeError(`a row needs room for its end, found a width of ${width}`)
   const room = endId === undefined ? width : width - 1
   const kept = Math.min(tokens.length, room)
   const row = new Int32Array(width).fill(padId)

@@ -3,7 +3,7 @@
  * lies between two boundary tokens; with a separator in it, what stands before is the prompt.
  */
 import { DataError } from "../../files/errors.js"
-import { predictionRow, trainingRow, type CollatedRow, type RowParts } from "./collate.js"
+import { predictionRow, trainingRow, type CollatedRow, type RowParts, type RowShape } from "./collate.js"
 import { splitDocument } from "./split-document.js"
 import type { Tokens } from "./tokens.js"
 
@@ -114,7 +114,15 @@ export const documentParts = (
     : { prompt: tokens.subarray(start, prompt), target: tokens.subarray(prompt + 1, end) }
 }
 
-const shapeOf = ({ length, padId, boundaryId, separatorId, end, separator }: DocumentRule) => ({
+/** Rows of a rule as the collators know them. */
+export const documentShape = ({
+  length,
+  padId,
+  boundaryId,
+  separatorId,
+  end,
+  separator,
+}: DocumentRule): RowShape => ({
   width: length,
   padId,
   ...(end === "anchor" ? { endId: boundaryId } : {}),
@@ -127,7 +135,7 @@ export const documentRow = (
   index: DocumentIndex,
   row: number,
   rule: DocumentRule,
-): CollatedRow => trainingRow(documentParts(tokens, index, row), shapeOf(rule))
+): CollatedRow => trainingRow(documentParts(tokens, index, row), documentShape(rule))
 
 /** [length] Where in the stream each token of a training row stands; -1 for its end and padding. */
 export const documentPlaces = (
@@ -149,7 +157,7 @@ export const documentPrompt = (
   index: DocumentIndex,
   row: number,
   rule: DocumentRule,
-): CollatedRow => predictionRow(documentParts(tokens, index, row), shapeOf(rule))
+): CollatedRow => predictionRow(documentParts(tokens, index, row), documentShape(rule))
 
 /** What a spec says about rows of documents. */
 export interface DocumentSpec {

@@ -75,13 +75,18 @@ export const numpyPermutation = (seed: number, n: number): Uint32Array => {
   return order
 }
 
-/** How the hub's `train_test_split(test_size=share, seed)` cuts n rows: the first ceil(share n) of the permutation. */
+/** What the hub's `train_test_split(test_size, seed)` is told: a share of the rows, or how many. */
+export type HoldOut = { readonly seed: number } & (
+  { readonly share: number; readonly count?: never } | { readonly count: number; readonly share?: never }
+)
+
+/** How it cuts n rows: it holds out the first ceil(share n), or count, of the permutation. */
 export const hubSplit = (
   n: number,
-  { share, seed }: { readonly share: number; readonly seed: number },
+  { share, count, seed }: HoldOut,
 ): { readonly heldOut: Uint8Array; readonly firstTrain: number; readonly firstHeldOut: number } => {
   const order = numpyPermutation(seed, n)
-  const size = Math.ceil(share * n)
+  const size = count === undefined ? Math.ceil(share * n) : Math.min(count, n)
   const heldOut = new Uint8Array(n)
   for (let i = 0; i < size; i++) heldOut[order[i]!] = 1
   return { heldOut, firstTrain: order[size] ?? 0, firstHeldOut: order[0] ?? 0 }

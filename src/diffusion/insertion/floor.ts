@@ -1,5 +1,35 @@
 /** What the published loss cannot go below, though nothing is left to learn. */
 
+import type { EmbeddingPosterior } from "./embeddings.js"
+import { rowLoss, type RowLoss, type RowWeights } from "./loss.js"
+
+/** What the noise chose and x_t does not show. */
+export interface Hidden {
+  /** Missing tokens of each slot. */
+  readonly hiddenGaps: ArrayLike<number>
+  /** Token behind each MASK, in order. */
+  readonly hiddenTargets: readonly number[]
+}
+
+/**
+ * The published loss, nats, of a network that knows the row and not which of its tokens survive: it predicts the means
+ * over all embeddings. Its mean over t and x_t is the floor of the loss for that row, whatever the network.
+ */
+export const knownRowLoss = (
+  { hiddenGaps, hiddenTargets }: Hidden,
+  { gaps, targets }: EmbeddingPosterior,
+  weights: RowWeights,
+): RowLoss =>
+  rowLoss({
+    crossEntropies: hiddenTargets.map((token, m) => {
+      const { tokens, probabilities } = targets[m]!
+      return -Math.log(probabilities[tokens.indexOf(token)]!)
+    }),
+    gaps: hiddenGaps,
+    predicted: gaps.subarray(0, hiddenGaps.length),
+    weights,
+  })
+
 /** ln k! for k = 0..n. */
 const logFactorials = (n: number): Float64Array => {
   const out = new Float64Array(n + 1)

@@ -21,7 +21,7 @@ import {
 } from "../executor.js"
 import { sizeOf, type DType, type Graph } from "../ir.js"
 import { loadOnnxruntime, type Onnxruntime } from "./library.js"
-import { HostWeights, loadWeights, valuesOf } from "../weights.js"
+import { HostWeights, hostValues, tensorsOver, valuesOf } from "../weights.js"
 import { lowerToOnnx } from "./lower.js"
 import type { LowerOptions } from "./lowering.js"
 import { encodeOnnx, type OnnxInitializer, type OnnxModel } from "./onnx.js"
@@ -73,7 +73,7 @@ export const makeOnnxruntimeExecutor = async (options: OnnxruntimeOptions): Prom
     evaluator: async (graph, parameters, weights) =>
       makeEvaluator(ort, open, lowering, graph, { ...valuesOf("onnxruntime", weights), ...parameters }),
     weights: async (source) =>
-      new HostWeights("onnxruntime", source.tensors, await loadWeights("onnxruntime", source)),
+      new HostWeights("onnxruntime", tensorsOver(source), await hostValues("onnxruntime", source)),
     dispose: () => Promise.resolve(),
   }
 }

@@ -16,7 +16,7 @@ import {
   type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
-import { HostWeights, loadWeights, weightsAs, type Weights, type WeightSpec } from "../weights.js"
+import { HostWeights, hostValues, tensorsOver, weightsAs, type Weights, type WeightSpec } from "../weights.js"
 import { bf16Products } from "./bf16-products.js"
 import { openApi, type TensorflowApi } from "./c-api.js"
 import { compareVersions, findLibrary } from "./find-library.js"
@@ -101,7 +101,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
     evaluator: (graph, parameters, weights) =>
       calls.run(() => makeEvaluator(whole, graph, parameters, held(weights))),
     weights: async (asked) => {
-      const made = new TensorflowWeights(asked.tensors, await loadWeights("tensorflow", asked))
+      const made = new TensorflowWeights(tensorsOver(asked), await hostValues("tensorflow", asked))
       all.add(made)
       return made
     },

@@ -10,7 +10,7 @@ import {
   type HostTensors,
 } from "../executor.js"
 import type { Graph, GraphInput } from "../ir.js"
-import { HostWeights, loadWeights, valuesOf } from "../weights.js"
+import { HostWeights, hostValues, tensorsOver, valuesOf } from "../weights.js"
 import { useCpuBackend } from "./cpu-backend.js"
 import { hostToTensor, interpret } from "./interpret.js"
 
@@ -84,7 +84,7 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
         dispose: () => Promise.resolve(),
       }
     },
-    weights: async (source) => new HostWeights("tfjs", source.tensors, await loadWeights("tfjs", source)),
+    weights: async (source) => new HostWeights("tfjs", tensorsOver(source), await hostValues("tfjs", source)),
     dispose: () => Promise.resolve(),
   }
 }

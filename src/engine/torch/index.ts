@@ -17,7 +17,14 @@ import {
   type TrainPrograms,
 } from "../executor.js"
 import type { Graph } from "../ir.js"
-import { SharedWeights, weightsAs, type Weights, type WeightSource, type WeightSpec } from "../weights.js"
+import {
+  SharedWeights,
+  tensorsOver,
+  weightsAs,
+  type Weights,
+  type WeightSource,
+  type WeightSpec,
+} from "../weights.js"
 import { findPython, INSTALL_TORCH } from "./find-torch.js"
 import { namedTensors, type FrameTensor } from "./frames.js"
 import { wireGraph } from "./wire.js"
@@ -60,7 +67,8 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
       makeTrainer(worker, ids++, programs, initial, held(weights)),
     evaluator: async (graph, parameters, weights) =>
       makeEvaluator(worker, ids++, graph, parameters, held(weights)),
-    weights: (source) => TorchWeights.load(worker, ids++, source),
+    weights: (source) =>
+      TorchWeights.load(worker, ids++, source, source.kind === "values" ? held(source.over) : undefined),
     dispose: () => worker.close(),
   }
 }
@@ -151,7 +159,12 @@ class TorchWeights extends SharedWeights {
     this.id = id
   }
 
-  static async load(worker: TorchWorker, id: number, source: WeightSource): Promise<TorchWeights> {
+  static async load(
+    worker: TorchWorker,
+    id: number,
+    source: WeightSource,
+    over: TorchWeights | undefined,
+  ): Promise<TorchWeights> {
     const { kind, tensors } = source
     const values =
       kind === "values"
@@ -169,10 +182,10 @@ class TorchWeights extends SharedWeights {
           }
         : {}
     await worker.request(
-      { type: "weights", id, kind, weights: tensors, ...files },
+      { type: "weights", id, kind, weights: tensors, over: over?.id ?? null, ...files },
       prefixed("value/", values),
     )
-    return new TorchWeights(worker, id, tensors)
+    return new TorchWeights(worker, id, tensorsOver(source))
   }
 
   protected async readHeld(names: readonly string[]): Promise<HostTensors> {

@@ -54,6 +54,8 @@ export const measure: Measure<InsertionNelbo> = async (evaluation, job) => {
       unmask: stored(evidence.unmask),
       publishedInsert: stored(evidence.publishedInsert),
       publishedUnmask: stored(evidence.publishedUnmask),
+      floorInsert: stored(evidence.floorInsert),
+      floorUnmask: stored(evidence.floorUnmask),
     },
   }
 }

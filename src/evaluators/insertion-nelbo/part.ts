@@ -12,7 +12,7 @@ import { bootstrapRatio } from "../../metric/statistics/bootstrap.js"
 import { codeLengthSummary } from "../code-length.js"
 import type { EvidenceFile } from "../evidence.js"
 import type { ItemFigure, ItemSummary } from "../summary.js"
-import { openWindows, targetsOf, tensorOf } from "../targets.js"
+import { openWindows, targetsOf, tensorOf, windowReferences } from "../targets.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
 
 export const InsertionNelbo = Schema.Struct({
@@ -113,8 +113,33 @@ const publishedLoss = (file: EvidenceFile, subject: string, dataset: string): It
         `${floor.toFixed(3)} nats a row: what the insertion term keeps for rows of these lengths when every token is the same and the length is known, so that the code length is 0.`,
         "exact",
       ),
+      ...knownFloor(file, subject, { count, each }).map(({ insert: slots, unmask: masks }) =>
+        figure(
+          "known-floor",
+          "floor of the published loss of a network that knows the row",
+          slots.map((nats_, w) => nats_ + masks[w]!),
+          `${(mean(slots) + mean(masks)).toFixed(3)} nats a row, ${mean(slots).toFixed(3)} of gaps and ${mean(masks).toFixed(3)} of masks, on the same states: which tokens survive stays unknown.`,
+          "estimate",
+        ),
+      ),
     ],
   }
+}
+
+/** Means over the states of each row; none in evidence that was written without. */
+const knownFloor = (
+  file: EvidenceFile,
+  subject: string,
+  { count, each }: { readonly count: number; readonly each: number },
+): readonly { readonly insert: readonly number[]; readonly unmask: readonly number[] }[] => {
+  if (!file.tensors.has("floorInsert")) return []
+  const rows = (name: string): readonly number[] => {
+    const values = tensorOf<Float64Array>(file, name, subject)
+    return Array.from({ length: count }, (_, w) =>
+      mean(Array.from(values.subarray(w * each, (w + 1) * each))),
+    )
+  }
+  return [{ insert: rows("floorInsert"), unmask: rows("floorUnmask") }]
 }
 
 export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
@@ -175,6 +200,7 @@ export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
     ),
     publishedLoss(file, subject, dataset),
   ],
+  references: windowReferences,
   pages: [
     {
       id: "insertion-nelbo",

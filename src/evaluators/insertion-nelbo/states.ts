@@ -14,6 +14,7 @@ import {
   type CodeLengthRule,
 } from "../../diffusion/insertion/code-length.js"
 import { embeddingPosterior } from "../../diffusion/insertion/embeddings.js"
+import { knownRowLoss } from "../../diffusion/insertion/floor.js"
 import type { HittingRule } from "../../diffusion/insertion/hitting.js"
 import { slotCount, type EndSlot } from "../../diffusion/insertion/interpolant.js"
 import { rowLoss, rowWeights } from "../../diffusion/insertion/loss.js"
@@ -22,6 +23,7 @@ import { stream, uniforms } from "../../diffusion/philox.js"
 import type { Evaluator, Executor, HostTensors } from "../../engine/executor.js"
 import { trace, type TraceInput } from "../../engine/trace/trace.js"
 import type { Network } from "../../model/network.js"
+import { parameterInputs } from "../../model/parameter-inputs.js"
 import * as tf from "../../model/tf.js"
 
 /** A predicted gap is raised to this: the bound is that of the model which is so raised, and stays finite. */
@@ -61,6 +63,9 @@ export interface InsertionEvidence {
   /** Of the published loss. */
   readonly publishedInsert: Float64Array
   readonly publishedUnmask: Float64Array
+  /** Of the published loss of a network that knows the row, though not which tokens survive. */
+  readonly floorInsert: Float64Array
+  readonly floorUnmask: Float64Array
   /** States that went through the network. */
   readonly forwards: number
 }
@@ -125,12 +130,7 @@ const compile = (
   { width, capacity }: SliceRoom,
 ): Promise<Evaluator> => {
   const inputs: readonly TraceInput[] = [
-    ...network.parameters.map(({ name, shape }): TraceInput => ({
-      name,
-      kind: "parameter",
-      dtype: "f32",
-      shape,
-    })),
+    ...parameterInputs(network.parameters),
     ...network
       .feeds("logProbs", { rows, length: width, capacity })
       .map(({ name, dtype, shape }): TraceInput => ({ name, kind: "feed", dtype, shape })),
@@ -167,6 +167,8 @@ export const measureInsertion = async (job: InsertionJob): Promise<InsertionEvid
     unmask: new Float64Array(total),
     publishedInsert: new Float64Array(total),
     publishedUnmask: new Float64Array(total),
+    floorInsert: new Float64Array(total),
+    floorUnmask: new Float64Array(total),
     forwards: total,
   }
   const state = (i: number): Drawn => drawState(job, Math.floor(i / each), i % each)
@@ -221,6 +223,9 @@ export const measureInsertion = async (job: InsertionJob): Promise<InsertionEvid
         predicted: gaps,
         weights: rowWeights(schedules, drawn.t),
       })
+      const known = knownRowLoss(drawn, posterior, rowWeights(schedules, drawn.t))
+      evidence.floorInsert[at] = known.insert
+      evidence.floorUnmask[at] = known.unmask
       evidence.times[at] = drawn.t
       evidence.insert[at] = integrand.insert
       evidence.unmask[at] = integrand.unmask

@@ -4,6 +4,7 @@ import { frequencyEntropy, unigramEntropy } from "../../metric/samples/unigram-e
 import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { quantile, splitMix32 } from "../../metric/statistics/bootstrap.js"
 import { studentInterval, wilsonInterval } from "../../metric/statistics/intervals.js"
+import { taskOf } from "../../tasks/index.js"
 import type { ItemFigure } from "../summary.js"
 import type { SampleItem } from "./item.js"
 import type { Samples } from "./schema.js"
@@ -15,14 +16,44 @@ export interface FigureContext {
   readonly padId: number
   readonly maskId: number
   readonly seeds?: readonly number[]
+  readonly ceiling?: Ceiling
+}
+
+/** What a sampler with steps cannot exceed where the split is one row; see `exactLengthChance` and `arrivalChance`. */
+export interface Ceiling {
+  readonly exact: number
+  readonly arrival: number
 }
 
 type Meaning = Pick<Contract, "quantity" | "unit"> &
   Partial<Pick<Contract, "event" | "estimator" | "denominator" | "reduction" | "grader" | "title">>
 
+/** What a test set is called: by its digest the published one, else by its file. */
+const testData = (
+  { source, sha256 }: Extract<Samples["from"], object>,
+  task: string | undefined,
+): { readonly dataset: string; readonly split: string } => {
+  const published = task === undefined ? undefined : taskOf(task).published
+  return published?.sha256 === sha256
+    ? { dataset: published.name, split: published.split }
+    : {
+        dataset: source
+          .split("/")
+          .at(-1)!
+          .replace(/[?#].*$/, ""),
+        split: NOT_STATED,
+      }
+}
+
 /** The contract of a figure of samples. */
 export const sampleContract = (
-  { sampling, count, seeds, from }: Pick<Samples, "sampling" | "count" | "seeds" | "from">,
+  {
+    sampling,
+    count,
+    seeds,
+    from,
+    task,
+  }: Pick<Samples, "sampling" | "count" | "seeds" | "from"> & Partial<Pick<Samples, "task">>,
   { dataset, tokenizer, seeds: trained }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds">,
   meaning: Meaning,
   samples = count * seeds.length,
@@ -36,9 +67,13 @@ export const sampleContract = (
   specials: NOT_STATED,
   sideInformation: NOT_STATED,
   data: {
-    dataset,
-    split: "validation",
-    slice: from === "validation" ? "given tokens of its rows" : "unconditional",
+    ...(typeof from === "object" ? testData(from, task) : { dataset, split: "validation" }),
+    slice:
+      typeof from === "object"
+        ? "prompts of its items"
+        : from === "validation"
+          ? "given tokens of its rows"
+          : "unconditional",
     coverage: NOT_STATED,
     export: NOT_STATED,
   },
@@ -150,20 +185,41 @@ const entropyFigures = (make: Make, items: readonly SampleItem[]): readonly Item
   ]
 }
 
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+const ceilingNote = ({ exact, arrival }: Ceiling): string =>
+  `Without a fault, a network that knows this one text alone writes as many tokens ${percent(exact)} of the time with this sampler, and is exact no more often: steps insert Poisson numbers, and the last inserts nothing (were each token to arrive on its own, ${percent(arrival)}).`
+
 const shareFigures = (
   make: Make,
   items: readonly SampleItem[],
-  { padId, maskId }: FigureContext,
+  { padId, maskId, ceiling }: FigureContext,
 ): readonly ItemFigure[] => {
-  const share = (name: string, label: string, is: (item: SampleItem) => boolean): ItemFigure => {
+  const share = (
+    name: string,
+    label: string,
+    is: (item: SampleItem) => boolean,
+    more: readonly string[] = [],
+  ): ItemFigure => {
     const count = items.filter(is).length
     return make(name, label, { quantity: "sample-share", unit: "proportion" }, count / items.length, {
       interval: ofShare(count, items.length),
-      notes: [`${count} of ${items.length} texts.`],
+      notes: [`${count} of ${items.length} texts.`, ...more],
     })
   }
+  const known = items.every(({ target }) => target !== undefined)
   const canBeCut = items.some(({ exit }) => exit !== "filled")
   return [
+    ...(known
+      ? [
+          share(
+            "exact",
+            "texts that are the data's own",
+            ({ text, target }) => text === target,
+            ceiling === undefined ? [] : [ceilingNote(ceiling)],
+          ),
+        ]
+      : []),
     share("empty", "empty texts", (item) => generatedLength(item, padId) === 0),
     ...(canBeCut
       ? [share("capped", "texts that fill their room", ({ exit }) => exit === "full" || exit === "length")]
@@ -173,11 +229,32 @@ const shareFigures = (
   ]
 }
 
+/** What a grader's share of right texts means. */
+export const gradedMeaning = (
+  { task = "", sampling }: Pick<Samples, "sampling"> & Partial<Pick<Samples, "task">>,
+  grader: string,
+  items: number,
+): Meaning => ({
+  quantity: "accuracy",
+  unit: "proportion",
+  event: "task-items",
+  estimator: {
+    kind: "graded-generation",
+    attempts: 1,
+    samplingSteps: sampling.steps ?? NOT_STATED,
+    shots: NOT_STATED,
+    decoding: JSON.stringify(sampling),
+  },
+  denominator: { kind: "items", items, source: "texts that were graded" },
+  reduction: "ratio-of-sums",
+  grader: `${task}/${grader}`,
+})
+
 /** What a grader's figure says, apart from its verdicts; the evidence says no more of a grader than its id. */
 const gradeFigures = (
   make: Make,
   items: readonly SampleItem[],
-  { task, sampling }: Samples,
+  evaluation: Samples,
 ): readonly ItemFigure[] => {
   const graders = [...new Set(items.flatMap((item) => Object.keys(item.graders ?? {})))]
   return graders.map((id) => {
@@ -190,22 +267,8 @@ const gradeFigures = (
     }
     return make(
       id,
-      `${task ?? "task"}, ${id}`,
-      {
-        quantity: "accuracy",
-        unit: "proportion",
-        event: "task-items",
-        estimator: {
-          kind: "graded-generation",
-          attempts: 1,
-          samplingSteps: sampling.steps ?? NOT_STATED,
-          shots: NOT_STATED,
-          decoding: JSON.stringify(sampling),
-        },
-        denominator: { kind: "items", items: graded.length, source: "texts that were graded" },
-        reduction: "ratio-of-sums",
-        grader: `${task ?? ""}/${id}`,
-      },
+      `${evaluation.task ?? "task"}, ${id}`,
+      gradedMeaning(evaluation, id, graded.length),
       right / graded.length,
       {
         interval: ofShare(right, graded.length),

@@ -36,6 +36,8 @@ export interface SampleItem extends GeneratedItem {
   readonly violations?: number
   /** What the text should have been, where the data say it. */
   readonly target?: string
+  /** The answer that graders compare with, where it is not the target itself: the value of a program. */
+  readonly gold?: string
   /** Text behind a gap. */
   readonly rest?: string
   /** By grader. */

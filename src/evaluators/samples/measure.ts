@@ -6,17 +6,28 @@
  */
 import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
-import { openTexts, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { openTexts, resolveSampling, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { arrivalChance, exactLengthChance } from "../../diffusion/insertion/ceiling.js"
+import type { StoredTensor } from "../../files/safetensors.js"
 import { textOf } from "../../samplers/masked/text.js"
 import type { RowKind } from "../../spec/sampling.js"
 import { gradersOf, taskOf } from "../../tasks/index.js"
+import { loadTestSet } from "../../tasks/test-set.js"
 import { requireSound } from "../../tasks/preflight.js"
 import { openSandbox, type Sandbox } from "../../tasks/sandbox/index.js"
-import type { Grader, Task } from "../../tasks/task.js"
-import { EvaluationError, type Check, type EvaluateJob, type KeptPart, type Measure } from "../job.js"
+import type { Grader, Run, Task } from "../../tasks/task.js"
+import {
+  EvaluationError,
+  type Check,
+  type EvaluateJob,
+  type Fetch,
+  type FetchOptions,
+  type KeptPart,
+  type Measure,
+} from "../job.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
 import type { Samples } from "./schema.js"
-import { startsOf, type Start } from "./starts.js"
+import { startsOf, testStarts, type Start } from "./starts.js"
 
 interface Judges {
   readonly task: Task
@@ -53,9 +64,42 @@ const openJudges = async (evaluation: Samples): Promise<Judges | undefined> => {
   return { ...found, sandbox }
 }
 
-/** The task and its graders are there and sound, and so is the sandbox where a program is to run. */
+/** The test set that texts answer; undefined where they answer none. */
+const testSet = async ({ id, from, task }: Samples, how: { readonly offline?: true } & FetchOptions = {}) => {
+  if (typeof from !== "object") return undefined
+  if (task === undefined)
+    throw new EvaluationError(id, "a test set is one of a task, which is not named; say which by `task`")
+  return loadTestSet(named({ id, task })!.task, { ...from, ...how })
+}
+
+/** Fetches the test set where it is not in the cache. */
+export const fetch: Fetch<Samples> = async (evaluation, options) => {
+  await testSet(evaluation, options)
+}
+
+/** The task, its graders and its test set are there and sound, and so is the sandbox where a program is to run. */
 export const check: Check<Samples> = async (evaluation) => {
+  await testSet(evaluation, { offline: true })
   await (await openJudges(evaluation))?.sandbox?.close()
+}
+
+/** Where one row is all that there is: how often its sampler could be right at best. */
+const ceilingOf = (
+  { sampling, seeds }: Samples,
+  { experiment }: EvaluateJob,
+  starts: readonly Start[],
+): { readonly ceiling?: StoredTensor } => {
+  const [only, ...others] = starts
+  const { objective } = experiment
+  if (only?.target === undefined || others.length > 0 || objective.kind !== "flexmdm") return {}
+  const resolved = resolveSampling({ experiment, sampling, seed: seeds[0], texts: starts })
+  if (resolved.kind !== "growing" || resolved.settings.kind !== "steps") return {}
+  const { grid, steps, insertion: rule } = resolved.settings.settings
+  if (rule === "bernoulli") return {}
+  const by = { grid, steps, rule, schedule: objective.schedules.insertion }
+  const length = only.target.length
+  const data = Float64Array.of(exactLengthChance(length, by), arrivalChance(length, by))
+  return { ceiling: { dtype: "F64", shape: [2], data } }
 }
 
 const exitOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): SampleExit => {
@@ -76,37 +120,58 @@ const verdictOf = ({ correct, extracted, failure, value }: SampleVerdict): Sampl
   ...(value === undefined ? {} : { value }),
 })
 
+/** The item that a text answers, with everything that it is graded by; worked out once for all seeds. */
+const settledItems = ({ id }: Samples, { task, sandbox }: Judges) => {
+  const run: Run = { sandbox, patience: 1 }
+  const known = new Map<number, Promise<unknown>>()
+  const find = (start: Start, item: SampleItem): unknown => {
+    const found =
+      start.item ??
+      task.itemOf?.({ prompt: item.prompt, target: item.target, rest: item.rest }, String(item.item))
+    if (found === undefined)
+      throw new EvaluationError(
+        id,
+        `the task ${task.id} makes no item of text ${item.item}: ${task.settle === undefined ? "it needs a prompt and a target" : "it needs a prompt, and a target that is a program"}; take "from": "validation", or another task`,
+      )
+    return found
+  }
+  return (start: Start, item: SampleItem): Promise<unknown> => {
+    const whole =
+      known.get(item.item) ??
+      Promise.resolve(find(start, item)).then((found) => task.settle?.(found, run) ?? found)
+    known.set(item.item, whole)
+    return whole
+  }
+}
+
 const judged = async (
-  { id }: Samples,
   { task, graders, sandbox }: Judges,
+  answered: unknown,
   item: SampleItem,
 ): Promise<SampleItem> => {
-  const found = task.itemOf?.(
-    { prompt: item.prompt, target: item.target, rest: item.rest },
-    String(item.item),
-  )
-  if (found === undefined)
-    throw new EvaluationError(
-      id,
-      `the task ${task.id} makes no item of text ${item.item}: it needs a prompt and a target; take "from": "validation", or another task`,
-    )
   const verdicts: Record<string, SampleVerdict> = {}
   for (const grader of graders)
     verdicts[grader.id] = verdictOf(
-      await grader.grade(found, { text: item.text, prompt: item.prompt }, { sandbox, patience: 1 }),
+      await grader.grade(answered, { text: item.text, prompt: item.prompt }, { sandbox, patience: 1 }),
     )
-  return { ...item, graders: verdicts }
+  const gold = task.gold?.(answered)
+  return { ...item, ...(gold === undefined ? {} : { gold }), graders: verdicts }
 }
 
 export const measure: Measure<Samples> = async (evaluation, job) => {
   const { experiment, network, parameters, executor, split, corpus, kept } = job
   const { tokenizer } = experiment.data
-  const { starts, dataLengths } = startsOf(evaluation, split, experiment, (text) =>
-    modelTokenizer(tokenizer.id, corpus.tokenizer as SentencePieceModel).encode(text),
-  )
+  const encode = (text: string): ArrayLike<number> =>
+    modelTokenizer(tokenizer.id, corpus.tokenizer as SentencePieceModel).encode(text)
+  const set = await testSet(evaluation, { offline: true })
+  const { starts, dataLengths } =
+    set === undefined
+      ? startsOf(evaluation, split, experiment, encode)
+      : testStarts(evaluation, taskOf(evaluation.task!), set.items, experiment, encode)
   const rows = rowKindOf(experiment)
   const words = (tokens: ArrayLike<number>): string => textOf(corpus.tokenizer, tokens, tokenizer.boundaryId)
   const judges = await openJudges(evaluation)
+  const answeredBy = judges === undefined ? undefined : settledItems(evaluation, judges)
   job.onStart?.(starts.length * evaluation.seeds.length)
   const items: SampleItem[] = []
   let seconds = 0
@@ -146,9 +211,11 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
             const all = made.map((text, k) => itemOf(seed, own[k]!, text))
             const taken = (performance.now() - began) / 1000
             const graded =
-              judges === undefined
+              judges === undefined || answeredBy === undefined
                 ? all
-                : await Promise.all(all.map((each) => judged(evaluation, judges, each)))
+                : await Promise.all(
+                    all.map(async (each, k) => judged(judges, await answeredBy(own[k]!, each), each)),
+                  )
             const done = { items: graded, seconds: taken }
             await kept?.keep(part, done)
             return done
@@ -169,16 +236,17 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     items,
     forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
     seconds,
-    ...(dataLengths === undefined
-      ? {}
-      : {
-          tensors: {
+    tensors: {
+      ...(dataLengths === undefined
+        ? {}
+        : {
             dataLengths: {
               dtype: "I32" as const,
               shape: [dataLengths.length],
               data: Int32Array.from(dataLengths),
             },
-          },
-        }),
+          }),
+      ...ceilingOf(evaluation, job, starts),
+    },
   }
 }

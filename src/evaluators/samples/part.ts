@@ -4,7 +4,8 @@ import { problem, type RuleSubject } from "../../families/part.js"
 import { parseEvidenceHeader, type EvidenceFile } from "../evidence.js"
 import type { EvaluatorPart } from "../part.js"
 import type { ItemSummary } from "../summary.js"
-import { sampleContract, sampleFigures } from "./figures.js"
+import { taskIds, taskOf } from "../../tasks/index.js"
+import { gradedMeaning, sampleContract, sampleFigures, type Ceiling } from "./figures.js"
 import type { SampleItem } from "./item.js"
 import { Samples } from "./schema.js"
 
@@ -19,6 +20,11 @@ const rowsOf = ({ parts, model }: Pick<RuleSubject, "parts" | "model">): RowKind
 const dataLengths = (file: EvidenceFile): readonly number[] | undefined => {
   const tensor = file.tensors.get("dataLengths")
   return tensor === undefined ? undefined : Array.from(tensor.data as Int32Array)
+}
+
+const ceilingIn = (file: EvidenceFile): { readonly ceiling?: Ceiling } => {
+  const [exact, arrival] = (file.tensors.get("ceiling")?.data ?? []) as ArrayLike<number> & Iterable<number>
+  return exact === undefined || arrival === undefined ? {} : { ceiling: { exact, arrival } }
 }
 
 const summarise = (file: EvidenceFile, subject: string, dataset: string): readonly ItemSummary[] => {
@@ -37,11 +43,21 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         tokenizer: { id, digest },
         padId,
         maskId,
+        ...ceilingIn(file),
       }),
       forwards: header.forwards,
       seconds: header.seconds,
     },
   ]
+}
+
+/** Of the first figure: a task's first grader, where texts are graded. */
+const firstMeaning = (evaluation: Omit<Samples, "id">): Parameters<typeof sampleContract>[2] => {
+  const { task, graders, count, seeds } = evaluation
+  const known = task !== undefined && taskIds().includes(task)
+  return known
+    ? gradedMeaning(evaluation, graders?.[0] ?? taskOf(task).usual[0]!, count * seeds.length)
+    : { quantity: "entropy", unit: "nats" }
 }
 
 export const samples: EvaluatorPart<Samples> = {
@@ -57,7 +73,8 @@ export const samples: EvaluatorPart<Samples> = {
       )
     },
     ({ from, sampling }, at, subject) =>
-      from === "validation" &&
+      from !== undefined &&
+      from !== "nothing" &&
       rowsOf(subject) !== "growing" &&
       sampling.sampler !== "blocks" &&
       problem(
@@ -70,6 +87,18 @@ export const samples: EvaluatorPart<Samples> = {
       graders !== undefined &&
       task === undefined &&
       problem(`${at}/task`, "the task whose graders are named", "nothing", 'Such as "star" or "brackets".'),
+    ({ from, task }, at) =>
+      typeof from === "object" &&
+      task === undefined &&
+      problem(`${at}/task`, "the task that the test set is of", "nothing", 'Such as "tinygsm" or "gsm8k".'),
+    ({ from }, at, { data }) =>
+      typeof from === "object" &&
+      data.batching.kind !== "documents" &&
+      problem(
+        `${at}/from`,
+        'a test set where rows have prompts: data.batching.kind "documents"',
+        JSON.stringify(data.batching.kind),
+      ),
     ({ seeds }, at) => {
       const twice = seeds.findIndex((seed, i) => seeds.indexOf(seed) < i)
       return twice >= 0 && problem(`${at}/seeds/${twice}`, "each seed once", seeds[twice])
@@ -84,7 +113,11 @@ export const samples: EvaluatorPart<Samples> = {
       sampling.steps ?? (sampling.sampler === "events" ? 2 * length : (sampling.length ?? length)),
   }),
   contract: (evaluation, context) =>
-    sampleContract(evaluation, context, { quantity: "entropy", unit: "nats" }),
+    sampleContract(evaluation, context, firstMeaning(evaluation), evaluation.count * evaluation.seeds.length),
+  files: ({ from, task }) =>
+    typeof from === "object"
+      ? [{ path: from.source, about: `test set of ${task ?? "a task"}`, bytes: null }]
+      : [],
   words: ({ sampling, count, seeds }) =>
     `${count * seeds.length} texts, ${sampling.sampler ?? "the network's usual sampler"}${sampling.steps === undefined ? "" : `, ${sampling.steps} steps`}`,
   headline: () => false,

@@ -1,8 +1,24 @@
 /** Samples as an evaluation: the JSON of a spec. */
 import * as Schema from "effect/Schema"
-import { Count, Identifier, Natural } from "../../spec/common.js"
+import { Count, formed, Identifier, Natural, Sha256 } from "../../spec/common.js"
 import { Sampling } from "../../spec/sampling.js"
+import { FileSource } from "../../spec/source-syntax.js"
 import { EvaluationId } from "../../spec/windows.js"
+
+const HubFile = formed(
+  /^hf:[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+@[^/\s]+\/\S+$/,
+  "hf:OWNER/REPOSITORY@REVISION/PATH.jsonl",
+  { prefix: "hf:" },
+)
+const WebFile = formed(/^https?:\/\/\S+$/, "https://...", { prefix: "https:" })
+
+const TestSetOfSpec = Schema.Struct({
+  source: Schema.Union([HubFile, WebFile, FileSource]).annotate({
+    description:
+      "Where it is: hf:OWNER/REPOSITORY@REVISION/PATH, https://... or file:PATH. Paths are no part of a fingerprint; the digest is.",
+  }),
+  sha256: Sha256.annotate({ description: "Digest of the file, which says what set it is." }),
+}).annotate({ description: "A file of the task's items: text k answers the prompt of its k-th item." })
 
 export const Samples = Schema.Struct({
   kind: Schema.Literal("samples"),
@@ -13,9 +29,11 @@ export const Samples = Schema.Struct({
   seeds: Schema.NonEmptyArray(Natural).annotate({
     description: "Seeds of the sample stream; text k of a seed is the same whatever else is sampled.",
   }),
-  from: Schema.optionalKey(Schema.Literals(["nothing", "validation"])).annotate({
+  from: Schema.optionalKey(
+    Schema.Union([Schema.Literals(["nothing", "validation"]), TestSetOfSpec]),
+  ).annotate({
     description:
-      "nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt.",
+      "nothing, when absent: texts without a prompt. validation: text k begins and ends with what is given of row k of the validation split, such as its prompt. A test set of the task by source and digest: text k answers its k-th item, with the prompt that the task gives it.",
   }),
   sampling: Sampling,
   task: Schema.optionalKey(Identifier).annotate({

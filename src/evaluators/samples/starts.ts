@@ -2,12 +2,20 @@
 import { buildChunkIndex, fillChunk } from "../../data/rows/chunks.js"
 import { marksOf, openInfillRows } from "../../data/rows/infill.js"
 import { stream, uniforms } from "../../diffusion/philox.js"
-import { buildDocumentIndex, documentParts, documentRow, documentRule } from "../../data/rows/documents.js"
+import {
+  buildDocumentIndex,
+  documentParts,
+  documentRow,
+  documentRule,
+  documentShape,
+} from "../../data/rows/documents.js"
 import type { Tokens } from "../../data/rows/tokens.js"
+import { predictionRow } from "../../data/rows/collate.js"
 import { cleanRow } from "../../diffusion/insertion/batch.js"
 import { networkPart, objectivePart } from "../../families/index.js"
 import { roomOf, unaskedStart, type StartedText } from "../../samplers/texts.js"
 import type { Experiment } from "../../spec/experiment.js"
+import type { Task } from "../../tasks/task.js"
 import { EvaluationError } from "../job.js"
 import type { Samples } from "./schema.js"
 
@@ -17,6 +25,8 @@ export interface Start extends StartedText {
   /** Tokens of the prompt alone, and those that should follow; where the data say them. */
   readonly prompt?: readonly number[]
   readonly target?: readonly number[]
+  /** The task's item that the text answers, where a test set has it. */
+  readonly item?: unknown
 }
 
 type Encode = (text: string) => ArrayLike<number>
@@ -130,6 +140,70 @@ const rowsOf = (
 
 const same = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((token, i) => token === b[i])
+
+/**
+ * Texts that answer the items of a test set, one after another: the prompt that the task gives an item, as a row of the
+ * experiment holds one.
+ *
+ * @throws EvaluationError for a prompt that the tokenizer cannot spell or that leaves no room: every item is answered,
+ * or none
+ */
+export const testStarts = (
+  { id, count, sampling }: Pick<Samples, "id" | "count" | "sampling">,
+  task: Task,
+  items: readonly unknown[],
+  experiment: Experiment,
+  encode: Encode,
+): Starts => {
+  const { data, objective, model } = experiment
+  const shape = documentShape(documentRule(data))
+  const free = objectivePart(objective).boundary(objective) === "free"
+  const endSlot = networkPart(model).endSlot?.(model) ?? "extra"
+  const room = roomOf(experiment, sampling)
+  const ids = (text: string, item: unknown): number[] => {
+    try {
+      return Array.from(encode(text))
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new EvaluationError(
+        id,
+        `the tokenizer ${data.tokenizer.id} does not spell item ${task.keys(item).id} of the test set: ${error.message}; it was made for other texts`,
+      )
+    }
+  }
+  const starts = items.slice(0, count).map((item, index): Start => {
+    const { prefix: text, suffix, apart } = task.prompt(item)
+    if (suffix !== undefined)
+      throw new EvaluationError(
+        id,
+        `items of ${task.id} end with given text, which rows of prompts do not hold`,
+      )
+    const prompt = (apart ?? [text]).flatMap((part) => ids(part, item))
+    const row = predictionRow({ prompt }, shape)
+    const { tokens } = cleanRow(
+      { tokens: row.tokens, length: shape.width, fixed: row.fixed, lengths: Int32Array.of(row.length) },
+      0,
+      data.tokenizer,
+      free ? "boundary" : "none",
+      endSlot,
+    )
+    const given = row.fixed.reduce((n, each) => n + each, 0)
+    const start = {
+      index,
+      prefix: Array.from(tokens.subarray(0, given)),
+      suffix: Array.from(tokens.subarray(given)),
+      prompt,
+      item,
+    }
+    if (row.cut > 0 || start.prefix.length + start.suffix.length >= room)
+      throw new EvaluationError(
+        id,
+        `the prompt of item ${task.keys(item).id} has ${prompt.length} tokens and leaves no room in a row of ${room}; raise data.batching.length`,
+      )
+    return start
+  })
+  return { starts }
+}
 
 /** @throws EvaluationError where the split has no rows to begin with */
 export const startsOf = (

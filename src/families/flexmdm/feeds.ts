@@ -283,6 +283,7 @@ export const insertionFeeder = (
       const sizes = states.map(({ tokens, masks }) => ({ tokens: tokens.length, masks: masks.length }))
       return dealByLength(sizes, slices).map((own, k) => ({
         k,
+        rows: own.map((r) => micro * microBatch + r),
         states: own.map((r) => states[r]!),
         needed: roomFor(sizes, own, endSlot),
       }))
@@ -294,6 +295,7 @@ export const insertionFeeder = (
     return {
       program,
       micro: dealt.map(({ k, states }) => insertionFeeds(states, rooms[program]![k]!, how)),
+      rows: dealt.map(({ rows: own }) => own),
     }
   }
 }

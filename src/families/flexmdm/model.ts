@@ -1,7 +1,7 @@
 /** The FlexMDM network without its tensors. */
 import { problem, type NetworkPart, type Rule } from "../part.js"
 import { headRules, transformerActivations, transformerFlops } from "../transformer.js"
-import { flexmdmParameters } from "./parameters.js"
+import { dropoutPlaces, flexmdmParameters } from "./parameters.js"
 import { FlexmdmModel } from "./schema.js"
 
 const rules: readonly Rule<FlexmdmModel>[] = [
@@ -15,13 +15,7 @@ const rules: readonly Rule<FlexmdmModel>[] = [
       "Its gap head would not be trained.",
     ),
   ({ model: { dropout = 0 } }) =>
-    dropout > 0 &&
-    problem(
-      "/model/dropout",
-      "0",
-      dropout,
-      "Dropout is not computed here; leave it out and name the difference.",
-    ),
+    dropout === 1 && problem("/model/dropout", "a share below 1", dropout, "With 1 nothing is left."),
   ({ model: { endSlot }, data: { batching } }) => {
     if (batching.kind !== "documents") return false
     const meant = endSlot === "eos-anchor" ? "anchor" : "none"
@@ -72,6 +66,8 @@ export const flexmdmNetwork: NetworkPart<FlexmdmModel> = {
   classes: ({ softmax, tableRows }, vocabSize) => (softmax === "table" ? tableRows : vocabSize),
   attention: () => "bidirectional",
   endSlot: ({ endSlot }) => endSlot,
+  dropout: ({ dropout = 0, width, layers }) =>
+    dropout === 0 ? undefined : { rate: dropout, width, places: dropoutPlaces(layers) },
   takes: ({ timeInput }) => ["lengths", timeInput === "time" ? "time" : "insertionAlpha"],
   parameters: (model) => flexmdmParameters(model),
   flops: (model, _vocabSize, length) =>

@@ -6,6 +6,7 @@
  * more, which attends and is attended to and carries the slot after the last token; with an EOS anchor it is not.
  */
 import {
+  dropout,
   gelu,
   geluTanh,
   get,
@@ -21,6 +22,7 @@ import {
 } from "../../model/layers.js"
 import type { NetworkProgram } from "../../model/network.js"
 import * as tf from "../../model/tf.js"
+import { maskName } from "../part.js"
 import type { FlexmdmModel } from "./schema.js"
 
 /** Default of `torch.nn.LayerNorm`. */
@@ -92,7 +94,7 @@ export interface FlexmdmHidden {
 
 /**
  * feeds: inputIds i32 [rows, length]; lengths i32 [rows], the positions of a row that are there (its end slot
- * included); time f32 [rows], what the model embeds.
+ * included); time f32 [rows], what the model embeds; in training with dropout the masks of `dropoutPlaces`.
  */
 export const flexmdmHidden = (p: Tensors, feeds: Tensors, model: FlexmdmModel): FlexmdmHidden => {
   const ids = get(feeds, "inputIds")
@@ -112,14 +114,17 @@ export const flexmdmHidden = (p: Tensors, feeds: Tensors, model: FlexmdmModel): 
       6,
       1,
     )
-    const gated = (y: tf.Tensor, gate: tf.Tensor): tf.Tensor =>
-      perRow(y, [gate], held, (z, g) => tf.mul(z, g!))
+    const gated = (y: tf.Tensor, gate: tf.Tensor, place: string): tf.Tensor => {
+      const kept = feeds[maskName(`${at}.${place}`)]
+      const left = kept === undefined ? y : dropout(y, kept, model.dropout ?? 0)
+      return perRow(left, [gate], held, (z, g) => tf.mul(z, g!))
+    }
     const h = modulate(norm(x, p, `${at}.norm1.weight`), shiftA!, scaleA!, held)
     const from = model.residual === "modulated" ? h : x
-    x = tf.add(from, gated(attend(h, p, at, model, lengths, tables), gateA!))
+    x = tf.add(from, gated(attend(h, p, at, model, lengths, tables), gateA!, "attention"))
     const m = modulate(norm(x, p, `${at}.norm2.weight`), shiftM!, scaleM!, held)
     const inner = activation(linear(m, p, `${at}.mlp.0`))
-    x = tf.add(x, gated(linear(inner, p, `${at}.mlp.2`), gateM!))
+    x = tf.add(x, gated(linear(inner, p, `${at}.mlp.2`), gateM!, "mlp"))
   }
   return { x, condition, rows, length }
 }

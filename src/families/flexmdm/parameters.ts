@@ -28,6 +28,10 @@ const matrix = (name: string, out: number, fanIn: number): ParameterSpec => ({
 export const mlpWidth = ({ width, mlpRatio }: Pick<FlexmdmModel, "width" | "mlpRatio">): number =>
   Math.floor(width * mlpRatio)
 
+/** Where activations are dropped: behind attention and MLP of each block, before their gates. */
+export const dropoutPlaces = (layers: number): readonly string[] =>
+  Array.from({ length: layers }, (_, i) => [`blocks.${i}.attention`, `blocks.${i}.mlp`]).flat()
+
 /** Every parameter, in the order of the published state dict. */
 export const flexmdmParameters = (model: FlexmdmModel): readonly ParameterSpec[] => {
   const { width, layers, tableRows, conditioning, gapHead } = model

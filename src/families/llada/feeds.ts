@@ -7,7 +7,7 @@ import { contentLength } from "../../diffusion/insertion/interpolant.js"
 import { uniforms, uniforms32 } from "../../diffusion/philox.js"
 import { sliceBatch } from "../../diffusion/slices.js"
 import { uniformsForTimes, timesFromUniforms } from "../../diffusion/times.js"
-import { maskedLayout, programFor, roomsOf } from "../mdlm/feeds.js"
+import { maskedLayout, programFor, roomsOf, rowsOfSlices } from "../mdlm/feeds.js"
 import type { FeedJob, ObjectivePart, Rows, StepFeeds } from "../part.js"
 import type { LladaObjective } from "./schema.js"
 
@@ -91,6 +91,10 @@ export const lladaFeeds = (
       return sliceBatch(maskedRows(rows, objective, tokenizer, { seed, step, micro }), layout.slices)
     }).flat()
     const program = programFor(slices, rooms)
-    return { program, micro: slices.map((slice) => batchFeeds(slice, rooms[program]!)) }
+    return {
+      program,
+      micro: slices.map((slice) => batchFeeds(slice, rooms[program]!)),
+      rows: rowsOfSlices(slices, microBatch),
+    }
   }
 }

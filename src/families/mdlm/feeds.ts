@@ -59,6 +59,19 @@ export const programFor = (
   return program
 }
 
+/** The rows of a step that each slice of its micro-batches holds. */
+export const rowsOfSlices = (
+  slices: readonly Pick<CorruptedBatch, "rows" | "dealt">[],
+  microBatch: number,
+): readonly (readonly number[])[] => {
+  let before = 0
+  return slices.map(({ rows, dealt }) => {
+    const first = Math.floor(before / microBatch) * microBatch
+    before += rows
+    return Array.from({ length: rows }, (_, i) => first + (dealt?.[i] ?? i))
+  })
+}
+
 export const maskedFeeds = (
   objective: MaskedDiffusionObjective,
   { tokenizer, seed, length, microBatch, accumulation, layout }: FeedJob,
@@ -74,6 +87,10 @@ export const maskedFeeds = (
       )
     }).flat()
     const program = programFor(slices, rooms)
-    return { program, micro: slices.map((slice) => batchFeeds(slice, rooms[program]!)) }
+    return {
+      program,
+      micro: slices.map((slice) => batchFeeds(slice, rooms[program]!)),
+      rows: rowsOfSlices(slices, microBatch),
+    }
   }
 }

@@ -20,7 +20,10 @@ const COLUMNS: readonly (readonly [string, (row: TableRow) => string | number | 
   ["estimator", (row) => row.estimator],
   ["tokens", (row) => row.tokens],
   ["bytes", (row) => row.bytes],
+  ["windows", (row) => row.windows],
   ["forwards_per_window", (row) => row.forwardsPerWindow],
+  ["bits_per_maskable_token", (row) => row.perMaskableToken],
+  ["draw_error", (row) => row.drawError],
   ["contract", (row) => row.contractId],
   ["notes", (row) => row.notes.join(" ")],
 ]

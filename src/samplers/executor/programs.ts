@@ -3,6 +3,7 @@ import type { Evaluator, Executor, HostTensors } from "../../engine/executor.js"
 import { trace, type TraceInput } from "../../engine/trace/trace.js"
 import type { Weights } from "../../engine/weights.js"
 import type { Tensors } from "../../model/layers.js"
+import { parameterInputs } from "../../model/parameter-inputs.js"
 import type { ParameterSpec } from "../../model/parameters.js"
 
 export type Feed = Omit<TraceInput, "kind">
@@ -32,12 +33,7 @@ export const openPrograms = async (
   const held = new Map<string, Evaluator>()
   const compile = (key: string, { feeds, outputs }: ProgramSource): Promise<Evaluator> => {
     const inputs: readonly TraceInput[] = [
-      ...parameters.map(({ name: own, shape }): TraceInput => ({
-        name: own,
-        kind: "parameter",
-        dtype: "f32",
-        shape,
-      })),
+      ...parameterInputs(parameters),
       ...feeds.map((feed): TraceInput => ({ ...feed, kind: "feed" })),
     ]
     return executor.evaluator(trace(`${name}-${key}`, inputs, outputs), {}, weights)

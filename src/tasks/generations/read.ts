@@ -98,12 +98,20 @@ async function* fromDocument(file: GenerationsFile): AsyncGenerator<Stored> {
   }
 }
 
+/** What `repro sample --out` writes before its texts: how they were made. */
+const isSampleHeader = (record: unknown): record is Readonly<Record<string, unknown>> =>
+  isRecord(record) && record["type"] === "sampling"
+
 async function* fromLines(file: GenerationsFile): AsyncGenerator<Stored> {
   const { path } = file
   for await (const { text, number } of lines(readText(path))) {
     if (text.trim() === "") continue
     const place = { subject: path, line: number }
     const record = parseJsonLine(text, place)
+    if (isSampleHeader(record)) {
+      Object.assign(file.about, record)
+      continue
+    }
     const format = file.format ?? requireFormat(file, record, false, `${path}, line ${number}`)
     const stored = readRecord(format, record)
     if (stored === undefined)
@@ -113,6 +121,8 @@ async function* fromLines(file: GenerationsFile): AsyncGenerator<Stored> {
       )
     yield* stored
   }
+  if (file.format === undefined)
+    throw new DataError("invalid", path, "it says how texts were sampled, and holds none of them.")
 }
 
 /**

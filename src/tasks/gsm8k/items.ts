@@ -9,6 +9,8 @@ export interface Gsm8kItem {
   readonly answer?: string
   /** The number as such a file has it; null where its own rule found none. */
   readonly groundTruth?: number | null
+  /** A program whose value is the answer, where that is all there is: a row of TinyGSM. */
+  readonly program?: string
 }
 
 export const gsm8kItems = (text: string, subject: string): readonly Gsm8kItem[] =>

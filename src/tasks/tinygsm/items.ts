@@ -17,12 +17,15 @@ export const tinyGsmItems = (text: string, subject: string): readonly TinyGsmIte
     code: requireText(value, "code", place),
   }))
 
+/** Stands behind every question, tokenised on its own. */
+export const PROMPT_END = "\n"
+
 /** What a model is trained on: tokenised apart, without special tokens. */
 export const tinyGsmPair = ({
   question,
   code,
 }: Pick<TinyGsmItem, "question" | "code">): { readonly prompt: string; readonly target: string } => ({
-  prompt: `${question.trim()}\n`,
+  prompt: `${question.trim()}${PROMPT_END}`,
   target: code.trim(),
 })
 
@@ -33,7 +36,7 @@ export const tinyGsmPair = ({
  * @throws SandboxError when the sandbox fails, or is not there
  */
 export const referenceGold = async (
-  { code }: TinyGsmItem,
+  { code }: Pick<TinyGsmItem, "code">,
   run: Run,
 ): Promise<number | bigint | undefined> => {
   const execution = await execute(run, { kind: "call", source: code.trim(), function: FUNCTION }, SECONDS)

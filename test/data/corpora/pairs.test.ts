@@ -22,40 +22,13 @@ import {
 } from "../../../src/data/rows/documents.js"
 import { hubSplit } from "../../../src/data/rows/numpy-permutation.js"
 import { modelTokenizer } from "../../../src/data/tokenizers/tokenizer.js"
+import { byteLevelTokenizer } from "../byte-level.js"
 import { startServer } from "../server.js"
 
 const root = await mkdtemp(join(tmpdir(), "pairs-"))
 tap.teardown(() => rm(root, { recursive: true }))
 
-// Byte-level pieces of every byte, as GPT-2 writes them, one merge, and two special pieces.
-const alphabet = Array.from({ length: 256 }, (_, byte) => byte)
-const shown = (byte: number): boolean =>
-  (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174
-let moved = 256
-const characters = alphabet.map((byte) => String.fromCodePoint(shown(byte) ? byte : moved++))
-const special = (id: number, content: string) => ({
-  id,
-  content,
-  single_word: false,
-  lstrip: false,
-  rstrip: false,
-  normalized: false,
-  special: true,
-})
-const level = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true }
-const tokenizerText = JSON.stringify({
-  version: "1.0",
-  added_tokens: [special(257, "<|endoftext|>"), special(258, "<|im_start|>")],
-  normalizer: null,
-  pre_tokenizer: level,
-  post_processor: null,
-  decoder: level,
-  model: {
-    type: "BPE",
-    vocab: Object.fromEntries([...characters, "de"].map((piece, id) => [piece, id])),
-    merges: ["d e"],
-  },
-})
+const tokenizerText = byteLevelTokenizer(["<|endoftext|>", "<|im_start|>"])
 const tokenizer = join(root, "tokenizer.json")
 await writeFile(tokenizer, tokenizerText)
 

@@ -11,7 +11,7 @@ import { makePlan } from "../../../src/plan/plan.js"
 import { mergePatch } from "../../../src/spec/merge-patch.js"
 import { decodeSpec, type LoadedSpec } from "../../../src/spec/spec-file.js"
 import { train } from "../../../src/train/loop.js"
-import { toy } from "../../families/toy.js"
+import { toy } from "../../toy/family.js"
 import { countingPart, countingStore } from "./toy.js"
 
 const VOCABULARY = 151_670

@@ -4,17 +4,19 @@
  */
 import t from "tap"
 import { insertionFeeder, insertionFeedSpecs } from "../../../src/families/flexmdm/feeds.js"
-import { sliceFeeds, type FeedSpec, type StepFeeds } from "../../../src/families/part.js"
+import { sliceFeeds, type FeedSpec } from "../../../src/families/part.js"
 import type { FlexmdmModel, FlexmdmObjective } from "../../../src/families/flexmdm/schema.js"
+import { networkPart } from "../../../src/families/index.js"
 import { networkOf } from "../../../src/families/traced.js"
 import { integersBelow, normals, stream } from "../../../src/diffusion/philox.js"
-import type { Executor, HostTensors } from "../../../src/engine/executor.js"
+import { hostFeeds, type Executor, type HostTensors } from "../../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../../src/engine/onnxruntime/index.js"
 import { makeTensorflowExecutor } from "../../../src/engine/tensorflow/index.js"
 import { makeTfjsExecutor } from "../../../src/engine/tfjs/index.js"
 import { makeTorchExecutor } from "../../../src/engine/torch/index.js"
 import type { Network } from "../../../src/model/network.js"
 import * as tf from "../../../src/model/tf.js"
+import { dropoutMasks, dropoutSpecs, type FedStep } from "../../../src/train/dropout.js"
 import { layoutFor, shapeFor } from "../../../src/train/layout.js"
 import { traceGradients } from "../../../src/train/programs.js"
 import { relativeDifference } from "../../engine/parity.js"
@@ -53,6 +55,7 @@ const CASES: Readonly<
       fixed: "boundary",
     },
   },
+  dropout: { model: { dropout: 0.25 } },
   "averaged targets, capped weights": { objective: { targets: "averaged", weightCap: 20 } },
 }
 
@@ -75,7 +78,11 @@ const eager = async (
   const fed = Object.fromEntries(
     specs.map(({ name, dtype, shape }) => [
       name,
-      tf.tensor(feeds[name]!.data, [...shape], dtype === "i32" ? "int32" : "float32"),
+      tf.tensor(
+        feeds[name]!.data,
+        [...shape],
+        ({ i32: "int32", f32: "float32", bool: "bool" } as const)[dtype],
+      ),
     ]),
   )
   const f = (...values: tf.Tensor[]): tf.Scalar =>
@@ -93,7 +100,7 @@ interface Case {
   readonly network: Network
   readonly parameters: HostTensors
   readonly slices: readonly (readonly FeedSpec[])[]
-  readonly step: StepFeeds
+  readonly step: FedStep
   readonly oracle: Gradients
 }
 
@@ -114,23 +121,28 @@ const prepare = async (name: string): Promise<Case> => {
   const job = { ...shapeFor(experiment), tokenizer: TOKENIZER, seed: 11, accumulation: 1 }
   const rows = { tokens, length: LENGTH }
   const layout = layoutFor(experiment, { slices: 1, sizes: "few" })
-  const step = insertionFeeder(objective, { ...job, layout })(4, rows)
-  const whole = insertionFeedSpecs(
+  const step = dropoutMasks(experiment, layout)(4, insertionFeeder(objective, { ...job, layout })(4, rows))
+  const listed = insertionFeedSpecs(
     objective.targets,
     ROWS,
     { width: LENGTH + 1, capacity: ROWS * LENGTH },
     VOCABULARY,
   ).filter(({ name: feed, optional }) => optional !== true || network.feeds("loss", { rows: 1, length: 1, capacity: 1 }).some((f) => f.name === feed)) // prettier-ignore
-  const full = insertionFeeder(objective, { ...job, layout: { slices: 1, rows: ROWS, programs: [whole] } })(
+  const whole = [
+    ...listed,
+    ...dropoutSpecs(networkPart(experiment.model).dropout?.(experiment.model), listed),
+  ]
+  const canvas = { slices: 1, rows: ROWS, programs: [whole] }
+  const full = dropoutMasks(experiment, canvas)(
     4,
-    rows,
+    insertionFeeder(objective, { ...job, layout: canvas })(4, rows),
   )
   return {
     network,
     parameters,
     slices: sliceFeeds(layout.programs[step.program]!, layout.slices),
     step,
-    oracle: await eager(network, parameters, whole, full.micro[0]!),
+    oracle: await eager(network, parameters, whole, hostFeeds(full.micro[0]!)),
   }
 }
 
@@ -145,6 +157,11 @@ const check = async (t: Tap, executor: Executor): Promise<void> => {
   for (const name of Object.keys(CASES)) {
     const { network, parameters, slices, step, oracle } = await caseOf(name)
     t.equal(slices.length, 4)
+    if (name === "dropout")
+      t.ok(
+        Math.abs(oracle.loss - (await caseOf("as brianlck/FlexMDM")).oracle.loss) > 1e-3,
+        "drops something",
+      )
     t.ok(oracle.loss > 0.1, "there is something under the loss")
     const sums: Record<string, Float32Array> = {}
     let loss = 0

@@ -1,7 +1,7 @@
 /** Rows of the published collators: test/tasks/README.md. */
 import { readFile } from "node:fs/promises"
 import { test } from "tap"
-import { predictionRow, trainingRow, type RowIds } from "../../../src/tasks/tinygsm/rows.js"
+import { predictionRow, targetRow, trainingRow, type RowShape } from "../../../src/data/rows/collate.js"
 
 interface First {
   readonly kind: string
@@ -42,8 +42,7 @@ interface Expected {
   readonly training: boolean
   readonly prompts: readonly (readonly number[])[]
   readonly targets: readonly (readonly number[])[]
-  readonly width: number
-  readonly ids: RowIds
+  readonly shape: RowShape
   readonly rows: Pick<First, "input_ids" | "fixed" | "target_ids">
 }
 
@@ -53,12 +52,12 @@ const cases: readonly Expected[] = [
     training: each.kind.startsWith("X_train"),
     prompts: each.prompts ?? each.targets.map(() => []),
     targets: each.targets,
-    width: each.width,
     // Unconditional rows have no BOS, whatever the tokenizer has.
-    ids: {
-      pad: each.pad,
-      eos: each.eos,
-      ...(each.bos === null || each.prompts === null ? {} : { bos: each.bos }),
+    shape: {
+      width: each.width,
+      padId: each.pad,
+      endId: each.eos,
+      ...(each.bos === null || each.prompts === null ? {} : { separatorId: each.bos }),
     },
     rows: each,
   })),
@@ -67,35 +66,39 @@ const cases: readonly Expected[] = [
     training: each.kind === "train",
     prompts: each.examples.map(({ prompt_ids: prompt }) => prompt ?? []),
     targets: each.examples.map(({ input_ids: target }) => target),
-    width: each.block_size + each.input_block_size,
-    ids: {
-      pad: second.ids.pad,
-      eos: second.ids.eos,
-      ...(each.add_bos && each.examples[0]!.prompt_ids !== undefined ? { bos: second.ids.bos } : {}),
+    shape: {
+      width: each.block_size + each.input_block_size,
+      padId: second.ids.pad,
+      endId: second.ids.eos,
+      ...(each.add_bos && each.examples[0]!.prompt_ids !== undefined ? { separatorId: second.ids.bos } : {}),
     },
     rows: each,
   })),
 ]
 
-for (const { name, training, prompts, targets, width, ids, rows } of cases) {
+for (const { name, training, prompts, targets, shape, rows } of cases) {
   test(name, (t) => {
     for (const [index, prompt] of prompts.entries()) {
       const target = targets[index]!
-      const row = (training ? trainingRow : predictionRow)(prompt, target, width, ids)
+      const row = training ? trainingRow({ prompt, target }, shape) : predictionRow({ prompt }, shape)
       t.same([...row.tokens], rows.input_ids[index])
       t.same([...row.fixed], rows.fixed[index])
-      if (!training) t.same([...predictionRow(prompt, target, width, ids).target], rows.target_ids![index])
+      if (!training) t.same([...targetRow(target, shape)], rows.target_ids![index])
     }
     t.end()
   })
 }
 
 test("what is cut is counted, and what cannot be is refused", (t) => {
-  const ids = { pad: 0, eos: 1 }
-  t.equal(trainingRow([2, 3], [4, 5, 6], 4, ids).cut, 2)
-  t.equal(trainingRow([2], [4], 4, ids).cut, 0)
-  t.equal(predictionRow([2, 3, 4], [], 3, ids).cut, 1)
-  t.throws(() => predictionRow([2], [3, 4, 5], 3, ids), /target of 3 tokens/)
-  t.throws(() => trainingRow([2], [3], 4, { pad: 1, eos: 1 }), /both 1.*<\|pad\|>/)
+  const shape = { width: 4, padId: 0, endId: 1 }
+  t.equal(trainingRow({ prompt: [2, 3], target: [4, 5, 6] }, shape).cut, 2)
+  t.equal(trainingRow({ prompt: [2], target: [4] }, shape).cut, 0)
+  t.equal(predictionRow({ prompt: [2, 3, 4] }, { ...shape, width: 3 }).cut, 1)
+  t.throws(() => targetRow([3, 4, 5], { ...shape, width: 3 }), /target of 3 tokens/)
+  t.throws(
+    () => trainingRow({ prompt: [2], target: [3] }, { ...shape, padId: 1 }),
+    /have one id, 1.*<\|pad\|>/,
+  )
+  t.throws(() => trainingRow({ target: [] }, { ...shape, width: 0 }), /width of 0/)
   t.end()
 })

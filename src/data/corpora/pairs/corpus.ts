@@ -43,6 +43,7 @@ export const pairs: CorpusPart<Pairs> = {
     { path: corpus.source, about: "rows", bytes: null },
     { path: corpus.tokenizer, about: "tokenizer", bytes: null },
   ],
+  codedPieces: true,
   tokenizer: ({ tokenizer }) => tokenizer,
   from: ({ source }) => source,
   unstated: ({ source, sha256 }) => (sha256 === undefined ? [from({ source } as Pairs)] : []),

@@ -7,6 +7,9 @@ import { hubUrl, parseSource } from "../../../files/sources.js"
 import type { CorpusOptions, SplitName } from "../store.js"
 import type { Pairs } from "./schema.js"
 
+/** What of a corpus says where its rows and its tokenizer lie. */
+export type RowSource = Pick<Pairs, "source" | "revision" | "tokenizer">
+
 /** A file, and where it comes from; undefined: it is the user's own. */
 export interface Origin {
   readonly path: string
@@ -18,7 +21,7 @@ export interface Origin {
 }
 
 /** Full name of the data set: OWNER/REPOSITORY of the hub, else the file's name without its endings. */
-export const fullName = ({ source }: Pick<Pairs, "source">): string =>
+export const fullName = ({ source }: Pick<RowSource, "source">): string =>
   source.startsWith("hf:")
     ? source.slice(3)
     : basename(source.replace(/[?#].*$/, "")).replace(/(\.(json|jsonl|gz|parquet))+$/, "") || "rows"
@@ -33,7 +36,7 @@ const SUFFIXES: Readonly<Record<"all" | "first-row", Readonly<Record<SplitName, 
 export const cacheFolder = (corpus: Pairs, split: SplitName, { cacheDir }: CorpusOptions): string =>
   join(cacheDir, `${fullName(corpus)}${SUFFIXES[corpus.only ?? "all"][split]}`, "train")
 
-const downloads = (corpus: Pairs, { cacheDir }: CorpusOptions): string =>
+const downloads = (corpus: RowSource, { cacheDir }: CorpusOptions): string =>
   join(cacheDir, "hf", fullName(corpus).replace("/", "--"), encodeURIComponent(corpus.revision ?? "main"))
 
 const webFile = (url: string, { cacheDir }: CorpusOptions): string =>
@@ -51,13 +54,13 @@ const fileOrWeb = (source: string, options: CorpusOptions): Origin => {
   throw new DataError("invalid", source, "write file:PATH or https://...")
 }
 
-export const tokenizerOrigin = ({ tokenizer }: Pairs, options: CorpusOptions): Origin =>
+export const tokenizerOrigin = ({ tokenizer }: RowSource, options: CorpusOptions): Origin =>
   fileOrWeb(tokenizer, options)
 
 /** Name of the list of files, as the hub answers it, beside them. */
 const LIST = "files.json"
 
-const hubFolder = (corpus: Pairs, options: CorpusOptions): HubFolder => {
+const hubFolder = (corpus: RowSource, options: CorpusOptions): HubFolder => {
   const folder = downloads(corpus, options)
   return {
     folder,
@@ -80,13 +83,20 @@ const hubOrigin = (hub: HubFolder, name: string): Origin => ({
 })
 
 /** The list of files of a hub repository. */
-export const listOrigin = (corpus: Pairs, options: CorpusOptions): Origin =>
+export const listOrigin = (corpus: RowSource, options: CorpusOptions): Origin =>
   hubOrigin(hubFolder(corpus, options), LIST)
 
-const isRows = (path: string): boolean => /\.(jsonl|json)(\.gz)?$/.test(path)
+/** Endings of files with rows; a repository that has several kinds means the first of them. */
+const ROWS = [/\.(jsonl|json)(\.gz)?$/, /\.parquet$/] as const
 
-/** The files with rows that a hub repository lists, by name. @throws DataError where there is none that can be read */
-export const listedFiles = (text: string, subject: string): readonly string[] => {
+/** A file that a hub repository lists; the hub knows the digest of large ones. */
+export interface ListedFile {
+  readonly path: string
+  readonly sha256?: string
+}
+
+/** All files that it lists. @throws DataError when the list cannot be read */
+export const parseList = (text: string, subject: string): readonly ListedFile[] => {
   let entries: unknown
   try {
     entries = JSON.parse(text)
@@ -98,21 +108,37 @@ export const listedFiles = (text: string, subject: string): readonly string[] =>
       error,
     )
   }
-  const paths = (Array.isArray(entries) ? entries : []).flatMap((entry: { path?: unknown } | null) =>
-    typeof entry?.path === "string" ? [entry.path] : [],
+  return (Array.isArray(entries) ? entries : []).flatMap(
+    (entry: { path?: unknown; lfs?: { oid?: unknown } } | null) => {
+      if (typeof entry?.path !== "string") return []
+      const oid = entry.lfs?.oid
+      return [
+        {
+          path: entry.path,
+          ...(typeof oid === "string" && /^[0-9a-f]{64}$/.test(oid) ? { sha256: oid } : {}),
+        },
+      ]
+    },
   )
-  const found = paths.filter(isRows).sort()
-  if (found.length > 0) return found
+}
+
+/** The files with rows that a hub repository lists, by name. @throws DataError where there is none that can be read */
+export const listedFiles = (text: string, subject: string): readonly string[] => {
+  const paths = parseList(text, subject).map(({ path }) => path)
+  for (const ending of ROWS) {
+    const found = paths.filter((path) => ending.test(path)).sort()
+    if (found.length > 0) return found
+  }
   throw new DataError(
     "invalid",
     subject,
-    `there are no JSON lines among its files (${paths.slice(0, 6).join(", ")}); name some in data.corpus.files, or export the rows as JSON lines and give them as file:PATH.`,
+    `there are no JSON lines and no parquet among its files (${paths.slice(0, 6).join(", ")}); name some in data.corpus.files, or export the rows as JSON lines and give them as file:PATH.`,
   )
 }
 
 /** The files of rows; those of a hub repository by the names given. */
 export const rowOrigins = (
-  corpus: Pairs,
+  corpus: RowSource,
   names: readonly string[],
   options: CorpusOptions,
 ): readonly Origin[] => {

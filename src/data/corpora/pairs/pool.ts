@@ -1,6 +1,6 @@
 /** Threads that tokenise; results come in the order of the blocks, whatever the number of threads. */
 import { openThreads } from "../../../files/threads.js"
-import type { Block, PairRule, TokenisedBlock } from "./tokenise.js"
+import type { Block, RowRule, TokenisedBlock } from "./tokenise.js"
 
 export interface TokeniserPool {
   readonly tokenise: (block: Block) => Promise<TokenisedBlock>
@@ -16,7 +16,7 @@ const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./work
 
 export const openPool = (
   workers: number,
-  data: { readonly tokenizer: Uint8Array; readonly path: string; readonly rule: PairRule },
+  data: { readonly tokenizer: Uint8Array; readonly path: string; readonly rule: RowRule },
 ): TokeniserPool => {
   const { ask, close } = openThreads<Block, TokenisedBlock>(WORKER, workers, data)
   return { tokenise: ask, room: AHEAD * workers, close }

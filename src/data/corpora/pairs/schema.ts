@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, Natural, Proportion, Sha256, formed } from "../../../spec/common.js"
 import { FileSource, HubSource } from "../../../spec/source-syntax.js"
 
-const WebSource = formed(/^https?:\/\/\S+$/, "https://...", { prefix: "https:" })
+export const WebSource = formed(/^https?:\/\/\S+$/, "https://...", { prefix: "https:" })
 
 export const Pairs = Schema.Struct({
   kind: Schema.Literal("pairs"),

@@ -4,13 +4,18 @@ import { readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
 import { bytesDigest, knownFileDigest } from "../../../files/digest.js"
-import { download } from "../../../files/download.js"
 import { DataError, fromSystemError } from "../../../files/errors.js"
-import { fetchHubFile, hubStatement, recordedDigests, requireRecorded } from "../../../files/hub.js"
-import { isPresent } from "../../../files/sources.js"
+import { recordedDigests, requireRecorded } from "../../../files/hub.js"
 import { locateParts, TOTALS_FILE, type PreparedPart } from "../prepared.js"
 import { requireDigest } from "../stated-digests.js"
-import type { CorpusOptions, CorpusStore, Located, PrepareOptions, SplitName, StoreJob } from "../store.js"
+import {
+  SPLITS,
+  type CorpusOptions,
+  type CorpusStore,
+  type Located,
+  type SplitName,
+  type StoreJob,
+} from "../store.js"
 import {
   cacheFolder,
   fullName,
@@ -20,41 +25,17 @@ import {
   tokenizerOrigin,
   type Origin,
 } from "./place.js"
+import { fetched } from "./fetch.js"
 import { openPool, type TokeniserPool } from "./pool.js"
 import type { Pairs } from "./schema.js"
-import { readNote, shardName, writePairs, type Note } from "./write.js"
+import { partOf, readNote, shardName, writeRows, type Note } from "./write.js"
 
 /** Raise when shards made from equal inputs would differ. */
 const RECIPE = 1
-const SPLITS = ["train", "validation"] as const
+/** First part of the shards' names. */
+const STEM = "pairs"
 
 type Job = StoreJob<Pairs>
-
-const fetched = async (
-  { path, url, name, hub }: Origin,
-  sha256: string | undefined,
-  { onEvent, signal }: PrepareOptions,
-  moves = false,
-): Promise<void> => {
-  const watched = {
-    ...(onEvent === undefined ? {} : { onEvent }),
-    ...(signal === undefined ? {} : { signal }),
-  }
-  if (hub !== undefined) return fetchHubFile(hub, name, { sha256, moves, ...watched })
-  if (await isPresent(path, sha256)) return onEvent?.({ kind: "reused", path })
-  if (url === undefined) {
-    if (await isPresent(path))
-      return requireDigest(path, `data.corpus.sha256 of ${name}`, sha256, await knownFileDigest(path))
-    throw new DataError("missing", path, "there is no such file; correct data.corpus in the spec.")
-  }
-  await download({
-    url,
-    path,
-    statement: hubStatement,
-    ...(sha256 === undefined ? {} : { sha256 }),
-    ...watched,
-  })
-}
 
 /** Names of the files of a hub repository: those that the spec names, or all that it lists. */
 const rowNames = async (corpus: Pairs, options: CorpusOptions): Promise<readonly string[]> => {
@@ -98,13 +79,6 @@ const inputsOf = async (
   }
 }
 
-const partOf = (notes: readonly Note[]): PreparedPart => ({
-  documents: notes.reduce((n, { documents }) => n + documents, 0),
-  tokens: notes.reduce((n, { tokens }) => n + tokens, 0),
-  bytes: notes.reduce((n, { bytes }) => n + bytes, 0),
-  shards: notes.map(({ file, tokens, sha256 }) => ({ file, tokens, sha256 })),
-})
-
 const countOf = ({ trainShards, only }: Pairs): number => (only === undefined ? trainShards : 1)
 
 /** The shards that are there and were made from just these inputs. */
@@ -116,11 +90,11 @@ const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
     const folder = cacheFolder(corpus, split, options)
     const notes: Note[] = []
     for (let k = 0; k < countOf(corpus); k++) {
-      const note = await readNote(folder, shardName(split, k), made)
+      const note = await readNote(folder, shardName(STEM, split, k), made)
       if (note === undefined)
         throw new DataError(
           "missing",
-          join(folder, shardName(split, k)),
+          join(folder, shardName(STEM, split, k)),
           "it is not there, cut, or made from other inputs; run `repro prepare` first.",
         )
       notes.push(note)
@@ -170,9 +144,11 @@ export const pairsStore: CorpusStore<Pairs> = {
     }
     let pool: TokeniserPool | undefined
     try {
-      const notes = await writePairs(
+      const notes = await writeRows(
         {
           files: (await originsOf(corpus, options)).map((origin) => origin.path),
+          columns: [prompt, target],
+          stem: STEM,
           shards: corpus.trainShards,
           holdOut: corpus.holdOut,
           only: corpus.only,

@@ -1,18 +1,18 @@
 /**
- * The shards of a corpus of pairs, one after another: each is written whole with a note of what it was made from, so
+ * The shards of a corpus of rows, one after another: each is written whole with a note of what it was made from, so
  * that a call that was cut off goes on behind the last one and ends with the same bytes.
  */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
 import { fileDigest } from "../../../files/digest.js"
-import { hubSplit } from "../../rows/numpy-permutation.js"
+import { hubSplit, type HoldOut } from "../../rows/numpy-permutation.js"
 import { inspectShard, writeShard } from "../../rows/shards.js"
 import { tokenArray, tokenBytes, type Tokens } from "../../rows/tokens.js"
 import type { PreparedPart } from "../prepared.js"
-import type { PrepareOptions, SplitName } from "../store.js"
-import { countLines, rawLines } from "./lines.js"
+import { SPLITS, type PrepareOptions, type SplitName } from "../store.js"
 import type { TokeniserPool } from "./pool.js"
+import { countRows, rawRows, type RawRow } from "./rows.js"
 import type { TokenisedBlock } from "./tokenise.js"
 
 export type Note = PreparedPart["shards"][number] & {
@@ -22,10 +22,15 @@ export type Note = PreparedPart["shards"][number] & {
   readonly bytes: number
 }
 
-export interface PairPlan {
+export interface RowPlan {
   readonly files: readonly string[]
+  /** Fields of a row that are read. */
+  readonly columns: readonly string[]
+  /** First part of the shards' names. */
+  readonly stem: string
   readonly shards: number
-  readonly holdOut: { readonly share: number; readonly seed: number }
+  /** What is held out of the rows, or the one split that they all belong to. */
+  readonly holdOut: HoldOut | SplitName
   readonly only?: "first-row" | undefined
   readonly boundaryId: number
   readonly vocabSize: number
@@ -34,8 +39,8 @@ export interface PairPlan {
   readonly made: string
 }
 
-export const shardName = (split: SplitName, index: number): string =>
-  `pairs_${split === "train" ? "train" : "val"}_${String(index).padStart(6, "0")}.bin`
+export const shardName = (stem: string, split: SplitName, index: number): string =>
+  `${stem}_${split === "train" ? "train" : "val"}_${String(index).padStart(6, "0")}.bin`
 
 const notePath = (folder: string, file: string): string => join(folder, `${file}.json`)
 
@@ -50,10 +55,18 @@ export const readNote = async (folder: string, file: string, made: string): Prom
   }
 }
 
-/** Lines in one message to a thread. */
+/** What is known of the shards of one split. */
+export const partOf = (notes: readonly Note[]): PreparedPart => ({
+  documents: notes.reduce((n, { documents }) => n + documents, 0),
+  tokens: notes.reduce((n, { tokens }) => n + tokens, 0),
+  bytes: notes.reduce((n, { bytes }) => n + bytes, 0),
+  shards: notes.map(({ file, tokens, sha256 }) => ({ file, tokens, sha256 })),
+})
+
+/** Rows in one message to a thread. */
 const BLOCK = 256
 
-const joined = (blocks: readonly TokenisedBlock[], { boundaryId, vocabSize }: PairPlan): Tokens => {
+const joined = (blocks: readonly TokenisedBlock[], { boundaryId, vocabSize }: RowPlan): Tokens => {
   const out = tokenArray(
     tokenBytes(vocabSize),
     blocks.reduce((n, { ids }) => n + ids.length, 1),
@@ -71,9 +84,10 @@ const joined = (blocks: readonly TokenisedBlock[], { boundaryId, vocabSize }: Pa
 class Shard {
   readonly split: SplitName
   readonly index: number
-  #lines: number[] = []
+  #numbers: number[] = []
   #texts: string[] = []
   #file = ""
+  #unit: RawRow["unit"] = "line"
   #blocks: Promise<TokenisedBlock>[] = []
 
   constructor(split: SplitName, index: number) {
@@ -81,22 +95,25 @@ class Shard {
     this.index = index
   }
 
-  /** Takes a line; a full block goes to a thread. */
-  async add(
-    pool: TokeniserPool,
-    { file, line, text }: { file: string; line: number; text: string },
-  ): Promise<void> {
+  /** Takes a row; a full block goes to a thread. */
+  async add(pool: TokeniserPool, { file, unit, number, text }: RawRow): Promise<void> {
     if (this.#texts.length >= BLOCK || (this.#file !== file && this.#texts.length > 0)) await this.#send(pool)
     this.#file = file
-    this.#lines.push(line)
-    this.#texts.push(text)
+    this.#unit = unit
+    this.#numbers.push(number)
+    this.#texts.push(text())
   }
 
   async #send(pool: TokeniserPool): Promise<void> {
-    const block = pool.tokenise({ file: this.#file, lines: this.#lines, texts: this.#texts })
+    const block = pool.tokenise({
+      file: this.#file,
+      unit: this.#unit,
+      numbers: this.#numbers,
+      texts: this.#texts,
+    })
     block.catch(() => undefined) // reported where it is awaited
     this.#blocks.push(block)
-    ;[this.#lines, this.#texts] = [[], []]
+    ;[this.#numbers, this.#texts] = [[], []]
     const behind = this.#blocks[this.#blocks.length - 1 - pool.room]
     if (behind !== undefined) await behind
   }
@@ -111,23 +128,29 @@ class Shard {
  * Writes what is lacking of all shards. Shard k of a split holds its rows among the k-th part of all rows; memory holds
  * one shard of each split.
  */
-export const writePairs = async (
-  plan: PairPlan,
+export const writeRows = async (
+  plan: RowPlan,
   pool: () => TokeniserPool,
   { onEvent, signal }: PrepareOptions,
 ): Promise<Readonly<Record<SplitName, readonly Note[]>>> => {
-  const rows = await countLines(plan.files, signal)
-  const { heldOut, firstTrain } = hubSplit(rows, plan.holdOut)
+  const { holdOut, stem } = plan
+  const rows = await countRows(plan.files, signal)
   const whole = plan.only === undefined
+  const splits = typeof holdOut === "string" ? [holdOut] : SPLITS
+  const { heldOut, firstTrain } = typeof holdOut === "string" ? { firstTrain: 0 } : hubSplit(rows, holdOut)
+  const splitsOf = (row: number): readonly SplitName[] => {
+    if (!whole) return row === firstTrain ? splits : []
+    return heldOut === undefined ? splits : [heldOut[row] === 1 ? "validation" : "train"]
+  }
   const shards = whole ? plan.shards : 1
   const notes: Record<SplitName, Note[]> = { train: [], validation: [] }
   const known = async (split: SplitName, index: number): Promise<Note | undefined> =>
-    readNote(plan.folders[split], shardName(split, index), plan.made)
+    readNote(plan.folders[split], shardName(stem, split, index), plan.made)
 
   const close = async (shard: Shard): Promise<Note> => {
     const { split, index } = shard
     const folder = plan.folders[split]
-    const file = shardName(split, index)
+    const file = shardName(stem, split, index)
     const blocks = await shard.done(pool())
     const tokens = joined(blocks, plan)
     const path = join(folder, file)
@@ -147,12 +170,12 @@ export const writePairs = async (
     return note
   }
 
-  const lines = rawLines(plan.files)
+  const source = rawRows(plan.files, plan.columns)
   let row = 0
   for (let k = 0; k < shards; k++) {
     const end = whole ? Math.floor(((k + 1) * rows) / shards) : rows
     const open: Partial<Record<SplitName, Shard>> = {}
-    for (const split of ["train", "validation"] as const) {
+    for (const split of splits) {
       const note = await known(split, k)
       if (note === undefined) open[split] = new Shard(split, k)
       else {
@@ -161,21 +184,15 @@ export const writePairs = async (
       }
     }
     for (; row < end; row++) {
-      const { value } = await lines.next()
+      const { value } = await source.next()
       if (value === undefined) break
       if (row % BLOCK === 0) {
         signal?.throwIfAborted()
         onEvent?.({ kind: "rows", done: row, total: rows })
       }
-      const splits: readonly SplitName[] = whole
-        ? [heldOut[row] === 1 ? "validation" : "train"]
-        : row === firstTrain
-          ? ["train", "validation"]
-          : []
-      for (const split of splits)
-        await open[split]?.add(pool(), { ...value, text: value.bytes.toString("utf8") })
+      for (const split of splitsOf(row)) await open[split]?.add(pool(), value)
     }
-    for (const split of ["train", "validation"] as const) {
+    for (const split of splits) {
       const shard = open[split]
       if (shard !== undefined) notes[split].push(await close(shard))
     }

@@ -64,8 +64,10 @@ const objective: ObjectivePart<Denoise> = {
   scored: "masked",
   streams: [{ name: "mask", used: "which tokens are replaced" }],
   ids: (_objective, { maskId }) => [maskId],
-  boundary: () => "maskable",
+  boundary: () => "free",
   eps: () => undefined,
+  // Sampling unmasks all times alike, from nothing to everything.
+  fixedRows: () => ({ kind: "masked", schedule: { kind: "log-linear", eps: 0 } }),
   layout: (_objective, { microBatch, length }) => ({
     slices: 1,
     rows: microBatch,
@@ -79,7 +81,7 @@ const objective: ObjectivePart<Denoise> = {
       ],
     ],
   }),
-  feeds: ({ rate }, { seed, length, microBatch, accumulation, tokenizer: { maskId, padId } }) => {
+  feeds: ({ rate }, { seed, length, microBatch, accumulation, tokenizer: { maskId, padId, boundaryId } }) => {
     const masks = stream(seed, "mask")
     const size = microBatch * length
     return (step, { tokens }) => ({
@@ -87,7 +89,9 @@ const objective: ObjectivePart<Denoise> = {
       micro: Array.from({ length: accumulation }, (_, micro) => {
         const own = tokens.slice(micro * size, (micro + 1) * size)
         const draws = uniforms32(masks, [step, micro], size)
-        const chosen = Int32Array.from(own.keys()).filter((i) => own[i] !== padId && draws[i]! < rate)
+        const chosen = Int32Array.from(own.keys()).filter(
+          (i) => own[i] !== padId && own[i] !== boundaryId && draws[i]! < rate,
+        )
         const padded = { targets: new Int32Array(size), weights: new Float32Array(size) }
         chosen.forEach((position, j) => {
           padded.targets[j] = own[position]!
@@ -107,6 +111,7 @@ const objective: ObjectivePart<Denoise> = {
 
 export const toy: TracedFamily = {
   name: "toy",
+  systems: ["toy"],
   networks: [network],
   objectives: [objective],
   networkPrograms: { "two-tables": program },

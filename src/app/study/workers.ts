@@ -7,17 +7,18 @@ import { fileURLToPath } from "node:url"
 import * as Option from "effect/Option"
 import { execa } from "execa"
 import type { EngineFlags } from "../choose-executor.js"
-import type { PlannedCell } from "./cells.js"
-import type { SweepJob } from "./in-process.js"
-import { cellLine, estimator, outcomeOf, type CellOutcome } from "./progress.js"
+import type { PlannedMember } from "./members.js"
+import type { StudyJob } from "./in-process.js"
+import { memberLine, estimator, outcomeOf, type MemberOutcome } from "./progress.js"
 
-export interface WorkerJob extends SweepJob {
+export interface WorkerJob extends StudyJob {
   readonly workers: number
   /** The spec file and profile, as the workers are to read them. */
   readonly file: string
   readonly profile: string
-  /** What the command line set. */
+  /** What the command line set, and the seeds that it gave. */
   readonly settings?: readonly string[]
+  readonly seeds?: readonly number[] | undefined
   /** Called with a function that asks every worker to stop after its step. */
   readonly onStart: (stopAll: () => void) => void
 }
@@ -35,7 +36,7 @@ const flag = (name: string, value: Option.Option<string>): readonly string[] =>
   Option.isSome(value) ? [`--${name}`, value.value] : []
 
 /** The flags again; threads are divided among the workers unless they were given. */
-const engineArguments = (engine: EngineFlags, cell: PlannedCell, workers: number): readonly string[] => {
+const engineArguments = (engine: EngineFlags, cell: PlannedMember, workers: number): readonly string[] => {
   const threads =
     Option.getOrUndefined(engine.threads) ??
     cell.spec.experiment.execution?.threads ??
@@ -55,9 +56,9 @@ const engineArguments = (engine: EngineFlags, cell: PlannedCell, workers: number
 const parseOutcome = (
   stdout: string,
   cellName: string,
-): Omit<CellOutcome, "name" | "fingerprint"> | undefined => {
+): Omit<MemberOutcome, "name" | "fingerprint"> | undefined => {
   try {
-    const { sweep } = JSON.parse(stdout) as { readonly sweep: { readonly cells: readonly CellOutcome[] } }
+    const { sweep } = JSON.parse(stdout) as { readonly sweep: { readonly cells: readonly MemberOutcome[] } }
     const found = sweep.cells.find((cell) => cell.name === cellName)
     if (found === undefined) return undefined
     const { name: _name, fingerprint: _fingerprint, ...rest } = found
@@ -67,9 +68,20 @@ const parseOutcome = (
   }
 }
 
-export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOutcome[]> => {
-  const { cells, workers, file, profile, settings = [], runs, engine, display, stopping } = job
-  const outcomes = new Map<PlannedCell, CellOutcome>()
+export const studyOverWorkers = async (job: WorkerJob): Promise<readonly MemberOutcome[]> => {
+  const {
+    members: cells,
+    workers,
+    file,
+    profile,
+    settings = [],
+    seeds,
+    runs,
+    engine,
+    display,
+    stopping,
+  } = job
+  const outcomes = new Map<PlannedMember, MemberOutcome>()
   for (const cell of cells)
     if (cell.state.state === "finished")
       outcomes.set(cell, outcomeOf(cell, { state: "finished", how: "found", run: cell.state.run.id }))
@@ -83,14 +95,15 @@ export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOut
   process.once("exit", onExit)
   const estimate = estimator()
 
-  const runCell = async (cell: PlannedCell): Promise<CellOutcome> => {
-    const { name } = cell.cell
+  const runCell = async (cell: PlannedMember): Promise<MemberOutcome> => {
+    const { name } = cell
     const args = [
       "sweep",
       file,
       "--profile",
       profile,
       ...settings.flatMap((each) => ["--set", each]),
+      ...(seeds === undefined ? [] : ["--seeds", seeds.join(",")]),
       "--runs",
       runs,
       "--only",
@@ -135,12 +148,13 @@ export const sweepOverWorkers = async (job: WorkerJob): Promise<readonly CellOut
       }
       const left = [cell, ...queue]
       display.log(
-        cellLine(
+        memberLine(
           cells.indexOf(cell),
           cells.length,
-          cell.cell.name,
+          cell.name,
           left.length,
           estimate.left(left, workers),
+          job.noun,
         ),
       )
       const started = performance.now()

@@ -1,13 +1,13 @@
 /** The test set that generations are graded with: named by its source and known by its digest, never guessed. */
 import { mkdir } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { fileDigest } from "../../files/digest.js"
-import { download } from "../../files/download.js"
-import { DataError } from "../../files/errors.js"
-import type { OnPrepareEvent } from "../../files/events.js"
-import { cacheDirectory, hubHeaders, hubUrl, isPresent, parseSource } from "../../files/sources.js"
-import { readText } from "../../tasks/generations/bytes.js"
-import type { PublishedSet, Task } from "../../tasks/task.js"
+import { fileDigest } from "../files/digest.js"
+import { download } from "../files/download.js"
+import { DataError } from "../files/errors.js"
+import type { OnPrepareEvent } from "../files/events.js"
+import { cacheDirectory, hubHeaders, hubUrl, isPresent, parseSource } from "../files/sources.js"
+import { readText } from "./generations/bytes.js"
+import type { PublishedSet, Task } from "./task.js"
 
 export interface TestSet {
   readonly items: readonly unknown[]
@@ -23,6 +23,8 @@ export interface TestSetRequest {
   readonly source: string
   /** Digest of a set that is not the published one. */
   readonly sha256?: string | undefined
+  /** What lies in the cache alone is read. */
+  readonly offline?: true
   readonly onEvent?: OnPrepareEvent
   readonly signal?: AbortSignal
 }
@@ -61,7 +63,7 @@ export const loadTestSet = async (task: Task, request: TestSetRequest): Promise<
       request.source,
       `the items of ${task.title} are generated, and it has no test set: the files say themselves what they are about; leave --data out.`,
     )
-  const { source, sha256, onEvent, signal } = request
+  const { source, sha256, onEvent, signal, offline } = request
   const expected = sha256 ?? published.sha256
   const from = source === "published" ? { url: published.url } : remote(source)
   let path: string
@@ -73,6 +75,12 @@ export const loadTestSet = async (task: Task, request: TestSetRequest): Promise<
       `${expected.slice(0, 16)}-${basename(new URL(from.url).pathname)}`,
     )
     if (await isPresent(path, expected)) onEvent?.({ kind: "reused", path })
+    else if (offline === true)
+      throw new DataError(
+        "missing",
+        path,
+        `the test set ${from.url} is not there; run \`repro prepare\` first.`,
+      )
     else {
       await mkdir(join(path, ".."), { recursive: true })
       await download({

@@ -1,0 +1,70 @@
+/**
+ * Sources as plain JavaScript in `.built/`, for tests: types are removed once instead of in each of hundreds of
+ * processes, and Node runs without loader hooks, which cost every process seconds.
+ *
+ * `src/cli/bin.ts` becomes `.built/cli/bin.js`, as far below the package as `dist/cli/bin.js` is, so it finds assets as
+ * the installed program does. Tests, benchmarks and scripts lie in `.built/test/` and so on, and keep the URL of their
+ * source as `import.meta.url`: fixtures are read, and goldens are written, beside the source.
+ */
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { transform } from "esbuild"
+import { builtPath, root } from "./node-arguments.js"
+
+const BUILT = join(root, ".built")
+const FOLDERS = ["src", "test", "bench", "scripts"] as const
+
+const modified = async (path: string): Promise<number> =>
+  (await stat(path).catch(() => undefined))?.mtimeMs ?? -1
+
+const filesBelow = async (folder: string, suffix: string): Promise<readonly string[]> =>
+  (await readdir(join(root, folder), { recursive: true }))
+    .filter((name) => name.endsWith(suffix) && !name.endsWith(".d.ts"))
+    .map((name) => join(folder, name))
+
+const transpile = async (source: string): Promise<void> => {
+  const [from, to] = [join(root, source), join(root, builtPath(source))]
+  const own = { "import.meta.url": pathToFileURL(from).href, "import.meta.dirname": dirname(from) }
+  const { code } = await transform(await readFile(from, "utf8"), {
+    loader: "ts",
+    format: "esm",
+    target: `node${process.versions.node}`,
+    sourcefile: from,
+    sourcemap: "inline",
+    sourcesContent: false,
+    define: {
+      TRANSPILED: "true",
+      ...(source.startsWith("src/")
+        ? {}
+        : Object.fromEntries(Object.entries(own).map(([name, value]) => [name, JSON.stringify(value)]))),
+    },
+  })
+  await mkdir(dirname(to), { recursive: true })
+  // Another run of tests may be reading it.
+  const part = `${to}.${process.pid}`
+  await writeFile(part, code)
+  await rename(part, to)
+}
+
+/** Brings `.built/` up to date with the sources. */
+export const transpileAll = async (): Promise<void> => {
+  const sources = (await Promise.all(FOLDERS.map((folder) => filesBelow(folder, ".ts")))).flat()
+  const recipe = await modified(fileURLToPath(import.meta.url))
+  await mkdir(BUILT, { recursive: true })
+  await Promise.all(
+    sources.map(async (source) => {
+      const output = await modified(join(root, builtPath(source)))
+      if (output < Math.max(recipe, await modified(join(root, source)))) await transpile(source)
+    }),
+  )
+  const current = new Set(sources.map(builtPath))
+  const folders = (await readdir(BUILT)).filter((name) => name !== "src" && !name.endsWith(".js"))
+  const outputs = await Promise.all(folders.map((name) => filesBelow(join(".built", name), ".js")))
+  const gone = outputs.flat().filter((path) => !current.has(path))
+  await Promise.all(gone.map((path) => rm(join(root, path))))
+  // A test imports `../src/x.js`; Node follows the link, so a module has one address.
+  await symlink(".", join(BUILT, "src")).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error
+  })
+}

@@ -1,0 +1,86 @@
+/** Parquet files read a row group at a time: only the columns that are asked for, and no more than one group in memory. */
+import { open } from "node:fs/promises"
+import { DataError, systemCode, fromSystemError } from "./errors.js"
+
+const MAGIC = "PAR1"
+
+/** Whether a file begins as parquet does. */
+export const isParquet = async (path: string): Promise<boolean> => {
+  const handle = await open(path, "r")
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0)
+    return bytesRead === 4 && buffer.toString("latin1") === MAGIC
+  } finally {
+    await handle.close()
+  }
+}
+
+const damaged = (path: string, error: unknown): DataError =>
+  error instanceof DataError || systemCode(error) !== undefined
+    ? fromSystemError(error, path, "reading its rows")
+    : new DataError(
+        "invalid",
+        path,
+        `it cannot be read as parquet (${error instanceof Error ? error.message : String(error)}); it is cut or damaged: fetch it again.`,
+        error,
+      )
+
+const opened = async (path: string) => {
+  const { asyncBufferFromFile, parquetMetadataAsync } = await import("hyparquet")
+  try {
+    const file = await asyncBufferFromFile(path)
+    return { file, metadata: await parquetMetadataAsync(file) }
+  } catch (error) {
+    throw damaged(path, error)
+  }
+}
+
+/** Rows of a file, from its footer alone. @throws DataError when it is no parquet, cut or damaged */
+export const countParquetRows = async (path: string): Promise<number> =>
+  Number((await opened(path)).metadata.num_rows)
+
+export interface ParquetRow {
+  /** From 1. */
+  readonly row: number
+  /** By column. */
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The rows of a file in order, with the columns that are named.
+ * @throws DataError when it has no such column, is cut or damaged
+ */
+export async function* parquetRows(path: string, columns: readonly string[]): AsyncGenerator<ParquetRow> {
+  const { file, metadata } = await opened(path)
+  const { parquetReadObjects, parquetSchema } = await import("hyparquet")
+  const { compressors } = await import("hyparquet-compressors")
+  const there = parquetSchema(metadata).children.map(({ element }) => element.name)
+  const absent = columns.find((column) => !there.includes(column))
+  if (absent !== undefined)
+    throw new DataError(
+      "invalid",
+      path,
+      `it has no column ${JSON.stringify(absent)}; its columns are ${there.slice(0, 8).join(", ")}.`,
+    )
+  let start = 0
+  for (const group of metadata.row_groups) {
+    const end = start + Number(group.num_rows)
+    let rows: readonly Record<string, unknown>[]
+    try {
+      rows = await parquetReadObjects({
+        file,
+        metadata,
+        columns: [...columns],
+        rowStart: start,
+        rowEnd: end,
+        compressors,
+      })
+    } catch (error) {
+      throw damaged(path, error)
+    }
+    if (rows.length !== end - start)
+      throw damaged(path, new Error(`a group of ${end - start} rows gives ${rows.length}`))
+    for (const [i, values] of rows.entries()) yield { row: start + i + 1, values }
+    start = end
+  }
+}
