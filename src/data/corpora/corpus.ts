@@ -53,7 +53,7 @@ export const prepareCorpus = async (spec: CorpusSpec, options: PrepareOptions): 
   const { cacheDir, onEvent, signal } = options
   const store = corpusStore(corpus)
   const name = bytesDigest(JSON.stringify([corpus.kind, store.place?.(corpus) ?? corpus])).slice(0, 16)
-  const path = join(cacheDir, "locks", `${corpus.kind}-${name}`)
+  const path = join(cacheDir, `.lock-${corpus.kind}-${name}`)
   try {
     const taken = await awaitLease(path, {
       passing: true,
