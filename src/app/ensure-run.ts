@@ -4,7 +4,9 @@ import { join } from "node:path"
 import { readRun, type RunReader } from "../run/directory.js"
 import { RunError, runErrorFrom } from "../run/errors.js"
 import { findRuns, wantedFingerprint, type WantedRun } from "../run/identity.js"
+import type { RunSummary } from "../run/list.js"
 import { experimentState, type ExperimentState } from "./experiment-state.js"
+import { changedStage } from "./chain-data.js"
 import { UsageError } from "./outcome.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
@@ -38,7 +40,19 @@ const claim = async (runs: string, fingerprint: string): Promise<Lock | string> 
  */
 export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   const wanted: WantedRun = { spec: job.spec, content: await presentContent(job.spec.experiment.data) }
-  const look = async (): Promise<ExperimentState> => experimentState((await findRuns(job.runs, [wanted]))[0]!)
+  /** Those whose every stage was trained on the data as they are; the others are named once. */
+  const told = new Set<string>()
+  const look = async (): Promise<ExperimentState> => {
+    const standing: RunSummary[] = []
+    for (const each of (await findRuns(job.runs, [wanted]))[0]!) {
+      const { manifest } = await readRun(join(job.runs, each.id))
+      const changed = await changedStage(manifest, job.spec, job.runs)
+      if (changed === undefined) standing.push(each)
+      else if (!told.has(each.id)) job.display.warn(`The run ${each.id} is not used: ${changed}.`)
+      told.add(each.id)
+    }
+    return experimentState(standing)
+  }
   const settled = async (found: ExperimentState): Promise<EnsuredRun | undefined> => {
     if (found.state === "finished")
       return { state: "finished", run: await readRun(join(job.runs, found.run.id)), how: "found" }

@@ -57,6 +57,10 @@ export const Execution = Schema.Struct({
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),
+  samplingProcesses: Schema.optionalKey(Count).annotate({
+    description:
+      "Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.",
+  }),
   validation: Schema.optionalKey(ValidationCurve),
 }).annotate({ description: "How to execute; never part of the fingerprint." })
 export type Execution = typeof Execution.Type

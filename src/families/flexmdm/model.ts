@@ -1,8 +1,24 @@
 /** The FlexMDM network without its tensors. */
-import { problem, type NetworkPart, type Rule } from "../part.js"
+import { problem, type NetworkPart, type Rule, type Section } from "../part.js"
 import { headRules, transformerActivations, transformerFlops } from "../transformer.js"
 import { dropoutPlaces, flexmdmParameters } from "./parameters.js"
 import { FlexmdmModel } from "./schema.js"
+
+/** How the plan groups the parameters of the transformer and its heads. */
+export const SECTIONS: readonly Section[] = [
+  ["embedding", /^vocab_embed\./],
+  ["conditioning", /^sigma_map\./],
+  ["attention", /\.attn_(qkv|out)\./],
+  ["mlp", /\.mlp\.[02]\.(weight|bias)$/],
+  ["modulation", /^blocks\.\d+\.adaLN_modulation\./],
+  ["norms", /\.norm[12]\./],
+  ["head", /^output_layer\./],
+  ["gap head", /^len_pred\./],
+]
+
+export const dropoutRule: Rule<{ readonly kind: string; readonly dropout?: number }> = ({
+  model: { dropout = 0 },
+}) => dropout === 1 && problem("/model/dropout", "a share below 1", dropout, "With 1 nothing is left.")
 
 const rules: readonly Rule<FlexmdmModel>[] = [
   ...headRules,
@@ -14,8 +30,7 @@ const rules: readonly Rule<FlexmdmModel>[] = [
       JSON.stringify(objective.kind),
       "Its gap head would not be trained.",
     ),
-  ({ model: { dropout = 0 } }) =>
-    dropout === 1 && problem("/model/dropout", "a share below 1", dropout, "With 1 nothing is left."),
+  dropoutRule,
   ({ model: { endSlot }, data: { batching } }) => {
     if (batching.kind !== "documents") return false
     const meant = endSlot === "eos-anchor" ? "anchor" : "none"
@@ -52,16 +67,7 @@ export const flexmdmNetwork: NetworkPart<FlexmdmModel> = {
   schema: FlexmdmModel,
   systems: ["flexmdm"],
   rules,
-  sections: [
-    ["embedding", /^vocab_embed\./],
-    ["conditioning", /^sigma_map\./],
-    ["attention", /\.attn_(qkv|out)\./],
-    ["mlp", /\.mlp\.[02]\.(weight|bias)$/],
-    ["modulation", /^blocks\.\d+\.adaLN_modulation\./],
-    ["norms", /\.norm[12]\./],
-    ["head", /^output_layer\./],
-    ["gap head", /^len_pred\./],
-  ],
+  sections: SECTIONS,
   tokenRows: ({ tableRows }) => tableRows,
   classes: ({ softmax, tableRows }, vocabSize) => (softmax === "table" ? tableRows : vocabSize),
   attention: () => "bidirectional",

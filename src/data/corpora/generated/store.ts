@@ -12,7 +12,7 @@ import type { Generated } from "./schema.js"
 import { CONTROL_PIECES, generatedIds, generatedItem, generatedSource } from "./sources.js"
 
 /** Raise when shards made from equal inputs would differ. */
-const RECIPE = 2
+const RECIPE = 1
 const PIECES = "pieces.json"
 
 const place = (corpus: Generated, { cacheDir }: CorpusOptions) => {
