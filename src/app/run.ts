@@ -82,14 +82,15 @@ const finished = async (spec: LoadedSpec, input: RunInput): Promise<Outcome | un
   }
 }
 
-const shown = (run: RunReader, table: ResultsTable): Pick<Outcome, "text" | "json"> => {
+const shown = (run: RunReader, table: ResultsTable): Pick<Outcome, "text" | "painted" | "json"> => {
   const { id, fingerprint, data = null } = run.manifest
+  const colour = mayColour(process.stdout, process.env)
   const text = renderHeadline(table, `repro table ${id} --full`, {
-    colour: mayColour(process.stdout, process.env),
+    colour,
     width: outputWidth(),
   }).replace(/\n$/, "")
   const directory = basename(run.directory)
-  return { text, json: { run: id, directory, fingerprint, data, finished: true, ...table } }
+  return { text, painted: colour, json: { run: id, directory, fingerprint, data, finished: true, ...table } }
 }
 
 /** What to say where the experiment that this one begins from has not come to its end. */

@@ -28,5 +28,6 @@ export const table = async (
       : full || rows !== undefined || format !== "terminal"
         ? renderTable(shown, format, terminal)
         : renderHeadline(results, `repro table ${name} --full`, terminal)
-  return { text: text.replace(/\n$/, ""), json: results, notes: await unknownClaimNotes(run) }
+  const painted = terminal.colour && format === "terminal"
+  return { text: text.replace(/\n$/, ""), painted, json: results, notes: await unknownClaimNotes(run) }
 }

@@ -1,4 +1,5 @@
 /** The headline of a run's table for a terminal: at most a screen, and nothing left out without a word. */
+import { visibleIn } from "../../spec/visible.js"
 import { SIGN_LEGEND, type ResultsTable, type TableRow } from "../../analysis/table.js"
 import { headlineOf } from "../headline.js"
 import {
@@ -48,7 +49,8 @@ const signs = (rows: readonly TableRow[]): string => {
  *
  * @param whole the command that prints every row
  */
-export const renderHeadline = (table: ResultsTable, whole: string, options: TerminalOptions): string => {
+export const renderHeadline = (given: ResultsTable, whole: string, options: TerminalOptions): string => {
+  const table = visibleIn(given)
   const headline = headlineOf(table)
   if (headline === undefined) return renderTerminal(table, options)
   const bold = (text: string): string => (options.colour ? `\x1b[1m${text}\x1b[22m` : text)

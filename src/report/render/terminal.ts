@@ -1,4 +1,5 @@
 /** The table for a terminal: aligned, at most `width` columns, coloured only when asked. */
+import { visibleIn } from "../../spec/visible.js"
 import type { ResultsTable, RowGroup } from "../../analysis/table.js"
 import { showInterval, viewTable, type RowView } from "../view.js"
 
@@ -58,7 +59,7 @@ const noteMarks = ({ notes }: RowView): string => notes.map((note) => `[${note}]
 
 /** The table as text, each line ended by a newline. */
 export const renderTerminal = (table: ResultsTable, { width, colour }: TerminalOptions): string => {
-  const view = viewTable(table)
+  const view = viewTable(visibleIn(table))
   const bold = (text: string): string => (colour ? `\x1b[1m${text}\x1b[22m` : text)
   const dim = (text: string): string => (colour ? `\x1b[2m${text}\x1b[22m` : text)
   const rows = view.groups.flatMap((group) => group.rows)
