@@ -74,7 +74,7 @@ _CHUNKED: dict[str, Callable[[dict[str, Any], int, int, torch.device], Tensor]] 
 
 
 def draw_tensor(draw: dict[str, Any], shape: list[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The tensor that a draw describes, rounded to f32 and then to `dtype`; of booleans for `bernoulli` and its parts."""
+    """The tensor that a draw describes, rounded to f32, then to `dtype`; of booleans for `bernoulli`."""
     kind = draw["kind"]
     if kind == "constant":
         return torch.full(shape, draw["value"], dtype=torch.float32, device=device).to(dtype)
