@@ -220,6 +220,10 @@ export type Evaluation =
              * Digest of the file, which says what set it is.
              */
             sha256: string
+            /**
+             * Text of a prompt, such as that of a chat, where {prompt} stands for the one that the task gives the item; that one alone when absent.
+             */
+            template?: string
           }
       sampling: Sampling
       /**
@@ -261,11 +265,11 @@ export interface Experiment {
   /**
    * What is done, and which settings are stated, derived or assumed.
    */
-  description: string
+  description?: string
   /**
    * Where the published experiment is described.
    */
-  source: {
+  source?: {
     /**
      * Name of the publication.
      */
@@ -460,6 +464,10 @@ export interface Experiment {
            * Items of the validation split.
            */
           validationItems: number
+          /**
+           * train: the validation split repeats the first training items, so that overfitting can be watched.
+           */
+          validation?: "train"
         }
       | {
           /**
@@ -884,6 +892,36 @@ export interface Experiment {
       }
     | {
         /**
+         * GPT-2 (Radford et al. 2019): causal, learned positions, layer norms with biases before attention and MLP, tanh GELU, tied head.
+         */
+        kind: "gpt2"
+        /**
+         * Transformer blocks: 12 (gpt2), 24 (medium), 36 (large), 48 (xl).
+         */
+        layers: number
+        /**
+         * Width of the residual stream: 768, 1024, 1280, 1600.
+         */
+        width: number
+        /**
+         * Attention heads: 12, 16, 20, 25.
+         */
+        heads: number
+        /**
+         * Learned positions, the longest sequence: 1024.
+         */
+        positions: number
+        /**
+         * Rows of the tied embedding table: 50257 as published.
+         */
+        tableRows: number
+        /**
+         * Epsilon of the layer norms: 1e-5 as published.
+         */
+        normEps: number
+      }
+    | {
+        /**
          * The transformer of FlexMDM (arXiv 2509.01025): bidirectional, AdaLN with gates on the time, a head for tokens and a head for gaps.
          */
         kind: "flexmdm"
@@ -969,6 +1007,65 @@ export interface Experiment {
          * Classes of the token head. pieces, when absent: the tokenizer's alone. table: every row of the table, MASK and PAD included, as published; their share is lost to the others until training has driven it out.
          */
         softmax?: "pieces" | "table"
+        /**
+         * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
+         */
+        embeddingInit: "uniform" | "normal"
+      }
+    | {
+        /**
+         * The fixed-length baseline of brianlck/FlexMDM: the same transformer without a gap head, told the share of tokens that are still visible.
+         */
+        kind: "mdm"
+        /**
+         * Transformer blocks.
+         */
+        layers: number
+        /**
+         * Width of the residual stream.
+         */
+        width: number
+        /**
+         * Attention heads; the head width is width / heads.
+         */
+        heads: number
+        /**
+         * Hidden width of the MLP divided by the width.
+         */
+        mlpRatio: number
+        /**
+         * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
+         */
+        activation: "gelu-tanh" | "gelu" | "relu"
+        /**
+         * Time conditioning; the time is fed in [0, 1].
+         */
+        conditioning: {
+          /**
+           * Sinusoid frequencies; cosines first.
+           */
+          frequencies: number
+          /**
+           * Width of the conditioning vector and its MLP.
+           */
+          width: number
+        }
+        /**
+         * A bias on the token logits.
+         */
+        headBias: boolean
+        /**
+         * Base of the rotary position frequencies.
+         */
+        ropeBase: number
+        /**
+         * Share of activations dropped after attention and MLP; 0 when absent.
+         */
+        dropout?: number
+        /**
+         * Rows of the embedding and head tables, special ids included.
+         */
+        tableRows: number
         /**
          * uniform: U(-1/sqrt(width), 1/sqrt(width)), as brianlck/FlexMDM. normal: N(0, 1), as xlm-core.
          */
@@ -1541,6 +1638,10 @@ export interface Experiment {
      */
     evaluationBatch?: number
     /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number
+    /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
     validation?: {
@@ -1705,6 +1806,10 @@ export interface Sampling {
    */
   remasking?: "low_confidence" | "random"
   /**
+   * Of the sampler blocks: tokens of the response behind what is given, however long that is; as many as the row has room for when absent.
+   */
+  response?: number
+  /**
    * excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.
    */
   specials?: "excluded" | "as-published"
@@ -1852,6 +1957,7 @@ export interface Overlay {
       validation?:
         | (
             | string[]
+            | "train"
             | (
                 | {
                     /**
@@ -2083,7 +2189,7 @@ export interface Overlay {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "gpt2" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -2187,6 +2293,14 @@ export interface Overlay {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Learned positions, the longest sequence: 1024.
+     */
+    positions?: number | null
+    /**
+     * Epsilon of the layer norms: 1e-5 as published.
+     */
+    normEps?: number | null
     /**
      * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
      */
@@ -2626,6 +2740,10 @@ export interface Overlay {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
     /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */
@@ -2836,6 +2954,7 @@ export interface Overlay1 {
       validation?:
         | (
             | string[]
+            | "train"
             | (
                 | {
                     /**
@@ -3067,7 +3186,7 @@ export interface Overlay1 {
     /**
      * The pre-norm AdaLN transformer of parameter-golf PR #1106 and #1241.
      */
-    kind?: ("mdlm" | "gpt" | "flexmdm" | "llada") | null
+    kind?: ("mdlm" | "gpt" | "gpt2" | "flexmdm" | "mdm" | "llada") | null
     /**
      * Transformer blocks.
      */
@@ -3171,6 +3290,14 @@ export interface Overlay1 {
      * Standard deviation of the initial embeddings.
      */
     tiedEmbeddingStd?: number | null
+    /**
+     * Learned positions, the longest sequence: 1024.
+     */
+    positions?: number | null
+    /**
+     * Epsilon of the layer norms: 1e-5 as published.
+     */
+    normEps?: number | null
     /**
      * Activation of the MLP: gelu-tanh in brianlck/FlexMDM, relu in xlm-core.
      */
@@ -3610,6 +3737,10 @@ export interface Overlay1 {
      * Sequences in one evaluation forward pass.
      */
     evaluationBatch?: number | null
+    /**
+     * Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.
+     */
+    samplingProcesses?: number | null
     /**
      * A curve of nats per token on fixed windows of the validation split with fixed masks, taken while training by the cheapest of the experiment's evaluations. No curve when absent.
      */

@@ -31,7 +31,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "families/part.ts",
     "families/transformer.ts",
     // What every family may have beside its tensors; see src/families/README.md.
-    ...["schema", "model", "objective", "parameters", "feeds", "capacity"].map(
+    ...["schema", "model", "mdm", "objective", "parameters", "feeds", "capacity"].map(
       (name) => `families/*/${name}.ts`,
     ),
     // What of a corpus reads no file, for the same reason.

@@ -23,7 +23,9 @@ export const coverageNotes = ({
   if (leftOut.tokens === 0) return [share]
   const { documents, ofDocuments, tokens } = leftOut
   if (documents === undefined || ofDocuments === undefined || evaluation.windows.alignment === "raw-stream")
-    return [`${share} ${tokens} tokens at its end fill no window.`]
+    return [
+      `${share} ${tokens} ${tokens === 1 ? "token at its end fills" : "tokens at its end fill"} no window.`,
+    ]
   if (evaluation.windows.alignment === "documents")
     return [`${share} The others are given, or part documents from one another.`]
   return [

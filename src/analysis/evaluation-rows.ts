@@ -66,7 +66,7 @@ export const evaluationRows = (
   const { printed = false } = evaluatorPart(evaluation)
   const free = perToken.event === "maskable-targets" && summary.boundaryTokens > 0
   const { alignment, length } = evaluation.windows
-  const slice = `${perWindow.length} ${windowWords(alignment, length)}, reduced as a ratio of sums.`
+  const slice = `Over ${windowWords(alignment, length)}, reduced as a ratio of sums.`
   const countable = isCountable(summary)
   const called = BYTES_CALLED[summary.text?.standing ?? "exact"]
   const perByte = (numerator: number): number | null => (countable ? numerator / bytes : null)
@@ -85,12 +85,6 @@ export const evaluationRows = (
     unit: "bytes",
     ...(summary.text === undefined ? {} : { text: summary.text }),
   }
-  const cost =
-    summary.forwards === undefined
-      ? []
-      : [
-          `Cost: ${Math.round(summary.forwards)} sequences through the network, ${(summary.forwards / perWindow.length).toFixed(1)} a window.`,
-        ]
   const order =
     summary.ties === undefined
       ? []
@@ -123,10 +117,10 @@ export const evaluationRows = (
         slice,
         ...denominatorNotes(summary),
         ...coverageNotes(summary),
-        ...cost,
         ...order,
         ...(free ? [freeNote] : []),
       ],
+      windows: perWindow.length,
       ...(summary.forwards === undefined ? {} : { forwardsPerWindow: summary.forwards / perWindow.length }),
     },
     {
@@ -138,18 +132,12 @@ export const evaluationRows = (
       value: bits / tokens,
       interval: tokenInterval,
       denominator: { kind: "tokens", total: tokens, unit: "tokens" },
-      notes: [
-        ...(maskableTokens === tokens
-          ? []
-          : [
-              `${(bits / maskableTokens).toFixed(4)} bits per maskable token (${maskableTokens} of ${tokens}).`,
-            ]),
-        ...(summary.monteCarloVariance === undefined
-          ? []
-          : [
-              `Standard error of the mask draws alone: ${(Math.sqrt(summary.monteCarloVariance) / tokens).toExponential(1)} bits/token.`,
-            ]),
-      ],
+      notes: [],
+      windows: perWindow.length,
+      ...(maskableTokens === tokens ? {} : { perMaskableToken: bits / maskableTokens }),
+      ...(summary.monteCarloVariance === undefined
+        ? {}
+        : { drawError: Math.sqrt(summary.monteCarloVariance) / tokens }),
     },
   ]
   if (printed) {

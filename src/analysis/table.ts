@@ -66,6 +66,12 @@ export interface TableRow {
   readonly decimals?: number
   /** Cost: sequences through the network for one window, where they were counted. */
   readonly forwardsPerWindow?: number
+  /** Windows of text behind the value. */
+  readonly windows?: number
+  /** The same bits over the tokens that may be masked, where these are not all; bits/token. */
+  readonly perMaskableToken?: number
+  /** Standard error of the mask draws alone, in the row's unit. */
+  readonly drawError?: number
 }
 
 export interface TableHeader {

@@ -148,7 +148,7 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
       file,
       fingerprint,
       experiment: { ...experiment, sweep: spec.sweep },
-      source: experiment.source,
+      source: experiment.source ?? { url: "" },
       run: material?.run,
     },
     claimsOf(ledger, experiment.claims, file),

@@ -6,9 +6,9 @@ import { trainable } from "../model/optimizer-state.js"
 import type { Network } from "../model/network.js"
 import type { BeganFrom } from "../run/began-from.js"
 import { readRun, type RunReader } from "../run/directory.js"
-import { findRuns } from "../run/identity.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
 import { beginningOfRun, findBeginning, requireBase, type Beginning } from "./beginning.js"
+import { standingRuns } from "./chain-data.js"
 import { experimentState } from "./experiment-state.js"
 import { UsageError } from "./outcome.js"
 import { presentContent } from "./present-content.js"
@@ -33,7 +33,7 @@ export const baseOfRun = async (run: RunReader, network: Network): Promise<Weigh
 /** A finished run of a spec on the data as they are; undefined where there is none. */
 export const finishedRun = async (spec: LoadedSpec, runs: string): Promise<RunReader | undefined> => {
   const content = await presentContent(spec.experiment.data)
-  const state = experimentState((await findRuns(runs, [{ spec, content }]))[0]!)
+  const state = experimentState(await standingRuns(runs, { spec, content }))
   return state.state === "finished" ? readRun(join(runs, state.run.id)) : undefined
 }
 

@@ -3,8 +3,9 @@ import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { readRun, type RunReader } from "../run/directory.js"
 import { RunError, runErrorFrom } from "../run/errors.js"
-import { findRuns, wantedFingerprint, type WantedRun } from "../run/identity.js"
+import { wantedFingerprint, type WantedRun } from "../run/identity.js"
 import { experimentState, type ExperimentState } from "./experiment-state.js"
+import { standingRuns } from "./chain-data.js"
 import { UsageError } from "./outcome.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
@@ -38,7 +39,14 @@ const claim = async (runs: string, fingerprint: string): Promise<Lock | string> 
  */
 export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   const wanted: WantedRun = { spec: job.spec, content: await presentContent(job.spec.experiment.data) }
-  const look = async (): Promise<ExperimentState> => experimentState((await findRuns(job.runs, [wanted]))[0]!)
+  const told = new Set<string>()
+  const look = async (): Promise<ExperimentState> =>
+    experimentState(
+      await standingRuns(job.runs, wanted, (run, why) => {
+        if (!told.has(run)) job.display.warn(`The run ${run} is not used: ${why}.`)
+        told.add(run)
+      }),
+    )
   const settled = async (found: ExperimentState): Promise<EnsuredRun | undefined> => {
     if (found.state === "finished")
       return { state: "finished", run: await readRun(join(job.runs, found.run.id)), how: "found" }

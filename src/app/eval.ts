@@ -70,9 +70,11 @@ export const evaluateCheckpoint = async (
         json: { run: id, finished: false },
         exitCode: 3,
       }
+    const colour = mayColour(process.stdout, process.env)
     return {
+      painted: colour,
       text: renderTable(ran.table, "terminal", {
-        colour: mayColour(process.stdout, process.env),
+        colour,
         width: outputWidth(),
       }),
       json: {

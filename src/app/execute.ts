@@ -2,6 +2,7 @@
  * From weights to a table, one way for weights that a run trains and for those of a file: every evaluation, the floors,
  * the results. What an earlier, interrupted call measured is used.
  */
+import { setImmediate as nextTurn } from "node:timers/promises"
 import { createHash } from "node:crypto"
 import { runTable } from "../analysis/run-table.js"
 import type { ResultsTable } from "../analysis/table.js"
@@ -86,6 +87,11 @@ const measure = async (
       network: networkOf(experiment),
       executor: passes?.executor ?? stoppable(executor, stopping),
       ...(kept === undefined ? {} : { kept }),
+      choice,
+      requireGoing: async () => {
+        await nextTurn()
+        if (stopping()) throw new StoppedError()
+      },
       precision: choice.options.precision,
       split,
       corpus,

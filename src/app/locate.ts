@@ -11,7 +11,7 @@ export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url
 /** Bytes; a larger file of a folder is no spec. */
 const LARGEST_SPEC = 4_000_000
 
-const isFile = async (path: string): Promise<boolean> => {
+export const isFile = async (path: string): Promise<boolean> => {
   try {
     return (await stat(path)).isFile()
   } catch {

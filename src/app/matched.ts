@@ -1,5 +1,4 @@
 /** `repro matched`: models of one budget side by side. */
-import { join } from "node:path"
 import * as Option from "effect/Option"
 import { matched } from "../analysis/matched.js"
 import type { MatchedRun } from "../analysis/matched-model.js"
@@ -19,6 +18,7 @@ import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { curvesOf, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
+import { visibleIn } from "../spec/visible.js"
 import { finishedRuns, otherDataRemarks } from "./study/members.js"
 import type { MemberOutcome } from "./study/progress.js"
 import { parseSeeds, runStudy, studyProfile } from "./study/study.js"
@@ -119,12 +119,14 @@ export const matchedComparison = async (
       )
     : []
   const notes = [...own.remarks, ...(written.length === 0 ? [] : [`Written: ${written.join(", ")}.`])]
-  const text = renderMatched(result, input.format, {
+  const painted = input.format === "terminal" && mayColour(process.stdout, process.env)
+  const text = renderMatched(painted ? visibleIn(result) : result, input.format, {
     width: outputWidth(),
-    colour: mayColour(process.stdout, process.env),
+    colour: painted,
   })
   return {
     text: text.replace(/\n$/, ""),
+    painted,
     json: result,
     ...(notes.length === 0 ? {} : { notes }),
     ...(result.comparable ? {} : { exitCode: 3 }),

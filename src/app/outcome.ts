@@ -6,12 +6,15 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { visible, visiblePainted } from "../spec/visible.js"
 
 export type ExitCode = 0 | 1 | 2 | 3
 
 export interface Outcome {
   /** For people. */
   readonly text: string
+  /** The text may have colours, set around what was made visible before. */
+  readonly painted?: boolean
   /** The same for programs; printed as one JSON document by `--json`. It may name its own `format` and `version`. */
   readonly json: object
   /** Remarks for standard error. */
@@ -62,8 +65,12 @@ export const runHandler = (
 ) =>
   Effect.gen(function* () {
     const outcome = yield* Effect.tryPromise({ try: handler, catch: (error: unknown) => error })
-    for (const note of outcome.notes ?? []) yield* Console.error(note)
-    yield* Console.log(options.json ? JSON.stringify(documentOf(name, outcome.json), null, 2) : outcome.text)
+    for (const note of outcome.notes ?? []) yield* Console.error(visible(note))
+    const shown = outcome.painted === true ? visiblePainted : visible
+    yield* Console.log(
+      // JSON escapes the controls of C0 alone; the same escapes are right for the others.
+      options.json ? visible(JSON.stringify(documentOf(name, outcome.json), null, 2)) : shown(outcome.text),
+    )
     if (outcome.exitCode !== undefined && outcome.exitCode !== 0)
       return yield* Effect.fail(new ExitWith(outcome.exitCode))
   })

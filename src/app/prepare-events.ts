@@ -30,6 +30,11 @@ export const describePrepareEvents = (display: Display): OnPrepareEvent => {
         )
       case "asking-npm":
         return display.log(`Asking npm for ${event.name}@${event.version}.`)
+      case "waiting": {
+        const who =
+          event.holder === null ? "another process" : `process ${event.holder.pid} on ${event.holder.host}`
+        return display.log(`Waiting for ${who}, which is making ${event.path}.`)
+      }
       case "downloaded":
         return display.log(
           `Downloaded ${event.path} (${quantity(event.bytes, "byte")}, sha256 ${event.sha256.slice(0, 12)}...).`,

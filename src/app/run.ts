@@ -6,7 +6,6 @@ import { findAvailable, type Available } from "../engine/choose.js"
 import { renderHeadline } from "../report/render/headline.js"
 import { mayColour, openDisplay, type Display } from "../run/display.js"
 import { readRun, type RunReader } from "../run/directory.js"
-import { findRuns } from "../run/identity.js"
 import { listRuns, resolveRun } from "../run/list.js"
 import type { RunManifest } from "../run/manifest.js"
 import type { LoadedSpec, Profile } from "../spec/spec-file.js"
@@ -18,6 +17,7 @@ import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { ensureParent, type EnsuredRun } from "./ensure-run.js"
+import { standingRuns } from "./chain-data.js"
 import { experimentState } from "./experiment-state.js"
 import { presentContent } from "./present-content.js"
 import { resumeCommand, setFlags } from "./resume-advice.js"
@@ -68,7 +68,7 @@ const resolveResumed = async (input: RunInput, name: string, file: string): Prom
 /** The finished run of this experiment on the data as they are, shown; undefined where there is none. */
 const finished = async (spec: LoadedSpec, input: RunInput): Promise<Outcome | undefined> => {
   const wanted = { spec, content: await presentContent(spec.experiment.data) }
-  const state = experimentState((await findRuns(input.runs, [wanted]))[0]!)
+  const state = experimentState(await standingRuns(input.runs, wanted))
   if (state.state !== "finished") return undefined
   const run = await readRun(join(input.runs, state.run.id))
   const table = await recomputeTable(run)
@@ -82,14 +82,15 @@ const finished = async (spec: LoadedSpec, input: RunInput): Promise<Outcome | un
   }
 }
 
-const shown = (run: RunReader, table: ResultsTable): Pick<Outcome, "text" | "json"> => {
+const shown = (run: RunReader, table: ResultsTable): Pick<Outcome, "text" | "painted" | "json"> => {
   const { id, fingerprint, data = null } = run.manifest
+  const colour = mayColour(process.stdout, process.env)
   const text = renderHeadline(table, `repro table ${id} --full`, {
-    colour: mayColour(process.stdout, process.env),
+    colour,
     width: outputWidth(),
   }).replace(/\n$/, "")
   const directory = basename(run.directory)
-  return { text, json: { run: id, directory, fingerprint, data, finished: true, ...table } }
+  return { text, painted: colour, json: { run: id, directory, fingerprint, data, finished: true, ...table } }
 }
 
 /** What to say where the experiment that this one begins from has not come to its end. */

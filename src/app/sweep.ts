@@ -133,6 +133,7 @@ const results = async (frame: Frame, outcomes?: readonly MemberOutcome[]): Promi
     await publishedClaims(first),
     otherDataRemarks(runs),
   )
+  const colour = mayColour(process.stdout, process.env)
   const written = Option.isSome(input.out)
     ? await writeReport(
         input.out.value,
@@ -146,10 +147,11 @@ const results = async (frame: Frame, outcomes?: readonly MemberOutcome[]): Promi
     : []
   const shown = renderTable(table, input.format, {
     width: outputWidth(),
-    colour: mayColour(process.stdout, process.env),
+    colour,
   })
   return {
     text: shown.replace(/\n$/, ""),
+    painted: colour && input.format === "terminal",
     json: { sweep: { ...summary, comparisons }, ...table },
     notes: [...notes, ...(written.length === 0 ? [] : [`Written: ${written.join(", ")}.`])],
     exitCode,

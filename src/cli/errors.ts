@@ -1,6 +1,7 @@
 /** Errors as people and as programs read them, and the exit codes they end with. */
 import { documentOf, type ExitCode } from "../app/outcome.js"
 import { SpecError } from "../spec/spec-error.js"
+import { visible } from "../spec/visible.js"
 
 const EXIT_CODES: Readonly<Record<string, ExitCode>> = { SpecError: 2, UsageError: 2, ClaimError: 2 }
 
@@ -20,7 +21,7 @@ export const asError = (thrown: unknown): Error =>
 export const describe = (error: Error): string => {
   const ours = ["TypeError", "RangeError", "ReferenceError"].includes(error.name)
   const text = ours || process.env["REPRO_DEBUG"] ? (error.stack ?? error.message) : error.message
-  return `repro: ${text}`
+  return visible(`repro: ${text}`)
 }
 
 /** The same for programs: `--json` prints one document however the command ends. */
@@ -30,5 +31,5 @@ export const errorDocument = (errors: readonly Error[], exitCode: ExitCode): str
     message: error.message,
     ...(error instanceof SpecError ? { file: error.file, problems: error.problems } : {}),
   }))
-  return JSON.stringify(documentOf("error", { exitCode, errors: told }), null, 2)
+  return visible(JSON.stringify(documentOf("error", { exitCode, errors: told }), null, 2))
 }

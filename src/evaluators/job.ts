@@ -4,6 +4,7 @@ import type { Tokens } from "../data/rows/tokens.js"
 import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
 import type { OnPrepareEvent } from "../files/events.js"
 import type { StoredTensor } from "../files/safetensors.js"
+import type { Choice } from "../engine/choose.js"
 import type { Executor, ExecutorOptions, HostTensors } from "../engine/executor.js"
 import type { Network } from "../model/network.js"
 import type { ScoredWindows } from "../inference/windows.js"
@@ -29,6 +30,10 @@ export interface EvaluateJob {
   /** Told how many sequences go through the network. */
   readonly onStart?: (sequences: number) => void
   readonly onProgress?: (sequences: number) => void
+  /** How the executor was opened, so that other processes can open one alike. */
+  readonly choice?: Choice
+  /** Throws where the user asked to stop; asked between groups of items. */
+  readonly requireGoing?: () => Promise<void>
   /** Where items that are done are kept, so that a measurement which is stopped goes on behind them. */
   readonly kept?: KeptItems
 }

@@ -15,6 +15,7 @@ import type { Problem } from "../spec/spec-error.js"
 import type { Windows } from "../spec/windows.js"
 import type { EvidenceFile } from "./evidence.js"
 import type { Summary } from "./summary.js"
+import type { References } from "./targets.js"
 
 /** An evaluation as a spec holds it. */
 export interface EvaluationKind {
@@ -71,6 +72,11 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
   files?(evaluation: E): readonly PlannedFile[]
   /** What evidence says: one summary, or several where one measurement gives several figures. Pure. */
   summarise(file: EvidenceFile, subject: string, dataset: string): readonly Summary[]
+  /**
+   * The targets of its evidence, for floors and the source's own code to be measured on exactly these. Absent where no
+   * given text is scored: a sampler's text is the network's own.
+   */
+  references?(file: EvidenceFile, subject: string): References
   /** Its pages in the documentation of metrics. */
   readonly pages: readonly EvaluatorPage<E>[]
 }

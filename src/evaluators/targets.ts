@@ -75,6 +75,19 @@ export const targetsOf = (file: SafetensorsFile, { tokens, header }: EvidenceWin
   return targets.subarray(0, n)
 }
 
+/** What of an evaluation references are measured on: its own targets, no more and no fewer. */
+export interface References {
+  readonly windows: EvidenceWindows
+  /** Indices into the windows' tokens; see {@link targetsOf}. */
+  readonly targets: Int32Array
+}
+
+/** References on everything that an evaluation of windows scored. */
+export const windowReferences = (file: SafetensorsFile, subject: string): References => {
+  const windows = openWindows(file, subject)
+  return { windows, targets: targetsOf(file, windows) }
+}
+
 /** Place of a target in the split. */
 const placeOf = ({ starts, length, places }: EvidenceWindows, target: number): number =>
   places?.[target] ?? starts[Math.floor(target / length)]! + (target % length)

@@ -6,10 +6,11 @@
 import * as Schema from "effect/Schema"
 import { nearest } from "../spec/nearest.js"
 import { registrationChanged } from "../spec/registration.js"
-import { flexmdmNetwork } from "./flexmdm/model.js"
+import { flexmdmNetwork, mdmNetwork } from "./flexmdm/model.js"
 import { flexmdmPart } from "./flexmdm/objective.js"
 import { gptNetwork } from "./gpt/model.js"
 import { autoregressive } from "./gpt/objective.js"
+import { gpt2Network } from "./gpt2/model.js"
 import { lladaNetwork } from "./llada/model.js"
 import { lladaObjective } from "./llada/objective.js"
 import { mdlmNetwork } from "./mdlm/model.js"
@@ -22,12 +23,12 @@ const mdlm = {
   networks: [mdlmNetwork],
   objectives: [maskedDiffusion],
 } as const
-const gpt = { name: "gpt", networks: [gptNetwork], objectives: [autoregressive] } as const
+const gpt = { name: "gpt", networks: [gptNetwork, gpt2Network], objectives: [autoregressive] } as const
 
 const flexmdm = {
   name: "flexmdm",
   systems: ["flexmdm", "flexmdm-8b"],
-  networks: [flexmdmNetwork],
+  networks: [flexmdmNetwork, mdmNetwork],
   objectives: [flexmdmPart],
 } as const
 

@@ -16,10 +16,11 @@ import type {
 } from "../model/network.js"
 import * as tf from "../model/tf.js"
 import { flexmdmObjective } from "../objectives/flexmdm/loss.js"
-import { flexmdmProgram } from "./flexmdm/network.js"
+import { flexmdmProgram, mdmProgram } from "./flexmdm/network.js"
 import { sampledFlexmdm } from "./flexmdm/sampled.js"
 import type { FlexmdmObjective } from "./flexmdm/schema.js"
 import { gptProgram } from "./gpt/network.js"
+import { gpt2Program } from "./gpt2/network.js"
 import { lladaProgram } from "./llada/network.js"
 import { sampledLlada } from "./llada/sampled.js"
 import {
@@ -45,12 +46,14 @@ const NETWORKS: {
 } = {
   mdlm: mdlmProgram,
   gpt: gptProgram,
+  gpt2: gpt2Program,
   flexmdm: {
     ...flexmdmProgram,
     // Its own rules give it no objective but its own.
     sampled: (model, objective, classes) =>
       sampledFlexmdm(model, (objective as FlexmdmObjective).schedules, classes),
   },
+  mdm: mdmProgram,
   llada: { ...lladaProgram, sampled: (model, _objective, classes) => sampledLlada(model, classes) },
 }
 

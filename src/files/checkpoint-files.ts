@@ -1,10 +1,10 @@
 /** The safetensors files of a checkpoint that a spec names: fetched from the hub once, or where they lie. */
 import { readFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
-import { download } from "./download.js"
 import { DataError, fromSystemError } from "./errors.js"
 import type { OnPrepareEvent } from "./events.js"
-import { hubHeaders, hubModelUrl, isPresent, parseSource } from "./sources.js"
+import { fetchHubFile, recordedDigests, requireRecorded, type HubFolder } from "./hub.js"
+import { hubModelUrl, isPresent, parseSource } from "./sources.js"
 
 /** What a spec says of a checkpoint. */
 export interface NamedCheckpoint {
@@ -25,6 +25,16 @@ const INDEX = "model.safetensors.index.json"
 /** Folder of a repository's files. */
 const folderOf = (repository: string, { revision = "main" }: NamedCheckpoint, cacheDir: string): string =>
   join(cacheDir, "models", ...repository.split("/"), revision)
+
+const hubOf = (repository: string, named: NamedCheckpoint, cacheDir: string): HubFolder => {
+  const folder = folderOf(repository, named, cacheDir)
+  return {
+    folder,
+    revision: named.revision ?? "main",
+    local: (file) => join(folder, file),
+    url: (revision, file) => hubModelUrl(repository, revision, file),
+  }
+}
 
 /** Files that an index lists, in order of their names. @throws DataError when it is no index */
 export const filesOfIndex = async (path: string): Promise<readonly string[]> => {
@@ -83,6 +93,11 @@ export const locateCheckpoint = async (
       first,
       `init.sha256 states a digest of ${stray}, which is none of the files of the weights; they are ${paths.map((path) => basename(path)).join(", ")}.`,
     )
+  if (source.kind === "hf") {
+    const recorded = await recordedDigests({ folder: dirname(first) })
+    for (const path of paths)
+      if (named.sha256?.[basename(path)] === undefined) await requireRecorded(path, recorded[basename(path)])
+  }
   return paths
 }
 
@@ -94,19 +109,10 @@ export const fetchCheckpoint = async (
 ): Promise<readonly string[]> => {
   const source = parseSource(named.checkpoint, place.base)
   if (source.kind === "hf") {
-    const folder = folderOf(source.repository, named, place.cacheDir)
+    const hub = hubOf(source.repository, named, place.cacheDir)
     const fetchOne = async (file: string): Promise<string> => {
-      const path = join(folder, file)
-      const sha256 = named.sha256?.[file]
-      if (!(await isPresent(path)))
-        await download({
-          url: hubModelUrl(source.repository, named.revision ?? "main", file),
-          path,
-          headers: hubHeaders(),
-          ...(sha256 === undefined ? {} : { sha256 }),
-          ...options,
-        })
-      return path
+      await fetchHubFile(hub, file, { sha256: named.sha256?.[file], ...options })
+      return hub.local(file)
     }
     for (const file of await filesOfIndex(await fetchOne(INDEX))) await fetchOne(file)
   }

@@ -1,7 +1,10 @@
 /**
  * Downloads that can be interrupted: bytes gather in PATH.partial, are checked, and get their name last. A later call
  * goes on where the connection broke, if the server's validator (or the expected digest) shows it is the same file.
+ * One process at a time fetches a file; others wait for it.
  */
+import { createHash } from "node:crypto"
+import { createReadStream } from "node:fs"
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -9,17 +12,33 @@ import { syncDirectory, writeFileAtomic, writeFully } from "./atomic.js"
 import { fileDigest } from "./digest.js"
 import { DataError, fromSystemError, systemCode } from "./errors.js"
 import type { OnPrepareEvent } from "./events.js"
+import { awaitLease } from "./lease.js"
+
+/** What a server states of the file that it answers with. */
+export interface Statement {
+  readonly sha256?: string
+  /** SHA-1 of "blob SIZE\0" and the bytes, as Git names them. */
+  readonly gitBlob?: string
+  /** The commit that the file is of. */
+  readonly commit?: string
+}
 
 export interface DownloadRequest {
   readonly url: string
   readonly path: string
   /** Expected SHA-256; the file is refused when it differs. */
   readonly sha256?: string
+  /** Who says so, with a verb, for the message; the spec when absent. */
+  readonly stated?: string
+  /** Reads what the server states in the headers of an answer, those of redirects included. */
+  readonly statement?: (headers: Headers) => Statement
   readonly headers?: Readonly<Record<string, string>>
   readonly onEvent?: OnPrepareEvent
   readonly signal?: AbortSignal
-  /** Attempts without a new byte before giving up. */
+  /** Attempts that bring less than 64 KiB of new bytes, one after another, before giving up. */
   readonly attempts?: number
+  /** Silence of the server after which an attempt ends. */
+  readonly idleMs?: number
   /** Wait before the second attempt; doubled each time, up to 30 s. */
   readonly backoffMs?: number
 }
@@ -28,7 +47,14 @@ export interface Downloaded {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
+  /** Where the server states it. */
+  readonly commit?: string
 }
+
+/** Fewer new bytes are no progress: a server that sends a few at each attempt never ends. */
+const PROGRESS = 1 << 16
+const MAX_REDIRECTS = 10
+const THE_SPEC = "the spec says"
 
 /** Worth another attempt. */
 class Interrupted extends Error {
@@ -115,8 +141,56 @@ const totalOf = (response: Response, offset: number): number | undefined => {
   return length === null || response.headers.has("content-encoding") ? undefined : offset + Number(length)
 }
 
-/** One connection: extend or restart the partial file. Returns when it is complete. */
-const attempt = async (request: DownloadRequest, partial: string, note: string): Promise<void> => {
+/** An answer after its redirects, with what was stated on the way; a login stays with the server it is for. */
+const ask = async (
+  { url, statement }: DownloadRequest,
+  given: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<{ readonly response: Response; readonly stated: Statement }> => {
+  let at = url
+  let headers = given
+  let stated: Statement = {}
+  for (let redirects = 0; ; redirects++) {
+    const response = await fetch(at, { headers, redirect: "manual", signal })
+    stated = { ...statement?.(response.headers), ...stated }
+    const location = response.headers.get("location")
+    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return { response, stated }
+    await response.body?.cancel()
+    if (redirects === MAX_REDIRECTS || !URL.canParse(location, at))
+      throw new DataError(
+        "refused",
+        url,
+        "the server sends from one address to the next without end; check the address in the spec.",
+      )
+    const next = new URL(location, at)
+    if (next.origin !== new URL(at).origin) {
+      const { authorization: _, ...others } = headers as Record<string, string> & { authorization?: string }
+      headers = others
+    }
+    at = next.href
+  }
+}
+
+/** Aborts when nothing came for a while, or with the given signal. */
+const idleWatch = (idleMs: number, signal: AbortSignal | undefined) => {
+  const silence = new AbortController()
+  const timer = setTimeout(() => silence.abort(), idleMs)
+  return {
+    signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
+    heard: () => void timer.refresh(),
+    end: () => clearTimeout(timer),
+    reason: (error: unknown): string =>
+      silence.signal.aborted ? `the server was silent for ${idleMs / 1000} s` : networkReason(error),
+  }
+}
+
+/** One connection: extend or restart the partial file. Returns what the server states when it is complete. */
+const attempt = async (
+  request: DownloadRequest,
+  partial: string,
+  note: string,
+  idle: ReturnType<typeof idleWatch>,
+): Promise<Statement> => {
   const { url, sha256, signal, onEvent } = request
   const started = await readStarted(note)
   const have = await sizeOf(partial)
@@ -128,12 +202,15 @@ const attempt = async (request: DownloadRequest, partial: string, note: string):
     if (started.validator !== undefined) headers["if-range"] = started.validator
   }
   let response: Response
+  let stated: Statement
   try {
-    response = await fetch(url, { headers, redirect: "follow", ...(signal === undefined ? {} : { signal }) })
+    ;({ response, stated } = await ask(request, headers, idle.signal))
   } catch (error) {
     signal?.throwIfAborted()
-    throw new Interrupted(networkReason(error), 0, error)
+    if (error instanceof DataError) throw error
+    throw new Interrupted(idle.reason(error), 0, error)
   }
+  idle.heard()
   const { status } = response
   if (status !== 200 && status !== 206) {
     await response.body?.cancel()
@@ -154,7 +231,8 @@ const attempt = async (request: DownloadRequest, partial: string, note: string):
     throw new Interrupted("the server continued at another place")
   }
   const now = validatorOf(response)
-  if (offset > 0 && now !== undefined && started?.validator !== undefined && now !== started.validator) {
+  const other = now !== started?.validator && (now !== undefined || sha256 === undefined)
+  if (offset > 0 && started?.validator !== undefined && other) {
     await response.body?.cancel()
     await rm(partial, { force: true })
     throw new Interrupted("the file changed on the server, so it is fetched from its beginning")
@@ -172,9 +250,10 @@ const attempt = async (request: DownloadRequest, partial: string, note: string):
     for (;;) {
       const { done, value } = await reader.read().catch((error: unknown) => {
         signal?.throwIfAborted()
-        throw new Interrupted(networkReason(error), 0, error)
+        throw new Interrupted(idle.reason(error), 0, error)
       })
       if (done) break
+      idle.heard()
       try {
         await writeFully(handle, value)
       } catch (error) {
@@ -193,29 +272,51 @@ const attempt = async (request: DownloadRequest, partial: string, note: string):
     await rm(partial, { force: true })
     throw new Interrupted(`${received} bytes came instead of ${total}`)
   }
+  return stated
 }
 
-/**
- * Fetch `url` to `path`, whole and verified, or throw and keep what came for the next call.
- * @throws DataError: offline, not-found, refused, digest or no-space, each with its cure.
- */
-export const download = async (request: DownloadRequest): Promise<Downloaded> => {
-  const { url, path, sha256, onEvent, signal, attempts = 5, backoffMs = 500 } = request
+const gitBlobOf = async (path: string, bytes: number): Promise<string> => {
+  const hash = createHash("sha1").update(`blob ${bytes}\0`)
+  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part as Uint8Array)
+  return hash.digest("hex")
+}
+
+/** A sentence on the first digest that the bytes do not have; undefined where they have them all. */
+const contradiction = async (
+  partial: string,
+  found: string,
+  { sha256, stated: by = THE_SPEC }: DownloadRequest,
+  stated: Statement,
+): Promise<string | undefined> => {
+  if (sha256 !== undefined && found !== sha256)
+    return `its SHA-256 is ${found}, not ${sha256} as ${by}; the file changed or was altered on the way. Try again, and correct ${by === THE_SPEC ? "sha256 in the spec" : "the record"} only if you trust the new file.`
+  if (stated.sha256 !== undefined && found !== stated.sha256)
+    return `its SHA-256 is ${found}, not ${stated.sha256} as the server itself states; it was altered on the way. Try again.`
+  if (stated.gitBlob === undefined) return undefined
+  const blob = await gitBlobOf(partial, await sizeOf(partial))
+  return blob === stated.gitBlob
+    ? undefined
+    : `it is the Git object ${blob}, not ${stated.gitBlob} as the server itself states; it was altered on the way. Try again.`
+}
+
+const fetchWhole = async (request: DownloadRequest): Promise<Downloaded> => {
+  const { url, path, onEvent, signal, attempts = 5, backoffMs = 500, idleMs = 60_000 } = request
   const partial = `${path}.partial`
   const note = `${partial}.json`
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-    throw fromSystemError(error, path, "making its folder")
-  })
+  let stated: Statement = {}
+  // What came before counts once, however often a server makes us begin again.
+  let furthest = await sizeOf(partial)
   for (let failures = 0; ;) {
-    const before = await sizeOf(partial)
+    const idle = idleWatch(idleMs, signal)
     try {
-      await attempt(request, partial, note)
+      stated = await attempt(request, partial, note, idle)
       break
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error
-      failures = (await sizeOf(partial)) > before ? 1 : failures + 1
+      const kept = await sizeOf(partial)
+      failures = kept >= furthest + PROGRESS ? 1 : failures + 1
+      furthest = Math.max(furthest, kept)
       if (failures >= attempts) {
-        const kept = await sizeOf(partial)
         const resume = kept > 0 ? `; ${kept} bytes are kept and the next attempt goes on from there` : ""
         throw new DataError(
           "offline",
@@ -227,17 +328,16 @@ export const download = async (request: DownloadRequest): Promise<Downloaded> =>
       const waitMs = Math.max(error.retryAfterMs, Math.min(30_000, backoffMs * 2 ** (failures - 1)))
       onEvent?.({ kind: "retry", url, reason: error.message, waitMs })
       await sleep(waitMs, undefined, signal === undefined ? {} : { signal })
+    } finally {
+      idle.end()
     }
   }
   const found = await fileDigest(partial)
-  if (sha256 !== undefined && found !== sha256) {
+  const wrong = await contradiction(partial, found, request, stated)
+  if (wrong !== undefined) {
     await rm(partial, { force: true })
     await rm(note, { force: true })
-    throw new DataError(
-      "digest",
-      url,
-      `its SHA-256 is ${found}, not ${sha256} as the spec says; the file changed or was altered on the way. Try again, and correct sha256 in the spec only if you trust the new file.`,
-    )
+    throw new DataError("digest", url, wrong)
   }
   const bytes = await sizeOf(partial)
   try {
@@ -248,5 +348,38 @@ export const download = async (request: DownloadRequest): Promise<Downloaded> =>
   await rm(note, { force: true })
   await syncDirectory(dirname(path))
   onEvent?.({ kind: "downloaded", path, bytes, sha256: found })
-  return { path, bytes, sha256: found }
+  return { path, bytes, sha256: found, ...(stated.commit === undefined ? {} : { commit: stated.commit }) }
+}
+
+/**
+ * Fetch `url` to `path`, whole and verified, or throw and keep what came for the next call. Where another process is
+ * fetching the same file, its file is awaited and taken.
+ * @throws DataError: offline, not-found, refused, digest or no-space, each with its cure.
+ */
+export const download = async (request: DownloadRequest): Promise<Downloaded> => {
+  const { path, sha256, onEvent, signal } = request
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw fromSystemError(error, path, "making its folder")
+  })
+  const { lease, waited } = await awaitLease(`${path}.lock`, {
+    passing: true,
+    signal,
+    onWait: (holder) => onEvent?.({ kind: "waiting", path, holder }),
+  }).catch((error: unknown) => {
+    signal?.throwIfAborted()
+    throw fromSystemError(error, path, "taking its lock")
+  })
+  try {
+    const bytes = waited ? await sizeOf(path) : 0
+    if (bytes > 0) {
+      const found = await fileDigest(path)
+      if (sha256 === undefined || found === sha256) {
+        onEvent?.({ kind: "reused", path })
+        return { path, bytes, sha256: found }
+      }
+    }
+    return await fetchWhole(request)
+  } finally {
+    await lease.release()
+  }
 }

@@ -1,3 +1,5 @@
+import type { LeaseHolder } from "./lease.js"
+
 /** What preparing data reports while it works; the display decides how to show it. */
 export type PrepareEvent =
   | {
@@ -13,6 +15,8 @@ export type PrepareEvent =
   | { readonly kind: "retry"; readonly url: string; readonly reason: string; readonly waitMs: number }
   /** npm itself fetches what the plain request could not get. */
   | { readonly kind: "asking-npm"; readonly name: string; readonly version: string }
+  /** Another process makes the same file or corpus; who it is, where that can be read. */
+  | { readonly kind: "waiting"; readonly path: string; readonly holder: LeaseHolder | null }
   | { readonly kind: "reused"; readonly path: string }
   | { readonly kind: "rows"; readonly done: number; readonly total: number }
   | {

@@ -40,7 +40,7 @@ const tangled = (subject: string, what: string): DataError =>
     `${what}, which no state dict does; save the tensors alone, torch.save(model.state_dict(), "weights.pt"), or write safetensors.`,
   )
 
-const isSimple = (key: unknown): boolean => typeof key !== "object" || key === null
+const isSimple = (value: unknown): boolean => typeof value !== "object" || value === null
 
 /** A key as a part of a name: text and numbers as they are, tuples of them with commas. */
 const keyName = (key: unknown, subject: string): string => {

@@ -3,9 +3,9 @@ import { mkdtemp, rename, rm, stat } from "node:fs/promises"
 import { homedir } from "node:os"
 import { dirname, isAbsolute, join, resolve } from "node:path"
 import { execa } from "execa"
-import { fileDigest } from "./digest.js"
+import { fileDigest, knownFileDigest } from "./digest.js"
 import { download, type DownloadRequest } from "./download.js"
-import { DataError } from "./errors.js"
+import { DataError, systemCode } from "./errors.js"
 
 export type Source =
   | { readonly kind: "npm"; readonly name: string; readonly version: string }
@@ -32,6 +32,21 @@ export const parseSource = (text: string, base = process.cwd()): Source => {
   )
 }
 
+const READ_ONLY = "it may not be written"
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  EACCES: READ_ONLY,
+  EPERM: READ_ONLY,
+  EROFS: READ_ONLY,
+  ENOSPC: "its disk is full",
+  EDQUOT: "your share of its disk is full",
+  EFBIG: "it may not grow so large",
+}
+const NO_FOLDER: Readonly<Record<string, string>> = {
+  ENOTDIR: "a part of its path is a file",
+  EEXIST: "a part of its path is a file",
+  ENOENT: "no folder can be made there",
+}
+
 /** Folder for downloaded and prepared data: REPRO_CACHE, or the platform's cache folder. */
 export const cacheDirectory = (
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -42,6 +57,27 @@ export const cacheDirectory = (
   if (platform === "darwin") return join(homedir(), "Library", "Caches", "repro")
   if (platform === "win32") return join(env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"), "repro")
   return join(homedir(), ".cache", "repro")
+}
+
+/**
+ * An error of writing into the cache, with the cure that it has beside those of any folder; others as they are.
+ */
+export const inCacheWords = (error: unknown, cacheDir: string): unknown => {
+  if (!(error instanceof DataError) || !error.subject.startsWith(cacheDir)) return error
+  const code = systemCode(error.cause) ?? ""
+  const making = (error.cause as NodeJS.ErrnoException | undefined)?.syscall === "mkdir"
+  const why = Object.hasOwn(UNWRITABLE, code)
+    ? UNWRITABLE[code]
+    : making && Object.hasOwn(NO_FOLDER, code)
+      ? NO_FOLDER[code]
+      : undefined
+  if (why === undefined) return error
+  return new DataError(
+    error.reason,
+    error.subject,
+    `${why}; it lies in the cache ${cacheDir}: make room or give yourself access there, or name another folder with the variable REPRO_CACHE, and run the command again.`,
+    error.cause,
+  )
 }
 
 /** The npm registry for a package, from the user's own npm configuration. */
@@ -152,5 +188,5 @@ export const hubHeaders = (): Record<string, string> => {
 export const isPresent = async (path: string, sha256?: string): Promise<boolean> => {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined || !found.isFile()) return false
-  return sha256 === undefined || (await fileDigest(path)) === sha256
+  return sha256 === undefined || (await knownFileDigest(path)) === sha256
 }

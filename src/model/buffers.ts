@@ -109,6 +109,7 @@ const LEVEL_BASE = 10000
 /** Whether a buffer of a checkpoint holds what a network of this spec computes. */
 export const checkBuffer = (name: string, buffer: FloatTensor, model: Model): BufferCheck => {
   const kind = BUFFER.exec(name)?.[2]
+  if (!("ropeBase" in model)) return { kind: "unknown" }
   const half = model.width / model.heads / 2
   if (kind?.startsWith("cos")) return compareTable(buffer, half, model.ropeBase, Math.cos)
   if (kind?.startsWith("sin")) return compareTable(buffer, half, model.ropeBase, Math.sin)

@@ -24,8 +24,8 @@ export interface HeadlineClaim {
 
 export interface Headline {
   readonly rows: readonly HeadlineRow[]
-  /** What a task's graders say of texts: accuracy and pass rates. */
-  readonly grades: readonly TableRow[]
+  /** What samples and tasks were graded at, such as an accuracy; not what they cost. */
+  readonly graded: readonly TableRow[]
   readonly claims: readonly HeadlineClaim[]
   /** In bits/byte on the text of the first estimator. */
   readonly floors: readonly { readonly name: string; readonly row: TableRow }[]
@@ -35,6 +35,7 @@ export interface Headline {
   readonly left: number
 }
 
+const CODE_LENGTH = "negative-log-likelihood"
 const MAIN = ["bits-per-byte", "bits-per-token"] as const
 
 const split = (id: string): readonly [prefix: string, kind: string] => {
@@ -57,11 +58,6 @@ const estimators = (rows: readonly TableRow[]): readonly HeadlineRow[] => {
     return [{ id, label: main.estimator ?? id, main, ...(charged === undefined ? {} : { charged }) }]
   })
 }
-
-const gradesOf = (rows: readonly TableRow[]): readonly TableRow[] =>
-  rows.filter(
-    ({ group, quantity }) => group === "result" && (quantity === "accuracy" || quantity === "pass-rate"),
-  )
 
 const claimsOf = (rows: readonly TableRow[]): readonly HeadlineClaim[] =>
   rows
@@ -144,21 +140,46 @@ const judge = (rows: readonly HeadlineRow[], floors: Headline["floors"]): string
   return `${isExact ? "Shortest exact code" : "Lowest bound"} (${subject}): ${places.join(", ")}: ${learned}.`
 }
 
-/** Undefined for a table that is not of one run's code lengths: such a table is shown whole. */
+/** What an answer was graded by; statistics of texts come behind it. */
+const isScore = ({ quantity }: TableRow): boolean => quantity === "accuracy" || quantity === "pass-rate"
+
+/** Figures over samples or items: rows of evaluations that are no code length, with what only prices them left out. */
+const gradedOf = (rows: readonly TableRow[], found: readonly HeadlineRow[]): readonly TableRow[] => {
+  const graded = rows.filter(
+    ({ group, id, quantity }) =>
+      group === "result" &&
+      quantity !== "cost" &&
+      quantity !== CODE_LENGTH &&
+      quantity !== `part of ${CODE_LENGTH}` &&
+      !found.some((row) => id.startsWith(`${row.id}/`)),
+  )
+  return [...graded.filter(isScore), ...graded.filter((row) => !isScore(row))]
+}
+
+/** Undefined for a table that is not of one run: such a table is shown whole. */
 export const headlineOf = ({ header, rows }: ResultsTable): Headline | undefined => {
   if (header.run === null || rows.some(({ group }) => group === "seed" || group === "difference"))
     return undefined
-  const found = estimators(rows)
-  if (found.length === 0 || found.some(({ main }) => main.quantity !== "negative-log-likelihood"))
-    return undefined
-  const [grades, claims, floors] = [gradesOf(rows), claimsOf(rows), floorsOf(rows)]
-  const shown =
-    found.reduce((sum, { charged }) => sum + (charged === undefined ? 1 : 2), 0) +
-    grades.length +
-    claims.reduce((sum, { exact }) => sum + (exact === undefined ? 1 : 2), 0) +
-    floors.length
-  return { rows: found, grades, claims, floors, verdict: judge(found, floors), left: rows.length - shown }
+  const found = estimators(rows).filter(({ main }) => main.quantity === CODE_LENGTH)
+  const graded = gradedOf(rows, found)
+  if (found.length + graded.length === 0) return undefined
+  const [claims, floors] = [claimsOf(rows), floorsOf(rows)]
+  const headline = { rows: found, graded, claims, floors, verdict: judge(found, floors) }
+  return { ...headline, left: rows.length - headlineRows(headline).length }
 }
 
 /** A row's value with the sign of its bound. */
 export const headlineValue = valueOf
+
+/** Every row of the table that the headline shows, in its order there. */
+export const headlineRows = ({
+  rows,
+  graded,
+  claims,
+  floors,
+}: Omit<Headline, "left">): readonly TableRow[] => [
+  ...rows.flatMap(({ main, charged }) => (charged === undefined ? [main] : [main, charged])),
+  ...graded,
+  ...claims.flatMap(({ printed, exact }) => (exact === undefined ? [printed] : [printed, exact])),
+  ...floors.map(({ row }) => row),
+]

@@ -114,7 +114,7 @@ export const lossPlot = (curves: readonly TrainingCurves[]): LinePlot | undefine
     const points = steps.map(({ step, loss }) => ({ x: step, y: loss }))
     if (points.length === 0) return []
     const calm = { name: curves.length === 1 ? "smoothed" : name, points: smoothed(points) }
-    return curves.length === 1 ? [{ name: "each step", points, faint: true }, calm] : [calm]
+    return curves.length === 1 ? [{ name: "as recorded", points, faint: true }, calm] : [calm]
   })
   return series.length === 0
     ? undefined
@@ -176,6 +176,7 @@ export const reportFiles = (
   files.set("table.html", renderHtml(table, figures))
   files.set("table.csv", renderCsv(table))
   files.set("table.tex", renderLatex(table))
+  files.set("table-all.tex", renderLatex(table, true))
   files.set("table.json", renderJson(table))
   for (const each of curves) {
     const events = tensorboardFile(each)

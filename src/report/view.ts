@@ -33,9 +33,36 @@ export interface TableView {
   /** Texts of the notes; note n is at n - 1. */
   readonly notes: readonly string[]
   readonly legend: readonly string[]
+  /** Those that a row of the table has a figure in. */
+  readonly data: readonly DataColumn[]
   /** `95 %` when every interval has this level. */
   readonly level: string | undefined
 }
+
+/** A column of figures that only some rows have. */
+export interface DataColumn {
+  readonly title: string
+  readonly cell: (row: TableRow) => string
+}
+
+const figure = (value: number | undefined, show: (value: number) => string): string =>
+  value === undefined ? "" : show(value)
+
+const DATA_COLUMNS: readonly DataColumn[] = [
+  { title: "windows", cell: ({ windows }) => figure(windows, formatCount) },
+  {
+    title: "passes/window",
+    cell: ({ forwardsPerWindow }) => figure(forwardsPerWindow, (count) => count.toFixed(1)),
+  },
+  {
+    title: "per maskable token",
+    cell: ({ perMaskableToken }) => figure(perMaskableToken, (bits) => bits.toFixed(4)),
+  },
+  {
+    title: "error of the draws",
+    cell: ({ drawError }) => figure(drawError, (error) => error.toExponential(1)),
+  },
+]
 
 const GROUP_NAMES: Readonly<Record<RowGroup, string>> = {
   result: "Measured by this run",
@@ -87,6 +114,7 @@ export const viewTable = ({ header, rows }: ResultsTable): TableView => {
     verdict: header.verdict,
     groups,
     notes,
+    data: DATA_COLUMNS.filter(({ cell }) => rows.some((row) => cell(row) !== "")),
     legend: (Object.keys(SIGN_LEGEND) as (keyof typeof SIGN_LEGEND)[])
       .filter((kind) => kinds.has(kind))
       .map((kind) => SIGN_LEGEND[kind]),

@@ -2,6 +2,7 @@
  * What a person sees while a run works. One interface, three forms: a bar on a terminal, plain lines in a pipe,
  * a recorder in tests. Everything goes to stderr; stdout is for data.
  */
+import { visible, visibleLine } from "../spec/visible.js"
 import { bar, duration, plainLine, quantity, type ProgressState } from "./progress.js"
 
 /** News of the current phase; fields that stay absent keep their last value. */
@@ -106,12 +107,12 @@ export const terminalDisplay = ({ stream, now = monotonic, env = {} }: DisplayOp
   const colour = mayColour(stream, env)
   const track = tracker(now)
   let drawnAt = -Infinity
-  let visible = false
+  let drawn = false
   let timer: NodeJS.Timeout | undefined
 
   const clear = (): void => {
-    if (visible) stream.write("\r\x1b[2K")
-    visible = false
+    if (drawn) stream.write("\r\x1b[2K")
+    drawn = false
   }
   const draw = (): void => {
     clearTimeout(timer)
@@ -121,7 +122,7 @@ export const terminalDisplay = ({ stream, now = monotonic, env = {} }: DisplayOp
     drawnAt = now()
     // The last column stays free: a terminal may wrap after it, and the line could not be cleared.
     stream.write(`\r\x1b[2K${bar(state, Math.max(1, (stream.columns ?? 80) - 1), colour)}`)
-    visible = true
+    drawn = true
   }
   const schedule = (): void => {
     const wait = drawnAt + REDRAW - now()
@@ -215,10 +216,22 @@ export const recordingDisplay = (): Display & { readonly recorded: readonly Reco
   }
 }
 
+/** A display that is told names and lines of others: nothing in them steers the terminal. */
+const guarded = (display: Display): Display => ({
+  ...display,
+  phase: (name, total, options) => display.phase(visibleLine(name), total, options),
+  update: ({ detail, ...progress }) =>
+    display.update(detail === undefined ? progress : { ...progress, detail: visibleLine(detail) }),
+  log: (line) => display.log(visible(line)),
+  warn: (line) => display.warn(visible(line)),
+})
+
 /** The form that fits where stderr goes. */
 export const openDisplay = (
   options: DisplayOptions = { stream: process.stderr, env: process.env },
 ): Display =>
-  options.stream.isTTY === true && options.env?.["TERM"] !== "dumb" && options.env?.["CI"] === undefined
-    ? terminalDisplay(options)
-    : plainDisplay(options)
+  guarded(
+    options.stream.isTTY === true && options.env?.["TERM"] !== "dumb" && options.env?.["CI"] === undefined
+      ? terminalDisplay(options)
+      : plainDisplay(options),
+  )

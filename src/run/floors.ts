@@ -9,14 +9,7 @@ import { requireUnchanged } from "../data/corpora/identity.js"
 import type { Tokens } from "../data/rows/tokens.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import { evaluatorPart } from "../evaluators/index.js"
-import {
-  accountOf,
-  distinct,
-  openWindows,
-  positionsOf,
-  targetBytes,
-  targetsOf,
-} from "../evaluators/targets.js"
+import { accountOf, distinct, positionsOf, targetBytes } from "../evaluators/targets.js"
 import {
   bigramBits,
   compressedBitsPerByte,
@@ -123,12 +116,12 @@ const scoredTargets = async (
   const there = await run.evidence()
   const found = new Map<string, Targets>()
   for (const { id, kind } of experiment.evaluations) {
-    // Floors are of given text; a sampler's is the network's own.
-    if (!there.includes(id) || evaluatorPart({ kind }).needs === "sampler") continue
-    const file = await run.readEvidence(id)
-    if (!file.tensors.has("tokens")) continue // it scores no targets
-    const windows = openWindows(file, `${run.directory}/evidence/${id}.safetensors`)
-    const targets = targetsOf(file, windows)
+    const part = evaluatorPart({ kind })
+    if (!there.includes(id) || part.references === undefined) continue
+    const { windows, targets } = part.references(
+      await run.readEvidence(id),
+      `${run.directory}/evidence/${id}.safetensors`,
+    )
     const positions = positionsOf(windows, targets).sort()
     const key = createHash("sha256").update(new Uint8Array(positions.buffer)).digest("hex")
     const same = found.get(key)

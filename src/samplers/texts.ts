@@ -49,6 +49,9 @@ export interface MadeText {
   readonly forwards: number
   /** Of the sampler blocks: whether the network wrote the token that ends a text. */
   readonly ended?: boolean
+  /** Of the same: tokens of the response that end a text, and others behind the first of them. */
+  readonly ends?: number
+  readonly behind?: number
   /** What the sampling of a row that grows went through. */
   readonly growth?: Growth
 }
@@ -161,6 +164,7 @@ export const resolveSampling = ({
       boundaryId: experiment.data.tokenizer.boundaryId,
       steps: sampling.steps,
       block: sampling.block,
+      response: sampling.response,
       remasking: sampling.remasking ?? "low_confidence",
       temperature: sampling.temperature ?? 0,
     }

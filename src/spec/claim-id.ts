@@ -2,6 +2,7 @@
 import { nearest } from "./nearest.js"
 import type { Problem } from "./spec-error.js"
 
+/** @param known among which a near one is looked for */
 export const unknownClaim = (pointer: string, id: string, known: Iterable<string>): Problem => {
   const near = nearest(id, [...known])
   return {

@@ -12,7 +12,7 @@ import * as SchemaParser from "effect/SchemaParser"
 import { JsonSyntaxError, parseJson, type Position } from "./json.js"
 import { nearest } from "./nearest.js"
 import { child, valueAt } from "./pointer.js"
-import { SpecError, type Problem } from "./spec-error.js"
+import { SHOWN, SpecError, type Problem } from "./spec-error.js"
 
 /** Where a place stands in a text; undefined where it does not. */
 export type Locate = (pointer: string) => Position | undefined
@@ -180,19 +180,24 @@ const literalProblem = (
   ]
 }
 
+/** A loop: as arguments of a call, hundreds of thousands would exhaust the stack. */
+const append = <A>(to: A[], items: readonly A[]): void => {
+  for (const item of items) to.push(item)
+}
+
 const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readonly Problem[] => {
   if (!isRecord(value)) return [{ pointer, expected: "an object", found: show(value) }]
   const problems: Problem[] = []
   const known = ast.propertySignatures.map((property) => String(property.name))
   const missing = known.filter((name) => !Object.hasOwn(value, name))
   if (ast.indexSignatures.length === 0) {
+    const expected = known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue
-      // Beyond what anybody reads, no word is looked for.
-      const near = problems.length < 100 ? (nearest(key, missing) ?? nearest(key, known)) : undefined
+      const near = problems.length < SHOWN ? (nearest(key, missing) ?? nearest(key, known)) : undefined
       problems.push({
         pointer: child(pointer, key),
-        expected: known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`,
+        expected,
         found: `the unknown key ${JSON.stringify(key)}`,
         ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
       })
@@ -201,7 +206,7 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readon
     for (const [key, inner] of Object.entries(value)) {
       if (known.includes(key)) continue
       const signature = ast.indexSignatures.find(({ parameter }) => Result.isSuccess(parse(parameter, key)))
-      if (signature !== undefined) problems.push(...walk(signature.type, inner, child(pointer, key)))
+      if (signature !== undefined) append(problems, walk(signature.type, inner, child(pointer, key)))
       else
         problems.push({
           pointer: child(pointer, key),
@@ -213,7 +218,7 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readon
   for (const { name, type } of ast.propertySignatures) {
     const key = String(name)
     const place = child(pointer, key)
-    if (Object.hasOwn(value, key)) problems.push(...walk(type, value[key], place))
+    if (Object.hasOwn(value, key)) append(problems, walk(type, value[key], place))
     else if (!SchemaAST.isOptional(type)) {
       const about = SchemaAST.resolveDescription(type)
       problems.push({
@@ -315,14 +320,20 @@ export const withPositions = (problems: readonly Problem[], locate: Locate): rea
     }
   })
 
+/** The text that was read last: a spec is read once for each of its profiles. */
+let last: { readonly text: string; readonly parsed: ReturnType<typeof parseJson> } | undefined
+
 /** Reads JSON text; a syntax error becomes a {@link SpecError} with line and column. */
 export const readJson = (
   text: string,
   file: string,
   options: Parameters<typeof parseJson>[1] = {},
 ): ReturnType<typeof parseJson> => {
+  if (options.nonFinite !== true && last?.text === text) return last.parsed
   try {
-    return parseJson(text, options)
+    const parsed = parseJson(text, options)
+    if (options.nonFinite !== true) last = { text, parsed }
+    return parsed
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
     const { pointer, expected, found, position } = error

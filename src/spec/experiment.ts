@@ -57,6 +57,10 @@ export const Execution = Schema.Struct({
   evaluationBatch: Schema.optionalKey(Count).annotate({
     description: "Sequences in one evaluation forward pass.",
   }),
+  samplingProcesses: Schema.optionalKey(Count).annotate({
+    description:
+      "Processes that texts of an evaluation are dealt to, each with the weights and an executor of its own, on a GPU of its own where there are several; 1 when absent.",
+  }),
   validation: Schema.optionalKey(ValidationCurve),
 }).annotate({ description: "How to execute; never part of the fingerprint." })
 export type Execution = typeof Execution.Type
@@ -72,10 +76,10 @@ const frame = (
     id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
     system: systemUnion(),
     title: Schema.String.annotate({ description: "One line for lists and tables." }),
-    description: Schema.String.annotate({
+    description: Schema.optionalKey(Schema.String).annotate({
       description: "What is done, and which settings are stated, derived or assumed.",
     }),
-    source: Source,
+    source: Schema.optionalKey(Source),
     claims: Schema.Array(Identifier).annotate({
       description: "Ids of published claims in specs/claims that this experiment is set beside.",
     }),

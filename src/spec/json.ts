@@ -37,10 +37,9 @@ export class JsonSyntaxError extends Error {
 
 const MAX_DEPTH = 200
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-// Control characters end a string: JSON wants them escaped.
-// oxlint-disable-next-line no-control-regex
-const STRING_END = /["\\\u0000-\u001f]/g
-const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
+const [QUOTE, BACKSLASH, SPACE, LETTER_U] = [0x22, 0x5c, 0x20, 0x75]
+const SIMPLE_ESCAPES = '"\\/bfnrt'
+const ESCAPE = /\\u[0-9a-fA-F]{4}/y
 
 /** Lines and columns of offsets, both from 1. */
 const positionsIn = (text: string): ((offset: number) => Position) => {
@@ -82,26 +81,31 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
   }
   const string = (pointer: string, expected: string): string => {
     if (text[at] !== '"') return fail(pointer, expected)
-    // A loop, not one expression: a string of megabytes would exhaust the stack of the matcher.
-    STRING_END.lastIndex = at + 1
-    let hit = STRING_END.exec(text)
-    while (hit?.[0] === "\\") {
-      ESCAPE.lastIndex = hit.index
-      if (!ESCAPE.test(text)) break
-      STRING_END.lastIndex = hit.index + 2
-      hit = STRING_END.exec(text)
+    // Character by character: an expression would be matched anew at each of a million escapes.
+    let end = at + 1
+    for (; end < text.length; end++) {
+      const code = text.charCodeAt(end)
+      if (code === QUOTE || code < SPACE) break
+      if (code !== BACKSLASH) continue
+      if (text.charCodeAt(end + 1) !== LETTER_U && SIMPLE_ESCAPES.includes(text[end + 1] ?? "?")) end++
+      else {
+        ESCAPE.lastIndex = end
+        if (!ESCAPE.test(text)) break
+        end = ESCAPE.lastIndex - 1
+      }
     }
-    if (hit?.[0] !== '"') {
-      const offset = hit?.index ?? text.length
+    const hit = text[end]
+    if (hit !== '"') {
       return fail(
         pointer,
-        hit?.[0] === "\\" ? "an escape such as \\n, \\\\ or \\u00e9" : "a closing quote",
-        offset,
-        hit === null ? undefined : JSON.stringify(text.slice(offset, offset + (hit[0] === "\\" ? 2 : 1))),
+        hit === "\\" ? "an escape such as \\n, \\\\ or \\u00e9" : "a closing quote",
+        end,
+        // Control characters end a string: JSON wants them escaped.
+        hit === undefined ? undefined : JSON.stringify(text.slice(end, end + (hit === "\\" ? 2 : 1))),
       )
     }
-    const whole = text.slice(at, STRING_END.lastIndex)
-    at = STRING_END.lastIndex
+    const whole = text.slice(at, end + 1)
+    at = end + 1
     return JSON.parse(whole) as string
   }
   const object = (pointer: string, depth: number): unknown => {
@@ -121,7 +125,9 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
       const inner = child(pointer, key)
       const value = read(inner, depth + 1)
       offsets.set(inner, start)
-      Object.defineProperty(result, key, { value, enumerable: true, writable: true, configurable: true })
+      if (key === "__proto__")
+        Object.defineProperty(result, key, { value, enumerable: true, writable: true, configurable: true })
+      else result[key] = value
       skip()
       if (text[at] === "}") return (at++, result)
       if (text[at] !== ",") fail(inner, "',' or '}'")

@@ -78,6 +78,10 @@ export const Sampling = Schema.Struct({
     description:
       "Of the sampler blocks: low_confidence, when absent, settles the most probable candidates of a step; random, any.",
   }),
+  response: Schema.optionalKey(Count).annotate({
+    description:
+      "Of the sampler blocks: tokens of the response behind what is given, however long that is; as many as the row has room for when absent.",
+  }),
   specials: Schema.optionalKey(Schema.Literals(SPECIALS)).annotate({
     description:
       "excluded, when absent: MASK and PAD are never drawn. as-published: they may be, and a PAD breaks its row. Where rows grow in steps.",
@@ -119,6 +123,7 @@ const OWNERS: Readonly<Partial<Record<SamplingField, Owner>>> = {
   overflow: stepped,
   specials: stepped,
   remasking: ["the sampler blocks", (_, sampler) => sampler === "blocks"],
+  response: ["the sampler blocks", (_, sampler) => sampler === "blocks"],
 }
 
 export const samplerOf = (sampling: Sampling, rows: RowKind): AnySampler =>

@@ -1,5 +1,6 @@
 /** The problems of a file that a person wrote, all of them at once. */
 import type { Position } from "./json.js"
+import { visibleLine } from "./visible.js"
 
 export interface Problem {
   /** JSON pointer (RFC 6901) of the offending place; the empty string is the whole document. */
@@ -14,27 +15,19 @@ export interface Problem {
   readonly position?: Position
 }
 
-/** Characters that would steer a terminal or turn the direction of its text, written out. */
-const visible = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    const code = character.charCodeAt(0).toString(16).padStart(4, "0")
-    return `\\u${code}`
-  })
-
 /** One problem as one sentence. */
 export const formatProblem = (problem: Problem): string => {
   const { pointer, expected, found, nearest, hint, position } = problem
   const place = pointer === "" ? "(whole document)" : pointer
   const line = position === undefined ? "" : `${position.line}:${position.column} `
   const didYouMean = nearest === undefined ? "" : ` Did you mean ${nearest}?`
-  return visible(
+  return visibleLine(
     `${line}${place}: expected ${expected}, found ${found}.${didYouMean}${hint === undefined ? "" : ` ${hint}`}`,
   )
 }
 
-/** Problems of a file that are told. */
-const SHOWN = 100
+/** Problems of a file that are told; beyond them no near word is looked for. */
+export const SHOWN = 100
 
 /** Every problem of a file, one per line below a heading. */
 export const formatProblems = (file: string, problems: readonly Problem[]): string => {

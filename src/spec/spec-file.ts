@@ -17,7 +17,7 @@ import { composePatches, differencesOf, mergePatch } from "./merge-patch.js"
 import { child, keysOf, upwards, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
 import { perRegistration } from "./registration.js"
-import { SpecError, type Problem } from "./spec-error.js"
+import { SHOWN, SpecError, type Problem } from "./spec-error.js"
 import { pinParents } from "./stages.js"
 import { findNamedSpec, resolveSpec } from "./variation.js"
 import { applyCell, axesOf, canSet, cellsOf, Sweep, type SweepCell } from "./sweep.js"
@@ -158,12 +158,14 @@ const unknownClaims = (
   given: unknown,
   wrong: ReadonlySet<string>,
   claims: ReadonlySet<string>,
-): readonly Problem[] =>
-  (Array.isArray(given) ? given : []).flatMap((id: unknown, index): readonly Problem[] => {
+): readonly Problem[] => {
+  let told = 0
+  return (Array.isArray(given) ? given : []).flatMap((id: unknown, index): readonly Problem[] => {
     const pointer = `/claims/${index}`
     if (typeof id !== "string" || wrong.has(pointer) || claims.has(id)) return []
-    return [unknownClaim(pointer, id, claims)]
+    return [unknownClaim(pointer, id, told++ < SHOWN ? claims : [])]
   })
+}
 
 /** The problems of a sweep's cells that the experiment does not have without the sweep. */
 const sweepProblems = (
@@ -247,9 +249,11 @@ const overlayProblems = (
 
 const problemsOfFile = (document: unknown, claims: ReadonlySet<string> | undefined): readonly Problem[] => {
   const frame = problemsOf(schemaOf(document), document)
-  if (!isObject(document)) return frame
+  // Beyond what is told, nothing more is looked for.
+  if (!isObject(document) || frame.length > SHOWN) return frame
   const base = bodyOf(document)
   const inBase = [...frame, ...furtherProblems(base, frame, claims)]
+  if (inBase.length > SHOWN) return inBase
   const profiles = isObject(document["profiles"]) ? document["profiles"] : {}
   const inOverlays = Object.entries(profiles).flatMap(([name, overlay]) =>
     isObject(overlay) &&

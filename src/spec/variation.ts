@@ -68,30 +68,32 @@ const rooted = (value: unknown, folder: string): unknown => {
   const entries = Object.entries(value).map(
     ([key, inner]) => [path(key), rooted(inner, folder), key] as const,
   )
-  for (const [i, [to, inner, key]] of entries.entries()) {
-    const first = entries.findIndex(([earlier]) => earlier === to)
-    if (first < i && JSON.stringify(entries[first]![1]) !== JSON.stringify(inner))
-      throw new SpelledTwice(entries[first]![2], key)
+  const first = new Map<string, (typeof entries)[number]>()
+  for (const entry of entries) {
+    const [to, inner, key] = entry
+    const earlier = first.get(to)
+    if (earlier === undefined) first.set(to, entry)
+    else if (JSON.stringify(earlier[1]) !== JSON.stringify(inner)) throw new SpelledTwice(earlier[2], key)
   }
   return Object.fromEntries(entries)
 }
 
-const rootedData = (body: unknown, folder: string): unknown =>
-  isObject(body) && Object.hasOwn(body, "data") ? { ...body, data: rooted(body["data"], folder) } : body
+/** The same body where nothing in its data changes. */
+const rootedData = (body: unknown, folder: string): unknown => {
+  if (!isObject(body) || !Object.hasOwn(body, "data")) return body
+  const data = rooted(body["data"], folder)
+  return JSON.stringify(data) === JSON.stringify(body["data"]) ? body : { ...body, data }
+}
 
 /** A spec file's document with the paths of its data taken from its folder. */
 const rootedDocument = (document: Document, folder: string): Document => {
   const { profiles } = document
-  return {
-    ...(rootedData(document, folder) as Document),
-    ...(isObject(profiles)
-      ? {
-          profiles: Object.fromEntries(
-            Object.entries(profiles).map(([name, overlay]) => [name, rootedData(overlay, folder)]),
-          ),
-        }
-      : {}),
-  }
+  const body = rootedData(document, folder) as Document
+  const overlays = Object.entries(isObject(profiles) ? profiles : {})
+  const moved = overlays.map(([name, overlay]) => [name, rootedData(overlay, folder)] as const)
+  return moved.every(([, overlay], i) => overlay === overlays[i]![1])
+    ? body
+    : { ...body, profiles: Object.fromEntries(moved) }
 }
 
 /** @throws SpecError where two spellings of one path contradict each other */
@@ -150,6 +152,12 @@ const replacingKinds = (patch: unknown, met: unknown): unknown => {
   }
 }
 
+/** An experiment of one's own with what only a published one has to say. */
+const completed = (own: Document, file: string): Document => {
+  const { id = nameOf(file) } = own
+  return { id, title: id, claims: [], profiles: {}, ...own }
+}
+
 /** The variation as a whole document: the other's with this one's patch in every profile. */
 const varied = (own: Document, parent: Document, file: string): Document => {
   const { $schema: _schema, schemaVersion, extends: _extends, profiles, ...patch } = own
@@ -190,8 +198,10 @@ export const resolveSpec = async (
   if (!isObject(document)) return { text, locate, changed: false }
   const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
-    const changed = JSON.stringify(own) !== JSON.stringify(document)
-    return { text: changed ? `${JSON.stringify(own, null, 2)}\n` : text, locate, changed }
+    const whole = completed(own, file)
+    const isWhole = Object.keys(whole).length === Object.keys(document).length
+    const changed = !isWhole || own !== document
+    return { text: changed ? `${JSON.stringify(whole, null, 2)}\n` : text, locate, changed }
   }
   const name = own["extends"]
   const wrong = (expected: string, found: string): SpecError => {

@@ -10,6 +10,8 @@ import { bytesDigest } from "../../src/files/digest.js"
 import { readSafetensors, writeSafetensors } from "../../src/files/safetensors.js"
 import { readRun, type RunReader } from "../../src/run/directory.js"
 import { listRuns } from "../../src/run/list.js"
+import { changedStage } from "../../src/app/chain-data.js"
+import { openSpec } from "../../src/app/open-spec.js"
 import { invoke } from "./harness.js"
 
 t.setTimeout(540_000)
@@ -152,4 +154,48 @@ void t.test("a parent that changed is refused in a sentence", async (t) => {
   t.not(other.code, 0)
   t.match(other.stderr, /is not the one that was written|has the SHA-256|changed/)
   t.ok((await readdir(join(copy, id))).includes("manifest.json"), "the run is left as it was")
+})
+
+void t.test("an evaluation of a stage takes its weights as they are", async (t) => {
+  const scored = await invoke("run", "flexmdm_8b_humaneval_infill", ...common)
+  t.equal(scored.code, 0, scored.stderr)
+  const [evaluated, code] = [await runOf("flexmdm_8b_humaneval_infill"), await runOf("flexmdm_8b_code")]
+  t.equal(evaluated.manifest.began?.parent?.run, code.manifest.id)
+  t.same(await evaluated.checkpoints(), [], "nothing was trained")
+  // The same weights, items, seed and sampler.
+  const table = values(await evaluated.results())
+  t.ok(table.length > 0)
+  t.same(table, values(await code.results()))
+})
+
+void t.test("a stage whose own parent was trained on other data is made again", async (t) => {
+  const copy = join(folder, "other-data")
+  await cp(runs, copy, { recursive: true })
+  const [base, transfer] = [await runOf("llada_8b"), await runOf("flexmdm_8b_transfer")]
+  const path = join(copy, base.manifest.id, "manifest.json")
+  const text = await readFile(path, "utf8")
+  const { train } = base.manifest.data!
+  const digest = train[0]!.sha256
+  t.ok(text.includes(digest))
+  await writeFile(path, text.replaceAll(digest, "0".repeat(64)))
+  const again = await invoke(
+    "run",
+    "flexmdm_8b_code",
+    "--profile",
+    "ci",
+    "--runs",
+    copy,
+    "--engine",
+    "onnxruntime",
+  )
+  t.equal(again.code, 0, again.stderr)
+  const stage = await readRun(join(copy, transfer.manifest.id))
+  t.match(
+    await changedStage(stage.manifest, await openSpec("flexmdm_8b_transfer", "ci"), copy),
+    new RegExp(
+      `it stands on ${base.manifest.id}, which was trained on other data than lie here now: .*000000`,
+    ),
+  )
+  const made = (await listRuns(copy, ({ spec }) => spec === "flexmdm_8b_transfer")).length
+  t.equal(made, 2, "the stage between was trained anew")
 })

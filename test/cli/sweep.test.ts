@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process"
 import { readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { test, type Test } from "tap"
+import t, { test, type Test } from "tap"
 import { invoke } from "./harness.js"
 import { program, repro, root, smallSpec } from "./small.js"
+
+t.setTimeout(540_000)
 
 interface Cell {
   readonly name: string
@@ -239,4 +241,58 @@ void test("wrong uses end with 2 and say the cure", async (t) => {
   )
   t.equal(some.code, 0)
   t.match(some.stdout, /3 of 3 cells to run/)
+})
+
+void test("seeds alone: in the spec, or on the command line", async (t) => {
+  const { spec, runs } = await smallSweep(t, 20, { seeds: [0, 1] })
+  const args = ["sweep", spec, "--profile", "paper", "--runs", runs, "--json"]
+  const ran = await invoke(...args)
+  t.equal(ran.code, 0, ran.stderr)
+  const { sweep, rows } = JSON.parse(ran.stdout) as Result
+  t.same(
+    sweep.cells.map(({ name, how }) => [name, how]),
+    [
+      ["seed=0", "made"],
+      ["seed=1", "made"],
+    ],
+  )
+  t.same(sweep.comparisons, [], "one point is compared with none")
+  const mean = rows.find(({ id }) => /^small\/[^/]+\/bits-per-token$/.test(id))!
+  const seeds = rows.filter(({ id }) => /^small\/seed-\d\/[^/]+\/bits-per-token$/.test(id))
+  t.equal(seeds.length, 2)
+  t.equal(mean.value, (seeds[0]!.value! + seeds[1]!.value!) / 2)
+  t.equal(mean.interval?.method, "Student t over 2 seeds")
+
+  // Two processes, other seeds: the one run that is there is used.
+  const more = await invoke(...args, "--seeds", "1,2", "--workers", "2")
+  t.equal(more.code, 0, more.stderr)
+  t.same(
+    (JSON.parse(more.stdout) as Result).sweep.cells.map(({ name, how }) => [name, how]),
+    [
+      ["seed=1", "found"],
+      ["seed=2", "made"],
+    ],
+  )
+  t.equal((await runsIn(runs)).length, 3)
+  const wrong = await invoke(...args, "--seeds", "1,1")
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, /--seeds takes different whole numbers/)
+})
+
+void test("a spec without a sweep is swept over the seeds that are given", async (t) => {
+  const none = await invoke("sweep", "mdlm_eos", "--profile", "ci", "--dry-run")
+  t.equal(none.code, 2)
+  t.match(none.stderr, /has no sweep in profile ci.*--seeds 0,1,2/)
+  const planned = await invoke(
+    "sweep",
+    "mdlm_eos",
+    "--profile",
+    "ci",
+    "--seeds",
+    "0,1",
+    "--dry-run",
+    "--json",
+  )
+  t.equal(planned.code, 0, planned.stderr)
+  t.match(JSON.parse(planned.stdout), { cells: [{ name: "seed=0" }, { name: "seed=1" }] })
 })

@@ -172,3 +172,79 @@ test("a download can be stopped", async (t) => {
   await t.rejects(running, { name: "AbortError" })
   t.notOk((await readdir(join(path, ".."))).includes("file.bin"))
 })
+
+test("a server that never progresses ends after the stated attempts, however it fails", async (t) => {
+  const attempts = 4
+  /** Ways to send something at each attempt and never the file. */
+  const ways: Record<string, Parameters<typeof startServer>[0]> = {
+    "another ETag each time": (request, response, count) =>
+      serve(request, response, data, { etag: `"v${count}"`, cutAfter: 20_000 }),
+    "no ETag, now more and now less": (request, response, count) =>
+      serve(request, response, data, { etag: "", cutAfter: count % 2 === 0 ? 30_000 : 20_000 }),
+    "one more byte each time": (request, response) => serve(request, response, data, { cutAfter: 1 }),
+    "a continuation that is refused": (request, response) => {
+      if (request.headers.range === undefined) serve(request, response, data, { cutAfter: 20_000 })
+      else response.writeHead(416).end()
+    },
+    "more than it said": (_, response) => {
+      response.writeHead(200, { "content-range": "bytes 0-9/10" })
+      response.end(data)
+    },
+  }
+  for (const [name, way] of Object.entries(ways)) {
+    const server = await startServer(way)
+    t.teardown(server.close)
+    await t.rejects(
+      download({ url: `${server.url}/a`, path: target(), attempts, ...fast }),
+      { reason: "offline", message: /4 attempts/ } as unknown as Error,
+      name,
+    )
+    t.ok(server.requests.length <= attempts + 1, `${name}: ${server.requests.length} requests`)
+  }
+})
+
+test("a silent server is given up: before its answer, and within", async (t) => {
+  const server = await startServer((request, response) => {
+    if (request.url === "/within") response.writeHead(200, { "content-length": 10 }).write("abc")
+  })
+  t.teardown(server.close)
+  for (const place of ["before", "within"])
+    await t.rejects(
+      download({ url: `${server.url}/${place}`, path: target(), attempts: 2, idleMs: 50, ...fast }),
+      /the server was silent for 0\.05 s, 2 attempts/,
+      place,
+    )
+})
+
+test("redirects without end are refused", async (t) => {
+  const server = await startServer((_, response) => response.writeHead(302, { location: "/again" }).end())
+  t.teardown(server.close)
+  await t.rejects(download({ url: `${server.url}/a`, path: target(), ...fast }), /to the next without end/)
+  t.equal(server.requests.length, 11)
+})
+
+test("of calls at once one fetches and the others take its file", async (t) => {
+  const server = await startServer((request, response, count) =>
+    serve(request, response, data, count === 1 ? { cutAfter: 100_000 } : {}),
+  )
+  t.teardown(server.close)
+  const path = target()
+  const waiting: PrepareEvent[] = []
+  const results = await Promise.all(
+    [1, 2, 3].map(() =>
+      download({
+        url: `${server.url}/a`,
+        path,
+        onEvent: (event) => void (event.kind === "waiting" && waiting.push(event)),
+        ...fast,
+      }),
+    ),
+  )
+  t.same(
+    results,
+    [1, 2, 3].map(() => ({ path, bytes: data.length, sha256 })),
+  )
+  t.same(server.requests, ["GET /a -", "GET /a bytes=100000-"])
+  t.match(waiting, [{ path, holder: { pid: process.pid } }, { path }])
+  t.same(await readdir(join(path, "..")), ["file.bin"])
+})

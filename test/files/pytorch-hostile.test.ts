@@ -168,10 +168,7 @@ test("entries of an archive that lie in one another are refused", async (t) => {
 })
 
 const read = (pickle: Buffer): unknown =>
-  readPickle(pickle, "x.pt", {
-    global: () => (pairs: unknown) => pairs,
-    persistent: () => null,
-  })
+  readPickle(pickle, "x.pt", { global: () => (pairs: unknown) => pairs, persistent: () => null })
 
 test("pickles that make more than any state dict holds are refused", (t) => {
   t.throws(

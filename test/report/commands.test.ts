@@ -121,6 +121,7 @@ test("report writes the table in every format and the plots; the same run gives 
     [
       "loss.svg",
       "loss.vl.json",
+      "table-all.tex",
       "table.csv",
       "table.html",
       "table.json",

@@ -107,7 +107,7 @@ test("an axis ends where the data end, and says where", (t) => {
 })
 
 test("of one run the loss stands behind its smoothed curve; of several each is smoothed", (t) => {
-  t.match(lossPlot([curves]), { series: [{ name: "each step", faint: true }, { name: "smoothed" }] })
+  t.match(lossPlot([curves]), { series: [{ name: "as recorded", faint: true }, { name: "smoothed" }] })
   t.match(lossPlot([curves, { ...curves, name: "b" }]), { series: [{ name: "a" }, { name: "b" }] })
   t.match(validationPlot([curves]), {
     title: /elbo-t8, 1 windows/,

@@ -180,26 +180,29 @@ test("the lower precision sets the tolerance; other experiments are named; a run
   t.end()
 })
 
+const F64 = (data: number[]): StoredTensor => ({
+  dtype: "F64",
+  shape: [1, 3],
+  data: Float64Array.from(data),
+})
+
+const rank = (data: number[]): StoredTensor => ({
+  dtype: "I32",
+  shape: [1, 3],
+  data: Int32Array.from(data),
+})
+
+const end = (id: string, bits: number, order: number[], lead: number): RunSide => ({
+  ...side(id, bits, {}),
+  evidence: new Map([
+    [
+      "elbo-t128",
+      { metadata: {}, tensors: new Map([["rank", rank(order)], ["nats", F64([1, 2, 3])], ["margin", F64([lead, Infinity, lead])]]) }, // prettier-ignore
+    ],
+  ]),
+})
+
 test("rows that part at ties are named in the sentence, which never contradicts itself", (t) => {
-  const F64 = (data: number[]): StoredTensor => ({
-    dtype: "F64",
-    shape: [1, 3],
-    data: Float64Array.from(data),
-  })
-  const rank = (data: number[]): StoredTensor => ({
-    dtype: "I32",
-    shape: [1, 3],
-    data: Int32Array.from(data),
-  })
-  const end = (id: string, bits: number, order: number[], lead: number): RunSide => ({
-    ...side(id, bits, {}),
-    evidence: new Map([
-      [
-        "elbo-t128",
-        { metadata: {}, tensors: new Map([["rank", rank(order)], ["nats", F64([1, 2, 3])], ["margin", F64([lead, Infinity, lead])]]) }, // prettier-ignore
-      ],
-    ]),
-  })
   const diff = diffRuns(end("a", 4 * TOKENS, [0, 1, 2], 1e-6), end("b", 4 * TOKENS * 1.0005, [2, 1, 0], 1e-6))
   t.equal(diff.verdict, "within-rounding")
   t.match(

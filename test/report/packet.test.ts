@@ -1,14 +1,9 @@
-import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 import t from "tap"
 import { audit } from "../../src/audit/packet.js"
 import { packetHtml } from "../../src/report/packet/html.js"
 import { packetMarkdown } from "../../src/report/packet/markdown.js"
+import { CHROMIUM, layouts } from "./layout.js"
 import { claimsOf, readLedger } from "../../src/spec/claim-ledger.js"
 
 const ledger = await readLedger(fileURLToPath(new URL("../../specs/claims/", import.meta.url)))
@@ -95,86 +90,20 @@ t.test("labels of the plot carry the mark of a bound", (test) => {
   test.end()
 })
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
-
-/** Runs in the page: elements that stick out sideways, and texts of the plot that lie on each other. */
-const MEASURE = `
-const width = document.documentElement.clientWidth
-const out = []
-for (const element of document.querySelectorAll("body *")) {
-  if (element.closest("details:not([open]) > :not(summary)")) continue
-  const box = element.getBoundingClientRect()
-  if (box.width > 0 && (box.right > width + 1 || box.left < -1)) out.push("overflow " + element.tagName + " " + element.textContent.slice(0, 40))
-}
-for (const svg of document.querySelectorAll("svg")) {
-  const texts = [...svg.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()])
-  for (let i = 0; i < texts.length; i++) for (let j = 0; j < i; j++) {
-    const [a, b] = [texts[i][1], texts[j][1]]
-    const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left)
-    const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)
-    if (wide > 1 && high > 3) out.push("overlap " + texts[i][0] + " / " + texts[j][0])
-  }
-}
-const blocks = [...document.querySelectorAll(".card, figure, h2, ol.findings > li")].map((block) => [block, block.getBoundingClientRect()])
-for (let i = 0; i < blocks.length; i++) for (let j = 0; j < i; j++) {
-  const [[x, a], [y, b]] = [blocks[i], blocks[j]]
-  if (x.contains(y) || y.contains(x)) continue
-  if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
-    out.push("overlap of blocks " + x.textContent.slice(0, 30) + " / " + y.textContent.slice(0, 30))
-}
-parent.document.body.setAttribute("data-measured", JSON.stringify({ width, out }))
-`
-
-const measure = async (page: string, width: number): Promise<{ width: number; out: string[] }> => {
-  const folder = await mkdtemp(join(tmpdir(), "repro-packet-"))
-  try {
-    const file = join(folder, "page.html")
-    // A frame of the wanted width: a headless window has a least width of its own, wider than a phone.
-    const content = page.replace("</body>", `<script>${MEASURE}</script></body>`)
-    const frame = content.replaceAll("&", "&amp;").replaceAll('"', "&quot;")
-    await writeFile(
-      file,
-      `<!doctype html><body style="margin:0"><iframe style="border:0;width:${width}px;height:900px" srcdoc="${frame}"></iframe></body>`,
-    )
-    const { stdout } = await promisify(execFile)(
-      CHROMIUM!,
-      [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        `--user-data-dir=${join(folder, "profile")}`,
-        "--hide-scrollbars",
-        "--window-size=1400,1000",
-        "--dump-dom",
-        `file://${file}`,
-      ],
-      { timeout: 540_000, maxBuffer: 1 << 24 },
-    )
-    const found = /data-measured="([^"]*)"/.exec(stdout)?.[1]
-    if (found === undefined) throw new Error("the page was not measured")
-    return JSON.parse(found.replaceAll("&quot;", '"').replaceAll("&amp;", "&")) as {
-      width: number
-      out: string[]
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
-  }
-}
-
 t.test(
   "layout in a browser at phone and desktop width",
   CHROMIUM === undefined ? { skip: "chromium is not installed: layout not measured" } : { timeout: 540_000 },
   async (test) => {
-    for (const width of [390, 1280]) {
-      const measured = await measure(html, width)
+    const widths = [390, 1280]
+    const found = await layouts([
+      ...widths.map((width) => ({ html, width })),
+      { html: html.replace("<main>", '<main style="min-width:900px">'), width: 390 },
+    ])
+    for (const [index, width] of widths.entries()) {
+      const measured = found[index]!
       test.equal(measured.width, width, "the window has the width asked for")
       test.same(measured.out, [], `nothing sticks out or overlaps at ${width} pixels`)
     }
-    const broken = await measure(html.replace("<main>", '<main style="min-width:900px">'), 390)
-    test.ok(broken.out.length > 0, "the measure sees a page that is too wide")
+    test.ok(found.at(-1)!.out.length > 0, "the measure sees a page that is too wide")
   },
 )

@@ -74,7 +74,7 @@ _CHUNKED: dict[str, Callable[[dict[str, Any], int, int, torch.device], Tensor]] 
 
 
 def draw_tensor(draw: dict[str, Any], shape: list[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The tensor that a draw describes, rounded to f32, then to `dtype`; booleans for `bernoulli` and parts."""
+    """The tensor that a draw describes, rounded to f32, then to `dtype`; of booleans for `bernoulli`."""
     kind = draw["kind"]
     if kind == "constant":
         return torch.full(shape, draw["value"], dtype=torch.float32, device=device).to(dtype)
@@ -82,9 +82,9 @@ def draw_tensor(draw: dict[str, Any], shape: list[int], dtype: torch.dtype, devi
         values = torch.tensor(draw["values"], dtype=torch.float32, device=device)
         return values.repeat_interleave(math.prod(shape) // len(values)).reshape(shape).to(dtype)
     if kind == "bernoulli-parts":
-        count = math.prod(shape) // len(draw["sites"])
+        part = math.prod(shape) // len(draw["sites"])
         each = [{**draw, "kind": "bernoulli", "site": site} for site in draw["sites"]]
-        return torch.cat([draw_tensor(one, [count], dtype, device) for one in each]).reshape(shape)
+        return torch.cat([draw_tensor(one, [part], dtype, device) for one in each]).reshape(shape)
     flat = torch.empty(math.prod(shape), dtype=torch.bool if kind == "bernoulli" else dtype, device=device)
     for start in range(0, len(flat), _CHUNK):
         part = flat[start : start + _CHUNK]

@@ -8,12 +8,14 @@ import { evalCommand } from "./eval.js"
 import { inferCommand } from "./infer.js"
 import { listCommand } from "./list.js"
 import { matchedCommand } from "./matched.js"
+import { newCommand } from "./new.js"
 import { planCommand } from "./plan.js"
 import { prepareCommand } from "./prepare.js"
 import { reportCommand } from "./report.js"
 import { rescoreCommand } from "./rescore.js"
 import { runCommand } from "./run.js"
 import { sampleCommand } from "./sample.js"
+import { schemaCommand } from "./schema.js"
 import { scoreCommand } from "./score.js"
 import { submitCommand } from "./submit.js"
 import { sweepCommand } from "./sweep.js"
@@ -27,6 +29,7 @@ export const commands = [
   sweepCommand,
   planCommand,
   validateCommand,
+  newCommand,
   checkCommand,
   prepareCommand,
   tokenizeCommand,
@@ -44,5 +47,6 @@ export const commands = [
   reportCommand,
   verifyCommand,
   listCommand,
+  schemaCommand,
   doctorCommand,
 ] as const

@@ -1,5 +1,6 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
 import { json } from "../flags.js"
 import { runHandler } from "../../app/outcome.js"
 import { run, runs } from "../run-arguments.js"
@@ -15,10 +16,17 @@ const full = Flag.Boolean("full").pipe(
   Flag.withDefault(false),
 )
 
-export const tableCommand = Command.make("table", { run, format, full, runs, json }, (input) =>
+const rows = Flag.String("rows").pipe(
+  Flag.withDescription(
+    'Only these rows, such as "elbo-t128,claim,floor/xz": groups, evaluations or ids of rows; all for every row. LaTeX holds the headline without it, and a long table with it',
+  ),
+  Flag.optional,
+)
+
+export const tableCommand = Command.make("table", { run, format, full, rows, runs, json }, (input) =>
   runHandler("table", input, async () => {
     const { table } = await import("../../app/table.js")
-    return table(input.runs, input.run, input.format, input.full)
+    return table(input.runs, input.run, input.format, input.full, Option.getOrUndefined(input.rows))
   }),
 ).pipe(
   Command.withDescription(
@@ -28,6 +36,13 @@ export const tableCommand = Command.make("table", { run, format, full, runs, jso
   Command.withExamples([
     { command: "repro table latest", description: "The newest run, for a terminal" },
     { command: "repro table latest --full", description: "Every row, with its notes" },
-    { command: "repro table latest --format tex > table.tex", description: "For a paper" },
+    {
+      command: "repro table latest --format tex > table.tex",
+      description: "For a paper: what fits on a page",
+    },
+    {
+      command: "repro table latest --format tex --rows all > all.tex",
+      description: "Every row, as a long table for the appendix",
+    },
   ]),
 )

@@ -1,6 +1,10 @@
 /** Any corpus of a spec: prepare it, load it, or say what is missing. Only `prepareCorpus` uses the network. */
-import { DataMismatch } from "../../files/errors.js"
-import { isPresent } from "../../files/sources.js"
+import { join } from "node:path"
+import { bytesDigest } from "../../files/digest.js"
+import { DataMismatch, fromSystemError } from "../../files/errors.js"
+import { requireRecorded } from "../../files/hub.js"
+import { awaitLease } from "../../files/lease.js"
+import { inCacheWords, isPresent } from "../../files/sources.js"
 import { inspectShard, readShardInto, widthOf, type ShardInfo, type ShardOptions } from "../rows/shards.js"
 import { tokenArray, type Tokens } from "../rows/tokens.js"
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
@@ -40,11 +44,36 @@ const countTokens = async (paths: readonly string[]): Promise<number> => {
 }
 
 /**
- * Fetch and write whatever the corpus lacks, then load it.
+ * Fetch and write whatever the corpus lacks, then load it. Where another process prepares the same one, its work is
+ * awaited and taken.
  * @throws DataError with a cure: offline, not-found, refused, digest, no-space, or a spec that does not fit the data.
  */
 export const prepareCorpus = async (spec: CorpusSpec, options: PrepareOptions): Promise<LoadedCorpus> => {
-  await corpusStore(spec.corpus).prepare(jobOf(spec, options), options)
+  const { corpus } = spec
+  const { cacheDir, onEvent, signal } = options
+  const store = corpusStore(corpus)
+  const name = bytesDigest(JSON.stringify([corpus.kind, store.place?.(corpus) ?? corpus])).slice(0, 16)
+  const path = join(cacheDir, `.lock-${corpus.kind}-${name}`)
+  try {
+    const taken = await awaitLease(path, {
+      passing: true,
+      signal,
+      onWait: (holder) => onEvent?.({ kind: "waiting", path: cacheDir, holder }),
+    }).catch((error: unknown) => {
+      signal?.throwIfAborted()
+      // A cache that cannot be written may hold the corpus; where it does not, writing it says why.
+      const refused = fromSystemError(error, path, "taking the lock of the data")
+      if (refused.reason !== "no-space") return undefined
+      throw refused
+    })
+    try {
+      await store.prepare(jobOf(spec, options), options)
+    } finally {
+      await taken?.lease.release()
+    }
+  } catch (error) {
+    throw inCacheWords(error, cacheDir)
+  }
   return loadCorpus(spec, options)
 }
 
@@ -58,11 +87,13 @@ export const loadCorpus = async (spec: CorpusSpec, options: CorpusOptions): Prom
   const job = jobOf(spec, options)
   const path = await tokenizerPath(spec, options)
   const model = await job.model()
-  const { train, validation, known } = await store.locate(job, options)
+  const { train, validation, recorded, known } = await store.locate(job, options)
   const digests = async (part: SplitName, paths: readonly string[]): Promise<string[]> => {
     const found: string[] = []
-    for (const [i, each] of paths.entries())
+    for (const [i, each] of paths.entries()) {
       found.push(await shardDigest(each, store.stated?.(corpus, part, i)))
+      await requireRecorded(each, recorded?.get(each))
+    }
     return found
   }
   const totals = {

@@ -19,12 +19,13 @@ const TYPES = {
 const SUGGESTED = 4
 
 /**
- * The boundary is a piece without text, MASK and PAD are no pieces.
+ * The boundary is a piece without text. MASK and PAD are no pieces, or, within the vocabulary that a network predicts,
+ * pieces without text.
  * @throws DataMismatch with what the id is in the tokenizer, and the ids it may be.
  */
 export const requireSpecialIds = (
   { pieces, ids }: Pick<SentencePieceModel, "pieces" | "ids">,
-  { boundaryId, separatorId, maskId, padId }: Tokenizer,
+  { boundaryId, separatorId, maskId, padId, vocabSize }: Tokenizer,
   path: string,
 ): void => {
   const control = pieces.flatMap(({ piece, type }, id) => (type === "control" ? [{ piece, id }] : []))
@@ -57,6 +58,13 @@ export const requireSpecialIds = (
     ["padId", padId],
   ] as const) {
     const piece = pieces[id]
+    if (piece?.type === "control" && id < vocabSize) continue
+    if (piece === undefined && id < vocabSize && id >= pieces.length)
+      throw new DataMismatch(
+        "invalid",
+        path,
+        `data.tokenizer.${name} ${id} is within the vocabulary of ${vocabSize}, and the tokenizer has no such piece: it has ${pieces.length} and lacks the special ones of the model. Give the tokenizer that belongs to the weights.`,
+      )
     if (piece !== undefined)
       throw new DataMismatch(
         "invalid",

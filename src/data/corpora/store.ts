@@ -49,6 +49,8 @@ export interface StoreJob<C extends Kind> {
 export interface Located {
   readonly train: readonly string[]
   readonly validation: readonly string[]
+  /** Digests of files as they were when they were fetched, by path. */
+  readonly recorded?: ReadonlyMap<string, string>
   /** What is known of the text. */
   readonly known?: Readonly<Record<SplitName, Omit<PartTotals, "tokens">>>
 }
@@ -64,6 +66,8 @@ export interface CheckTools {
 
 export interface CorpusStore<C extends Kind = Kind> {
   readonly kind: C["kind"]
+  /** Corpora of the same place are written into the same folders, one after another; each has its own when absent. */
+  place?(corpus: C): string
   /** Path of the tokenizer that it publishes; reads what says so. */
   tokenizer?(corpus: C, options: CorpusOptions): Promise<string>
   /** Fetches and writes whatever is lacking. The only one that may use the network. */

@@ -55,6 +55,21 @@ export const marksOf = (infill: Infill, encode: (text: string) => ArrayLike<numb
       }
 }
 
+/** What is given of a row whose gap lies between two texts: before the middle, and behind it. */
+export const gapStart = (
+  before: readonly number[],
+  behind: readonly number[],
+  marks: InfillMarks,
+): { readonly prefix: readonly number[]; readonly suffix: readonly number[] } => {
+  if (marks.form === "in-place")
+    return { prefix: [...before, ...marks.boundary], suffix: [...marks.boundary, ...behind] }
+  const { instruction, prefix, suffix } = marks
+  return {
+    prefix: [...instruction, ...prefix[0], ...before, ...prefix[1], ...suffix[0], ...behind, ...suffix[1]],
+    suffix: [],
+  }
+}
+
 /** Tokens that a row has besides its text. */
 const sizeOfMarks = (infill: InfillMarks): number =>
   infill.form === "in-place"

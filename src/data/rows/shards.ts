@@ -5,8 +5,10 @@
  * Version 4 is ours, for vocabularies of more than 65 536: the same with uint32.
  */
 import { open, type FileHandle } from "node:fs/promises"
+import { relative, resolve } from "node:path"
 import { writeAtomically, writeFully } from "../../files/atomic.js"
 import { DataError, fromSystemError } from "../../files/errors.js"
+import { cacheDirectory } from "../../files/sources.js"
 import { NARROW_IDS, tokenArray, type TokenBytes, type Tokens } from "./tokens.js"
 
 export const SHARD_MAGIC = 20240520
@@ -16,7 +18,11 @@ export const WIDE_VERSION = 4
 /** Bytes before the first token. */
 export const SHARD_HEADER_BYTES = 1024
 
-const FETCH_AGAIN = "delete it and run `repro prepare` again"
+/** A file of the cache is fetched again; one of a person's own is theirs. */
+const cureOf = (path: string): string =>
+  relative(cacheDirectory(), resolve(path)).startsWith("..")
+    ? "write it again, or put a whole copy in its place"
+    : "delete it and run `repro prepare` again"
 
 export interface ShardInfo {
   readonly path: string
@@ -49,7 +55,7 @@ export const writeShard = async (path: string, tokens: Tokens): Promise<void> =>
 const checkHeader = (path: string, header: Uint8Array, size: number, truncated: boolean): ShardInfo => {
   if (header.byteLength < 12) {
     const what = size === 0 ? "it is empty" : `it has only ${size} bytes`
-    throw new DataError("truncated", path, `${what}, less than a shard's header; ${FETCH_AGAIN}.`)
+    throw new DataError("truncated", path, `${what}, less than a shard's header; ${cureOf(path)}.`)
   }
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
   const magic = view.getInt32(0, true)
@@ -61,7 +67,7 @@ const checkHeader = (path: string, header: Uint8Array, size: number, truncated: 
     throw new DataError(
       "invalid",
       path,
-      `it is not a token shard: the first number is ${magic}, not ${SHARD_MAGIC}${hint}; ${FETCH_AGAIN} or correct the path.`,
+      `it is not a token shard: the first number is ${magic}, not ${SHARD_MAGIC}${hint}; ${cureOf(path)} or correct the path.`,
     )
   }
   const version = view.getInt32(4, true)
@@ -75,21 +81,21 @@ const checkHeader = (path: string, header: Uint8Array, size: number, truncated: 
   const width = version === WIDE_VERSION ? 4 : 2
   const promised = view.getInt32(8, true)
   if (promised < 0) {
-    throw new DataError("invalid", path, `the header claims ${promised} tokens; ${FETCH_AGAIN}.`)
+    throw new DataError("invalid", path, `the header claims ${promised} tokens; ${cureOf(path)}.`)
   }
   const expected = SHARD_HEADER_BYTES + width * promised
   if (size > expected) {
     throw new DataError(
       "invalid",
       path,
-      `${promised} tokens need ${expected} bytes but the file has ${size}: ${size - expected} too many; ${FETCH_AGAIN}.`,
+      `${promised} tokens need ${expected} bytes but the file has ${size}: ${size - expected} too many; ${cureOf(path)}.`,
     )
   }
   if (size < expected && !truncated) {
     throw new DataError(
       "truncated",
       path,
-      `${promised} tokens need ${expected} bytes but the file has ${size}: ${expected - size} are missing; ${FETCH_AGAIN}, or allow a truncated shard.`,
+      `${promised} tokens need ${expected} bytes but the file has ${size}: ${expected - size} are missing; ${cureOf(path)}, or allow a truncated shard.`,
     )
   }
   const tokens = Math.max(0, Math.floor((Math.min(size, expected) - SHARD_HEADER_BYTES) / width))
@@ -170,7 +176,7 @@ export const readShardInto = (path: string, out: Tokens, options: ShardOptions =
       const wanted = Math.min(READ_SLICE, bytes.byteLength - done)
       const { bytesRead } = await handle.read(bytes, done, wanted, SHARD_HEADER_BYTES + done)
       if (bytesRead === 0)
-        throw new DataError("truncated", path, `it became shorter while being read; ${FETCH_AGAIN}.`)
+        throw new DataError("truncated", path, `it became shorter while being read; ${cureOf(path)}.`)
       done += bytesRead
     }
     return tokens

@@ -7,6 +7,7 @@ import { Count } from "../../spec/common.js"
 import { EvaluationId, Seed, Windows } from "../../spec/windows.js"
 import { codeLengthSummary } from "../code-length.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
+import { windowReferences } from "../targets.js"
 
 export const AnyOrder = Schema.Struct({
   kind: Schema.Literal("any-order"),
@@ -49,6 +50,7 @@ export const anyOrder: EvaluatorPart<AnyOrder> = {
       }),
     ),
   ],
+  references: windowReferences,
   pages: [
     {
       id: "any-order",

@@ -6,6 +6,7 @@ import { Count } from "../../spec/common.js"
 import { EvaluationId, Tail, Windows } from "../../spec/windows.js"
 import { codeLengthSummary, targetBits } from "../code-length.js"
 import { strideFits, windowCost, type EvaluatorPart } from "../part.js"
+import { windowReferences } from "../targets.js"
 
 export const Autoregressive = Schema.Struct({
   kind: Schema.Literal("autoregressive"),
@@ -45,6 +46,7 @@ export const autoregressive: EvaluatorPart<Autoregressive> = {
   printed: true,
   headline: ({ stride, tail }) => stride === undefined || tail === "C",
   summarise: (file, subject, dataset) => [codeLengthSummary(file, subject, dataset, targetBits)],
+  references: windowReferences,
   pages: [
     {
       id: "autoregressive",

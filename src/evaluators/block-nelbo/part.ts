@@ -8,6 +8,7 @@ import { Count } from "../../spec/common.js"
 import { EvaluationId, Seed, Windows } from "../../spec/windows.js"
 import { codeLengthSummary } from "../code-length.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
+import { windowReferences } from "../targets.js"
 
 export const BlockNelbo = Schema.Struct({
   kind: Schema.Literal("block-nelbo"),
@@ -58,6 +59,7 @@ export const blockNelbo: EvaluatorPart<BlockNelbo> = {
         }),
     ),
   ],
+  references: windowReferences,
   pages: [
     {
       id: "block-nelbo",

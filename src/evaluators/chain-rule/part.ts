@@ -6,6 +6,7 @@ import { PAGE_WINDOWS, GOLF } from "../../metric/contract/page-context.js"
 import { EvaluationId, Seed, Windows } from "../../spec/windows.js"
 import { codeLengthSummary } from "../code-length.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
+import { windowReferences } from "../targets.js"
 
 export const ChainRule = Schema.Struct({
   kind: Schema.Literal("chain-rule"),
@@ -63,6 +64,7 @@ export const chainRule: EvaluatorPart<ChainRule> = {
       codeOf(revealedNats(tensors.ints("rank"), tensors.floats("nats"), count, length)),
     ),
   ],
+  references: windowReferences,
   pages: [
     {
       id: "chain-rule",

@@ -7,6 +7,7 @@ import { Count } from "../../spec/common.js"
 import { EvaluationId, Seed, Windows } from "../../spec/windows.js"
 import { codeLengthSummary } from "../code-length.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
+import { windowReferences } from "../targets.js"
 
 export const ContinuousNelbo = Schema.Struct({
   kind: Schema.Literal("continuous-nelbo"),
@@ -56,6 +57,7 @@ export const continuousNelbo: EvaluatorPart<ContinuousNelbo> = {
         }),
     ),
   ],
+  references: windowReferences,
   pages: [
     {
       id: "continuous-nelbo",

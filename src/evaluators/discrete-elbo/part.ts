@@ -7,6 +7,7 @@ import { Count } from "../../spec/common.js"
 import { EvaluationId, Seed, Windows } from "../../spec/windows.js"
 import { codeLengthSummary } from "../code-length.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
+import { windowReferences } from "../targets.js"
 
 export const DiscreteElbo = Schema.Struct({
   kind: Schema.Literal("discrete-elbo"),
@@ -66,6 +67,7 @@ export const discreteElbo: EvaluatorPart<DiscreteElbo> = {
         }),
     ),
   ],
+  references: windowReferences,
   pages: [
     {
       id: "discrete-elbo",

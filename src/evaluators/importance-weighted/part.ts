@@ -9,7 +9,7 @@ import { codeLengthSummary } from "../code-length.js"
 import type { EvidenceFile } from "../evidence.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
 import type { EvaluationSummary } from "../summary.js"
-import { tensorOf } from "../targets.js"
+import { tensorOf, windowReferences } from "../targets.js"
 
 export const ImportanceWeighted = Schema.Struct({
   kind: Schema.Literal("importance-weighted"),
@@ -70,6 +70,7 @@ export const importanceWeighted: EvaluatorPart<ImportanceWeighted> = {
   words: ({ samples }) => `importance-weighted bound, K=${samples}`,
   headline: () => false,
   summarise: everySize,
+  references: windowReferences,
   pages: [
     {
       id: "importance-weighted",

@@ -12,7 +12,7 @@ import { bootstrapRatio } from "../../metric/statistics/bootstrap.js"
 import { codeLengthSummary } from "../code-length.js"
 import type { EvidenceFile } from "../evidence.js"
 import type { ItemFigure, ItemSummary } from "../summary.js"
-import { openWindows, targetsOf, tensorOf } from "../targets.js"
+import { openWindows, targetsOf, tensorOf, windowReferences } from "../targets.js"
 import { trainedLength, windowCost, type EvaluatorPart } from "../part.js"
 
 export const InsertionNelbo = Schema.Struct({
@@ -200,6 +200,7 @@ export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
     ),
     publishedLoss(file, subject, dataset),
   ],
+  references: windowReferences,
   pages: [
     {
       id: "insertion-nelbo",

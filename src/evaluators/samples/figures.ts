@@ -5,6 +5,7 @@ import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contra
 import { quantile, splitMix32 } from "../../metric/statistics/bootstrap.js"
 import { studentInterval, wilsonInterval } from "../../metric/statistics/intervals.js"
 import { taskOf } from "../../tasks/index.js"
+import type { EvidenceHeader } from "../evidence.js"
 import type { ItemFigure } from "../summary.js"
 import type { SampleItem } from "./item.js"
 import type { Samples } from "./schema.js"
@@ -17,6 +18,8 @@ export interface FigureContext {
   readonly maskId: number
   readonly seeds?: readonly number[]
   readonly ceiling?: Ceiling
+  /** What made the texts: library, its version with the device, precision. */
+  readonly executor?: EvidenceHeader["executor"]
 }
 
 /** What a sampler with steps cannot exceed where the split is one row; see `exactLengthChance` and `arrivalChance`. */
@@ -54,7 +57,12 @@ export const sampleContract = (
     from,
     task,
   }: Pick<Samples, "sampling" | "count" | "seeds" | "from"> & Partial<Pick<Samples, "task">>,
-  { dataset, tokenizer, seeds: trained }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds">,
+  {
+    dataset,
+    tokenizer,
+    seeds: trained,
+    executor,
+  }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds" | "executor">,
   meaning: Meaning,
   samples = count * seeds.length,
 ): Contract => ({
@@ -81,7 +89,7 @@ export const sampleContract = (
   reduction: "mean-of-ratios",
   grader: "none",
   selection: "last-checkpoint",
-  precision: NOT_STATED,
+  precision: executor === undefined ? NOT_STATED : executor.precision === "fp32" ? "fp32" : "bf16",
   seeds: trained ?? NOT_STATED,
   ...meaning,
 })
@@ -189,6 +197,24 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 const ceilingNote = ({ exact, arrival }: Ceiling): string =>
   `Without a fault, a network that knows this one text alone writes as many tokens ${percent(exact)} of the time with this sampler, and is exact no more often: steps insert Poisson numbers, and the last inserts nothing (were each token to arrive on its own, ${percent(arrival)}).`
+/** End-of-text was written nearly everywhere, whatever it is that was asked. */
+const FLOODED = 0.9
+
+const isFlooded = ({ ends = 0, room, given }: SampleItem): boolean => ends >= FLOODED * (room - given)
+
+/** Texts that each grader could take no answer from, of graders that there are any of. */
+const unextracted = (
+  items: readonly SampleItem[],
+): readonly (readonly [string, ReadonlySet<SampleItem>])[] => {
+  const found = new Map<string, Set<SampleItem>>()
+  for (const item of items)
+    for (const [grader, { failure }] of Object.entries(item.graders ?? {})) {
+      const texts = found.get(grader) ?? new Set()
+      if (failure === "unextracted") texts.add(item)
+      found.set(grader, texts)
+    }
+  return [...found].filter(([, texts]) => texts.size > 0)
+}
 
 const shareFigures = (
   make: Make,
@@ -224,6 +250,15 @@ const shareFigures = (
     ...(canBeCut
       ? [share("capped", "texts that fill their room", ({ exit }) => exit === "full" || exit === "length")]
       : []),
+    ...(items.some(({ ends }) => ends !== undefined)
+      ? [
+          share("flooded", "texts whose room is nine tenths end-of-text", isFlooded),
+          share("overrun", "texts with tokens behind their end", ({ behind = 0 }) => behind > 0),
+        ]
+      : []),
+    ...unextracted(items).map(([grader, texts]) =>
+      share(`unextracted-${grader}`, `texts without an answer, ${grader}`, (item) => texts.has(item)),
+    ),
     share("broken", "texts with PAD inside", ({ tokens }) => tokens.includes(padId)),
     share("masked", "texts with a MASK left", ({ tokens }) => tokens.includes(maskId)),
   ]
@@ -310,6 +345,12 @@ const growthNotes = (items: readonly SampleItem[]): readonly string[] => {
   ]
 }
 
+/** Logits differ between machines and precisions, so both stand beside the figures. */
+const machineNotes = ({ executor }: FigureContext): readonly string[] =>
+  executor === undefined
+    ? []
+    : [`Generated with ${executor.name} ${executor.version}, ${executor.precision}.`]
+
 /**
  * Every figure of the items.
  *
@@ -342,5 +383,5 @@ export const sampleFigures = (
     ...shareFigures(make, items, context),
   ]
   const [first, ...others] = figures
-  return [{ ...first!, notes: [...first!.notes, ...growthNotes(items)] }, ...others]
+  return [{ ...first!, notes: [...first!.notes, ...machineNotes(context), ...growthNotes(items)] }, ...others]
 }

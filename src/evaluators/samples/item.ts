@@ -27,6 +27,9 @@ export interface SampleItem extends GeneratedItem {
   readonly given: number
   readonly room: number
   readonly exit: SampleExit
+  /** Of a response of fixed length: tokens that end a text, and others behind the first of them. */
+  readonly ends?: number
+  readonly behind?: number
   /** Of a row that grows: masks that the last step revealed together, steps or events that asked for more than fits. */
   readonly revealedLast?: number
   readonly overflows?: number

@@ -6,7 +6,7 @@
  */
 import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
-import { openTexts, resolveSampling, rowKindOf, type MadeText } from "../../samplers/texts.js"
+import { resolveSampling, rowKindOf, type MadeText } from "../../samplers/texts.js"
 import { arrivalChance, exactLengthChance } from "../../diffusion/insertion/ceiling.js"
 import type { StoredTensor } from "../../files/safetensors.js"
 import { textOf } from "../../samplers/masked/text.js"
@@ -26,6 +26,8 @@ import {
   type Measure,
 } from "../job.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
+import { localMaker, type TextMaker } from "./maker.js"
+import { openRanks } from "./ranks.js"
 import type { Samples } from "./schema.js"
 import { startsOf, testStarts, type Start } from "./starts.js"
 
@@ -185,51 +187,60 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     exit: exitOf(text, rows, job),
     given: text.given,
     room: text.room,
+    ...(text.ends === undefined ? {} : { ends: text.ends, behind: text.behind ?? 0 }),
     ...text.growth,
     ...(start.target === undefined ? {} : { target: words(start.target) }),
     ...(start.rest === undefined ? {} : { rest: words(start.rest) }),
   })
+  const making = { experiment, network, parameters, executor, evaluation, starts }
+  const ranks = experiment.execution?.samplingProcesses ?? 1
+  let maker: TextMaker | undefined
   try {
-    for (const seed of evaluation.seeds) {
-      const texts = await openTexts({
-        experiment,
-        network,
-        parameters,
-        executor,
-        sampling: evaluation.sampling,
+    maker =
+      ranks > 1 && job.choice !== undefined ? await openRanks(ranks, job.choice, making) : localMaker(making)
+    const { make, width } = maker
+    const together = await maker.together()
+    const groups = evaluation.seeds.flatMap((seed) =>
+      Array.from({ length: Math.ceil(starts.length / together) }, (_, g) => ({
         seed,
-        texts: starts,
-        batch: experiment.execution?.evaluationBatch,
-      })
-      try {
-        for (let at = 0; at < starts.length; at += texts.together) {
-          const own = starts.slice(at, at + texts.together)
-          const part = `seed ${seed}, texts ${at} to ${at + own.length - 1} of ${starts.length}`
-          const make = async (): Promise<KeptPart> => {
-            const began = performance.now()
-            const made = await texts.make(own)
-            const all = made.map((text, k) => itemOf(seed, own[k]!, text))
-            const taken = (performance.now() - began) / 1000
-            const graded =
-              judges === undefined || answeredBy === undefined
-                ? all
-                : await Promise.all(
-                    all.map(async (each, k) => judged(judges, await answeredBy(own[k]!, each), each)),
-                  )
-            const done = { items: graded, seconds: taken }
-            await kept?.keep(part, done)
-            return done
-          }
-          const done = kept?.find(part) ?? (await make())
-          items.push(...(done.items as readonly SampleItem[]))
-          seconds += done.seconds
-          job.onProgress?.(items.length)
-        }
-      } finally {
-        await texts.dispose()
+        own: starts.slice(g * together, (g + 1) * together),
+        part: `seed ${seed}, texts ${g * together} to ${Math.min(starts.length, (g + 1) * together) - 1} of ${starts.length}`,
+      })),
+    )
+    const made: KeptPart[] = []
+    let texts = 0
+    const one = async ({ seed, own, part }: (typeof groups)[number]): Promise<KeptPart> => {
+      const there = kept?.find(part)
+      if (there !== undefined) return there
+      await job.requireGoing?.()
+      const began = performance.now()
+      const all = (await make(seed, own)).map((text, k) => itemOf(seed, own[k]!, text))
+      const taken = (performance.now() - began) / 1000
+      const graded =
+        judges === undefined || answeredBy === undefined
+          ? all
+          : await Promise.all(
+              all.map(async (each, k) => judged(judges, await answeredBy(own[k]!, each), each)),
+            )
+      const done = { items: graded, seconds: taken }
+      await kept?.keep(part, done)
+      return done
+    }
+    let next = 0
+    const work = async (): Promise<void> => {
+      while (next < groups.length) {
+        const g = next++
+        made[g] = await one(groups[g]!)
+        job.onProgress?.((texts += made[g].items.length))
       }
     }
+    await Promise.all(Array.from({ length: width }, work))
+    for (const done of made) {
+      items.push(...(done.items as readonly SampleItem[]))
+      seconds += done.seconds
+    }
   } finally {
+    await maker?.dispose()
     await judges?.sandbox?.close()
   }
   return {

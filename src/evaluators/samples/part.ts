@@ -44,6 +44,7 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         padId,
         maskId,
         ...ceilingIn(file),
+        executor: header.executor,
       }),
       forwards: header.forwards,
       seconds: header.seconds,
@@ -109,8 +110,12 @@ export const samples: EvaluatorPart<Samples> = {
     items: count * seeds.length,
     length: sampling.length ?? length,
     // Each token of a row that grows is inserted and revealed; one of fixed length takes a step or a token at a time.
+    // Steps beyond the tokens of a response settle nothing and take no pass.
     forwardsPerItem:
-      sampling.steps ?? (sampling.sampler === "events" ? 2 * length : (sampling.length ?? length)),
+      (sampling.response === undefined
+        ? sampling.steps
+        : Math.min(sampling.steps ?? sampling.response, sampling.response)) ??
+      (sampling.sampler === "events" ? 2 * length : (sampling.length ?? length)),
   }),
   contract: (evaluation, context) =>
     sampleContract(evaluation, context, firstMeaning(evaluation), evaluation.count * evaluation.seeds.length),

@@ -18,6 +18,10 @@ const TestSetOfSpec = Schema.Struct({
       "Where it is: hf:OWNER/REPOSITORY@REVISION/PATH, https://... or file:PATH. Paths are no part of a fingerprint; the digest is.",
   }),
   sha256: Sha256.annotate({ description: "Digest of the file, which says what set it is." }),
+  template: Schema.optionalKey(formed(/\{prompt\}/, 'a text with "{prompt}" in it')).annotate({
+    description:
+      "Text of a prompt, such as that of a chat, where {prompt} stands for the one that the task gives the item; that one alone when absent.",
+  }),
 }).annotate({ description: "A file of the task's items: text k answers the prompt of its k-th item." })
 
 export const Samples = Schema.Struct({

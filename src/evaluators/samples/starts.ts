@@ -1,6 +1,6 @@
 /** What texts begin with, and what the data's texts are like that they are set beside. */
 import { buildChunkIndex, fillChunk } from "../../data/rows/chunks.js"
-import { marksOf, openInfillRows } from "../../data/rows/infill.js"
+import { gapStart, marksOf, openInfillRows } from "../../data/rows/infill.js"
 import { stream, uniforms } from "../../diffusion/philox.js"
 import {
   buildDocumentIndex,
@@ -149,7 +149,7 @@ const same = (a: readonly number[], b: readonly number[]): boolean =>
  * or none
  */
 export const testStarts = (
-  { id, count, sampling }: Pick<Samples, "id" | "count" | "sampling">,
+  { id, count, sampling, from }: Pick<Samples, "id" | "count" | "sampling" | "from">,
   task: Task,
   items: readonly unknown[],
   experiment: Experiment,
@@ -171,14 +171,32 @@ export const testStarts = (
       )
     }
   }
+  const template = typeof from === "object" ? from.template : undefined
+  const marks =
+    data.batching.kind !== "documents" || data.batching.infill === undefined
+      ? undefined
+      : marksOf(data.batching.infill, encode)
+  const noRoom = (item: unknown, given: number): EvaluationError =>
+    new EvaluationError(
+      id,
+      `the prompt of item ${task.keys(item).id} has ${given} tokens and leaves no room in a row of ${room}; raise data.batching.length`,
+    )
   const starts = items.slice(0, count).map((item, index): Start => {
     const { prefix: text, suffix, apart } = task.prompt(item)
-    if (suffix !== undefined)
-      throw new EvaluationError(
-        id,
-        `items of ${task.id} end with given text, which rows of prompts do not hold`,
-      )
-    const prompt = (apart ?? [text]).flatMap((part) => ids(part, item))
+    if (suffix !== undefined) {
+      if (marks === undefined)
+        throw new EvaluationError(
+          id,
+          `items of ${task.id} end with given text, which rows of prompts do not hold; give data.batching.infill`,
+        )
+      const [before, behind] = [ids(text, item), ids(suffix, item)]
+      const given = gapStart(before, behind, marks)
+      const tokens = given.prefix.length + given.suffix.length
+      if (tokens >= room) throw noRoom(item, tokens)
+      return { index, ...given, prompt: before, rest: behind, item }
+    }
+    const parts = template === undefined ? (apart ?? [text]) : [template.replace("{prompt}", () => text)]
+    const prompt = parts.flatMap((part) => ids(part, item))
     const row = predictionRow({ prompt }, shape)
     const { tokens } = cleanRow(
       { tokens: row.tokens, length: shape.width, fixed: row.fixed, lengths: Int32Array.of(row.length) },
@@ -195,11 +213,7 @@ export const testStarts = (
       prompt,
       item,
     }
-    if (row.cut > 0 || start.prefix.length + start.suffix.length >= room)
-      throw new EvaluationError(
-        id,
-        `the prompt of item ${task.keys(item).id} has ${prompt.length} tokens and leaves no room in a row of ${room}; raise data.batching.length`,
-      )
+    if (row.cut > 0 || start.prefix.length + start.suffix.length >= room) throw noRoom(item, prompt.length)
     return start
   })
   return { starts }

@@ -6,6 +6,7 @@ import { Count } from "../../spec/common.js"
 import { EvaluationId, Tail, Windows } from "../../spec/windows.js"
 import { codeLengthSummary, targetBits } from "../code-length.js"
 import { strideFits, trainedLength, windowCost, type EvaluatorPart } from "../part.js"
+import { windowReferences } from "../targets.js"
 
 export const Sliding = Schema.Struct({
   kind: Schema.Literal("sliding"),
@@ -39,6 +40,7 @@ export const sliding: EvaluatorPart<Sliding> = {
   words: ({ stride }) => `sliding NLL, stride ${stride}`,
   headline: () => true,
   summarise: (file, subject, dataset) => [codeLengthSummary(file, subject, dataset, targetBits)],
+  references: windowReferences,
   pages: [
     {
       id: "sliding",

@@ -23,7 +23,14 @@ import {
 import type { NetworkProgram } from "../../model/network.js"
 import * as tf from "../../model/tf.js"
 import { maskName } from "../part.js"
-import type { FlexmdmModel } from "./schema.js"
+import type { FlexmdmModel, MdmModel } from "./schema.js"
+
+/** The transformer below the heads, which both networks have. */
+type Trunk = Pick<
+  FlexmdmModel,
+  "layers" | "width" | "heads" | "mlpRatio" | "activation" | "conditioning" | "ropeBase" | "dropout"
+> &
+  Partial<Pick<FlexmdmModel, "residual" | "rotaryWidth">>
 
 /** Default of `torch.nn.LayerNorm`. */
 const NORM_EPS = 1e-5
@@ -38,7 +45,11 @@ const ACTIVATIONS = { "gelu-tanh": geluTanh, gelu, relu: tf.relu } as const
  * Conditioning vectors [rows, conditioning width] of times f32 [rows]: cosines then sines of t / 10000^(k / count),
  * two SiLU layers, and a SiLU after them.
  */
-const conditionOf = (p: Tensors, { conditioning }: FlexmdmModel, time: tf.Tensor): tf.Tensor => {
+const conditionOf = (
+  p: Tensors,
+  { conditioning }: Pick<Trunk, "conditioning">,
+  time: tf.Tensor,
+): tf.Tensor => {
   const inner = silu(linear(timeEmbedding(time, conditioning.frequencies), p, "sigma_map.mlp.0"))
   return silu(linear(inner, p, "sigma_map.mlp.2"))
 }
@@ -47,7 +58,7 @@ const conditionOf = (p: Tensors, { conditioning }: FlexmdmModel, time: tf.Tensor
 const modulate = (x: tf.Tensor, shift: tf.Tensor, scale: tf.Tensor, held: Held): tf.Tensor =>
   perRow(x, [shift, tf.add(scale, 1)], held, (y, b, a) => tf.add(tf.mul(y, a!), b!))
 
-const rotated = (x: tf.Tensor, model: FlexmdmModel, { cos, sin }: RotaryTables): tf.Tensor => {
+const rotated = (x: tf.Tensor, model: Trunk, { cos, sin }: RotaryTables): tf.Tensor => {
   const headWidth = model.width / model.heads
   const turned = model.rotaryWidth ?? headWidth
   if (turned === headWidth) return tf.rotary(x, cos, sin)
@@ -60,12 +71,12 @@ const attend = (
   h: tf.Tensor,
   p: Tensors,
   at: string,
-  model: FlexmdmModel,
-  lengths: tf.Tensor,
+  model: Trunk,
+  rows: number,
+  lengths: tf.Tensor | undefined,
   tables: RotaryTables,
 ): tf.Tensor => {
   const { width, heads } = model
-  const rows = lengths.shape[0]!
   const [total] = h.shape as [number, number]
   const headWidth = width / heads
   const [q, k, v] = tf
@@ -94,11 +105,11 @@ export interface FlexmdmHidden {
 
 /**
  * feeds: inputIds i32 [rows, length]; lengths i32 [rows], the positions of a row that are there (its end slot
- * included); time f32 [rows], what the model embeds; in training with dropout the masks of `dropoutPlaces`.
+ * included), all of them without it; time f32 [rows], what the model embeds; in training with dropout the masks of `dropoutPlaces`.
  */
-export const flexmdmHidden = (p: Tensors, feeds: Tensors, model: FlexmdmModel): FlexmdmHidden => {
+export const flexmdmHidden = (p: Tensors, feeds: Tensors, model: Trunk): FlexmdmHidden => {
   const ids = get(feeds, "inputIds")
-  const lengths = get(feeds, "lengths")
+  const lengths = feeds["lengths"]
   const [rows, length] = ids.shape as [number, number]
   const held: Held = { rows }
   const condition = conditionOf(p, model, get(feeds, "time"))
@@ -121,7 +132,7 @@ export const flexmdmHidden = (p: Tensors, feeds: Tensors, model: FlexmdmModel): 
     }
     const h = modulate(norm(x, p, `${at}.norm1.weight`), shiftA!, scaleA!, held)
     const from = model.residual === "modulated" ? h : x
-    x = tf.add(from, gated(attend(h, p, at, model, lengths, tables), gateA!, "attention"))
+    x = tf.add(from, gated(attend(h, p, at, model, rows, lengths, tables), gateA!, "attention"))
     const m = modulate(norm(x, p, `${at}.norm2.weight`), shiftM!, scaleM!, held)
     const inner = activation(linear(m, p, `${at}.mlp.0`))
     x = tf.add(x, gated(linear(inner, p, `${at}.mlp.2`), gateM!, "mlp"))
@@ -196,5 +207,14 @@ export const flexmdmProgram: NetworkProgram<FlexmdmModel> = {
       tokens: flexmdmLogits(parameters, hidden, classes, at),
       gaps: tf.reshape(gaps, [hidden.rows, hidden.length]),
     }
+  },
+}
+
+/** Its time is the share of tokens that are visible, exp(-sigma) without a floor of the schedule. */
+export const mdmProgram: NetworkProgram<MdmModel> = {
+  heads: (parameters, feeds, model, classes, at) => {
+    const time = tf.exp(tf.neg(get(feeds, "sigma")))
+    const hidden = flexmdmHidden(parameters, { ...feeds, time }, model)
+    return { tokens: flexmdmLogits(parameters, hidden, classes, at) }
   },
 }

@@ -3,7 +3,7 @@
  * model/transformer.py), and the names that xlm-core gives the same tensors.
  */
 import { linearInit, ones, zeros, type Initial, type ParameterSpec } from "../../model/parameters.js"
-import type { FlexmdmModel } from "./schema.js"
+import type { FlexmdmModel, MdmModel } from "./schema.js"
 
 const vector = (name: string, size: number, init: Initial): ParameterSpec => ({
   name,
@@ -33,8 +33,14 @@ export const dropoutPlaces = (layers: number): readonly string[] =>
   Array.from({ length: layers }, (_, i) => [`blocks.${i}.attention`, `blocks.${i}.mlp`]).flat()
 
 /** Every parameter, in the order of the published state dict. */
-export const flexmdmParameters = (model: FlexmdmModel): readonly ParameterSpec[] => {
-  const { width, layers, tableRows, conditioning, gapHead } = model
+export const flexmdmParameters = (model: FlexmdmModel): readonly ParameterSpec[] => [
+  ...trunkParameters(model),
+  ...gapHeadParameters(model),
+]
+
+/** Every parameter but those of the gap head. */
+export const trunkParameters = (model: FlexmdmModel | MdmModel): readonly ParameterSpec[] => {
+  const { width, layers, tableRows, conditioning } = model
   const hidden = mlpWidth(model)
   const c = conditioning.width
   const block = (at: string): readonly ParameterSpec[] => [
@@ -63,6 +69,16 @@ export const flexmdmParameters = (model: FlexmdmModel): readonly ParameterSpec[]
     { name: "output_layer.linear.weight", shape: [tableRows, width], init: zeros, group: "embedding" },
     ...(model.headBias ? [vector("output_layer.linear.bias", tableRows, zeros)] : []),
     ...condition("output_layer.adaLN_modulation", 2 * width, c, true),
+  ]
+}
+
+const gapHeadParameters = ({
+  width,
+  conditioning,
+  gapHead,
+}: Pick<FlexmdmModel, "width" | "conditioning" | "gapHead">): readonly ParameterSpec[] => {
+  const c = conditioning.width
+  return [
     vector("len_pred.norm.weight", width, ones),
     ...condition("len_pred.adaLN", 2 * width, c, true),
     ...condition("len_pred.proj1", width, width, false),

@@ -62,6 +62,25 @@ export const FlexmdmModel = Schema.Struct({
 })
 export type FlexmdmModel = typeof FlexmdmModel.Type
 
+export const MdmModel = Schema.Struct({
+  kind: Schema.Literal("mdm"),
+  layers: FlexmdmModel.fields.layers,
+  width: FlexmdmModel.fields.width,
+  heads: FlexmdmModel.fields.heads,
+  mlpRatio: FlexmdmModel.fields.mlpRatio,
+  activation: FlexmdmModel.fields.activation,
+  conditioning: FlexmdmModel.fields.conditioning,
+  headBias: FlexmdmModel.fields.headBias,
+  ropeBase: FlexmdmModel.fields.ropeBase,
+  dropout: FlexmdmModel.fields.dropout,
+  tableRows: FlexmdmModel.fields.tableRows,
+  embeddingInit: FlexmdmModel.fields.embeddingInit,
+}).annotate({
+  description:
+    "The fixed-length baseline of brianlck/FlexMDM: the same transformer without a gap head, told the share of tokens that are still visible.",
+})
+export type MdmModel = typeof MdmModel.Type
+
 const fixedSchedule = (description: string) => AlphaSchedule.annotate({ description })
 
 export const FlexmdmObjective = Schema.Struct({

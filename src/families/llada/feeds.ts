@@ -65,7 +65,8 @@ export const maskedRows = (
     rows: count,
     length,
     inputIds,
-    sigma: new Float64Array(count),
+    // Of the visible share 1 - t.
+    sigma: Float64Array.from(shares, (share) => -Math.log1p(-share)),
     times: shares,
     positions: Int32Array.from(positions),
     targets: Int32Array.from(positions, (p) => whole[p]!),

@@ -24,7 +24,8 @@ export interface CrateRun {
   readonly spec: CrateFile
   readonly files: readonly CrateFile[]
   /** Address of the published experiment. */
-  readonly source: { readonly title: string; readonly url: string }
+  /** Absent: an experiment of nobody else. */
+  readonly source?: { readonly title: string; readonly url: string } | undefined
 }
 
 const PROFILES = [
@@ -66,7 +67,7 @@ export const writeRunCrate = (run: CrateRun): Record<string, unknown> => ({
       hasPart: [run.spec, ...run.files].map((file) => reference(file.path)),
       mainEntity: reference(run.spec.path),
       mentions: reference("#run"),
-      isBasedOn: reference(run.source.url),
+      ...(run.source === undefined ? {} : { isBasedOn: reference(run.source.url) }),
     },
     ...PROFILES.map(([id, name, version]) => ({ "@id": id, "@type": "CreativeWork", name, version })),
     {
@@ -74,7 +75,9 @@ export const writeRunCrate = (run: CrateRun): Record<string, unknown> => ({
       "@type": "CreativeWork",
       name: "Apache License 2.0",
     },
-    { "@id": run.source.url, "@type": "CreativeWork", name: run.source.title, url: run.source.url },
+    ...(run.source === undefined
+      ? []
+      : [{ "@id": run.source.url, "@type": "CreativeWork", name: run.source.title, url: run.source.url }]),
     {
       ...fileEntity(run.spec, ["SoftwareSourceCode", "ComputationalWorkflow"]),
       name: run.title,

@@ -20,14 +20,22 @@ const COLUMNS: readonly (readonly [string, (row: TableRow) => string | number | 
   ["estimator", (row) => row.estimator],
   ["tokens", (row) => row.tokens],
   ["bytes", (row) => row.bytes],
+  ["windows", (row) => row.windows],
   ["forwards_per_window", (row) => row.forwardsPerWindow],
+  ["bits_per_maskable_token", (row) => row.perMaskableToken],
+  ["draw_error", (row) => row.drawError],
   ["contract", (row) => row.contractId],
   ["notes", (row) => row.notes.join(" ")],
 ]
 
-/** One field; missing values are empty. */
+/** What a spreadsheet takes for a formula (OWASP, CSV injection). */
+const RUNS = /^[=+\-@\t\r]/
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+
+/** One field; missing values are empty, and text that a spreadsheet would run has an apostrophe in front. */
 export const csvField = (value: string | number | null | undefined): string => {
-  const text = value === null || value === undefined ? "" : String(value)
+  const given = value === null || value === undefined ? "" : String(value)
+  const text = typeof value === "string" && RUNS.test(given) && !NUMBER.test(given) ? `'${given}` : given
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

@@ -1,32 +1,33 @@
 /** The headline of a run's table for a terminal: at most a screen, and nothing left out without a word. */
+import { visibleIn } from "../../spec/visible.js"
 import { SIGN_LEGEND, type ResultsTable, type TableRow } from "../../analysis/table.js"
-import { showNumber } from "../../analysis/numbers.js"
-import { headlineOf, headlineValue, type Headline, type HeadlineRow } from "../headline.js"
+import { headlineOf } from "../headline.js"
+import {
+  claimLine,
+  floorsLine,
+  gradedLine,
+  headlineColumns,
+  headlineLabel,
+  type HeadlineColumn,
+} from "./headline-columns.js"
 import { renderTerminal, wrap, type TerminalOptions } from "./terminal.js"
 
 const GAP = "  "
 /** Claims that are named; the others are counted. */
 const CLAIMS = 4
-
-interface Column {
-  readonly title: string
-  /** What it is called where there is no room for it. */
-  readonly name: string
-  readonly cell: (row: HeadlineRow) => string
-}
+/** Graded figures that are named; the others are counted. */
+const GRADED = 8
 
 const width = (text: string): number => [...text].length
 
-const interval = ({ main }: Pick<HeadlineRow, "main">): string => {
-  const { interval: shown } = showNumber(main)
-  return shown === undefined ? "" : `[${shown.low}, ${shown.high}]`
-}
-
-const cost = ({ main: { forwardsPerWindow: count } }: HeadlineRow): string =>
-  count === undefined ? "" : count.toFixed(1)
+/** The rows bear the mark, so their names need not be said again. */
+const withoutNames = (sentence: string): string =>
+  sentence.startsWith("Untrained: evaluations ")
+    ? "Untrained, where marked: worse than the unigram floor."
+    : sentence
 
 /** Without what stands in parentheses, which is told in full by the whole table. */
-const withoutDetails = (sentence: string): string => {
+export const withoutDetails = (sentence: string): string => {
   let depth = 0
   let text = ""
   for (const character of sentence) {
@@ -35,41 +36,6 @@ const withoutDetails = (sentence: string): string => {
     else if (depth === 0) text += character
   }
   return text.replace(/ +([;,.:]|$)/g, "$1").replaceAll("; ", ", ")
-}
-
-const columnsOf = ({ rows }: Headline): readonly Column[] => {
-  const mixed = new Set(rows.map(({ main }) => main.unit)).size > 1
-  const levels = [...new Set(rows.map(({ main }) => showNumber(main).interval?.level))].filter(
-    (level) => level !== undefined,
-  )
-  const all: readonly Column[] = [
-    {
-      title: mixed ? "value" : (rows[0]?.main.unit ?? ""),
-      name: "value",
-      cell: ({ main }) => headlineValue(main) + (mixed ? ` ${main.unit}` : ""),
-    },
-    { title: levels.length === 1 ? `${levels[0]!} interval` : "interval", name: "interval", cell: interval },
-    {
-      title: "boundaries charged",
-      name: "boundaries charged",
-      cell: ({ charged }) => (charged === undefined ? "" : headlineValue(charged)),
-    },
-    { title: "passes/window", name: "passes per window", cell: cost },
-  ]
-  return all.filter((column) => rows.some((row) => column.cell(row) !== ""))
-}
-
-const marked = ({ label, main }: HeadlineRow): string =>
-  main.mark === null ? label : `${label} (${main.mark})`
-
-const claimLine = ({ label, printed, exact }: Headline["claims"][number]): string =>
-  exact === undefined
-    ? `${label}: ${headlineValue(printed)} ${printed.unit}`
-    : `${label}: ${headlineValue(printed)} as published, ${headlineValue(exact)} with exact bytes`
-
-const gradeLine = (row: TableRow): string => {
-  const between = interval({ main: row })
-  return `${row.label}: ${headlineValue(row)}${row.unit === "proportion" ? "" : ` ${row.unit}`} ${between}`.trimEnd()
 }
 
 const signs = (rows: readonly TableRow[]): string => {
@@ -83,17 +49,18 @@ const signs = (rows: readonly TableRow[]): string => {
  *
  * @param whole the command that prints every row
  */
-export const renderHeadline = (table: ResultsTable, whole: string, options: TerminalOptions): string => {
+export const renderHeadline = (given: ResultsTable, whole: string, options: TerminalOptions): string => {
+  const table = visibleIn(given)
   const headline = headlineOf(table)
   if (headline === undefined) return renderTerminal(table, options)
   const bold = (text: string): string => (options.colour ? `\x1b[1m${text}\x1b[22m` : text)
   const dim = (text: string): string => (options.colour ? `\x1b[2m${text}\x1b[22m` : text)
   const { header } = table
-  const { rows, grades, claims, floors, verdict, left } = headline
+  const { rows, graded, claims, floors, verdict, left } = headline
   const told = (text: string): string[] => [...wrap(text, options.width)]
 
-  const columns = columnsOf(headline)
-  const label = Math.max(...rows.map((row) => width(marked(row))))
+  const columns = headlineColumns(headline)
+  const label = Math.max(0, ...rows.map((row) => width(headlineLabel(row))))
   const widths = columns.map((column) =>
     Math.max(width(column.title), ...rows.map((row) => width(column.cell(row)))),
   )
@@ -102,31 +69,27 @@ export const renderHeadline = (table: ResultsTable, whole: string, options: Term
   const missing = columns.filter((column) => !chosen.includes(column)).map(({ name }) => name)
   const taken = chosen.reduce((sum, column) => sum + GAP.length + widths[columns.indexOf(column)]!, 0)
   const labelWidth = Math.max(8, Math.min(label, options.width - taken))
-  const line = (first: string, cell: (column: Column) => string): string =>
+  const line = (first: string, cell: (column: HeadlineColumn) => string): string =>
     [
       first.padEnd(labelWidth),
       ...chosen.map((column) => cell(column).padStart(widths[columns.indexOf(column)]!)),
     ].join(GAP)
 
   const lines: string[] = told(`${header.title} (${header.experiment}, ${header.profile})`).map(bold)
-  for (const sentence of header.verdict) lines.push(...told(withoutDetails(sentence)))
+  for (const sentence of header.verdict) lines.push(...told(withoutDetails(withoutNames(sentence))))
   if (verdict !== undefined) lines.push(...told(verdict).map(bold))
-  lines.push(dim(line("", ({ title }) => title)))
+  if (rows.length > 0) lines.push(dim(line("", ({ title }) => title)))
   for (const row of rows) {
-    const [first = "", ...more] = wrap(marked(row), labelWidth)
+    const [first = "", ...more] = wrap(headlineLabel(row), labelWidth)
     lines.push(line(first, ({ cell }) => cell(row)).trimEnd(), ...more)
   }
-  for (const grade of grades) lines.push(...told(gradeLine(grade)))
+  for (const row of graded.slice(0, GRADED)) lines.push(...told(gradedLine(row)))
+  if (graded.length > GRADED) lines.push(`${graded.length - GRADED} more graded figures.`)
   for (const claim of claims.slice(0, CLAIMS)) lines.push(...told(claimLine(claim)))
   if (claims.length > CLAIMS) lines.push(`${claims.length - CLAIMS} more published claims.`)
-  if (floors.length > 0)
-    lines.push(
-      ...told(
-        `Floors, bits/byte: ${floors.map(({ name, row }) => `${name} ${showNumber(row).value}`).join(", ")}.`,
-      ),
-    )
+  if (floors.length > 0) lines.push(...told(floorsLine(headline)))
   const shown = [
-    ...grades,
+    ...graded.slice(0, GRADED),
     ...rows.flatMap(({ main, charged }) => (charged === undefined ? [main] : [main, charged])),
     ...claims.flatMap(({ printed, exact }) => (exact === undefined ? [printed] : [printed, exact])),
   ]

@@ -1,44 +1,68 @@
 /** The table as one self-contained HTML page: no script, nothing loaded from elsewhere. */
 import type { ResultsTable } from "../../analysis/table.js"
-import { showInterval, viewTable, type RowView } from "../view.js"
+import { headlineOf } from "../headline.js"
+import { showInterval, viewTable, type RowView, type TableView } from "../view.js"
+import { claimLine, floorsLine, gradedLine, headlineColumns, headlineLabel } from "./headline-columns.js"
+import { withoutDetails } from "./headline.js"
+import { TABLE_STYLE } from "./html-style.js"
 
 export const escapeHtml = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 
-const STYLE = `
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; line-height: 1.25; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; font-size: .875rem; }
-dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .75rem; text-align: left; vertical-align: top; border-bottom: 1px solid #8884; }
-th.group { padding-top: 1rem; border-bottom-color: currentColor; }
-tbody th { font-weight: normal; } tbody th.group { font-weight: 600; }
-td.value { text-align: right; white-space: nowrap; }
-td.interval { white-space: nowrap; }
-.mark { border: 1px solid; border-radius: .25rem; padding: 0 .25rem; font-size: .75rem; }
-code { font-size: .8125rem; }
-figure { margin: 2rem 0; } figure svg { max-width: 100%; height: auto; background: #fff; }
-.notes { font-size: .875rem; }`
+/** A cell that says on a phone, where the heads of columns are not shown, what it holds. */
+const cellHtml = (name: string, text: string, kind = ""): string =>
+  `<td${kind === "" ? "" : ` class="${kind}"`} data-name="${escapeHtml(name)}">${escapeHtml(text)}</td>`
 
-const rowHtml = (view: RowView, level: string | undefined): string => {
+const rowHtml = (view: RowView, { level, data }: TableView): string => {
   const { row, shown, notes } = view
-  const mark = row.mark === null ? "" : ` <span class="mark">${escapeHtml(row.mark)}</span>`
+  const mark = row.mark === null ? "" : ` <span class="chip">${escapeHtml(row.mark)}</span>`
   const links = notes.map((note) => `<sup><a href="#note-${note}">${note}</a></sup>`).join(" ")
   const cells = [
     `<th scope="row">${escapeHtml(row.label)}${mark}${links === "" ? "" : ` ${links}`}</th>`,
-    `<td class="value">${escapeHtml([shown.sign, shown.value].filter((text) => text !== "").join(" "))}</td>`,
-    `<td>${escapeHtml(row.unit)}</td>`,
-    `<td class="interval">${escapeHtml(showInterval(view, level))}</td>`,
-    `<td>${escapeHtml(view.denominator)}</td>`,
-    `<td>${escapeHtml(row.estimator ?? "")}</td>`,
+    cellHtml("value", [shown.sign, shown.value].filter((text) => text !== "").join(" "), "value"),
+    cellHtml("unit", row.unit),
+    cellHtml(intervalTitle(level), showInterval(view, level), "interval"),
+    ...data.map(({ title, cell }) => cellHtml(title, cell(row), "data")),
+    cellHtml("denominator", view.denominator),
+    cellHtml("estimator", row.estimator ?? ""),
     row.contractId === null
-      ? "<td></td>"
-      : `<td><code title="${escapeHtml(row.contractId)}">${escapeHtml(row.contractId.slice(0, 12))}</code></td>`,
+      ? '<td class="contract"></td>'
+      : `<td class="contract" data-name="contract"><code title="${escapeHtml(row.contractId)}">${escapeHtml(row.contractId.slice(0, 12))}</code></td>`,
   ]
   return `<tr id="${escapeHtml(row.id)}">${cells.join("")}</tr>`
+}
+
+const intervalTitle = (level: string | undefined): string =>
+  level === undefined ? "interval" : `${level} interval`
+
+/** What is read first, above every row. */
+const headlineHtml = (table: ResultsTable): readonly string[] => {
+  const headline = headlineOf(table)
+  const verdict = table.header.verdict
+  if (headline === undefined) return verdict.map((sentence) => `<p>${escapeHtml(sentence)}</p>`)
+  const columns = headlineColumns(headline)
+  const lines = [...headline.graded.map(gradedLine), ...headline.claims.map(claimLine), floorsLine(headline)]
+  return [
+    ...(headline.verdict === undefined ? [] : [`<p class="verdict">${escapeHtml(headline.verdict)}</p>`]),
+    ...verdict.map((sentence) => `<p class="soft small">${escapeHtml(withoutDetails(sentence))}</p>`),
+    ...(headline.rows.length === 0
+      ? []
+      : [
+          '<table class="stack head"><thead><tr><td></td>',
+          ...columns.map(({ title }) => `<th class="column" scope="col">${escapeHtml(title)}</th>`),
+          "</tr></thead><tbody>",
+          ...headline.rows.map(
+            (row) =>
+              `<tr><th scope="row">${escapeHtml(headlineLabel(row))}</th>${columns.map(({ title, cell }) => cellHtml(title, cell(row))).join("")}</tr>`,
+          ),
+          "</tbody></table>",
+        ]),
+    '<ul class="lines">',
+    ...lines.filter((line) => line !== "").map((line) => `<li>${escapeHtml(line)}</li>`),
+    "</ul>",
+    "<h2>Every row</h2>",
+    ...verdict.map((sentence) => `<p>${escapeHtml(sentence)}</p>`),
+  ]
 }
 
 export interface HtmlFigure {
@@ -50,14 +74,15 @@ export interface HtmlFigure {
 
 export const renderHtml = (table: ResultsTable, figures: readonly HtmlFigure[] = []): string => {
   const view = viewTable(table)
-  const titles = [
-    "",
-    "value",
-    "unit",
-    view.level === undefined ? "interval" : `${view.level} interval`,
-    "denominator",
-    "estimator",
-    "contract",
+  const titles: readonly (readonly [title: string, kind?: string])[] = [
+    [""],
+    ["value", "value"],
+    ["unit"],
+    [intervalTitle(view.level)],
+    ...view.data.map(({ title }) => [title, "data"] as const),
+    ["denominator"],
+    ["estimator"],
+    ["contract", "contract"],
   ]
   const lines = [
     "<!doctype html>",
@@ -66,23 +91,23 @@ export const renderHtml = (table: ResultsTable, figures: readonly HtmlFigure[] =
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<title>${escapeHtml(view.title)}</title>`,
-    `<style>${STYLE}\n</style>`,
+    `<style>${TABLE_STYLE}\n</style>`,
     "</head>",
-    "<body>",
+    "<body><main>",
     `<h1>${escapeHtml(view.title)}</h1>`,
-    "<dl>",
+    ...headlineHtml(table),
+    '<dl class="small">',
     ...view.identity.map(([name, text]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(text)}</dd>`),
     "</dl>",
-    ...view.verdict.map((sentence) => `<p>${escapeHtml(sentence)}</p>`),
-    '<div class="scroll"><table>',
-    `<thead><tr>${titles.map((title) => (title === "" ? "<td></td>" : `<th scope="col">${title}</th>`)).join("")}</tr></thead>`,
+    '<div class="scroll"><table class="stack">',
+    `<thead><tr>${titles.map(([title, kind]) => (title === "" ? "<td></td>" : `<th scope="col"${kind === undefined ? "" : ` class="${kind}"`}>${title}</th>`)).join("")}</tr></thead>`,
   ]
   for (const { name, rows } of view.groups) {
     lines.push("<tbody>")
     lines.push(
       `<tr><th class="group" scope="rowgroup" colspan="${titles.length}">${escapeHtml(name)}</th></tr>`,
     )
-    lines.push(...rows.map((row) => rowHtml(row, view.level)))
+    lines.push(...rows.map((row) => rowHtml(row, view)))
     lines.push("</tbody>")
   }
   lines.push("</table></div>")
@@ -94,6 +119,6 @@ export const renderHtml = (table: ResultsTable, figures: readonly HtmlFigure[] =
   for (const { caption, svg } of figures) {
     lines.push(`<figure aria-label="${escapeHtml(caption)}">${svg.trim()}</figure>`)
   }
-  lines.push("</body>", "</html>", "")
+  lines.push("</main></body>", "</html>", "")
   return lines.join("\n")
 }

@@ -16,10 +16,11 @@ export const renderMarkdown = (table: ResultsTable): string => {
   lines.push("")
   for (const sentence of view.verdict) lines.push(escape(sentence), "")
   const interval = view.level === undefined ? "interval" : `${view.level} interval`
-  lines.push(cells(["", "value", "unit", interval, "denominator", "estimator", "contract"]))
-  lines.push("| --- | ---: | --- | --- | --- | --- | --- |")
+  const data = view.data.map(({ title }) => title)
+  lines.push(cells(["", "value", "unit", interval, ...data, "denominator", "estimator", "contract"]))
+  lines.push(cells(["---", "---:", "---", "---", ...data.map(() => "---:"), "---", "---", "---"]))
   for (const { name, rows } of view.groups) {
-    lines.push(cells([`**${escape(name)}**`, "", "", "", "", "", ""]))
+    lines.push(cells([`**${escape(name)}**`, ...Array.from({ length: 6 + data.length }, () => "")]))
     for (const row of rows) {
       const marks = row.notes.map((note) => ` <sup>${note}</sup>`).join("")
       lines.push(
@@ -28,6 +29,7 @@ export const renderMarkdown = (table: ResultsTable): string => {
           [row.shown.sign, row.shown.value].filter((text) => text !== "").join(" "),
           escape(row.row.unit),
           escape(showInterval(row, view.level)),
+          ...view.data.map(({ cell }) => cell(row.row)),
           escape(row.denominator),
           escape(row.row.estimator ?? ""),
           row.row.contractId === null ? "" : `\`${row.row.contractId.slice(0, SHORT)}\``,

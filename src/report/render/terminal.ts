@@ -1,4 +1,5 @@
 /** The table for a terminal: aligned, at most `width` columns, coloured only when asked. */
+import { visibleIn } from "../../spec/visible.js"
 import type { ResultsTable, RowGroup } from "../../analysis/table.js"
 import { showInterval, viewTable, type RowView } from "../view.js"
 
@@ -58,7 +59,7 @@ const noteMarks = ({ notes }: RowView): string => notes.map((note) => `[${note}]
 
 /** The table as text, each line ended by a newline. */
 export const renderTerminal = (table: ResultsTable, { width, colour }: TerminalOptions): string => {
-  const view = viewTable(table)
+  const view = viewTable(visibleIn(table))
   const bold = (text: string): string => (colour ? `\x1b[1m${text}\x1b[22m` : text)
   const dim = (text: string): string => (colour ? `\x1b[2m${text}\x1b[22m` : text)
   const rows = view.groups.flatMap((group) => group.rows)
@@ -75,6 +76,11 @@ export const renderTerminal = (table: ResultsTable, { width, colour }: TerminalO
     cell: (row) => showInterval(row, view.level),
   }
   const denominator: Column = { title: "denominator", align: "left", cell: ({ denominator: text }) => text }
+  const data = view.data.map(({ title, cell }): Column => ({
+    title,
+    align: "right",
+    cell: ({ row }) => cell(row),
+  }))
   const marks: Column = { title: "notes", align: "left", cell: noteMarks }
 
   const widthOf = (column: Column): number =>
@@ -86,17 +92,17 @@ export const renderTerminal = (table: ResultsTable, { width, colour }: TerminalO
     chosen.filter((column) => rows.some((row) => column.cell(row) !== ""))
   // The widest set of columns that leaves the labels whole, or failing that, readable.
   const sets = [
+    used([value, unit, interval, ...data, denominator, marks]),
+    used([value, unit, interval, ...data, marks]),
     used([value, unit, interval, denominator, marks]),
     used([value, unit, interval, marks]),
     used([value, unit, marks]),
     used([value, unit]),
     used([value]),
   ]
-  const [full, compact = full!] = sets
+  const whole = sets.slice(0, 3).find((set) => labelRoom(set) >= Math.min(wanted, 56))
   const chosen =
-    (full !== undefined && labelRoom(full) >= Math.min(wanted, 56) ? full : undefined) ??
-    [compact, ...sets.slice(2)].find((set) => labelRoom(set) >= Math.min(wanted, LEAST_LABEL)) ??
-    used([value])
+    whole ?? sets.slice(3).find((set) => labelRoom(set) >= Math.min(wanted, LEAST_LABEL)) ?? used([value])
   const label = Math.max(8, Math.min(wanted, labelRoom(chosen)))
   const widths = chosen.map(widthOf)
 

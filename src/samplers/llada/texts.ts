@@ -14,6 +14,8 @@ export interface BlocksRequest {
   readonly maskId: number
   readonly padId: number
   readonly boundaryId: number
+  /** Tokens behind what is given; as many as the row has room for when absent. */
+  readonly response: number | undefined
   /** Of the whole response; one for each of its tokens when absent. */
   readonly steps: number | undefined
   /** Tokens of a block; the whole response when absent. */
@@ -54,7 +56,7 @@ const byLength = (texts: readonly Start[]): readonly (readonly Start[])[] => {
 /** @throws SamplingError where a text has a suffix, or what is given leaves no room */
 export const openBlocks = async (
   { executor, network, parameters, texts, batch, stopping }: Job,
-  { seed, room, maskId, padId, boundaryId, steps, block, remasking, temperature }: BlocksRequest,
+  { seed, room, maskId, padId, boundaryId, response, steps, block, remasking, temperature }: BlocksRequest,
 ) => {
   const { sampled } = network
   if (sampled === undefined)
@@ -66,13 +68,15 @@ export const openBlocks = async (
       throw new SamplingError(
         "blocks: a text is given behind the response; take the sampler confidence, or rows whose middle comes last.",
       )
-    if (prefix.length >= room)
+    if (response === undefined && prefix.length >= room)
       throw new SamplingError(
         `blocks: the given text takes ${prefix.length} of the ${room} tokens of a row and leaves no room to generate.`,
       )
   }
   const together = Math.max(1, Math.min(texts.length, batch ?? TOGETHER))
-  const forward = await openForward(executor, sampled, parameters, { canvas: room, padId, batch: together })
+  const roomOf = (given: number): number => (response === undefined ? room : given + response)
+  const canvas = Math.max(...texts.map(({ prefix }) => roomOf(prefix.length)))
+  const forward = await openForward(executor, sampled, parameters, { canvas, padId, batch: together })
   const job = {
     forward: forward.masked,
     source: stream(seed, "sample"),
@@ -82,7 +86,7 @@ export const openBlocks = async (
   }
   const group = async (asked: readonly Start[]) => {
     const given = asked[0]!.prefix.length
-    const length = room - given
+    const length = roomOf(given) - given
     const own = {
       length,
       block: block ?? length,
@@ -98,16 +102,19 @@ export const openBlocks = async (
       job,
     )
     return made.map(({ index, row, forwards }) => {
-      const response = row.slice(given)
-      const end = response.indexOf(boundaryId)
+      const written = row.slice(given)
+      const end = written.indexOf(boundaryId)
       return {
         index,
         tokens: row,
-        generated: end < 0 ? response : response.slice(0, end),
+        generated: end < 0 ? written : written.slice(0, end),
         given,
-        room,
+        room: roomOf(given),
         forwards,
         ended: end >= 0,
+        ends: written.reduce((n, token) => n + (token === boundaryId ? 1 : 0), 0),
+        behind:
+          end < 0 ? 0 : written.subarray(end).reduce((n, token) => n + (token === boundaryId ? 0 : 1), 0),
       }
     })
   }

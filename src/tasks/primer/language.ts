@@ -86,18 +86,14 @@ export const runBody = (body: string, y: number): number | undefined => {
   return value
 }
 
-/** Sums without a story behind one that is told: as many as a row of 24 pieces holds. */
-const MORE_SUMS = 2
-
-/** A text of pretraining: a sum told and worked out with more sums behind it, or a function. */
+/** A text of pretraining: a sum told and worked out, or a function. */
 export const drawText = (draws: Draws): string => {
   if (draws.below(2) === 0) {
     const { description, body } = drawProgram(draws)
     return `${description}${body}`
   }
   const { question, equation } = drawSum(draws)
-  const more = Array.from({ length: MORE_SUMS }, () => drawSum(draws).equation)
-  return [question, equation, ...more].join("\n")
+  return `${question}\n${equation}`
 }
 
 /** Longest match first, as the literal tokenizer takes them. */

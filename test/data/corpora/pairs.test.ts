@@ -1,6 +1,8 @@
 /** Rows of prompt and target: caches of several threads, cut off and taken up again, byte by byte the same. */
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { fork } from "node:child_process"
 import { createHash } from "node:crypto"
+import { once } from "node:events"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
@@ -24,6 +26,9 @@ import { hubSplit } from "../../../src/data/rows/numpy-permutation.js"
 import { modelTokenizer } from "../../../src/data/tokenizers/tokenizer.js"
 import { byteLevelTokenizer } from "../byte-level.js"
 import { startServer } from "../server.js"
+
+// Threads and processes are slow to start on a busy machine.
+tap.setTimeout(540_000)
 
 const root = await mkdtemp(join(tmpdir(), "pairs-"))
 tap.teardown(() => rm(root, { recursive: true }))
@@ -160,6 +165,36 @@ test("one thread, three threads, and a call that was cut off: the same bytes", a
   t.same(await digests(cut), whole)
   t.equal((await stat(written[0]!)).mtimeMs, before.mtimeMs, "what was whole is not written twice")
   t.notOk(again.some((path) => written.slice(0, 3).includes(path)))
+})
+
+test("killed while it writes and started again: the same bytes, and what was whole is kept", async (t) => {
+  const spec = specOf({ trainShards: 12 })
+  const whole = join(root, "not-killed")
+  await prepareCorpus(spec, { cacheDir: whole, workers: 2 })
+  const wanted = await digests(whole)
+  for (const after of [1, 9]) {
+    const cacheDir = join(root, `killed-${after}`)
+    const child = fork(
+      new URL(import.meta.url.endsWith(".ts") ? "./prepare-child.ts" : "./prepare-child.js", import.meta.url),
+    )
+    let written = 0
+    child.on("message", ({ kind }: { readonly kind: string }) => {
+      if (kind === "written" && ++written === after) child.kill("SIGKILL")
+    })
+    const ended = once(child, "exit")
+    child.send({ spec, cacheDir })
+    t.same(await ended, [null, "SIGKILL"])
+    t.notSame(Object.keys(await digests(cacheDir)), Object.keys(wanted), "it was ended before its end")
+    t.notOk((await checkCorpus(spec, { cacheDir })).ready)
+    let reused = 0
+    await prepareCorpus(spec, {
+      cacheDir,
+      workers: 3,
+      onEvent: ({ kind }) => void (kind === "reused" && reused++),
+    })
+    t.same(await digests(cacheDir), wanted)
+    t.ok(reused >= after, `${reused} shards are not made again`)
+  }
 })
 
 test("changed inputs make the cache anew; so does the flag", async (t) => {

@@ -35,6 +35,9 @@ export const Generated = Schema.Struct({
   seed: Natural.annotate({ description: "Seed of the items; apart from the seed of training." }),
   trainItems: Count.annotate({ description: "Items of the training split." }),
   validationItems: Count.annotate({ description: "Items of the validation split." }),
+  validation: Schema.optionalKey(Schema.Literal("train")).annotate({
+    description: "train: the validation split repeats the first training items, so that overfitting can be watched.",
+  }),
 }).annotate({
   description:
     "Items drawn from streams: item k of a split depends on the seed, the split and k alone. Their tokenizer is the corpus's own.",

@@ -12,13 +12,13 @@ import type { Generated } from "./schema.js"
 import { CONTROL_PIECES, generatedIds, generatedItem, generatedSource } from "./sources.js"
 
 /** Raise when shards made from equal inputs would differ. */
-const RECIPE = 2
+const RECIPE = 1
 const PIECES = "pieces.json"
 
 const place = (corpus: Generated, { cacheDir }: CorpusOptions) => {
-  const { task, seed, trainItems, validationItems } = corpus
+  const { task, seed, trainItems, validationItems, validation } = corpus
   const pieces = literalTokenizer([...generatedSource(task).pieces, ...CONTROL_PIECES]).digest
-  const inputs = { recipe: RECIPE, task, pieces, seed, trainItems, validationItems }
+  const inputs = { recipe: RECIPE, task, pieces, seed, trainItems, validationItems, ...(validation === undefined ? {} : { validation }) }
   return { folder: join(cacheDir, "generated", bytesDigest(JSON.stringify(inputs)).slice(0, 16)), inputs }
 }
 
@@ -36,7 +36,7 @@ const write = async (
   let bytes = 0
   for (let k = 0; k < items; k++) {
     if (k % 1024 === 0) signal?.throwIfAborted()
-    const { prompt, target } = generatedItem(corpus, split, k)
+    const { prompt, target } = generatedItem(corpus, corpus.validation ?? split, k)
     if (prompt !== undefined) {
       for (const id of encode(prompt)) ids.push(id)
       ids.push(separatorId)

@@ -1,37 +1,39 @@
 /** Files of a corpus fetched where they are not there. */
-import { mkdir } from "node:fs/promises"
-import { dirname } from "node:path"
 import { knownFileDigest } from "../../../files/digest.js"
 import { download } from "../../../files/download.js"
 import { DataError } from "../../../files/errors.js"
-import { hubHeaders, isPresent } from "../../../files/sources.js"
+import { fetchHubFile, hubStatement } from "../../../files/hub.js"
+import { isPresent } from "../../../files/sources.js"
 import { requireDigest } from "../stated-digests.js"
 import type { PrepareOptions } from "../store.js"
 import type { Origin } from "./place.js"
 
 /**
- * @param again fetch it even where it is there
+ * @param moves the file of a hub repository may be another one tomorrow: it is asked for again while no commit is known
  * @throws DataError as `download` does, or when a user's own file is not there
  */
 export const fetched = async (
-  { path, url, name }: Origin,
+  { path, url, name, hub }: Origin,
   sha256: string | undefined,
   { onEvent, signal }: PrepareOptions,
-  again = false,
+  moves = false,
 ): Promise<void> => {
-  if (!again && (await isPresent(path, sha256))) return onEvent?.({ kind: "reused", path })
+  const watched = {
+    ...(onEvent === undefined ? {} : { onEvent }),
+    ...(signal === undefined ? {} : { signal }),
+  }
+  if (hub !== undefined) return fetchHubFile(hub, name, { sha256, moves, ...watched })
+  if (await isPresent(path, sha256)) return onEvent?.({ kind: "reused", path })
   if (url === undefined) {
     if (await isPresent(path))
       return requireDigest(path, `data.corpus.sha256 of ${name}`, sha256, await knownFileDigest(path))
     throw new DataError("missing", path, "there is no such file; correct data.corpus in the spec.")
   }
-  await mkdir(dirname(path), { recursive: true })
   await download({
     url,
     path,
-    headers: url.includes("/datasets/") ? hubHeaders() : {},
+    statement: hubStatement,
     ...(sha256 === undefined ? {} : { sha256 }),
-    ...(onEvent === undefined ? {} : { onEvent }),
-    ...(signal === undefined ? {} : { signal }),
+    ...watched,
   })
 }

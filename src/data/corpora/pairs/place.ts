@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto"
 import { basename, join } from "node:path"
 import { DataError } from "../../../files/errors.js"
+import type { HubFolder } from "../../../files/hub.js"
 import { hubUrl, parseSource } from "../../../files/sources.js"
 import type { CorpusOptions, SplitName } from "../store.js"
 import type { Pairs } from "./schema.js"
@@ -15,6 +16,8 @@ export interface Origin {
   readonly url?: string
   /** Name under which the spec states its digest. */
   readonly name: string
+  /** The repository that it is a file of, under its name. */
+  readonly hub?: HubFolder
 }
 
 /** Full name of the data set: OWNER/REPOSITORY of the hub, else the file's name without its endings. */
@@ -54,14 +57,34 @@ const fileOrWeb = (source: string, options: CorpusOptions): Origin => {
 export const tokenizerOrigin = ({ tokenizer }: RowSource, options: CorpusOptions): Origin =>
   fileOrWeb(tokenizer, options)
 
-/** The list of files of a hub repository, as the hub answers it. */
-export const listOrigin = (corpus: RowSource, options: CorpusOptions): Origin => ({
-  path: join(downloads(corpus, options), "files.json"),
-  url: hubUrl(fullName(corpus), corpus.revision ?? "main", "")
-    .replace(/\/datasets\//, "/api/datasets/")
-    .replace(/\/resolve\/([^/]+)\/$/, "/tree/$1?recursive=true"),
-  name: "files.json",
+/** Name of the list of files, as the hub answers it, beside them. */
+const LIST = "files.json"
+
+const hubFolder = (corpus: RowSource, options: CorpusOptions): HubFolder => {
+  const folder = downloads(corpus, options)
+  return {
+    folder,
+    revision: corpus.revision ?? "main",
+    local: (name) => join(folder, ...name.split("/")),
+    url: (revision, name) =>
+      name === LIST
+        ? hubUrl(fullName(corpus), revision, "")
+            .replace(/\/datasets\//, "/api/datasets/")
+            .replace(/\/resolve\/([^/]+)\/$/, "/tree/$1?recursive=true")
+        : hubUrl(fullName(corpus), revision, name),
+  }
+}
+
+const hubOrigin = (hub: HubFolder, name: string): Origin => ({
+  path: hub.local(name),
+  url: hub.url(hub.revision, name),
+  name,
+  hub,
 })
+
+/** The list of files of a hub repository. */
+export const listOrigin = (corpus: RowSource, options: CorpusOptions): Origin =>
+  hubOrigin(hubFolder(corpus, options), LIST)
 
 /** Endings of files with rows; a repository that has several kinds means the first of them. */
 const ROWS = [/\.(jsonl|json)(\.gz)?$/, /\.parquet$/] as const
@@ -120,13 +143,10 @@ export const rowOrigins = (
   options: CorpusOptions,
 ): readonly Origin[] => {
   if (!corpus.source.startsWith("hf:")) return [fileOrWeb(corpus.source, options)]
+  const hub = hubFolder(corpus, options)
   return names.map((name) => {
     if (name.split("/").some((part) => part === "" || part === "." || part === ".."))
       throw new DataError("invalid", corpus.source, `it names an unusable path, "${name}".`)
-    return {
-      path: join(downloads(corpus, options), ...name.split("/")),
-      url: hubUrl(fullName(corpus), corpus.revision ?? "main", name),
-      name,
-    }
+    return hubOrigin(hub, name)
   })
 }

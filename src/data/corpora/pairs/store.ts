@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
 import { bytesDigest, knownFileDigest } from "../../../files/digest.js"
 import { DataError, fromSystemError } from "../../../files/errors.js"
+import { recordedDigests, requireRecorded } from "../../../files/hub.js"
 import { locateParts, TOTALS_FILE, type PreparedPart } from "../prepared.js"
 import { requireDigest } from "../stated-digests.js"
 import {
@@ -15,7 +16,15 @@ import {
   type SplitName,
   type StoreJob,
 } from "../store.js"
-import { cacheFolder, listedFiles, listOrigin, rowOrigins, tokenizerOrigin, type Origin } from "./place.js"
+import {
+  cacheFolder,
+  fullName,
+  listedFiles,
+  listOrigin,
+  rowOrigins,
+  tokenizerOrigin,
+  type Origin,
+} from "./place.js"
 import { fetched } from "./fetch.js"
 import { openPool, type TokeniserPool } from "./pool.js"
 import type { Pairs } from "./schema.js"
@@ -48,9 +57,10 @@ const inputsOf = async (
 ): Promise<Readonly<Record<string, unknown>>> => {
   const { prompt, target, promptEnd, holdOut, trainShards, only } = corpus
   const digests: string[] = []
-  for (const { path, name } of await originsOf(corpus, options)) {
+  for (const { path, name, hub } of await originsOf(corpus, options)) {
     const found = await knownFileDigest(path)
     requireDigest(path, `data.corpus.sha256 of ${name}`, corpus.sha256?.[name], found)
+    if (hub !== undefined) await requireRecorded(path, (await recordedDigests(hub))[name])
     digests.push(found)
   }
   return {
@@ -96,6 +106,7 @@ const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
 
 export const pairsStore: CorpusStore<Pairs> = {
   kind: "pairs",
+  place: fullName,
   tokenizer: (corpus, options) => Promise.resolve(tokenizerOrigin(corpus, options).path),
   prepare: async (job, options) => {
     const { corpus, tokenizer } = job

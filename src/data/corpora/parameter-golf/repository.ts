@@ -7,9 +7,9 @@ import { join } from "node:path"
 import type { ParameterGolf } from "./schema.js"
 import { DataError, fromSystemError } from "../../../files/errors.js"
 import type { OnPrepareEvent } from "../../../files/events.js"
-import { download } from "../../../files/download.js"
+import { fetchHubFile, recordedDigests, requireRecorded, type HubFolder } from "../../../files/hub.js"
 import { inspectShard } from "../../rows/shards.js"
-import { hubHeaders, hubUrl, isPresent, parseSource } from "../../../files/sources.js"
+import { hubUrl, isPresent, parseSource } from "../../../files/sources.js"
 
 export type GolfCorpus = ParameterGolf
 
@@ -88,11 +88,8 @@ export const parseManifest = (text: string, dataset: string, subject: string): G
 const shardPath = (dataset: string, part: "train" | "val", index: number): string =>
   `${ROOT}/datasets/${dataset}/fineweb_${part}_${String(index).padStart(6, "0")}.bin`
 
-export interface GolfPlace {
+export interface GolfPlace extends HubFolder {
   readonly manifest: string
-  /** Local path of a file of the repository. */
-  readonly local: (path: string) => string
-  readonly url: (path: string) => string
 }
 
 export const placeGolf = (corpus: GolfCorpus, cacheDir: string): GolfPlace => {
@@ -113,7 +110,13 @@ export const placeGolf = (corpus: GolfCorpus, cacheDir: string): GolfPlace => {
     }
     return join(folder, ...parts)
   }
-  return { manifest: local(MANIFEST), local, url: (path) => hubUrl(source.repository, revision, path) }
+  return {
+    manifest: local(MANIFEST),
+    folder,
+    revision,
+    local,
+    url: (at, path) => hubUrl(source.repository, at, path),
+  }
 }
 
 export interface GolfFiles {
@@ -122,6 +125,8 @@ export interface GolfFiles {
   readonly train: readonly string[]
   readonly validation: readonly string[]
   readonly tokenizer: string | undefined
+  /** Digests of first use, by local path. */
+  readonly recorded: ReadonlyMap<string, string>
 }
 
 const listPaths = (corpus: GolfCorpus, dataset: GolfDataset): { train: string[]; validation: string[] } => {
@@ -143,6 +148,9 @@ export const findGolf = async (corpus: GolfCorpus, cacheDir: string): Promise<Go
   const text = await readFile(place.manifest, "utf8").catch((error: unknown) => {
     throw fromSystemError(error, place.manifest, "looking for the corpus")
   })
+  const digests = await recordedDigests(place)
+  const recorded = new Map(Object.entries(digests).map(([path, sha256]) => [place.local(path), sha256]))
+  await requireRecorded(place.manifest, recorded.get(place.manifest))
   const dataset = parseManifest(text, corpus.dataset, place.manifest)
   const { train, validation } = listPaths(corpus, dataset)
   return {
@@ -150,12 +158,13 @@ export const findGolf = async (corpus: GolfCorpus, cacheDir: string): Promise<Go
     train: train.map(place.local),
     validation: validation.map(place.local),
     tokenizer: dataset.tokenizer === undefined ? undefined : place.local(dataset.tokenizer),
+    recorded,
   }
 }
 
 /**
  * Fetch manifest, tokenizer, validation and training shards; what is there and whole is kept. Each shard is checked
- * for its header and size.
+ * for its header, its size and its digest.
  * @throws DataError as `download` does, and when the spec asks for more than the manifest has.
  */
 export const prepareGolf = async (
@@ -169,12 +178,9 @@ export const prepareGolf = async (
 ): Promise<GolfFiles> => {
   const { cacheDir, ...rest } = options
   const place = placeGolf(corpus, cacheDir)
-  const fetchFile = async (path: string): Promise<void> => {
-    await download({ ...rest, url: place.url(path), path: place.local(path), headers: hubHeaders() })
-  }
-  // A revision such as main moves, so the manifest is asked for again; without network the earlier one serves.
+  // A branch such as main moves while the hub does not say its commit; without network the earlier manifest serves.
   try {
-    await fetchFile(MANIFEST)
+    await fetchHubFile(place, MANIFEST, { ...rest, moves: true })
   } catch (error) {
     const offline = error instanceof DataError && error.reason === "offline"
     if (!offline || !(await isPresent(place.manifest))) throw error
@@ -182,25 +188,13 @@ export const prepareGolf = async (
   const text = await readFile(place.manifest, "utf8")
   const dataset = parseManifest(text, corpus.dataset, place.manifest)
   const { train, validation } = listPaths(corpus, dataset)
-  if (dataset.tokenizer !== undefined) {
-    if (await isPresent(place.local(dataset.tokenizer))) {
-      options.onEvent?.({ kind: "reused", path: place.local(dataset.tokenizer) })
-    } else {
-      await fetchFile(dataset.tokenizer)
-    }
-  }
+  if (dataset.tokenizer !== undefined) await fetchHubFile(place, dataset.tokenizer, rest)
   for (const path of [...validation, ...train]) {
-    const local = place.local(path)
-    const whole = await inspectShard(local).then(
+    const whole = await inspectShard(place.local(path)).then(
       () => true,
       () => false,
     )
-    if (whole) {
-      options.onEvent?.({ kind: "reused", path: local })
-    } else {
-      await fetchFile(path)
-      await inspectShard(local)
-    }
+    await fetchHubFile(place, path, { ...rest, again: !whole, check: (local) => inspectShard(local) })
   }
   return findGolf(corpus, cacheDir)
 }

@@ -1,5 +1,7 @@
 /** The published FineWeb shards on disk. */
 import { DataError } from "../../../files/errors.js"
+import { requireRecorded } from "../../../files/hub.js"
+import { isPresent } from "../../../files/sources.js"
 import { inspectShard } from "../../rows/shards.js"
 import type { CorpusStore } from "../store.js"
 import { findGolf, placeGolf, prepareGolf } from "./repository.js"
@@ -8,8 +10,11 @@ import type { ParameterGolf } from "./schema.js"
 export const parameterGolfStore: CorpusStore<ParameterGolf> = {
   kind: "parameter-golf",
   tokenizer: async (corpus, { cacheDir }) => {
-    const { tokenizer } = await findGolf(corpus, cacheDir)
-    if (tokenizer !== undefined) return tokenizer
+    const { tokenizer, recorded } = await findGolf(corpus, cacheDir)
+    if (tokenizer !== undefined) {
+      if (await isPresent(tokenizer)) await requireRecorded(tokenizer, recorded.get(tokenizer))
+      return tokenizer
+    }
     throw new DataError(
       "invalid",
       "data.tokenizer.model",
@@ -20,7 +25,7 @@ export const parameterGolfStore: CorpusStore<ParameterGolf> = {
   locate: ({ corpus }, { cacheDir }) => findGolf(corpus, cacheDir),
   check: async ({ corpus }, { cacheDir }, { look, tokenizer }) => {
     const place = placeGolf(corpus, cacheDir)
-    const repository = place.url("").replace(/\/resolve\/.*$/, "")
+    const repository = place.url("", "").replace(/\/resolve\/.*$/, "")
     let files: Awaited<ReturnType<typeof findGolf>> | undefined
     await look(place.manifest, repository, async () => {
       files = await findGolf(corpus, cacheDir)
