@@ -82,9 +82,9 @@ def draw_tensor(draw: dict[str, Any], shape: list[int], dtype: torch.dtype, devi
         values = torch.tensor(draw["values"], dtype=torch.float32, device=device)
         return values.repeat_interleave(math.prod(shape) // len(values)).reshape(shape).to(dtype)
     if kind == "bernoulli-parts":
-        length = math.prod(shape) // len(draw["sites"])
+        count = math.prod(shape) // len(draw["sites"])
         each = [{**draw, "kind": "bernoulli", "site": site} for site in draw["sites"]]
-        return torch.cat([draw_tensor(one, [length], dtype, device) for one in each]).reshape(shape)
+        return torch.cat([draw_tensor(one, [count], dtype, device) for one in each]).reshape(shape)
     flat = torch.empty(math.prod(shape), dtype=torch.bool if kind == "bernoulli" else dtype, device=device)
     for start in range(0, len(flat), _CHUNK):
         part = flat[start : start + _CHUNK]

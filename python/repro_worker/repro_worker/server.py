@@ -189,7 +189,7 @@ def _lead(source: BinaryIO, sink: BinaryIO, server: Server, world: World) -> Non
             world.share({"type": "end"}, bytearray())
             return
         if header["type"] not in _LOCAL:
-            world.share(header, payload)
+            header, payload = world.share(header, payload)
         try:
             results = server.answer(header, payload)
             write_frame(sink, {"type": "result", "bits": server.bits}, results)

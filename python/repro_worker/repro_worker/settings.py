@@ -37,6 +37,12 @@ class Settings:
         """The type of parameters, moments and tables."""
         return torch.bfloat16 if self.precision == "bf16-params" else torch.float32
 
+    def to_device(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A batch on the device; to a GPU it travels from pinned memory while the GPU computes."""
+        if self.device.type != "cuda":
+            return tensor.to(self.device)
+        return tensor.pin_memory().to(self.device, non_blocking=True)
+
     def autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision != "fp32")
 

@@ -59,7 +59,7 @@ class Trainer:
         loss = torch.zeros([], device=device)
         for i in range(world.rank, len(programs), world.size):
             program, function = self._losses[programs[i]]
-            feeds = {name: t.to(device) for name, t in _under(f"{i}/", tensors).items()}
+            feeds = {name: self._settings.to_device(t) for name, t in _under(f"{i}/", tensors).items()}
             feeds |= drawn(header["draws"], f"{i}/", device)
             with self._settings.autocast():
                 results = function(*(self._argument(n, feeds) for n in program.inputs))
@@ -104,7 +104,7 @@ class Evaluator:
 
     def run(self, header: Header, tensors: Tensors) -> Tensors:
         device = self._settings.device
-        feeds = {name: t.to(device) for name, t in _under("feed/", tensors).items()}
+        feeds = {name: self._settings.to_device(t) for name, t in _under("feed/", tensors).items()}
         arguments = {**self._weights, **self._held, **feeds, **drawn(header["draws"], "feed/", device)}
         with torch.no_grad(), self._settings.autocast():
             results = self._function(*(arguments[name] for name in self._program.inputs))

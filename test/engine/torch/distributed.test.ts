@@ -1,8 +1,11 @@
+import { fileURLToPath } from "node:url"
 import { execa } from "execa"
 import t from "tap"
 import { GraphBuilder } from "../../../src/engine/builder.js"
 import type { HostTensors, TrainPrograms } from "../../../src/engine/executor.js"
+import { findPython } from "../../../src/engine/torch/find-torch.js"
 import { workerCommand } from "../../../src/engine/torch/index.js"
+import { WORKER_FOLDER } from "../../../src/engine/torch/worker.js"
 import { numbers } from "../op-cases.js"
 import { openTorch, testWithTorch } from "./available.js"
 
@@ -94,6 +97,33 @@ testWithTorch("the loss curve does not depend on the number of processes", async
     await trainer.dispose()
     await executor.dispose()
   }
+})
+
+testWithTorch("a micro-batch travels to its rank alone", async (t) => {
+  const script = fileURLToPath(new URL("check_dealing.py", import.meta.url))
+  const { stdout } = await execa((await findPython())!, [script], {
+    env: { ...process.env, PYTHONPATH: WORKER_FOLDER },
+  })
+  // Micro-batches of 6, 6, 12 and 12 floats of four bytes, a scalar after the second; the last has an empty tensor too.
+  t.same(JSON.parse(stdout), [
+    {
+      names: ["0/x", "scalar/rate", "2/x"],
+      places: [
+        [0, 24],
+        [48, 52],
+        [52, 100],
+      ],
+    },
+    {
+      names: ["1/x", "scalar/rate", "3/x", "3/empty"],
+      places: [
+        [24, 48],
+        [48, 52],
+        [100, 148],
+        [148, 148],
+      ],
+    },
+  ])
 })
 
 testWithTorch("two nodes give the loss curve of one", async (t) => {
