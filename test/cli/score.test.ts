@@ -336,7 +336,13 @@ test("wrong uses and wrong files, each with its sentence, and nothing half-writt
     const result = await score(...args)
     t.equal(result.code, code, args.join(" "))
     t.match(result.stderr, message)
-    t.equal(result.stdout, "")
+    const told = JSON.parse(result.stdout) as {
+      format: string
+      exitCode: number
+      errors: { message: string }[]
+    }
+    t.match(told, { format: "repro-error", exitCode: code })
+    t.match(told.errors.map((each) => each.message).join("\n"), message)
   }
   t.same(
     (await readdir(folder)).filter((name) => name.includes("never")),
