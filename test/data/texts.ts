@@ -1,6 +1,6 @@
 /** Texts that are hard to tokenise, the same for the same seed; as a script: texts.ts COUNT SEED prints JSON. */
 import { fileURLToPath } from "node:url"
-import * as fc from "fast-check"
+import { fc } from "../fuzz.js"
 
 const WORDS =
   "We hold these truths to be self-evident, that all men are created equal -- in 1776, the Union's (U. S.) Congress: $1,234,567.89! “Liberty” — l’État naïve café ﬁnance ﬂag Ⅳ ½ ² ㎏ Ａｂｃ ｶﾞ 한국어 中文字 עברית العربية हिन्दी 👩‍👩‍👧 e\u0301 a\u0308\u0323 \u2581 ▁the ▁▁ <unk> <s> <0x41> \u00ad \ufeff \u200b \u3000 \u00a0 \t \r\n"

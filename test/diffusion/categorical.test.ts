@@ -1,5 +1,5 @@
 import t from "tap"
-import * as fc from "fast-check"
+import { fc } from "../fuzz.js"
 import { drawDistribution, drawToken, invertDistribution, nucleus } from "../../src/diffusion/categorical.js"
 
 const logs = (...p: readonly number[]): Float64Array => Float64Array.from(p, Math.log)

@@ -1,5 +1,5 @@
 /** Random graphs of elementwise operations with others between them. */
-import * as fc from "fast-check"
+import { fc } from "../fuzz.js"
 import { GraphBuilder } from "../../src/engine/builder.js"
 import type { Graph, Value } from "../../src/engine/ir.js"
 

@@ -65,7 +65,7 @@ void t.test(
       t.equal(rows.find(({ id }) => id === `programs/${grader}`)!.value, right / 8)
     }
     const shown = await invoke("table", "latest", "--runs", runs)
-    t.match(shown.stdout, /programs: tinygsm, execution +≈ 0/)
+    t.match(shown.stdout, /programs: tinygsm, execution: ≈ 0/)
   },
 )
 

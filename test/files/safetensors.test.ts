@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as fc from "fast-check"
+import { fc, fuzz } from "../fuzz.js"
 import { test } from "tap"
 import { DataError } from "../../src/files/errors.js"
 import {
@@ -91,7 +91,7 @@ test("what is written is read back", async (t) => {
       t.equal(read.size, tensors.size)
       for (const [name, expected] of tensors) t.same(read.get(name), expected)
     }),
-    { numRuns: 60 },
+    fuzz(60),
   )
 })
 

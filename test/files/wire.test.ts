@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc, fuzz } from "../fuzz.js"
 import { test } from "tap"
 import { readWire, WireError, WireWriter } from "../../src/files/wire.js"
 
@@ -48,7 +48,7 @@ test("what is written is read back", async (t) => {
         if (floats.length > 0) t.same(only(new WireWriter().packedFloat(1, floats).finish()).floats(), floats)
       },
     ),
-    { numRuns: 100 },
+    fuzz(100),
   )
 })
 

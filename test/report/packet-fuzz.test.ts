@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url"
-import * as fc from "fast-check"
+import { fc, fuzz } from "../fuzz.js"
 import t from "tap"
 import { compareContracts } from "../../src/metric/contract/compare.js"
 import { DEFINITIONS } from "../../src/metric/contract/registry.js"
@@ -11,7 +11,6 @@ import { packetHtml } from "../../src/report/packet/html.js"
 import { packetMarkdown } from "../../src/report/packet/markdown.js"
 import { readLedger } from "../../src/spec/claim-ledger.js"
 import { decodeValue } from "../../src/spec/decode.js"
-import { fuzz } from "../fuzz.js"
 
 t.test(
   "any valid combination of contract fields is compared, re-scored and audited without a crash",

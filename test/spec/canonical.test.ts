@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc } from "../fuzz.js"
 import { test } from "tap"
 import { canonicalJson } from "../../src/spec/canonical.js"
 

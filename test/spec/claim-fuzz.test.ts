@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import * as fc from "fast-check"
+import { fc, fuzz } from "../fuzz.js"
 import t from "tap"
 import { canonicalContract } from "../../src/metric/contract/builders.js"
 import { ContractVersionError, migrateContract } from "../../src/metric/contract/migrations.js"
@@ -13,7 +13,6 @@ import { resolveClaims } from "../../src/spec/claim.js"
 import { decodeJson, decodeValue } from "../../src/spec/decode.js"
 import { SpecError } from "../../src/spec/spec-error.js"
 import { decodeSpec } from "../../src/spec/spec-file.js"
-import { fuzz } from "../fuzz.js"
 
 const load = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
 interface Part {
@@ -187,7 +186,7 @@ t.test("a value of any JSON form is refused, not thrown over", (test) => {
     fc.property(fc.jsonValue({ maxDepth: 4 }), (value) =>
       outcome(() => decodeValue(Contract, migrateContract(value), "contract.json")),
     ),
-    { numRuns: 500 },
+    fuzz(500),
   )
   test.pass("500 arbitrary values")
   test.end()

@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc, fuzz } from "../fuzz.js"
 import { test } from "tap"
 import { JsonSyntaxError, parseJson } from "../../src/spec/json.js"
 import { formatProblem } from "../../src/spec/spec-error.js"
@@ -18,7 +18,7 @@ test("agrees with JSON.parse on every JSON text", async (t) => {
     fc.property(fc.json(), (text) => {
       t.same(JSON.stringify(parseJson(text).value), JSON.stringify(JSON.parse(text)))
     }),
-    { numRuns: 300 },
+    fuzz(300),
   )
   t.pass("300 texts")
 })
@@ -37,7 +37,7 @@ test("accepts nothing that JSON.parse refuses", async (t) => {
       }
       return valid || message(some) !== "accepted"
     }),
-    { numRuns: 3000 },
+    fuzz(3000),
   )
   t.ok(refused > 1000, "the texts are mostly invalid")
 })

@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc, fuzz } from "../fuzz.js"
 import { test } from "tap"
 import { differencesOf, mergePatch, patchBetween } from "../../src/spec/merge-patch.js"
 
@@ -38,7 +38,7 @@ test("laws: the empty patch changes nothing but the form; a patch applied twice 
       t.same(mergePatch(once, patch), once)
       return true
     }),
-    { numRuns: 100 },
+    fuzz(100),
   )
 })
 
@@ -70,7 +70,7 @@ test("the patch between two documents makes the second of the first", (t) => {
     fc.property(value, value, (before, after) => {
       t.same(mergePatch(before, patchBetween(before, after)), after)
     }),
-    { numRuns: 300 },
+    fuzz(300),
   )
   t.same(patchBetween({ a: 1, b: { c: 1, d: 2 } }, { b: { c: 1, d: 3 } }), { a: null, b: { d: 3 } })
   t.end()

@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises"
-import * as fc from "fast-check"
+import { fc, fuzz } from "../fuzz.js"
 import { test } from "tap"
 import { fingerprint } from "../../src/spec/fingerprint.js"
 import { mergePatch } from "../../src/spec/merge-patch.js"
@@ -192,7 +192,7 @@ test("the fingerprint does not depend on the order or spacing of the file", asyn
         return decodeSpec(again, FILE, profile).fingerprint === prints.get(profile)
       },
     ),
-    { numRuns: 25 },
+    fuzz(25),
   )
   t.pass()
 })
@@ -218,19 +218,26 @@ test("no garbage gets through: a random change of one value is accepted or a Spe
       }
       return true
     }),
-    { numRuns: 150 },
+    fuzz(150),
   )
   t.ok(refused > 50)
 })
 
-/** Experiments that nobody published figures of: this project's own, toys and debugging runs, stages that others begin from, and controls. */
+/**
+ * Experiments that nobody published numbers of: this project's own, toys and debugging runs, stages that others begin
+ * from, controls, and those whose papers show curves alone.
+ */
 const OWN = [
   "flexmdm_brackets.json",
   "flexmdm_brackets_balanced.json",
   "flexmdm_speeches.json",
   "flexmdm_star_easy.json",
+  "flexmdm_owt_official.json",
   "flexmdm_tinygsm.json",
+  "flexmdm_tinygsm_gsm8k.json",
   "flexmdm_tinygsm_overfit.json",
+  "flexmdm_wikitext2.json",
+  "mdm_owt_official.json",
   "llada_8b.json",
   "flexmdm_8b_transfer.json",
   "llada_8b_transfer.json",

@@ -1,12 +1,13 @@
 /** Rows of prompt and target: caches of several threads, cut off and taken up again, byte by byte the same. */
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
-import { fork } from "node:child_process"
+import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { once } from "node:events"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import tap, { test } from "tap"
+import { nodeArguments } from "../../../scripts/node-arguments.js"
 import {
   checkCorpus,
   loadCorpus,
@@ -174,9 +175,9 @@ test("killed while it writes and started again: the same bytes, and what was who
   const wanted = await digests(whole)
   for (const after of [1, 9]) {
     const cacheDir = join(root, `killed-${after}`)
-    const child = fork(
-      new URL(import.meta.url.endsWith(".ts") ? "./prepare-child.ts" : "./prepare-child.js", import.meta.url),
-    )
+    const child = spawn(process.execPath, nodeArguments("test/data/corpora/prepare-child.ts"), {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    })
     let written = 0
     child.on("message", ({ kind }: { readonly kind: string }) => {
       if (kind === "written" && ++written === after) child.kill("SIGKILL")

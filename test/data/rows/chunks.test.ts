@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import { test } from "tap"
 import {
   buildChunkIndex,
@@ -78,7 +78,7 @@ test("every token between the first and the last boundary is in exactly one chun
         t.ok(pieces.every((piece) => !piece.slice(0, -1).includes(1)))
       },
     ),
-    { numRuns: 100 },
+    fuzz(100),
   )
 })
 

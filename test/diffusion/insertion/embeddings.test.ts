@@ -1,5 +1,5 @@
 /** Counting program against brute force over all subsets; stored vectors in golden/README.md. Tolerance 1e-12. */
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import { test } from "tap"
 import { embeddingPosterior, logEmbeddings } from "../../../src/diffusion/insertion/embeddings.js"
 import { distance, furthest, golden } from "./golden.js"
@@ -84,7 +84,7 @@ test("random rows by brute force", async (t) => {
         )
       )
     }),
-    { numRuns: 300 },
+    fuzz(300),
   )
   t.pass("300 rows")
 })

@@ -1,5 +1,5 @@
 /** States, gaps, targets and losses against runs of the published code; sources in golden/README.md. */
-import * as fc from "fast-check"
+import { fc } from "../../fuzz.js"
 import { test } from "tap"
 import { hittingTimes, type HittingTimes } from "../../../src/diffusion/insertion/hitting.js"
 import { infillRow } from "../../../src/diffusion/insertion/infill-row.js"

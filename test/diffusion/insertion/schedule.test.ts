@@ -1,5 +1,5 @@
 /** Schedules, hitting times, times. Sources: golden/README.md; tolerances beside each comparison. */
-import * as fc from "fast-check"
+import { fc } from "../../fuzz.js"
 import { test } from "tap"
 import { hittingTimes, stateShares } from "../../../src/diffusion/insertion/hitting.js"
 import {

@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import { test } from "tap"
 import { GraphBuilder } from "../../../src/engine/builder.js"
 import type { Graph, Value } from "../../../src/engine/ir.js"
@@ -86,7 +86,7 @@ void test("random graphs: nodes are in one cluster at most, and the order finds 
       }
       return done.size === graph.nodes.length && order.flat().length === graph.nodes.length
     }),
-    { numRuns: 2000 },
+    fuzz(2000),
   )
   t.pass("2000 graphs")
   t.end()

@@ -1,5 +1,5 @@
 /** Clusters of elementwise operations as functions compiled by XLA. */
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import type { HostTensors } from "../../../src/engine/executor.js"
 import type { Graph } from "../../../src/engine/ir.js"
 import { openApi, type TensorflowApi } from "../../../src/engine/tensorflow/c-api.js"
@@ -73,7 +73,7 @@ testWithLibrary("random graphs give the same values with and without", async (t)
       }
       return true
     }),
-    { numRuns: 25, seed: 1 },
+    fuzz(25),
   )
   t.ok(functions > 25, `${functions} functions`)
   fused.dispose()

@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import { test } from "tap"
 import {
   buildByteTable,
@@ -160,7 +160,7 @@ void test("table = text + terms, exactly, for any table and any tokens", (t) => 
         )
       },
     ),
-    { numRuns: 500 },
+    fuzz(500),
   )
   t.throws(
     () => conservation({ pieces: PIECES, table: TABLE, tokens: Uint16Array.of(1, 77) }),

@@ -3,7 +3,7 @@
  * python3-sentencepiece 0.1.97 gives them for one small model of every kind (scripts/text-bytes-golden.py).
  */
 import { readFile } from "node:fs/promises"
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import { test } from "tap"
 import type { TablePiece } from "../../../src/metric/bytes/byte-table.js"
 import { accountNotes, accountText, type TextAccount } from "../../../src/metric/bytes/text-account.js"
@@ -144,7 +144,7 @@ void test("the table and the independent decoding agree, for any tokens and any 
         return countTextBytes(buildTextTable(pieces, rules), run) === decodeText(pieces, rules, run).length
       },
     ),
-    { numRuns: 2000 },
+    fuzz(2000),
   )
   t.end()
 })

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import t from "tap"
 import { compareContracts, type Axis } from "../../../src/metric/contract/compare.js"
 import { DEFINITIONS, definitionFor } from "../../../src/metric/contract/registry.js"
@@ -265,7 +265,7 @@ t.test("verdicts are symmetric, and silence on a field that decides is never agr
       const silent = compareContracts({ ...a, [field]: NOT_STATED }, b).verdict
       return silent === "unknown" || silent === "incomparable"
     }),
-    { numRuns: 2000 },
+    fuzz(2000),
   )
   test.pass("2000 pairs")
   test.end()

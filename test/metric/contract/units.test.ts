@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import t from "tap"
 import { UNITS } from "../../../src/metric/contract/fields.js"
 import {
@@ -51,7 +51,7 @@ t.test("round trip: there and back is the same number", (test) => {
       const back = convertValue(convertValue(value, from, to, { bytesPerToken }), to, from, { bytesPerToken })
       return close(back, value, 1e-9)
     }),
-    { numRuns: 2000 },
+    fuzz(2000),
   )
   test.pass("2000 random values, 1e-9 relative (ln after exp)")
   test.end()
@@ -65,7 +65,7 @@ t.test("order: a conversion never swaps two numbers", (test) => {
       const b = convertValue(within(from, Math.max(x, y), bytesPerToken), from, to, { bytesPerToken })
       return a <= b
     }),
-    { numRuns: 2000 },
+    fuzz(2000),
   )
   test.pass("2000 random pairs")
   test.end()
@@ -86,7 +86,7 @@ t.test("interval soundness: the image of every point lies in the image of the in
       const slack = 1e-12 * Math.abs(value)
       return image.lo - slack <= value && value <= image.hi + slack
     }),
-    { numRuns: 2000 },
+    fuzz(2000),
   )
   test.pass("2000 random intervals")
   test.end()

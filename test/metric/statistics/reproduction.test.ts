@@ -1,4 +1,4 @@
-import * as fc from "fast-check"
+import { fc } from "../../fuzz.js"
 import { test } from "tap"
 import { REPRODUCTION_VERDICTS, reproductionVerdict } from "../../../src/metric/statistics/reproduction.js"
 import { splitMix32 } from "../../../src/metric/statistics/bootstrap.js"

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import * as fc from "fast-check"
+import { fc, fuzz } from "../../fuzz.js"
 import tap, { test } from "tap"
 import type { Stored } from "../../../src/tasks/generations/formats.js"
 import { jsonElements, type Rest } from "../../../src/tasks/generations/json-elements.js"
@@ -168,7 +168,7 @@ test("elements are what JSON.parse gives, wherever the pieces are cut", async (t
         t.strictSame(plain((await collect(JSON.stringify(list, null, indent), cuts)).values), plain(list))
       },
     ),
-    { seed: 20261128, numRuns: 200 },
+    fuzz(200),
   )
   for (const broken of [
     "[1,,2]",
