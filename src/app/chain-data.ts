@@ -26,20 +26,27 @@ export const changedStage = async (
     : changedStage(run.manifest, parent, runs)
 }
 
-/** The runs of an experiment whose every stage was trained on the data as they are; `onChanged` is told of the others. */
-export const standingRuns = async (
+/** Those of the runs of a spec whose every stage was trained on the data as they are; `onChanged` is told of the others. */
+export const standingOf = async (
+  found: readonly RunSummary[],
+  spec: LoadedSpec,
   runs: string,
-  wanted: WantedRun,
   onChanged: (run: string, why: string) => void = () => {},
 ): Promise<readonly RunSummary[]> => {
+  if (spec.parent === undefined) return found
   const standing: RunSummary[] = []
-  for (const each of (await findRuns(runs, [wanted]))[0]!) {
-    const changed =
-      wanted.spec.parent === undefined
-        ? undefined
-        : await changedStage((await readRun(join(runs, each.id))).manifest, wanted.spec, runs)
+  for (const each of found) {
+    const changed = await changedStage((await readRun(join(runs, each.id))).manifest, spec, runs)
     if (changed === undefined) standing.push(each)
     else onChanged(each.id, changed)
   }
   return standing
 }
+
+/** The runs of an experiment that stand so. */
+export const standingRuns = async (
+  runs: string,
+  wanted: WantedRun,
+  onChanged?: (run: string, why: string) => void,
+): Promise<readonly RunSummary[]> =>
+  standingOf((await findRuns(runs, [wanted]))[0]!, wanted.spec, runs, onChanged)

@@ -8,6 +8,7 @@ import { readRun } from "../../run/directory.js"
 import { findRuns, wantedFingerprint, type WantedRun } from "../../run/identity.js"
 import type { DataContent } from "../../spec/content.js"
 import type { StudyMember } from "../../spec/study.js"
+import { standingOf } from "../chain-data.js"
 import { experimentState, type ExperimentState } from "../experiment-state.js"
 import { presentContent } from "../present-content.js"
 
@@ -69,7 +70,9 @@ export const planMembers = async <M extends StudyMember>(
   runs: string,
 ): Promise<readonly (M & PlannedMember)[]> => {
   const wanted = await wantedRuns(members, runs)
-  const found = await findRuns(runs, wanted)
+  const found = await Promise.all(
+    (await findRuns(runs, wanted)).map((own, i) => standingOf(own, wanted[i]!.spec, runs)),
+  )
   const onAny = await findRuns(
     runs,
     wanted.map(({ spec }) => ({ spec, content: undefined })),
