@@ -68,7 +68,7 @@ void t.test(
       /http:\/\/127\.0\.0\.1:\d+\/owner\/weights\/resolve\/v1\/model-00002-of-00002\.safetensors.*404/,
     )
     const folder = join(cacheDir, "models", "owner", "weights", "v1")
-    t.same((await readdir(folder)).sort(), [SHARDS[0], INDEX].sort())
+    t.same((await readdir(folder)).sort(), ["fetched.json", SHARDS[0], INDEX].sort())
     t.match(
       await sentence(locateCheckpoint(named, { cacheDir })),
       /model-00002-of-00002\.safetensors: .*lists this shard and it is not there: the weights are 2 files; run `repro prepare` on the spec/,
