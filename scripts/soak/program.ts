@@ -85,7 +85,12 @@ const untimed = (bytes: Buffer): string => {
   )
 }
 
-/** What must be the same however often a run was stopped: evidence, checkpoints, and each step and evaluation once. */
+const stepOf = (path: string): number => Number(/^checkpoints\/step-(\d+)\./.exec(path)?.[1] ?? NaN)
+
+/**
+ * What must be the same however often a run was stopped: evidence, the last checkpoint, and each step and evaluation
+ * once. A stop writes a checkpoint of its own, which may be the one that is kept before the last.
+ */
 export const essence = async (
   directory: string,
 ): Promise<{
@@ -93,6 +98,8 @@ export const essence = async (
   readonly events: readonly string[]
 }> => {
   const files = { ...(await digests(directory, (path) => /^(evidence|checkpoints)\//.test(path))) }
+  const steps = Object.keys(files).map(stepOf).filter(Number.isInteger)
+  for (const path of Object.keys(files)) if (stepOf(path) < Math.max(...steps)) delete files[path]
   for (const path of Object.keys(files))
     if (path.endsWith(".safetensors")) files[path] = untimed(await readFile(join(directory, path)))
   const events = effectiveEvents(await readEvents(join(directory, "events.ndjson"))).flatMap((event) =>

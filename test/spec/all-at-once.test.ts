@@ -63,7 +63,7 @@ test("a rule that needs the field of the wrong type is not judged, its neighbour
   )
   t.same(
     told({ ...alone, model: { kind: "xyzzy", heads: 7, width: "x" } }),
-    [`/model/kind: expected "mdlm", "gpt", "flexmdm" or "llada", found "xyzzy".`],
+    [`/model/kind: expected "mdlm", "gpt", "gpt2", "flexmdm", "mdm" or "llada", found "xyzzy".`],
     "nothing is concluded from an object of no known kind",
   )
 })

@@ -101,16 +101,15 @@ test("a cache that cannot be written is named once, with REPRO_CACHE as the cure
   t.teardown(server.close)
   const file = join(root, "a-file")
   await writeFile(file, "")
-  for (const cacheDir of [join(file, "cache"), "/proc/repro-cache"]) {
-    const error = await prepareCorpus(spec, { cacheDir, registry: server.url }).then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    )
-    t.ok(error instanceof DataError, cacheDir)
-    const { message } = error as DataError
-    t.match(message, /the variable REPRO_CACHE, and run the command again/)
-    t.equal(message.split("REPRO_CACHE").length, 2, message)
-  }
+  const cacheDir = join(file, "cache")
+  const error = await prepareCorpus(spec, { cacheDir, registry: server.url }).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  t.ok(error instanceof DataError, cacheDir)
+  const { message } = error as DataError
+  t.match(message, /the variable REPRO_CACHE, and run the command again/)
+  t.equal(message.split("REPRO_CACHE").length, 2, message)
   const denied = Object.assign(new Error("x"), { code: "EROFS" })
   const cache = join(root, "cache")
   t.match(inCacheWords(new DataError("refused", join(cache, "a.bin"), "no", denied), cache), {
