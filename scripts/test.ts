@@ -11,7 +11,7 @@ import { builtPath, root } from "./node-arguments.js"
 import { transpileAll } from "./transpile.js"
 
 /** Folders whose tests start other processes and train: begun first, so that no long one is left to the end. */
-const LONGEST = ["test/walks/", "test/bench/", "test/cli/", "test/engine/", "test/train/"]
+const LONGEST = ["test/bench/", "test/cli/", "test/engine/", "test/train/"]
 
 interface Counts {
   readonly total: number
