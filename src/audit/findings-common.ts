@@ -71,3 +71,29 @@ export const sourceLine = (
   ]
   return parts.filter((part) => part !== undefined).join("; ")
 }
+
+/** Claims that facts may speak of, by id. */
+export type Known = ReadonlyMap<string, AuditedClaim>
+
+/** What a fact of a kind leads to; undefined where it leads to nothing. */
+export type Rule<K extends SourcedFact["kind"]> = (
+  fact: Extract<SourcedFact, { readonly kind: K }>,
+  known: Known,
+) => Finding | undefined
+
+/** The finding of a fact: what the fact says of itself, and `rest`. */
+export const findingOf = (
+  fact: SourcedFact,
+  rest: Pick<Finding, "title" | "text" | "values"> & Partial<Finding>,
+): Finding => ({
+  id: fact.id,
+  kind: fact.kind,
+  mark: fact.mark,
+  claims: fact.claims,
+  source: sourceLine(fact.place, fact.source),
+  assumptions: [],
+  ...rest,
+})
+
+/** A whole number with its thousands apart. */
+export const count = (n: number): string => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, " ")

@@ -4,30 +4,21 @@ import { FINEWEB_SP1024 } from "../metric/contract/builders.js"
 import { NOT_STATED } from "../metric/contract/contract.js"
 import { roundingHalfWidth } from "./rescore-claim.js"
 import { countsBehind } from "./rescore-share.js"
-import { sourceLine, weakest, type AuditedClaim, type Finding, type SourcedFact } from "./findings-common.js"
+import {
+  count,
+  findingOf,
+  weakest,
+  type AuditedClaim,
+  type Finding,
+  type Known,
+  type Rule,
+  type SourcedFact,
+} from "./findings-common.js"
 import { CODE_RULES } from "./findings-of-code.js"
 import { auditWeight, sequenceWeightMoments } from "./findings-objective.js"
 
-type Known = ReadonlyMap<string, AuditedClaim>
-type Of<K extends SourcedFact["kind"]> = Extract<SourcedFact, { readonly kind: K }>
-type Rule<K extends SourcedFact["kind"]> = (fact: Of<K>, known: Known) => Finding | undefined
-
 const EXACT_RATIO = FINEWEB_SP1024.bytes / FINEWEB_SP1024.tokens
 
-const finding = (
-  fact: SourcedFact,
-  rest: Pick<Finding, "title" | "text" | "values"> & Partial<Finding>,
-): Finding => ({
-  id: fact.id,
-  kind: fact.kind,
-  mark: fact.mark,
-  claims: fact.claims,
-  source: sourceLine(fact.place, fact.source),
-  assumptions: [],
-  ...rest,
-})
-
-const count = (n: number): string => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, " ")
 const percent = (x: number, digits = 1): string => `${(100 * x).toFixed(digits)} %`
 
 /** Bits per token behind a claim, as far as its re-scoring derived them. */
@@ -40,7 +31,7 @@ const objective: Rule<"training-objective"> = (fact) => {
   const nelbo = auditWeight("nelbo", fact.eps)
   const sequence = sequenceWeightMoments(fact.eps)
   const visible = 0.02
-  return finding(fact, {
+  return findingOf(fact, {
     title: "The training objective is not the NELBO",
     text: `Training weighs the masked cross-entropy by (1-eps)/alpha; the NELBO's weight is (1-eps)/(1-alpha). The published weight has total mass ${weight.mass.toFixed(4)} (NELBO ${nelbo.mass.toFixed(3)}) and puts ${percent(weight.below(visible))} of it where less than ${percent(visible, 0)} of the tokens are visible, where the NELBO puts ${percent(nelbo.below(visible))}. Half of the mass lies below ${percent(weight.median, 2)} visible, about ${Math.round(weight.median * fact.length)} of ${fact.length} tokens. The weight of one sequence has mean ${sequence.mean.toFixed(2)} and standard deviation ${sequence.sd.toFixed(1)}. The optimum of an unlimited model is the same; the loss is a bound on nothing.`,
     formula: `mass = -ln eps - (1 - eps); share below a = (ln(a/eps) - (a - eps)) / mass; eps = ${fact.eps}`,
@@ -60,7 +51,7 @@ const objective: Rule<"training-objective"> = (fact) => {
 const runLength: Rule<"run-length"> = (fact) => {
   const head = fact.stepsPerGroup * fact.groupsAtHead
   const run = fact.stepsPerGroup * fact.groupsInRun
-  return finding(fact, {
+  return findingOf(fact, {
     title: "The script at head does not make the published run",
     text: `At head the script takes ${count(head)} optimiser steps (${fact.switchAtHead}); the run behind the claim took about ${count(run)}, ${(run / head).toFixed(0)} times as many.`,
     formula: `${fact.stepsPerGroup} steps/group * ${fact.groupsAtHead} group(s) against * ${fact.groupsInRun} groups`,
@@ -70,7 +61,7 @@ const runLength: Rule<"run-length"> = (fact) => {
 }
 
 const sweepLength: Rule<"sweep-length"> = (fact) =>
-  finding(fact, {
+  findingOf(fact, {
     title: "The ablation's script is shorter than the text says",
     text: `The text says ${count(fact.stepsStated)} steps; the script committed beside the results takes ${fact.stepsPerGroup} steps per group at a learning rate of at most ${fact.highestLearningRate} (${percent(fact.highestLearningRate / fact.statedLearningRate)} of the stated ${fact.statedLearningRate}).`,
     values: {
@@ -83,7 +74,7 @@ const sweepLength: Rule<"sweep-length"> = (fact) =>
   })
 
 const deletedCode: Rule<"deleted-code"> = (fact) =>
-  finding(fact, {
+  findingOf(fact, {
     title: "The text describes code that is not in the published script",
     text: `The text names ${fact.description}; commit ${fact.addedIn} added it and commit ${fact.removedIn} removed it. The published evaluation does not contain it.`,
     values: {},
@@ -112,7 +103,7 @@ const floor: Rule<"floor"> = (fact, known) => {
   const [slice] = slices.size === 1 ? slices : []
   const quoted = fact.mark === "stated"
   const spread = one ? "" : ` They differ by ${(highest.bits - lowest.bits).toFixed(4)} bits per token.`
-  return finding(fact, {
+  return findingOf(fact, {
     title: `${above.length} of ${members.length} models are no better than the ${fact.floor} floor`,
     text: `${range}; ${quoted ? `${fact.bitsPerToken} is quoted for a ${fact.floor} model on the whole split` : `a ${fact.floor} model reaches ${fact.bitsPerToken} on the split`}${slice === undefined ? "" : `, while the values are of ${slice}`}.${spread} At this level the models are hardly trained, and a comparison between them says little about trained ones.`,
     formula: "bits/token = published bits/byte * published constant",
@@ -128,7 +119,7 @@ const floor: Rule<"floor"> = (fact, known) => {
 
 const ratioRange: Rule<"ratio-range"> = (fact) => {
   const inside = EXACT_RATIO >= fact.low && EXACT_RATIO <= fact.high
-  return finding(fact, {
+  return findingOf(fact, {
     title: inside ? "An asserted ratio holds" : "An asserted ratio does not hold",
     text: `A source says: ${fact.statement}. The exact byte table gives ${EXACT_RATIO.toFixed(6)} on the whole split, ${inside ? "inside" : "outside"} that range.`,
     formula: `${FINEWEB_SP1024.bytes} / ${FINEWEB_SP1024.tokens}`,
@@ -155,7 +146,7 @@ const ratioSample: Rule<"ratio-sample"> = (fact, known) => {
   const [constant] = constants
   if (constant === undefined || constants.size !== 1) return undefined
   const distance = (constant - ratio) / error
-  return finding(fact, {
+  return findingOf(fact, {
     title: "Stored windows give the ratio without any byte table",
     text: `${fact.windows} stored windows of ${fact.windowTokens} tokens hold ${count(fact.bytes)} UTF-8 bytes: ${ratio.toFixed(4)} per token, standard error ${error.toFixed(3)}. The constant ${constant} lies ${distance.toFixed(0)} standard errors away; the exact ${EXACT_RATIO.toFixed(4)} lies ${((EXACT_RATIO - ratio) / error).toFixed(1)}.`,
     formula: `${fact.bytes} / (${fact.windows} * ${fact.windowTokens}); ${fact.standardDeviation} / sqrt(${fact.windows})`,
@@ -170,7 +161,7 @@ const matchedSteps: Rule<"matched-steps"> = (fact, known) => {
   if (a === undefined || b === undefined) return undefined
   const published = first.value - second.value
   const exact = a.value - b.value
-  return finding(fact, {
+  return findingOf(fact, {
     title: "At equal steps the newer variant is not the lower one",
     text: `After ${count(fact.steps)} steps ${first.title} stands at ${a.value.toFixed(4)} and ${second.title} at ${b.value.toFixed(4)} bits per byte under the exact table: a difference of ${exact >= 0 ? "+" : ""}${exact.toFixed(4)} (published ${published >= 0 ? "+" : ""}${published.toFixed(4)}). The pair does not show that the added parts help; it is confounded by ${fact.confounds.join("; ")}.`,
     values: { first: a.value, second: b.value, difference: exact, publishedDifference: published },
@@ -186,7 +177,7 @@ const quotation: Rule<"quotation"> = (fact, known) => {
   const quoted = Number(fact.printed)
   if (Math.abs(quoted - claim.value) < 0.5 * 10 ** -(fact.printed.split(".")[1]?.length ?? 0))
     return undefined
-  return finding(fact, {
+  return findingOf(fact, {
     title: "A quoted number is not the source's",
     text: `The document prints ${fact.printed} for ${claim.title}; the source prints ${claim.printed}.`,
     values: { quoted, source: claim.value },
@@ -215,7 +206,7 @@ const table: Rule<"table"> = (fact, known) => {
       ? []
       : [`${claim.title} ${MARKS_OF[number.kind]}${number.value.toFixed(4)} (printed ${claim.printed})`]
   })
-  return finding(fact, {
+  return findingOf(fact, {
     title: "One column holds several kinds of number",
     text: `The values stand in ${fact.sortedBy}, but their kinds differ (${groups}).${denominators} Under the definition they are: ${exact.join("; ")}. An order of values of several kinds is not an order of models.`,
     values: { members: members.length, kinds: kinds.size, constants: constants.length },
@@ -224,7 +215,7 @@ const table: Rule<"table"> = (fact, known) => {
 }
 
 const scheduleMismatch: Rule<"schedule-mismatch"> = (fact) =>
-  finding(fact, {
+  findingOf(fact, {
     title: "Training and sampling use different schedules",
     text: `Training uses ${fact.training}; sampling integrates ${fact.sampling}. The learned rates belong to the former.`,
     values: {},
@@ -232,7 +223,7 @@ const scheduleMismatch: Rule<"schedule-mismatch"> = (fact) =>
 
 const graderCeiling: Rule<"grader-ceiling"> = (fact) => {
   const ceiling = (fact.items - fact.unscorable) / fact.items
-  return finding(fact, {
+  return findingOf(fact, {
     title: "The grader cannot score every item",
     text: `${fact.unscorable} of ${count(fact.items)} items are not scored correct even for the verbatim gold answer, so no model can exceed ${percent(ceiling, 2)}.`,
     formula: `(${fact.items} - ${fact.unscorable}) / ${fact.items}`,
@@ -243,7 +234,7 @@ const graderCeiling: Rule<"grader-ceiling"> = (fact) => {
 const postProcessing: Rule<"post-processing"> = (fact) => {
   const before = fact.correct / fact.items
   const after = fact.correctAfter / fact.items
-  return finding(fact, {
+  return findingOf(fact, {
     title: "Post-processing alone moves the value",
     text: `The stored generations pass ${fact.correct} of ${count(fact.items)} items (${percent(before, 2)}) as graded, and ${fact.correctAfter} (${percent(after, 2)}) after one uniform change: ${fact.change}. The generations of the other model are not public, so the same change there is unknown.`,
     formula: `${fact.correct} / ${fact.items}; ${fact.correctAfter} / ${fact.items}`,
@@ -255,14 +246,14 @@ const postProcessing: Rule<"post-processing"> = (fact) => {
 }
 
 const selectionSplit: Rule<"selection-split"> = (fact) =>
-  finding(fact, {
+  findingOf(fact, {
     title: "Selection and report use one split",
     text: `A source shows: ${fact.statement}. The reported value is then optimistic by an unknown amount.`,
     values: {},
   })
 
 const unmatched: Rule<"unmatched-baseline"> = (fact) =>
-  finding(fact, {
+  findingOf(fact, {
     title: "The two arms differ in more than the method",
     text: `A source shows: ${fact.statement}.`,
     values: {},
@@ -292,7 +283,7 @@ const pairedItems: Rule<"paired-items"> = (fact, known) => {
   const apart = Math.abs(x - y)
   // Every discordant item on one side: two tails of a fair coin.
   const p = Math.min(1, 2 * 0.5 ** apart)
-  return finding(fact, {
+  return findingOf(fact, {
     title: "How many items lie between two printed pass rates",
     text: `${a.title}: ${a.printed} is ${x} of ${items} items; ${b.title}: ${b.printed} is ${y}. They differ by ${apart} items. Were every discordant item in favour of one side, an exact McNemar test would give p = ${Number(p.toPrecision(3))}; any other discordance gives more.`,
     formula: `p >= 2 * 0.5^${apart}`,
@@ -305,7 +296,7 @@ const pairedItems: Rule<"paired-items"> = (fact, known) => {
 const versions: Rule<"versions"> = (fact, known) => {
   const [first, later] = fact.claims.map((id) => known.get(id))
   if (first === undefined || later === undefined) return undefined
-  return finding(fact, {
+  return findingOf(fact, {
     title: "Two versions of one claim",
     text: `${first.title}: ${first.printed}, later ${later.printed}. A source shows: ${fact.statement}.`,
     values: { first: first.value, later: later.value },

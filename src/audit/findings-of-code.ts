@@ -1,29 +1,16 @@
 /** Findings from what published code does: settings read in it, and arithmetic on them. */
 import { NOT_STATED } from "../metric/contract/contract.js"
-import type { AuditedClaim, Finding, SourcedFact } from "./findings-common.js"
-import { sourceLine, weakest } from "./findings-common.js"
-
-type Known = ReadonlyMap<string, AuditedClaim>
-type Of<K extends SourcedFact["kind"]> = Extract<SourcedFact, { readonly kind: K }>
-type Rule<K extends SourcedFact["kind"]> = (fact: Of<K>, known: Known) => Finding | undefined
-
-const finding = (
-  fact: SourcedFact,
-  rest: Pick<Finding, "title" | "text" | "values"> & Partial<Finding>,
-): Finding => ({
-  id: fact.id,
-  kind: fact.kind,
-  mark: fact.mark,
-  claims: fact.claims,
-  source: sourceLine(fact.place, fact.source),
-  assumptions: [],
-  ...rest,
-})
-
-const count = (n: number): string => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, " ")
+import {
+  count,
+  findingOf,
+  weakest,
+  type AuditedClaim,
+  type Rule,
+  type SourcedFact,
+} from "./findings-common.js"
 
 const released: Rule<"released-code"> = (fact) =>
-  finding(fact, {
+  findingOf(fact, {
     title: fact.title,
     text: `A source shows: ${fact.statement}. ${fact.effect}`,
     values: {},
@@ -33,7 +20,7 @@ const released: Rule<"released-code"> = (fact) =>
 const timeRange: Rule<"time-range"> = (fact) => {
   const weight = (t: number): number => 1 / (1 - t + fact.eps)
   const [least, most] = [weight(fact.low), weight(fact.high)]
-  return finding(fact, {
+  return findingOf(fact, {
     title: "Times are kept from the end that needs no care",
     text: `Training draws its times from [${fact.low}, ${fact.high}]. The weight of a revealed token is 1 / (1 - t + ${fact.eps}): ${least.toFixed(3)} at the lower end, ${count(most)} at the upper one. The range keeps away from t = 0, where nothing is singular, and reaches t = 1, where the weight is: one row there outweighs a million others.`,
     formula: `1 / (1 - t + ${fact.eps})`,
@@ -50,7 +37,7 @@ const narrow: Rule<"narrow-updates"> = (fact) => {
   const magnitude = fact.learningRate * 2 ** BF16_BITS
   const exponent = Math.floor(Math.log2(magnitude))
   const least = 2 ** exponent
-  return finding(fact, {
+  return findingOf(fact, {
     title: "Parameters in bfloat16 do not take small updates",
     text: `The trained parameters are bfloat16 before the optimiser is made, at a learning rate of at most ${fact.learningRate}. An update of AdamW is about that large; a parameter above ${(2 * least).toPrecision(3)} in magnitude lies at least ${(2 * least * 2 ** (1 - BF16_BITS)).toPrecision(2)} from the next number of its type, more than twice the update, and stays as it is.`,
     formula: `spacing of bf16 in [2^k, 2^(k+1)) = 2^(k-7); lost where |update| < spacing / 2`,
@@ -73,7 +60,7 @@ export const cosineFactor = (
 const cycles: Rule<"learning-rate-cycles"> = (fact) => {
   const at = fact.checkpoints.map((step) => [step, cosineFactor(step, fact)] as const)
   const end = cosineFactor(fact.steps, fact)
-  return finding(fact, {
+  return findingOf(fact, {
     title: "The learning rate ends at its peak",
     text: `The cosine has ${fact.cycles} full periods over ${count(fact.steps)} steps: the rate returns to its peak ${fact.cycles} times and ends at ${end.toFixed(2)} of it. How far a checkpoint has settled depends on its step: ${at.map(([step, factor]) => `${factor.toFixed(2)} at ${count(step)}`).join(", ")}.`,
     formula: `(1 + cos(2 pi ${fact.cycles} (s - ${fact.warmup}) / (${fact.steps} - ${fact.warmup}))) / 2`,
@@ -84,7 +71,7 @@ const cycles: Rule<"learning-rate-cycles"> = (fact) => {
 
 const stepCost: Rule<"step-cost"> = (fact) => {
   const ratio = fact.contenderSeconds / fact.baselineSeconds
-  return finding(fact, {
+  return findingOf(fact, {
     title: "Equal steps are not equal work",
     text: `At ${fact.steps} steps the stored runs took ${fact.contenderSeconds} s a batch for the contender and about ${fact.baselineSeconds} s for the baseline, ${ratio.toFixed(1)} times as long; ${fact.reason}.`,
     formula: `${fact.contenderSeconds} / ${fact.baselineSeconds}`,
@@ -120,7 +107,7 @@ const unpaired: Rule<"unpaired-rates"> = (fact, known) => {
   const z = (first.rate - second.rate) / error
   const single = Math.sqrt(variance(second))
   const beyond = Math.abs(z) >= 1.96
-  return finding(fact, {
+  return findingOf(fact, {
     title: beyond ? "A rerun differs by more than chance" : "A rerun differs by no more than chance",
     text: `${a!.title}: ${a!.printed}; ${b!.title}: ${b!.printed}. At ${second.items} items one standard error is ${(100 * single).toFixed(1)} points, and the two stand ${Math.abs(z).toFixed(1)} standard errors of their difference apart (z, unpaired). ${beyond ? "That is a difference of protocol, not noise: prompt, shots, length or grader are not the same." : "The figures agree within the noise of the items."}`,
     formula: "(p - q) / sqrt(p (1 - p) / n + q (1 - q) / m)",

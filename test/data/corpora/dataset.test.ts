@@ -105,6 +105,15 @@ test("parquet of a hub: an interrupted download goes on, digests of the hub are 
     ["/api/datasets/Tiny/Web/tree/v1?recursive=true"],
     "only the list is asked for again",
   )
+  const [file] = (await readdir(cacheDir, { recursive: true })).filter((name) =>
+    name.endsWith("part-0.parquet"),
+  )
+  await appendFile(join(cacheDir, file!), "x")
+  t.match(
+    await checkCorpus(spec, { cacheDir }),
+    { ready: false, missing: [{ problem: /altered since/ }] },
+    "held to its first use",
+  )
   listed = list(names[2])
   await t.rejects(
     prepareCorpus(spec, { cacheDir: join(root, "other"), workers: 1 }),

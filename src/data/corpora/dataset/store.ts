@@ -3,9 +3,9 @@ import { availableParallelism } from "node:os"
 import { readFile, rm } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
-import { bytesDigest, knownFileDigest } from "../../../files/digest.js"
+import { bytesDigest } from "../../../files/digest.js"
 import { DataError, fromSystemError } from "../../../files/errors.js"
-import { fetched } from "../pairs/fetch.js"
+import { fetched, heldDigest } from "../pairs/fetch.js"
 import {
   fullName,
   listedFiles,
@@ -19,7 +19,6 @@ import {
 import { openPool, type TokeniserPool } from "../pairs/pool.js"
 import { partOf, readNote, shardName, writeRows, type Note } from "../pairs/write.js"
 import { locateParts, TOTALS_FILE } from "../prepared.js"
-import { requireDigest } from "../stated-digests.js"
 import {
   SPLITS,
   type CorpusOptions,
@@ -95,6 +94,8 @@ const sourcesOf = async (corpus: Dataset, options: CorpusOptions): Promise<Sourc
 
 interface Place {
   readonly folder: string
+  /** Digest of the inputs. */
+  readonly made: string
   readonly inputs: Readonly<Record<string, unknown>>
   readonly sources: Sources
 }
@@ -105,11 +106,7 @@ const placeOf = async ({ corpus, tokenizer, model }: Job, options: CorpusOptions
   const sources = await sourcesOf(corpus, options)
   const digestsOf = async (split: SplitName): Promise<readonly string[]> => {
     const found: string[] = []
-    for (const { path, name } of sources[split]) {
-      const digest = await knownFileDigest(path)
-      requireDigest(path, `data.corpus.sha256 of ${name}`, corpus.sha256?.[name], digest)
-      found.push(digest)
-    }
+    for (const origin of sources[split]) found.push(await heldDigest(origin, corpus.sha256?.[origin.name]))
     return found
   }
   const inputs = {
@@ -125,13 +122,16 @@ const placeOf = async ({ corpus, tokenizer, model }: Job, options: CorpusOptions
     trainShards,
   }
   const made = bytesDigest(JSON.stringify(inputs))
-  return { sources, inputs, folder: join(options.cacheDir, "dataset", fullName(corpus), made.slice(0, 16)) }
+  return {
+    sources,
+    inputs,
+    made,
+    folder: join(options.cacheDir, "dataset", fullName(corpus), made.slice(0, 16)),
+  }
 }
 
 const shardsOf = ({ trainShards, validation }: Dataset, split: SplitName): number =>
   split === "validation" && "files" in validation ? 1 : trainShards
-
-const madeOf = ({ inputs }: Place): string => bytesDigest(JSON.stringify(inputs))
 
 /** The shards that are there and were made from just these inputs. */
 const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
@@ -141,7 +141,7 @@ const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
     const notes: Note[] = []
     for (let k = 0; k < shardsOf(job.corpus, split); k++) {
       const name = shardName(STEM, split, k)
-      const note = await readNote(place.folder, name, madeOf(place))
+      const note = await readNote(place.folder, name, place.made)
       if (note === undefined)
         throw new DataError(
           "missing",
@@ -194,7 +194,7 @@ export const datasetStore: CorpusStore<Dataset> = {
           boundaryId,
           vocabSize,
           folders: { train: folder, validation: folder },
-          made: madeOf(place),
+          made: place.made,
         },
         () =>
           (pool ??= openPool(options.workers ?? availableParallelism(), { tokenizer: bytes, path, rule })),

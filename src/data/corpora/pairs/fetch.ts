@@ -2,7 +2,7 @@
 import { knownFileDigest } from "../../../files/digest.js"
 import { download } from "../../../files/download.js"
 import { DataError } from "../../../files/errors.js"
-import { fetchHubFile, hubStatement } from "../../../files/hub.js"
+import { fetchHubFile, hubStatement, recordedDigests, requireRecorded } from "../../../files/hub.js"
 import { isPresent } from "../../../files/sources.js"
 import { requireDigest } from "../stated-digests.js"
 import type { PrepareOptions } from "../store.js"
@@ -36,4 +36,19 @@ export const fetched = async (
     ...(sha256 === undefined ? {} : { sha256 }),
     ...watched,
   })
+}
+
+/**
+ * The digest of a fetched file, held against what the spec states and, of the hub, against what it was at first use.
+ *
+ * @throws DataError where it is another
+ */
+export const heldDigest = async (
+  { path, name, hub }: Origin,
+  stated: string | undefined,
+): Promise<string> => {
+  const found = await knownFileDigest(path)
+  requireDigest(path, `data.corpus.sha256 of ${name}`, stated, found)
+  if (hub !== undefined) await requireRecorded(path, (await recordedDigests(hub))[name])
+  return found
 }

@@ -3,11 +3,9 @@ import { availableParallelism } from "node:os"
 import { readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
-import { bytesDigest, knownFileDigest } from "../../../files/digest.js"
+import { bytesDigest } from "../../../files/digest.js"
 import { DataError, fromSystemError } from "../../../files/errors.js"
-import { recordedDigests, requireRecorded } from "../../../files/hub.js"
 import { locateParts, TOTALS_FILE, type PreparedPart } from "../prepared.js"
-import { requireDigest } from "../stated-digests.js"
 import {
   SPLITS,
   type CorpusOptions,
@@ -25,7 +23,7 @@ import {
   tokenizerOrigin,
   type Origin,
 } from "./place.js"
-import { fetched } from "./fetch.js"
+import { fetched, heldDigest } from "./fetch.js"
 import { openPool, type TokeniserPool } from "./pool.js"
 import type { Pairs } from "./schema.js"
 import { partOf, readNote, shardName, writeRows, type Note } from "./write.js"
@@ -57,12 +55,8 @@ const inputsOf = async (
 ): Promise<Readonly<Record<string, unknown>>> => {
   const { prompt, target, promptEnd, holdOut, trainShards, only } = corpus
   const digests: string[] = []
-  for (const { path, name, hub } of await originsOf(corpus, options)) {
-    const found = await knownFileDigest(path)
-    requireDigest(path, `data.corpus.sha256 of ${name}`, corpus.sha256?.[name], found)
-    if (hub !== undefined) await requireRecorded(path, (await recordedDigests(hub))[name])
-    digests.push(found)
-  }
+  for (const origin of await originsOf(corpus, options))
+    digests.push(await heldDigest(origin, corpus.sha256?.[origin.name]))
   return {
     recipe: RECIPE,
     rows: digests,
