@@ -1,7 +1,7 @@
 /** The headline of a stored run: its values are those of the table, and nothing is left out without a word. */
 import { test } from "tap"
 import { headlineOf } from "../../src/report/headline.js"
-import { renderHeadline } from "../../src/report/render/headline.js"
+import { renderHeadline, withoutDetails } from "../../src/report/render/headline.js"
 import { recomputeTable } from "../../src/app/run-results.js"
 import { readRun } from "../../src/run/directory.js"
 import { makeTable } from "../../src/analysis/table.js"
@@ -82,4 +82,12 @@ test("the verdict is taken at the floors' own text, and a bound above a floor de
     undefined,
     "other text, no verdict",
   )
+})
+
+test("what stands in parentheses leaves no gap", (t) => {
+  t.equal(
+    withoutDetails("6 of 2892 tokens (0.21 %) stand in both (a (b) c); so."),
+    "6 of 2892 tokens stand in both, so.",
+  )
+  t.end()
 })

@@ -35,7 +35,10 @@ export const withoutDetails = (sentence: string): string => {
     else if (character === ")" && depth > 0) depth--
     else if (depth === 0) text += character
   }
-  return text.replace(/ +([;,.:]|$)/g, "$1").replaceAll("; ", ", ")
+  return text
+    .replace(/ +([;,.:]|$)/g, "$1")
+    .replace(/ {2,}/g, " ")
+    .replaceAll("; ", ", ")
 }
 
 const signs = (rows: readonly TableRow[]): string => {
