@@ -14,6 +14,7 @@ import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { runExperiment } from "./run-experiment.js"
 import { outputWidth } from "./run-results.js"
+import { stoppedEvaluation } from "./stopped-evaluation.js"
 
 export interface EvalInput extends EngineFlags {
   readonly checkpoint: string
@@ -55,6 +56,9 @@ export const evaluateCheckpoint = async (
   const stop = watchInterrupts(display)
   try {
     for (const sentence of weightsSentences(given.account)) display.log(sentence)
+    const resume = await stoppedEvaluation(input.runs, { spec, given, choice })
+    if (resume !== undefined)
+      display.log(`${basename(resume)} measured these weights and was stopped; it goes on.`)
     const ran = await runExperiment({
       spec,
       choice,
@@ -62,11 +66,12 @@ export const evaluateCheckpoint = async (
       display,
       stopping: stop.requested,
       given,
+      ...(resume === undefined ? {} : { resume }),
     })
     const { id, fingerprint, data = null } = ran.run.manifest
     if (!ran.finished)
       return {
-        text: "Stopped before every evaluation was measured; run the command again to measure all of them.",
+        text: "Stopped before every evaluation was measured; run the command again to go on with them.",
         json: { run: id, finished: false },
         exitCode: 3,
       }
