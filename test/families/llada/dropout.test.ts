@@ -93,10 +93,11 @@ const result = (all: Readonly<Record<string, FloatTensor>>, loss: (p: Given) => 
 const ce = (logits: tf.Tensor, targets: readonly number[]): tf.Tensor =>
   tf.sum(tf.crossEntropy(logits, tf.tensor1d([...targets], "int32")))
 
+const scored = (x: tf.Tensor): tf.Tensor => tf.gather(x, tf.tensor1d(POSITIONS, "int32"))
+
 const dropped = result(values, (p) => {
   const feeds = { inputIds: ids, time: tf.tensor1d(time), ...masks }
-  const select = (x: tf.Tensor): tf.Tensor => tf.gather(x, tf.tensor1d(POSITIONS, "int32"))
-  const { tokens, gaps } = lladaProgram.heads(p, feeds, MODEL, MODEL.tableRows, { select })
+  const { tokens, gaps } = lladaProgram.heads(p, feeds, MODEL, MODEL.tableRows, { select: scored })
   return tf.add(ce(tokens, TARGETS), tf.sum(gaps!))
 })
 
