@@ -134,6 +134,7 @@ const headerOf = (job: EvaluateJob, measured: Measured, seconds: number): Eviden
     executor: { name: executor.name, version: executor.version, precision: job.precision },
     forwards: measured.forwards,
     seconds,
+    ...(measured.judge === undefined ? {} : { judge: measured.judge }),
   }
 }
 

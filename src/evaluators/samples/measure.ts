@@ -26,6 +26,7 @@ import {
   type Measure,
 } from "../job.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
+import { judgeTexts } from "./judging.js"
 import { localMaker, type TextMaker } from "./maker.js"
 import { openRanks } from "./ranks.js"
 import type { Samples } from "./schema.js"
@@ -160,6 +161,27 @@ const judged = async (
   return { ...item, ...(gold === undefined ? {} : { gold }), graders: verdicts }
 }
 
+/** What the judge says of the texts, where one is named. */
+const judgedBy = async (
+  { id, judge: wanted }: Samples,
+  items: readonly SampleItem[],
+  { openJudge, kept, requireGoing }: EvaluateJob,
+): Promise<Awaited<ReturnType<typeof judgeTexts>> | undefined> => {
+  if (wanted === undefined) return undefined
+  if (openJudge === undefined)
+    throw new EvaluationError(id, `the judge ${wanted.run} cannot be opened here; run its experiment`)
+  const judge = await openJudge()
+  try {
+    return await judgeTexts(
+      items.map(({ text }) => text),
+      judge,
+      { id, kept, requireGoing },
+    )
+  } finally {
+    await judge.dispose()
+  }
+}
+
 export const measure: Measure<Samples> = async (evaluation, job) => {
   const { experiment, network, parameters, executor, split, corpus, kept } = job
   const { tokenizer } = experiment.data
@@ -243,8 +265,10 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     await maker?.dispose()
     await judges?.sandbox?.close()
   }
+  const said = await judgedBy(evaluation, items, job)
   return {
     items,
+    ...(said === undefined ? {} : { judge: said.judge }),
     forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
     seconds,
     tensors: {
@@ -258,6 +282,7 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
             },
           }),
       ...ceilingOf(evaluation, job, starts),
+      ...said?.tensors,
     },
   }
 }
