@@ -76,6 +76,12 @@ class Server:
     def bits(self) -> str:
         return self._settings.determinism.note
 
+    @property
+    def graphs(self) -> str:
+        """What became of CUDA graphs, in words; empty where none were asked for."""
+        notes = [t.graphs.note for t in self._trainers.values() if t.graphs is not None]
+        return notes[-1] if notes else ""
+
     def answer(self, header: Header, payload: bytearray) -> Tensors | Late:
         """
         A request that is refused for want of a deterministic operation is answered without one. The results
@@ -200,7 +206,7 @@ def _lead(source: BinaryIO, sink: BinaryIO, server: Server, world: World) -> Non
             header, payload = world.share(header, payload)
         try:
             results = server.answer(header, payload)
-            said = {"type": "result", "bits": server.bits}
+            said = {"type": "result", "bits": server.bits, "graphs": server.graphs}
             if isinstance(results, Late):
                 answers.later(said, results)
             else:

@@ -49,6 +49,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
     compile: compiles(env, options),
     recompute: options.recompute === true,
     deterministic: env["REPRO_TORCH_DETERMINISTIC"] !== "0",
+    graphs: env["REPRO_TORCH_GRAPHS"] === "1",
   })
   let ids = 0
   const held = (weights: Weights | undefined): TorchWeights | undefined => {
@@ -74,12 +75,13 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
 }
 
 /** PyTorch, its device, and what a reader of its numbers must know; that bits may differ among it. */
-const versionOf = ({ torch, device, world, compile, bits = SAME_BITS }: WorkerReady): string => {
+const versionOf = ({ torch, device, world, compile, bits = SAME_BITS, graphs = "" }: WorkerReady): string => {
   const said = [
     device,
     compile,
     ...(world > 1 ? [`${world} processes`] : []),
     ...(bits === SAME_BITS ? [] : [bits]),
+    ...(graphs === "" ? [] : [graphs]),
   ]
   return `${torch} (${said.join(", ")})`
 }
