@@ -96,8 +96,11 @@ export const sampleContract = (
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
 /** Generated tokens of a text; a PAD within it is none. */
-export const generatedLength = ({ tokens }: SampleItem, padId: number): number =>
-  tokens.filter((token) => token !== padId).length
+export const generatedLength = (item: SampleItem, padId: number): number =>
+  generatedTokens(item).filter((token) => token !== padId).length
+
+/** Up to the end that a network of fixed length wrote. */
+const generatedTokens = ({ tokens, content }: SampleItem): readonly number[] => tokens.slice(0, content)
 
 const lengthFigures = (
   make: Make,
@@ -128,7 +131,7 @@ const lengthFigures = (
 }
 
 const entropyFigures = (make: Make, items: readonly SampleItem[]): readonly ItemFigure[] => {
-  const texts = items.map(({ tokens }) => tokens).filter(({ length }) => length > 0)
+  const texts = items.map(generatedTokens).filter(({ length }) => length > 0)
   if (texts.length === 0) return []
   const { perText, pooled } = unigramEntropy(texts)
   const each = texts.map(frequencyEntropy)
@@ -334,13 +337,7 @@ export const sampleFigures = (
       items.map((item) => generatedLength(item, context.padId)),
       data,
     ),
-    ...(context.judged === undefined
-      ? []
-      : judgedFigures(
-          make,
-          context.judged,
-          items.map(({ tokens }) => tokens),
-        )),
+    ...(context.judged === undefined ? [] : judgedFigures(make, context.judged, items.map(generatedTokens))),
     ...entropyFigures(make, items),
     ...shareFigures(make, items, context),
   ]
