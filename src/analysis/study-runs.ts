@@ -3,7 +3,8 @@ import type { RunReader } from "../run/directory.js"
 import { readFloors } from "../run/floors.js"
 import type { StudyMember } from "../spec/study.js"
 import type { EvaluationSummary, FloorSummary } from "./language-model.js"
-import { runSummaries } from "./run-table.js"
+import { isCodeLength, type ItemSummary } from "../evaluators/summary.js"
+import { allSummaries } from "./run-table.js"
 
 /** A member and its finished run, if there is one. */
 export interface MemberRun extends StudyMember {
@@ -15,12 +16,19 @@ export interface StudyRun {
   readonly run: string
   /** In the order of the spec. */
   readonly evaluations: readonly EvaluationSummary[]
+  /** Figures over texts or items of a task; absent where there are none. */
+  readonly samples?: readonly ItemSummary[]
   /** Empty where they were not measured. */
   readonly floors: readonly FloorSummary[]
 }
 
-export const readStudyRun = async (run: RunReader): Promise<StudyRun> => ({
-  run: run.manifest.id,
-  evaluations: await runSummaries(run),
-  floors: (await readFloors(run)) ?? [],
-})
+export const readStudyRun = async (run: RunReader): Promise<StudyRun> => {
+  const all = await allSummaries(run)
+  const samples = all.filter((summary): summary is ItemSummary => !isCodeLength(summary))
+  return {
+    run: run.manifest.id,
+    evaluations: all.filter(isCodeLength),
+    ...(samples.length === 0 ? {} : { samples }),
+    floors: (await readFloors(run)) ?? [],
+  }
+}
