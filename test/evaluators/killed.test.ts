@@ -37,6 +37,12 @@ const killedAt = async (runs: string, args: readonly string[], wanted: number): 
   return (await ended) === "SIGKILL"
 }
 
+/** Time is what a kill may change. */
+const untimed = ({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): unknown => {
+  const header = JSON.parse(metadata["evidence"]!) as EvidenceHeader
+  return { ...header, seconds: 0, judge: { ...header.judge, seconds: 0 } }
+}
+
 void t.test("texts and what their judge said, after kills in either", async (t) => {
   const [count, batch] = [80, 2]
   const { folder, spec } = await growingSpec(
@@ -78,10 +84,5 @@ void t.test("texts and what their judge said, after kills in either", async (t) 
   t.same([...one!.tensors.keys()], [...other!.tensors.keys()])
   for (const [name, tensor] of one!.tensors)
     t.same(tensor, other!.tensors.get(name), `${name} holds the same numbers`)
-  // Time is what a kill may change.
-  const untimed = ({ metadata }: { readonly metadata: Readonly<Record<string, string>> }): unknown => {
-    const header = JSON.parse(metadata["evidence"]!) as EvidenceHeader
-    return { ...header, seconds: 0, judge: { ...header.judge, seconds: 0 } }
-  }
   t.same(untimed(one!), untimed(other!))
 })
