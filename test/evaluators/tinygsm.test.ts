@@ -67,12 +67,12 @@ await writeFile(
           tableRows: 261,
         },
         training: {
-        stepsPerGroup: 4,
-        microBatch: 2,
-        accumulation: 1,
-        checkpointEvery: 2,
-        schedule: { warmup: 2 },
-      },
+          stepsPerGroup: 4,
+          microBatch: 2,
+          accumulation: 1,
+          checkpointEvery: 2,
+          schedule: { warmup: 2 },
+        },
         evaluations: [
           {
             kind: "samples",
