@@ -109,6 +109,18 @@ export type Check<E extends EvaluationKind = EvaluationKind> = {
 export interface FetchOptions {
   readonly onEvent?: OnPrepareEvent
   readonly signal?: AbortSignal
+  /** What is measured, once its corpus is there; undefined where that alone is fetched which needs no corpus. */
+  readonly prepared?: Pick<Prepared, "experiment" | "corpus" | "cacheDir" | "workers" | "rewrite">
+}
+
+/** What may be worked out before anything is measured. */
+export interface Prepared extends Pick<FetchOptions, "onEvent" | "signal"> {
+  readonly experiment: Experiment
+  readonly corpus: LoadedCorpus
+  readonly cacheDir: string
+  readonly workers?: number
+  /** What is there is made again. */
+  readonly rewrite?: boolean
 }
 
 /** Fetches what a measurement reads besides the corpus; see `fetchMeasured`. */
