@@ -62,15 +62,13 @@ interface Members {
   readonly starts: number[]
   /** Of an object. */
   readonly keys?: string[]
-  /** Places of the keys, made when one is asked for. */
-  index?: ReadonlyMap<string, number>
 }
 
 /** Which member of `container` a key of a pointer names; undefined where none. */
-const memberAt = (container: object, members: Members, key: string): number | undefined => {
-  if (members.keys === undefined) return Object.hasOwn(container, key) ? Number(key) : undefined
-  members.index ??= new Map(members.keys.map((each, i) => [each, i]))
-  return members.index.get(key)
+const memberAt = (container: object, { keys }: Members, key: string): number | undefined => {
+  if (keys === undefined) return Object.hasOwn(container, key) ? Number(key) : undefined
+  const index = keys.indexOf(key)
+  return index < 0 ? undefined : index
 }
 
 const WORDS = [
