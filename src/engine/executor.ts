@@ -110,6 +110,8 @@ export interface Executor {
   readonly name: EngineName
   /** Library and version, for provenance. */
   readonly version: string
+  /** fp32 when absent. */
+  readonly precision?: ExecutorOptions["precision"]
   readonly layout: StepLayout
   /** `weights` holds the frozen inputs, and gives a copy of each parameter or state that `initial` lacks. */
   readonly trainer: (programs: TrainPrograms, initial: HostTensors, weights?: Weights) => Promise<Trainer>

@@ -21,7 +21,7 @@ from repro_worker.graph import UnknownOperation  # noqa: E402
 from repro_worker.ops import trials  # noqa: E402
 from repro_worker.settings import Refusal, Settings, device_name, open_settings  # noqa: E402
 from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
-from repro_worker.weights import load_weights  # noqa: E402
+from repro_worker.weights import load_weights, merge_updates  # noqa: E402
 from repro_worker.world import World  # noqa: E402
 
 _LOCAL = {"evaluator", "evaluate", "read", "readWeights"}  # rank 0 alone
@@ -88,7 +88,8 @@ class Server:
         kind, key = header["type"], header["id"]
         if kind == "weights":
             under = self._weights.get(header["over"], {})
-            self._weights[key] = {**under, **load_weights(header, tensors, self._settings)}
+            held = {**under, **load_weights(header, tensors, self._settings)}
+            self._weights[key] = merge_updates(held, header.get("merged", []))
         elif kind == "readWeights":
             return {name: self._weights[key][name] for name in header["names"]}
         elif kind == "trainer":

@@ -58,6 +58,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   }
   return {
     name: "torch",
+    precision: options.precision,
     layout: WHOLE,
     // Asked for again at every use: an operation that has no deterministic form is found out when it first runs.
     get version() {
@@ -182,7 +183,15 @@ class TorchWeights extends SharedWeights {
           }
         : {}
     await worker.request(
-      { type: "weights", id, kind, weights: tensors, over: over?.id ?? null, ...files },
+      {
+        type: "weights",
+        id,
+        kind,
+        weights: tensors,
+        over: over?.id ?? null,
+        merged: kind === "values" ? (source.merged ?? []) : [],
+        ...files,
+      },
       prefixed("value/", values),
     )
     return new TorchWeights(worker, id, tensorsOver(source))
