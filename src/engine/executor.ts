@@ -119,5 +119,7 @@ export interface Executor {
   readonly evaluator: (graph: Graph, parameters: HostTensors, weights?: Weights) => Promise<Evaluator>
   /** Loads weights once, for any number of trainers and evaluators of this executor. */
   readonly weights: (source: WeightSource) => Promise<Weights>
+  /** Most bytes of accelerator memory that tensors took since the last call; null without an accelerator. */
+  readonly acceleratorBytes?: () => Promise<number | null>
   readonly dispose: () => Promise<void>
 }

@@ -80,6 +80,10 @@ export interface EvidenceHeader {
   /** Sequences that went through the network, and seconds it took. */
   readonly forwards: number
   readonly seconds: number
+  /** Most accelerator memory that tensors took; null on a CPU; absent where it was not asked for. */
+  readonly acceleratorBytes?: number | null
+  /** merged: adapters were added into their layers before anything was computed. */
+  readonly adapters?: "merged"
 }
 
 /** Metadata of the safetensors file. */

@@ -83,6 +83,15 @@ class Server:
                 raise
         return self._answer(header, payload)
 
+    def _peak(self) -> Tensors:
+        """The most memory that tensors took on the GPU since this was last asked; nothing on a CPU."""
+        device = self._settings.device
+        if device.type != "cuda":
+            return {}
+        peak = torch.cuda.max_memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return {"mebibytes": torch.tensor([peak / 2**20], dtype=torch.float32)}
+
     def _answer(self, header: Header, payload: bytearray) -> Tensors:
         tensors = unpack(header, payload)
         kind, key = header["type"], header["id"]
@@ -106,6 +115,8 @@ class Server:
             self._evaluators[key] = Evaluator(header, tensors, weights, self._settings)
         elif kind == "evaluate":
             return self._evaluators[key].run(header, tensors)
+        elif kind == "memory":
+            return self._peak()
         elif kind == "dispose":
             self._trainers.pop(key, None)
             self._evaluators.pop(key, None)

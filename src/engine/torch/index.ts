@@ -70,6 +70,11 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
       makeEvaluator(worker, ids++, graph, parameters, held(weights)),
     weights: (source) =>
       TorchWeights.load(worker, ids++, source, source.kind === "values" ? held(source.over) : undefined),
+    acceleratorBytes: async () => {
+      const { tensors } = await worker.request({ type: "memory", id: 0 })
+      const found = read(tensors)["mebibytes"]
+      return found === undefined ? null : Number(found.data[0]) * 2 ** 20
+    },
     dispose: () => worker.close(),
   }
 }

@@ -45,9 +45,11 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         maskId,
         ...ceilingIn(file),
         executor: header.executor,
+        ...(header.adapters === undefined ? {} : { adapters: header.adapters }),
       }),
       forwards: header.forwards,
       seconds: header.seconds,
+      ...(header.acceleratorBytes === undefined ? {} : { acceleratorBytes: header.acceleratorBytes }),
     },
   ]
 }
