@@ -9,7 +9,8 @@
  * --commands   start-up, byte table and profiles again, beside the stored training steps
  * --render     RESULTS.md again, from the stored results and NOTES.md
  * --flexmdm    FlexMDM's train step and samplers against the published ones, beside what is stored; with --shape one of
- *              small, OWT, and with --threads N that many; --quick is a smoke test that writes nothing
+ *              small, OWT; --threads N, --rounds N; --only A,B: contenders, "steps" and "sampling" whose names contain A or
+ *              B, beside what is stored of the shape; --quick is a smoke test that writes nothing
  * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
  * --gpu-bundle D  a folder that measures a GPU without Node (README.md); with --quick its small jobs alone
  * --gpu-results F G ...  keeps what measure.py of a bundle wrote, runs of one machine as one, in bench/gpu, and renders
@@ -27,7 +28,13 @@ import { writeFileAtomic } from "../src/files/atomic.js"
 import { mergeReports, readReport, reportFile } from "./bundle/report.js"
 import { GPU_SIDES, searchBatches } from "./gpu.js"
 import { SMALL, SHAPES as INSERTION_SHAPES, TINY } from "./insertion/job.js"
-import { measureInsertion, type InsertionPlan } from "./insertion/measure.js"
+import {
+  engineName,
+  measureInsertion,
+  mergeMeasured,
+  torchName,
+  type InsertionPlan,
+} from "./insertion/measure.js"
 import { INSERTION_FORMAT, type InsertionResults } from "./insertion/section.js"
 import { commit, gpuName, hardware, versions } from "./machine.js"
 import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
@@ -52,6 +59,7 @@ const { values: flags, positionals } = parseArgs({
     "left-to-right": { type: "boolean", default: false },
     flexmdm: { type: "boolean", default: false },
     threads: { type: "string" },
+    rounds: { type: "string" },
   },
 })
 
@@ -197,14 +205,23 @@ if (flags.flexmdm) {
     process.exit(2)
   }
   const small = shape === SMALL
+  const asked = (name: string): boolean => flags.only?.split(",").some((part) => name.includes(part)) ?? true
+  const rounds = Number(flags.rounds ?? (small ? 3 : 2))
+  if (!Number.isSafeInteger(rounds) || rounds < 0) {
+    say(`--rounds ${flags.rounds}: expected a whole number`)
+    process.exit(2)
+  }
+  const sampling = asked("sampling")
   const plan: InsertionPlan = {
-    rounds: small ? 3 : 2,
+    rounds: asked("steps") ? rounds : 0,
     stepsPerRound: small ? 2 : 1,
     threads,
-    modes: small ? ["eager", "compile"] : ["eager"],
-    engines: ["onnxruntime", "tensorflow"],
-    ...(small
-      ? { sampling: { rounds: 2, texts: 4, steps: 256, counted: 4 } }
+    modes: (small ? (["eager", "compile"] as const) : (["eager"] as const)).filter((mode) =>
+      asked(torchName(mode)),
+    ),
+    engines: (["onnxruntime", "tensorflow"] as const).filter((engine) => asked(engineName(engine))),
+    ...(small && sampling
+      ? { sampling: { rounds: Math.max(1, Math.min(2, rounds)), texts: 4, steps: 256, counted: 4 } }
       : flags.quick
         ? { sampling: { rounds: 1, texts: 2, steps: 32, counted: 2 } }
         : {}),
@@ -219,7 +236,7 @@ if (flags.flexmdm) {
     load: before,
     commit: commit(),
     command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
-    measured: [...(kept?.measured ?? []).filter((each) => each.shape.name !== shape.name), found],
+    measured: mergeMeasured(kept?.measured ?? [], found),
   }
   if (flags.quick) process.stdout.write(`${JSON.stringify(insertion)}\n`)
   else {

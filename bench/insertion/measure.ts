@@ -129,7 +129,7 @@ export const measureInsertion = async (
     for (const engine of plan.engines)
       await add(startOurs(engineName(engine), "bench/insertion/ours.ts"), { shape, engine })
     // The first step compiles, and its loss is of the same parameters and states on every side.
-    for (const contender of open.slice())
+    for (const contender of plan.rounds === 0 ? [] : open.slice())
       await contender.ask<Steps>("steps", { count: 1 }).then(
         ({ loss }) => void losses.set(contender.id, loss),
         (error: unknown) => failed(contender, error),
@@ -227,4 +227,26 @@ export const measureInsertion = async (
     await Promise.all(open.map((contender) => contender.close()))
     await rm(job.folder, { recursive: true, force: true })
   }
+}
+
+/** What was measured of a shape replaces what is stored of it, contender by contender; the rest stays. */
+export const mergeMeasured = (
+  stored: readonly InsertionMeasured[],
+  found: InsertionMeasured,
+): readonly InsertionMeasured[] => {
+  const before = stored.find(({ shape }) => shape.name === found.shape.name)
+  const kept = <T extends { readonly id: string }>(
+    old: readonly T[] = [],
+    fresh: readonly T[],
+  ): readonly T[] => [...old.filter(({ id }) => fresh.every((each) => each.id !== id)), ...fresh]
+  const sampling = found.sampling ?? before?.sampling
+  return [
+    ...stored.filter((each) => each !== before),
+    {
+      ...found,
+      losses: kept(before?.losses, found.losses),
+      steps: kept(before?.steps, found.steps),
+      ...(sampling === undefined ? {} : { sampling }),
+    },
+  ]
 }
