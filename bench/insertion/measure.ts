@@ -229,16 +229,18 @@ export const measureInsertion = async (
   }
 }
 
+/** The old without those of a name that is measured anew, and the new. */
+const kept = <T extends { readonly id: string }>(
+  old: readonly T[] = [],
+  fresh: readonly T[],
+): readonly T[] => [...old.filter(({ id }) => fresh.every((each) => each.id !== id)), ...fresh]
+
 /** What was measured of a shape replaces what is stored of it, contender by contender; the rest stays. */
 export const mergeMeasured = (
   stored: readonly InsertionMeasured[],
   found: InsertionMeasured,
 ): readonly InsertionMeasured[] => {
   const before = stored.find(({ shape }) => shape.name === found.shape.name)
-  const kept = <T extends { readonly id: string }>(
-    old: readonly T[] = [],
-    fresh: readonly T[],
-  ): readonly T[] => [...old.filter(({ id }) => fresh.every((each) => each.id !== id)), ...fresh]
   const sampling = found.sampling ?? before?.sampling
   return [
     ...stored.filter((each) => each !== before),
