@@ -16,6 +16,7 @@ import {
 } from "../store.js"
 import {
   cacheFolder,
+  predictionFolder,
   fullName,
   listedFiles,
   listOrigin,
@@ -110,6 +111,7 @@ const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
 export const pairsStore: CorpusStore<Pairs> = {
   kind: "pairs",
   place: fullName,
+  predictions: predictionFolder,
   tokenizer: (corpus, options) => Promise.resolve(tokenizerOrigin(corpus, options).path),
   prepare: async (job, options) => {
     const { corpus, tokenizer } = job
