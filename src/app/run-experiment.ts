@@ -66,7 +66,10 @@ const prepare = async ({ spec, display, signal, given }: ExperimentJob): Promise
   try {
     const how = { onEvent, ...(signal === undefined ? {} : { signal }) }
     const corpus = await prepareCorpus(data, { cacheDir, ...how })
-    await fetchMeasured(spec.experiment, how)
+    await fetchMeasured(spec.experiment, {
+      ...how,
+      prepared: { experiment: spec.experiment, corpus, cacheDir },
+    })
     return corpus
   } finally {
     display.end()
@@ -168,7 +171,8 @@ export const openExperiment = async (job: ExperimentJob): Promise<Session> => {
     if (began?.parent !== undefined) display.log(`It begins with the weights of ${began.parent.run}.`)
     display.log(`Run ${run.manifest.id} in ${run.directory}.`)
     if (given !== undefined && resume === undefined) await run.append({ type: "notice", text: given.notice })
-    return { run, experiment, corpus, executor, choice, display, stopping, beginning }
+    const judges = { judges: spec.judges, runs: job.runs }
+    return { run, experiment, corpus, executor, choice, display, stopping, beginning, judges }
   } catch (error) {
     await executor.dispose()
     throw error
