@@ -47,14 +47,14 @@ const specsOf: Readonly<Record<string, (times: number) => Promise<string>>> = {
     return (await smallSpec(30, { data: { corpus: { train } } })).spec
   },
   evaluations: async (times) => {
-    const { spec } = await smallSpec(10)
+    const { spec } = await smallSpec(20)
     const { evaluations } = JSON.parse(await readFile(spec, "utf8")) as { evaluations: readonly object[] }
     const many = Array.from({ length: 2 * times }, (_, i) => ({
       ...evaluations[0],
       id: `evaluation-${i}`,
       seed: i,
     }))
-    return (await smallSpec(10, { evaluations: many })).spec
+    return (await smallSpec(20, { evaluations: many })).spec
   },
 }
 
