@@ -1798,7 +1798,7 @@ export interface Sampling {
    */
   grid?: "even" | "short"
   /**
-   * What the sampler confidence ranks masks by where rows grow; prob_diff when absent.
+   * What masks are ranked by where rows grow. Of the sampler confidence: prob_diff when absent. Of events: an event reveals the mask ranked first; any mask with equal chances when absent.
    */
   confidence?: "position" | "top_prob" | "prob_diff" | "entropy"
   /**

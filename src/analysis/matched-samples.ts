@@ -18,8 +18,8 @@ export const sampleRows = (
   { id, seeds }: MatchedModel,
   contracts: Record<string, unknown>,
 ): readonly TableRow[] => {
-  const [first, ...others] = seeds.map(({ samples = [] }) =>
-    samples.filter(isOfTexts).flatMap((summary) => itemRows(summary, contracts)),
+  const [first, ...others] = seeds.map(({ items = [] }) =>
+    items.filter(isOfTexts).flatMap((summary) => itemRows(summary, contracts)),
   )
   return first!
     .filter((row) => SHOWN.test(row.id))

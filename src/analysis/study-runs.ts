@@ -1,9 +1,9 @@
 /** What the finished runs of a study measured. Nothing is measured here. */
 import type { RunReader } from "../run/directory.js"
+import { isCodeLength, type ItemSummary } from "../evaluators/summary.js"
 import { readFloors } from "../run/floors.js"
 import type { StudyMember } from "../spec/study.js"
 import type { EvaluationSummary, FloorSummary } from "./language-model.js"
-import { isCodeLength, type ItemSummary } from "../evaluators/summary.js"
 import { allSummaries } from "./run-table.js"
 
 /** A member and its finished run, if there is one. */
@@ -16,19 +16,18 @@ export interface StudyRun {
   readonly run: string
   /** In the order of the spec. */
   readonly evaluations: readonly EvaluationSummary[]
-  /** Figures over texts or items of a task; absent where there are none. */
-  readonly samples?: readonly ItemSummary[]
+  /** Figures over texts or items of a task. */
+  readonly items?: readonly ItemSummary[]
   /** Empty where they were not measured. */
   readonly floors: readonly FloorSummary[]
 }
 
 export const readStudyRun = async (run: RunReader): Promise<StudyRun> => {
-  const all = await allSummaries(run)
-  const samples = all.filter((summary): summary is ItemSummary => !isCodeLength(summary))
+  const summaries = await allSummaries(run)
   return {
     run: run.manifest.id,
-    evaluations: all.filter(isCodeLength),
-    ...(samples.length === 0 ? {} : { samples }),
+    evaluations: summaries.filter(isCodeLength),
+    items: summaries.filter((summary): summary is ItemSummary => !isCodeLength(summary)),
     floors: (await readFloors(run)) ?? [],
   }
 }

@@ -16,6 +16,7 @@ import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { runExperiment } from "./run-experiment.js"
 import { outputWidth } from "./run-results.js"
+import { stoppedEvaluation } from "./stopped-evaluation.js"
 
 export interface EvalInput extends EngineFlags {
   readonly checkpoint: string
@@ -60,11 +61,14 @@ export const evaluateCheckpoint = async (
     const job = { spec, choice, runs: input.runs, display, stopping: stop.requested, given }
     const judge = await ensureJudges(job)
     if (judge !== undefined) return waitingForJudge(spec, judge)
-    const ran = await runExperiment(job)
+    const resume = await stoppedEvaluation(input.runs, { spec, given, choice })
+    if (resume !== undefined)
+      display.log(`${basename(resume)} measured these weights and was stopped; it goes on.`)
+    const ran = await runExperiment({ ...job, ...(resume === undefined ? {} : { resume }) })
     const { id, fingerprint, data = null } = ran.run.manifest
     if (!ran.finished)
       return {
-        text: "Stopped before every evaluation was measured; run the command again to measure all of them.",
+        text: "Stopped before every evaluation was measured; run the command again to go on with them.",
         json: { run: id, finished: false },
         exitCode: 3,
       }

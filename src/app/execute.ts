@@ -17,6 +17,7 @@ import { accountSlice } from "../run/conservation.js"
 import { measureFloors } from "../run/floors.js"
 import { openItems } from "../run/kept-items.js"
 import { openPasses, stoppable, StoppedError } from "../run/passes.js"
+import { programDigest } from "../run/program.js"
 import type { Experiment } from "../spec/experiment.js"
 import { unknownClaimNotes } from "./claims.js"
 import { openJudge, requireJudges } from "./judge.js"
@@ -51,6 +52,7 @@ const passesOf = ({ run, executor, choice }: Session, { parameters, step }: Weig
     executor.name,
     executor.version,
     choice.options,
+    programDigest(), // an update of the program may measure otherwise
     // The digest of the frozen weights, which the executor alone holds.
     ...(began?.base === undefined ? [] : [began.base]),
   ])
