@@ -1,11 +1,12 @@
 /** `repro submit`: the batch script of a cluster job. */
 import { readFile, rename, writeFile } from "node:fs/promises"
-import { basename, join, resolve } from "node:path"
+import { basename, resolve } from "node:path"
 import { execa } from "execa"
 import * as Option from "effect/Option"
 import { slurmScript } from "../engine/torch/slurm.js"
 import type { Profile } from "../spec/spec-file.js"
-import { locateSpec, packageRoot } from "./locate.js"
+import { packageFile } from "../files/package-files.js"
+import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 
@@ -72,7 +73,7 @@ export const submit = async (input: SubmitInput): Promise<Outcome> => {
     )
   const name = `repro-${experiment.id}`
   const script = slurmScript({
-    program: ["node", join(packageRoot, "dist", "cli", "bin.js")],
+    program: ["node", packageFile("dist", "cli", "bin.js")],
     spec: file,
     profile: input.profile,
     settings: input.set ?? [],

@@ -4,7 +4,7 @@
  */
 import { stat } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { packageFile } from "../files/package-files.js"
 import { readJson, type Locate } from "./decode.js"
 import { composePatches, mergePatch } from "./merge-patch.js"
 import { keysOf } from "./pointer.js"
@@ -16,7 +16,7 @@ const isObject = (value: unknown): value is Document =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Of the specs that come with the program. */
-const PACKAGE = fileURLToPath(new URL("../../specs", import.meta.url))
+const PACKAGE = packageFile("specs")
 
 const isFile = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isFile() === true
@@ -126,6 +126,9 @@ export interface Resolved {
   readonly changed: boolean
 }
 
+/** Far more keys than a spec has. */
+const MOST_KEYS = 1000
+
 const nameOf = (file: string): string =>
   basename(file, ".json")
     .toLowerCase()
@@ -214,7 +217,8 @@ export const resolveSpec = async (
   seen: readonly string[] = [],
 ): Promise<Resolved> => {
   const { value: document, locate } = readJson(text, file)
-  if (!isObject(document)) return { text, locate, changed: false }
+  // Hundreds of thousands of keys are told as they are.
+  if (!isObject(document) || Object.keys(document).length > MOST_KEYS) return { text, locate, changed: false }
   const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
     const whole = completed(own, file)
