@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { Tokenizer as Library } from "@huggingface/tokenizers"
 import { DataError, fromSystemError } from "../../files/errors.js"
+import { spelledOut } from "./metaspace.js"
 import { jsonModel, type JsonVocabulary } from "./json-pieces.js"
 import type { SentencePieceModel } from "./sentencepiece.js"
 import type { Tokenizer } from "./text-tokenizer.js"
@@ -87,6 +88,12 @@ export const parseTokenizerJson = (
       subject,
       `its algorithm ${JSON.stringify(model.type)} has no encoder here, only ${ALGORITHMS.join(", ")}; give another tokenizer, or shards that are already tokenised.`,
     )
+  if ((model.type === "Unigram" || Array.isArray(model.vocab)) && model.byte_fallback === true)
+    throw new DataError(
+      "refused",
+      subject,
+      "its unigram model spells unknown characters by their bytes, which has no encoder here; give the SentencePiece model that it was made from (often tokenizer.model or spiece.model).",
+    )
   const base = sizeOf(json)
   for (const [i, piece] of added.entries())
     if (
@@ -101,6 +108,7 @@ export const parseTokenizerJson = (
       )
   const extended = {
     ...json,
+    ...(json.pre_tokenizer === undefined ? {} : { pre_tokenizer: spelledOut(json.pre_tokenizer) }),
     added_tokens: [...own, ...added.map((piece, i) => special(piece, base + i))],
   }
   let library: Library
