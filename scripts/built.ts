@@ -1,6 +1,6 @@
 /**
- * Ends with exit code 0 when `dist/` is what the sources would build to. `prepare` asks it, because npm prepares a
- * package again each time it links it: `npx repro` in a fresh clone would build a second time.
+ * Ends with exit code 0 when `dist/` is what the sources would build to. npm asks it after it has
+ * installed a clone, and before it packs the package.
  */
 import { readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"

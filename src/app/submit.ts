@@ -45,7 +45,7 @@ const writeNew = async (path: string, text: string): Promise<void> => {
   const before = await readFile(path, "utf8").catch(() => undefined)
   if (before === text) return
   if (before !== undefined)
-    throw new UsageError(`${path} is there and differs; remove it, or give another name with --output`)
+    throw new UsageError(`${path} is there and differs; give another name with --output, or move it away`)
   const temporary = `${path}.${process.pid}.tmp`
   await writeFile(temporary, text, { mode: 0o755, flush: true })
   await rename(temporary, path)

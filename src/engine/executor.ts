@@ -81,6 +81,11 @@ export interface Trainer {
    * `program` 0 (the default) is the job itself, i > 0 is `larger[i - 1]`. Resolves when the step's results are known.
    */
   readonly step: (micro: readonly Feeds[], scalars: HostTensors, program?: number) => Promise<StepResult>
+  /**
+   * Steps that may be asked for before the first of them has resolved: a device that has the next one need not wait
+   * until the results of the last are read. They are taken in order. 1 when absent.
+   */
+  readonly inFlight?: number
   /** A copy of every parameter and state tensor by name; frozen inputs are not among them. */
   readonly readState: () => Promise<HostTensors>
   readonly dispose: () => Promise<void>
@@ -110,6 +115,8 @@ export interface Executor {
   readonly name: EngineName
   /** Library and version, for provenance. */
   readonly version: string
+  /** fp32 when absent. */
+  readonly precision?: ExecutorOptions["precision"]
   readonly layout: StepLayout
   /** `weights` holds the frozen inputs, and gives a copy of each parameter or state that `initial` lacks. */
   readonly trainer: (programs: TrainPrograms, initial: HostTensors, weights?: Weights) => Promise<Trainer>
@@ -117,5 +124,7 @@ export interface Executor {
   readonly evaluator: (graph: Graph, parameters: HostTensors, weights?: Weights) => Promise<Evaluator>
   /** Loads weights once, for any number of trainers and evaluators of this executor. */
   readonly weights: (source: WeightSource) => Promise<Weights>
+  /** Most bytes of accelerator memory that tensors took since the last call; null without an accelerator. */
+  readonly acceleratorBytes?: () => Promise<number | null>
   readonly dispose: () => Promise<void>
 }

@@ -47,10 +47,14 @@ test("dist is current only while it is of the same sources and as new as each an
   t.equal(await isBuilt(root), false, "no dist")
 })
 
-test("npm prepares by asking first", async (t) => {
+test("npm builds a clone and what it packs by asking first", async (t) => {
   const { scripts } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
     readonly scripts: Readonly<Record<string, string>>
   }
-  t.equal(scripts["prepare"], "tsx scripts/built.ts || npm run build")
+  const built = "tsx scripts/built.ts || npm run build"
+  t.equal(scripts["postprepare"], built, "at npm install and npm ci of the clone itself")
+  t.equal(scripts["prepack"], built, "at npm pack and npm publish")
+  for (const name of ["preinstall", "install", "postinstall", "prepare"])
+    t.notOk(name in scripts, `${name} would run, or be warned of, where the package is installed`)
   t.equal(scripts["build"], "tsx scripts/build.ts")
 })

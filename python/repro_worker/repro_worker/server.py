@@ -10,18 +10,20 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import BinaryIO, NoReturn
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
 
 import torch  # noqa: E402
 
+from repro_worker.answers import Answers, Late, late  # noqa: E402
 from repro_worker.frames import PROTOCOL, Header, Tensors, read_frame, unpack, write_frame  # noqa: E402
 from repro_worker.graph import UnknownOperation  # noqa: E402
 from repro_worker.ops import trials  # noqa: E402
 from repro_worker.settings import Refusal, Settings, device_name, open_settings  # noqa: E402
 from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
-from repro_worker.weights import load_weights  # noqa: E402
+from repro_worker.weights import load_weights, merge_updates  # noqa: E402
 from repro_worker.world import World  # noqa: E402
 
 _LOCAL = {"evaluator", "evaluate", "read", "readWeights"}  # rank 0 alone
@@ -74,21 +76,41 @@ class Server:
     def bits(self) -> str:
         return self._settings.determinism.note
 
-    def answer(self, header: Header, payload: bytearray) -> Tensors:
-        """A request that is refused for want of a deterministic operation is answered without one."""
+    @property
+    def graphs(self) -> str:
+        """What became of CUDA graphs, in words; empty where none were asked for."""
+        notes = [t.graphs.note for t in self._trainers.values() if t.graphs is not None]
+        return notes[-1] if notes else ""
+
+    def answer(self, header: Header, payload: bytearray) -> Tensors | Late:
+        """
+        A request that is refused for want of a deterministic operation is answered without one. The results
+        of a step are late: whoever asks for the next step does not wait for them.
+        """
         try:
-            return self._answer(header, payload)
+            results = self._answer(header, payload)
         except RuntimeError as error:  # the state changes after the last operation that can be refused
             if not self._settings.determinism.loosen(error):
                 raise
-        return self._answer(header, payload)
+            results = self._answer(header, payload)
+        return late(results) if header["type"] == "step" else results
+
+    def _peak(self) -> Tensors:
+        """The most memory that tensors took on the GPU since this was last asked; nothing on a CPU."""
+        device = self._settings.device
+        if device.type != "cuda":
+            return {}
+        peak = torch.cuda.max_memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return {"mebibytes": torch.tensor([peak / 2**20], dtype=torch.float32)}
 
     def _answer(self, header: Header, payload: bytearray) -> Tensors:
         tensors = unpack(header, payload)
         kind, key = header["type"], header["id"]
         if kind == "weights":
             under = self._weights.get(header["over"], {})
-            self._weights[key] = {**under, **load_weights(header, tensors, self._settings)}
+            held = {**under, **load_weights(header, tensors, self._settings)}
+            self._weights[key] = merge_updates(held, header.get("merged", []))
         elif kind == "readWeights":
             return {name: self._weights[key][name] for name in header["names"]}
         elif kind == "trainer":
@@ -105,6 +127,8 @@ class Server:
             self._evaluators[key] = Evaluator(header, tensors, weights, self._settings)
         elif kind == "evaluate":
             return self._evaluators[key].run(header, tensors)
+        elif kind == "memory":
+            return self._peak()
         elif kind == "dispose":
             self._trainers.pop(key, None)
             self._evaluators.pop(key, None)
@@ -141,9 +165,9 @@ def _gibibytes(text: str) -> str:
     return f"{float(number) / 2**30:.1f} GiB" if unit == "bytes" else f"{number} {unit}"
 
 
-def _failed(sink: BinaryIO, error: Exception) -> None:
+def _failed(error: Exception) -> Header:
     traceback.print_exception(error, file=sys.stderr)
-    write_frame(sink, {"type": "error", **_describe(error)})
+    return {"type": "error", **_describe(error)}
 
 
 def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
@@ -164,7 +188,7 @@ def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
             settings.determinism.trial(trials(settings.device))
     except Exception as error:
         if world.rank == 0:
-            _failed(sink, error)
+            write_frame(sink, _failed(error))
         sys.exit(1)
     ready = {
         "type": "ready",
@@ -181,22 +205,28 @@ def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
 
 
 def _lead(source: BinaryIO, sink: BinaryIO, server: Server, world: World) -> None:
-    """Rank 0: answers requests until the input ends."""
+    """Rank 0: answers requests until the input ends. A step's results follow while the next one is begun."""
+    answers = Answers(sink, _failed)
     while True:
         try:
             header, payload = read_frame(source)
         except EOFError:
+            answers.drain()
             world.share({"type": "end"}, bytearray())
             return
         if header["type"] not in _LOCAL:
             header, payload = world.share(header, payload)
         try:
             results = server.answer(header, payload)
-            write_frame(sink, {"type": "result", "bits": server.bits}, results)
+            said = {"type": "result", "bits": server.bits, "graphs": server.graphs}
+            if isinstance(results, Late):
+                answers.later(said, results)
+            else:
+                answers.now(said, results)
         except (BrokenPipeError, KeyboardInterrupt):
             raise
         except Exception as error:
-            _failed(sink, error)
+            answers.now(_failed(error))
             if world.size > 1:  # the other ranks may wait for a sum that never comes
                 sys.exit(1)
 
@@ -210,13 +240,14 @@ def _follow(server: Server, world: World) -> None:
         server.answer(header, payload)
 
 
-def main() -> None:
+def main(serve: Callable[[Settings, World], Server] = Server) -> None:
+    """Serves the parent on standard input and output. `serve`: another server than the worker's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = _private_streams()
     _end_with_parent()
     world = World()
     settings = _greet(source, sink, world)
-    server = Server(settings, world)
+    server = serve(settings, world)
     if world.rank == 0:
         _lead(source, sink, server, world)
     else:

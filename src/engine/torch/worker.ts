@@ -41,6 +41,8 @@ export interface WorkerReady {
   readonly compile: string
   /** What holds of the bits of two runs, in words: `SAME_BITS`, or why they may differ. */
   readonly bits?: string
+  /** What became of CUDA graphs, in words; empty where none were asked for. */
+  readonly graphs?: string
 }
 
 /** The worker's words where the same state gives the same bits again. */
@@ -142,8 +144,11 @@ export class TorchWorker {
     this.#writing = written.catch(() => undefined)
     const frame = await answer
     if (frame.header["type"] === "error") throw reported(frame.header)
-    const bits = frame.header["bits"]
-    if (typeof bits === "string" && this.#ready !== undefined) this.#ready = { ...this.#ready, bits }
+    for (const said of ["bits", "graphs"]) {
+      const words = frame.header[said]
+      if (typeof words === "string" && this.#ready !== undefined)
+        this.#ready = { ...this.#ready, [said]: words }
+    }
     return frame
   }
 
