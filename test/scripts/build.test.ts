@@ -23,6 +23,9 @@ const LAZY = /\bimport\("([^"]+)"\)/g
 const specifiers = (text: string, pattern: RegExp): readonly string[] =>
   [...text.matchAll(pattern)].map(([, name]) => name!)
 
+/** Sources that an address means; what it fills in is the name of a folder. */
+const pattern = (path: string): RegExp => new RegExp(`^${path.replace(/\$\{\w+\}/g, "[\\w-]+")}\\.ts$`)
+
 t.test("each module that is loaded by its address is a file of its own", async (test) => {
   const sources = await sourcesOf(root)
   const asked = new Set<string>()
@@ -32,7 +35,6 @@ t.test("each module that is loaded by its address is a file of its own", async (
     test.notMatch(text, /import\.meta/, `${name} asks package-files.ts where files lie`)
     for (const [, path] of text.matchAll(/\bmodule(?:Url|Path)\([`"]([^`"]+)[`"]\)/g)) asked.add(path!)
   }
-  const pattern = (path: string): RegExp => new RegExp(`^${path.replace(/\$\{\w+\}/g, "[\\w-]+")}\\.ts$`)
   test.strictSame(
     [...asked].sort(),
     [
