@@ -127,7 +127,9 @@ void t.test("curves join the step counts of one sampler, and the others stand al
   const joined = (svg: string): number => svg.split('stroke-opacity="0.7"').length - 1
   t.equal(joined(ladderPlot(perplexity!)), 1, "two points of one curve are joined by one line")
   t.equal(
-    joined(ladderPlot({ ...perplexity!, points: perplexity!.points.map(({ curve: _, ...rest }) => rest) })),
+    joined(
+      ladderPlot({ ...perplexity!, points: perplexity!.points.map(({ curve: _curve, ...rest }) => rest) }),
+    ),
     0,
   )
 })

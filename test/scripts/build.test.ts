@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 // Below the root, as deep as dist/: the program finds the files of its package from there.
 const dist = await mkdtemp(join(root, ".dist-test-"))
 t.teardown(() => rm(dist, { recursive: true, force: true }))
+t.setTimeout(300_000)
 await buildProgram(dist)
 
 const outputs = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith(".js"))
