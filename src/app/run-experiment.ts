@@ -66,7 +66,10 @@ const prepare = async ({ spec, display, signal, given }: ExperimentJob): Promise
   try {
     const how = { onEvent, ...(signal === undefined ? {} : { signal }) }
     const corpus = await prepareCorpus(data, { cacheDir, ...how })
-    await fetchMeasured(spec.experiment, how)
+    await fetchMeasured(spec.experiment, {
+      ...how,
+      prepared: { experiment: spec.experiment, corpus, cacheDir },
+    })
     return corpus
   } finally {
     display.end()

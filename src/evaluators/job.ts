@@ -91,6 +91,10 @@ export interface Measured {
   readonly judge?: JudgeAccount & { readonly forwards: number; readonly seconds: number }
   /** Leads up to this many nats are ties, where the network chose the order. */
   readonly tieNats?: number
+  /** merged: its samplers ran adapters added into their layers. */
+  readonly adapters?: "merged"
+  /** Other processes made them, whose memory is not known here. */
+  readonly elsewhere?: boolean
   /** Where more than this call made them; the time of the call when absent. */
   readonly seconds?: number
 }
@@ -109,6 +113,18 @@ export type Check<E extends EvaluationKind = EvaluationKind> = {
 export interface FetchOptions {
   readonly onEvent?: OnPrepareEvent
   readonly signal?: AbortSignal
+  /** What is measured, once its corpus is there; undefined where that alone is fetched which needs no corpus. */
+  readonly prepared?: Pick<Prepared, "experiment" | "corpus" | "cacheDir" | "workers" | "rewrite">
+}
+
+/** What may be worked out before anything is measured. */
+export interface Prepared extends Pick<FetchOptions, "onEvent" | "signal"> {
+  readonly experiment: Experiment
+  readonly corpus: LoadedCorpus
+  readonly cacheDir: string
+  readonly workers?: number
+  /** What is there is made again. */
+  readonly rewrite?: boolean
 }
 
 /** Fetches what a measurement reads besides the corpus; see `fetchMeasured`. */

@@ -95,6 +95,8 @@ export interface ItemSummary {
   readonly lengths?: { readonly texts: readonly number[]; readonly data: readonly number[] }
   readonly forwards?: number
   readonly seconds?: number
+  /** Most accelerator memory that tensors took; null on a CPU; absent where it was not asked for. */
+  readonly acceleratorBytes?: number | null
 }
 
 export type Summary = EvaluationSummary | ItemSummary

@@ -8,6 +8,7 @@ import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
 import { resolveSampling, rowKindOf, type MadeText } from "../../samplers/texts.js"
 import { arrivalChance, exactLengthChance } from "../../diffusion/insertion/ceiling.js"
+import { cacheDirectory } from "../../files/sources.js"
 import type { StoredTensor } from "../../files/safetensors.js"
 import { textOf } from "../../samplers/masked/text.js"
 import type { RowKind } from "../../spec/sampling.js"
@@ -27,6 +28,7 @@ import {
 } from "../job.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
 import { judgeTexts } from "./judging.js"
+import { prepareAnswers, readAnswers } from "./settled.js"
 import { localMaker, type TextMaker } from "./maker.js"
 import { openRanks } from "./ranks.js"
 import type { Samples } from "./schema.js"
@@ -78,6 +80,7 @@ const testSet = async ({ id, from, task }: Samples, how: { readonly offline?: tr
 /** Fetches the test set where it is not in the cache. */
 export const fetch: Fetch<Samples> = async (evaluation, options) => {
   await testSet(evaluation, options)
+  if (options.prepared !== undefined) await prepareAnswers(evaluation, { ...options, ...options.prepared })
 }
 
 /** The task, its graders and its test set are there and sound, and so is the sandbox where a program is to run. */
@@ -149,7 +152,7 @@ const verdictOf = ({ correct, extracted, failure, value }: SampleVerdict): Sampl
 })
 
 /** The item that a text answers, with everything that it is graded by; worked out once for all seeds. */
-const settledItems = ({ id }: Samples, { task, sandbox }: Judges) => {
+const settledItems = ({ id }: Samples, { task, sandbox }: Judges, kept: ReadonlyMap<number, unknown>) => {
   const run: Run = { sandbox, patience: 1 }
   const known = new Map<number, Promise<unknown>>()
   const find = (start: Start, item: SampleItem): unknown => {
@@ -164,8 +167,10 @@ const settledItems = ({ id }: Samples, { task, sandbox }: Judges) => {
     return found
   }
   return (start: Start, item: SampleItem): Promise<unknown> => {
+    const settled = kept.get(item.item)
     const whole =
       known.get(item.item) ??
+      (settled === undefined ? undefined : Promise.resolve(settled)) ??
       Promise.resolve(find(start, item)).then((found) => task.settle?.(found, run) ?? found)
     known.set(item.item, whole)
     return whole
@@ -220,7 +225,10 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
   const rows = rowKindOf(experiment)
   const words = (tokens: ArrayLike<number>): string => textOf(corpus.tokenizer, tokens, tokenizer.boundaryId)
   const judges = await openJudges(evaluation)
-  const answeredBy = judges === undefined ? undefined : settledItems(evaluation, judges)
+  const answeredBy =
+    judges === undefined
+      ? undefined
+      : settledItems(evaluation, judges, await readAnswers(evaluation, experiment, corpus, cacheDirectory()))
   job.onStart?.(starts.length * evaluation.seeds.length)
   const items: SampleItem[] = []
   let seconds = 0
@@ -300,6 +308,8 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     ...(said === undefined ? {} : { judge: said.judge }),
     forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
     seconds,
+    ...((network.sampled?.merged?.head ?? []).length === 0 ? {} : { adapters: "merged" }),
+    ...(ranks > 1 ? { elsewhere: true } : {}),
     tensors: {
       ...(dataLengths === undefined
         ? {}

@@ -48,12 +48,14 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         ...ceilingIn(file),
         executor: header.executor,
         judged: judgedIn(file, header),
+        ...(header.adapters === undefined ? {} : { adapters: header.adapters }),
       }),
       ...(data === undefined
         ? {}
         : { lengths: { texts: items.map((item) => generatedLength(item, padId)), data } }),
       forwards: header.forwards,
       seconds: header.seconds,
+      ...(header.acceleratorBytes === undefined ? {} : { acceleratorBytes: header.acceleratorBytes }),
     },
   ]
 }

@@ -7,6 +7,7 @@ import { findPyodide, PYODIDE, pyodideCommand } from "./pyodide.js"
 import { SandboxError, type Sandbox } from "./sandbox.js"
 import { ServerProcess, type ServerCommand } from "./server-process.js"
 
+export { PYODIDE } from "./pyodide.js"
 export * from "./sandbox.js"
 export { decodePlain, type Plain } from "./values.js"
 
@@ -14,8 +15,6 @@ export interface OpenOptions {
   /** Programs at once; the processor's cores when absent. */
   readonly width?: number
   readonly env?: NodeJS.ProcessEnv
-  /** URLs of modules from which Pyodide is looked for; the program and the current folder when absent. */
-  readonly pyodide?: readonly string[]
 }
 
 const CURE = `Install bubblewrap (apt-get install bubblewrap) and Python 3.10 or later on Linux with user namespaces, or Pyodide elsewhere (npm install pyodide@${PYODIDE})`
@@ -45,8 +44,8 @@ const bubblewrapWalls = async (env: NodeJS.ProcessEnv, reasons: string[]): Promi
 }
 
 /** Of every system. @param reasons why there is none */
-const pyodideWalls = async (from: OpenOptions["pyodide"], reasons: string[]): Promise<readonly Wall[]> => {
-  const found = await findPyodide(from)
+const pyodideWalls = async (env: NodeJS.ProcessEnv, reasons: string[]): Promise<readonly Wall[]> => {
+  const found = await findPyodide(env)
   if (found === undefined) reasons.push("Pyodide is not installed")
   else if (found.version !== PYODIDE)
     reasons.push(`Pyodide ${found.version} is not the version that this was made for, ${PYODIDE}`)
@@ -74,14 +73,10 @@ const poolBehind = async ({ command, description }: Wall, width: number): Promis
 }
 
 /** @throws SandboxError when this machine has no sandbox: programs are then not run, and nothing is graded by them */
-export const openSandbox = async ({
-  width,
-  env = process.env,
-  pyodide,
-}: OpenOptions = {}): Promise<Sandbox> => {
+export const openSandbox = async ({ width, env = process.env }: OpenOptions = {}): Promise<Sandbox> => {
   const reasons: string[] = []
   const many = Math.max(1, width ?? availableParallelism())
-  for (const find of [() => bubblewrapWalls(env, reasons), () => pyodideWalls(pyodide, reasons)])
+  for (const find of [() => bubblewrapWalls(env, reasons), () => pyodideWalls(env, reasons)])
     for (const wall of await find())
       try {
         return await poolBehind(wall, many)

@@ -17,19 +17,32 @@ export interface FoundPyodide {
   readonly version: string
 }
 
-/** Pyodide as npm installed it beside the program or in the current folder; undefined where it is not. */
-export const findPyodide = async (
-  from: readonly string[] = [import.meta.url, pathToFileURL(join(process.cwd(), "package.json")).href],
-): Promise<FoundPyodide | undefined> => {
-  for (const start of from)
+const packages = (env: NodeJS.ProcessEnv): readonly string[] => {
+  const named = env["REPRO_PYODIDE"]
+  if (named) return [join(named, "package.json")]
+  return [import.meta.url, pathToFileURL(join(process.cwd(), "package.json")).href].flatMap((from) => {
     try {
-      const folder = dirname(createRequire(start).resolve("pyodide/package.json"))
-      const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as {
-        version: string
-      }
+      return [createRequire(from).resolve("pyodide/package.json")]
+    } catch {
+      return []
+    }
+  })
+}
+
+/**
+ * Pyodide in the folder that REPRO_PYODIDE names, else as npm installed it beside the program or in the current folder;
+ * undefined where it is not.
+ */
+export const findPyodide = async (
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<FoundPyodide | undefined> => {
+  for (const path of packages(env))
+    try {
+      const { version } = JSON.parse(await readFile(path, "utf8")) as { version: string }
+      const folder = dirname(path)
       if (existsSync(join(folder, "pyodide.asm.wasm"))) return { folder, version }
     } catch {
-      // Not installed from here.
+      // Not there, or not whole.
     }
   return undefined
 }

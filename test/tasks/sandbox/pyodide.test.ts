@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { pathToFileURL } from "node:url"
 import tap, { test } from "tap"
 import { findPyodide } from "../../../src/tasks/sandbox/pyodide.js"
 import { decodePlain, limitsOf, openSandbox, type Execution } from "../../../src/tasks/sandbox/index.js"
@@ -99,9 +98,9 @@ test("the published rules run in it as they are", async (t) => {
 })
 
 test("where Pyodide is not installed either, nothing is run, and both cures are named", async (t) => {
-  const from = [pathToFileURL(join(nowhere, "package.json")).href]
-  t.equal(await findPyodide(from), undefined)
-  await t.rejects(openSandbox({ env: { PATH: nowhere }, pyodide: from }), {
+  const env = { PATH: nowhere, REPRO_PYODIDE: nowhere }
+  t.equal(await findPyodide(env), undefined)
+  await t.rejects(openSandbox({ env }), {
     name: "SandboxError",
     message: /Pyodide is not installed.*apt-get install bubblewrap.*npm install pyodide@314\.0\.7/,
   })
