@@ -3,9 +3,9 @@
     python3 measure.py --out results.json --minutes 8      # on a machine with an NVIDIA GPU
     python3 measure.py --out results.json --cpu-smoke      # the same with tiny shapes, on any machine
 
-Needs Python 3.10 or newer and PyTorch; nothing else, and no network. Results are written after every part: a cut
-loses nothing but what was being measured. Exit code: 0 when all that ran agreed and nothing failed, 3 when time
-ran out first, 1 when something failed or differed, 2 when it cannot start.
+Needs Python 3.10 or newer and PyTorch; nothing else, and no network. Results are written after every part: a
+cut loses nothing but what was being measured. Exit code: 0 when all that ran agreed and nothing failed, 3 when
+time ran out first, 1 when something failed or differed, 2 when it cannot start.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ Json = dict[str, Any]
 
 def tasks(manifest: Json, smoke: bool) -> list[Json]:
     """
-    Everything that is measured: what each part is for, in the order of the parts, then what says more of it, in
-    the same order. Limits are seconds; an H100 needs about half of them.
+    Everything that is measured: what each part is for, in the order of the parts, then what says more of it,
+    in the same order. Limits are seconds; an H100 needs about half of them.
     """
     listed: list[Json] = []
 
@@ -457,7 +457,7 @@ def main() -> int:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # its tensors are too small to divide
     begun = time.monotonic()
     try:
-        import parts  # noqa: F401  PyTorch, once, without touching a GPU
+        load(wanted)
     except ImportError as error:
         sys.stderr.write(
             f"{sys.executable} has no PyTorch that loads ({error}); run this with a Python that has\n"
@@ -465,6 +465,17 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         return measured(given, manifest, wanted, device, begun, Processes(Path(folder)))
+
+
+def load(wanted: list[Json]) -> None:
+    """PyTorch, once for all forked parts, without touching a GPU."""
+    import parts  # noqa: F401
+
+    # Optimisers in ordinary PyTorch and profiles load the compiler, compiled or not.
+    if any(
+        "published" in t["task"] or t["task"] == "profile" or t["arguments"].get("compiled") for t in wanted
+    ):
+        import torch._dynamo  # noqa: F401
 
 
 def measured(

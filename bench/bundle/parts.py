@@ -597,7 +597,7 @@ def one_world(task: Task, name: str, precision: str, compiled: bool, world: int,
     common = {"PYTHONPATH": str(HERE), "OMP_WAIT_POLICY": "PASSIVE", "MASTER_ADDR": "127.0.0.1"}
 
     def start(rank: int) -> subprocess.Popen[bytes]:
-        """As torchrun starts them, without its agent: that looks up names, and may find no network to do so."""
+        """As torchrun starts them, without its agent, which looks up names and may find no network for it."""
         mine = {"WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world, "RANK": rank, "LOCAL_RANK": rank}
         env = {**os.environ, **common, "MASTER_PORT": str(port), **{k: str(v) for k, v in mine.items()}}
         leads = subprocess.PIPE if rank == 0 else subprocess.DEVNULL

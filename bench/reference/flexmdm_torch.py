@@ -2,8 +2,8 @@
 
 Written from the description of the networks of brianlck/FlexMDM (commit 99eb7b7) and xlm-core (51c7813):
 AdaLN with gates, rotary positions, attention among the tokens that are there, logits at every position, a gap
-head, the weighted cross-entropy plus the Bregman term, clip, AdamW, a moving average. Blocks and heads run under
-bf16 autocast.
+head, the weighted cross-entropy plus the Bregman term, clip, AdamW, a moving average. Blocks and heads run
+under bf16 autocast.
 """
 
 from __future__ import annotations
