@@ -236,6 +236,27 @@ export type Evaluation =
        * @minItems 1
        */
       graders?: [string, ...string[]]
+      /**
+       * Who says how probable the texts are. The texts are spelled anew by the judge's tokenizer and cut at its row. Absent: generative perplexity is not measured.
+       */
+      judge?: {
+        /**
+         * Name of a spec of a next-token network. One that trains is judged with as its finished run has it, and is run first where there is none; one of no steps is what its init says.
+         */
+        run: string
+        /**
+         * Profile of that spec; the profile of this one when absent.
+         */
+        profile?: string
+        /**
+         * Fingerprint of that experiment. It is filled in when the spec is read; one that is stated is compared.
+         */
+        fingerprint?: string
+        /**
+         * What the judge reads first. text, when absent and as published: the text's first token, which is then not scored. boundary: the token that opens its own documents, so that every token of a text is scored.
+         */
+        begin?: "text" | "boundary"
+      }
     }
 
 /**
@@ -311,7 +332,7 @@ export interface Experiment {
       }
     | {
         /**
-         * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+         * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.
          */
         checkpoint: string
         /**
@@ -510,6 +531,22 @@ export interface Experiment {
            * Text behind every prompt, tokenised on its own.
            */
           promptEnd: string
+          /**
+           * kept: blanks around prompt and target stay; cut when absent.
+           */
+          blanks?: "kept"
+          /**
+           * Text of a prompt, such as that of a chat, where {prompt} stands for the field; the field alone when absent.
+           */
+          promptTemplate?: string
+          /**
+           * Text in every target that divides it at its last place, such as the #### before GSM8K's answer; blanks around both parts are cut.
+           */
+          targetSplit?: string
+          /**
+           * Text of a target, where {target} stands for the field, or for its part before targetSplit, and {answer} for the part behind; the field alone when absent.
+           */
+          targetTemplate?: string
           /**
            * The validation split: what the hub's train_test_split holds out.
            */
@@ -1777,7 +1814,7 @@ export interface Sampling {
    */
   grid?: "even" | "short"
   /**
-   * What the sampler confidence ranks masks by where rows grow; prob_diff when absent.
+   * What masks are ranked by where rows grow. Of the sampler confidence: prob_diff when absent. Of events: an event reveals the mask ranked first; any mask with equal chances when absent.
    */
   confidence?: "position" | "top_prob" | "prob_diff" | "entropy"
   /**
@@ -1876,7 +1913,7 @@ export interface Overlay {
      */
     fingerprint?: string | null
     /**
-     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.
      */
     checkpoint?: string | null
     /**
@@ -2052,6 +2089,22 @@ export interface Overlay {
        * Text behind every prompt, tokenised on its own.
        */
       promptEnd?: string | null
+      /**
+       * kept: blanks around prompt and target stay; cut when absent.
+       */
+      blanks?: "kept" | null
+      /**
+       * Text of a prompt, such as that of a chat, where {prompt} stands for the field; the field alone when absent.
+       */
+      promptTemplate?: string | null
+      /**
+       * Text in every target that divides it at its last place, such as the #### before GSM8K's answer; blanks around both parts are cut.
+       */
+      targetSplit?: string | null
+      /**
+       * Text of a target, where {target} stands for the field, or for its part before targetSplit, and {answer} for the part behind; the field alone when absent.
+       */
+      targetTemplate?: string | null
       /**
        * The validation split: what the hub's train_test_split holds out.
        */
@@ -2873,7 +2926,7 @@ export interface Overlay1 {
      */
     fingerprint?: string | null
     /**
-     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.
      */
     checkpoint?: string | null
     /**
@@ -3049,6 +3102,22 @@ export interface Overlay1 {
        * Text behind every prompt, tokenised on its own.
        */
       promptEnd?: string | null
+      /**
+       * kept: blanks around prompt and target stay; cut when absent.
+       */
+      blanks?: "kept" | null
+      /**
+       * Text of a prompt, such as that of a chat, where {prompt} stands for the field; the field alone when absent.
+       */
+      promptTemplate?: string | null
+      /**
+       * Text in every target that divides it at its last place, such as the #### before GSM8K's answer; blanks around both parts are cut.
+       */
+      targetSplit?: string | null
+      /**
+       * Text of a target, where {target} stands for the field, or for its part before targetSplit, and {answer} for the part behind; the field alone when absent.
+       */
+      targetTemplate?: string | null
       /**
        * The validation split: what the hub's train_test_split holds out.
        */

@@ -2,15 +2,18 @@
  * Sources as plain JavaScript in `.built/`, for tests: types are removed once instead of in each of hundreds of
  * processes, and Node runs without loader hooks, which cost every process seconds.
  *
- * `src/cli/bin.ts` becomes `.built/cli/bin.js`, as far below the package as `dist/cli/bin.js` is, so it finds assets as
- * the installed program does. Tests, benchmarks and scripts lie in `.built/test/` and so on, and keep the URL of their
- * source as `import.meta.url`: fixtures are read, and goldens are written, beside the source.
+ * `src/files/x.ts` becomes `.built/files/x.js`, as far below the package as it was, so it finds assets as before. Tests,
+ * benchmarks and scripts lie in `.built/test/` and so on, and keep the URL of their source as `import.meta.url`: fixtures
+ * are read, and goldens are written, beside the source.
  */
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { transform } from "esbuild"
+import { buildProgram } from "./build.js"
+import { isBuilt } from "./built.js"
 import { builtPath, root } from "./node-arguments.js"
+import { bundleTestPackages } from "./test-packages.js"
 
 const BUILT = join(root, ".built")
 const FOLDERS = ["src", "test", "bench", "scripts"] as const
@@ -47,11 +50,13 @@ const transpile = async (source: string): Promise<void> => {
   await rename(part, to)
 }
 
-/** Brings `.built/` up to date with the sources. */
+/** Brings `.built/` up to date with the sources, and `dist/`, which tests start as a process. */
 export const transpileAll = async (): Promise<void> => {
+  if (!(await isBuilt(root))) await buildProgram()
   const sources = (await Promise.all(FOLDERS.map((folder) => filesBelow(folder, ".ts")))).flat()
   const recipe = await modified(fileURLToPath(import.meta.url))
   await mkdir(BUILT, { recursive: true })
+  await bundleTestPackages(await Promise.all(sources.map((source) => readFile(join(root, source), "utf8"))))
   await Promise.all(
     sources.map(async (source) => {
       const output = await modified(join(root, builtPath(source)))
@@ -59,7 +64,7 @@ export const transpileAll = async (): Promise<void> => {
     }),
   )
   const current = new Set(sources.map(builtPath))
-  const folders = (await readdir(BUILT)).filter((name) => name !== "src" && !name.endsWith(".js"))
+  const folders = (await readdir(BUILT)).filter((name) => name !== "src" && !name.includes("node_modules") && !name.endsWith(".js"))
   const outputs = await Promise.all(folders.map((name) => filesBelow(join(".built", name), ".js")))
   const gone = outputs.flat().filter((path) => !current.has(path))
   await Promise.all(gone.map((path) => rm(join(root, path))))

@@ -41,12 +41,6 @@ REPORT = struct.Struct(">BBiddI")
 KINDS = ("call", "check", "published-call", "published-check")
 LIMITS = {None: 0, "cpu": 1, "wall": 2, "output": 3}
 MAX_ANSWER = 16 << 20
-# Modules that programs of these tasks often load; loaded once here, they cost a child nothing.
-PRELOADED = (
-    "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "hashlib",
-    "heapq", "itertools", "math", "operator", "random", "re", "shutil", "statistics", "string", "subprocess",
-    "typing",
-)  # fmt: skip
 
 
 class Limits(NamedTuple):
@@ -276,7 +270,7 @@ class Server:
 def main() -> None:
     if not supported():
         sys.exit("there is no seccomp filter for this processor")
-    for name in PRELOADED:
+    for name in programs.PRELOADED:
         __import__(name)
     jobs, reports = os.dup(0), os.dup(1)
     null = os.open("/dev/null", os.O_RDWR)

@@ -167,7 +167,7 @@ const cache = async (): Promise<Finding> => {
 
 /** @param env what is looked through for bubblewrap and Python */
 export const sandbox = async (env: NodeJS.ProcessEnv = process.env): Promise<Finding> => {
-  const { openSandbox } = await import("../tasks/sandbox/index.js")
+  const { openSandbox, PYODIDE } = await import("../tasks/sandbox/index.js")
   const common = { name: "sandbox", needed: "graders that run programs (repro score)" }
   try {
     const opened = await openSandbox({ width: 1, env })
@@ -176,7 +176,13 @@ export const sandbox = async (env: NodeJS.ProcessEnv = process.env): Promise<Fin
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error)
     const absent = { ...common, status: "absent" as const, found }
-    return process.platform === "linux" ? { ...absent, cure: "sudo apt install bubblewrap python3" } : absent
+    return {
+      ...absent,
+      cure:
+        process.platform === "linux"
+          ? "sudo apt install bubblewrap python3"
+          : `npm install pyodide@${PYODIDE}`,
+    }
   }
 }
 

@@ -46,6 +46,13 @@ export const describePrepareEvents = (display: Display): OnPrepareEvent => {
         }
         return display.update({ done: event.done })
       }
+      case "answers": {
+        if (current !== "answers") {
+          current = "answers"
+          display.phase("running the rows' programs", event.total, { from: event.done, unit: "row" })
+        }
+        return display.update({ done: event.done })
+      }
       case "written":
         return display.log(`Wrote ${event.path} (${event.tokens} tokens).`)
       case "reused":

@@ -38,7 +38,11 @@ export const prepare = async (
       signal: stop.signal,
       ...how,
     })
-    await fetchMeasured(experiment, { onEvent: describePrepareEvents(display), signal: stop.signal })
+    await fetchMeasured(experiment, {
+      onEvent: describePrepareEvents(display),
+      signal: stop.signal,
+      prepared: { experiment, corpus, cacheDir, ...how },
+    })
     const { totals } = corpus
     const row = (name: string, paths: readonly string[], part: typeof totals.train) => [
       name,

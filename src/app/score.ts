@@ -138,7 +138,7 @@ export const score = async (options: ScoreOptions, display: Display = openDispla
     if (graders.some(({ seconds }) => seconds !== undefined)) sandbox = await openSandbox()
     const before = await preflight(task, graders, set, sandbox, { all: options.fullPreflight ?? false })
     const grade = (files: readonly string[], onEvidence?: EvidenceFile["write"]): Promise<Scored> => {
-      display.phase("grading", set?.items.length, { unit: "item" })
+      display.phase("grading", undefined, { unit: "generation" })
       return gradeFiles({
         task,
         graders,

@@ -19,6 +19,8 @@ export type PrepareEvent =
   | { readonly kind: "waiting"; readonly path: string; readonly holder: LeaseHolder | null }
   | { readonly kind: "reused"; readonly path: string }
   | { readonly kind: "rows"; readonly done: number; readonly total: number }
+  /** Programs of rows that were run for what they answer. */
+  | { readonly kind: "answers"; readonly done: number; readonly total: number }
   | {
       readonly kind: "tokenised"
       readonly split: "train" | "validation"

@@ -42,6 +42,7 @@ import {
   type FileRecords,
   type Recorded,
 } from "./records.js"
+import { makeFolder } from "../files/folder.js"
 
 export interface Checkpoint {
   /** Optimiser steps taken. */
@@ -217,7 +218,7 @@ const exists = (path: string): Promise<boolean> =>
 /** Writes the files that evidence at `path` names; shared files are named by their content and written once. */
 const writeBesideEvidence = async (path: string, { shared, items }: PackedEvidence): Promise<void> => {
   const folder = join(dirname(path), SHARED)
-  if (shared.length > 0) await mkdir(folder, { recursive: true })
+  if (shared.length > 0) await makeFolder(folder)
   for (const { name, bytes } of shared)
     if (!(await exists(join(folder, name)))) await writeFileAtomic(join(folder, name), bytes)
   if (items !== undefined) await writeFileAtomic(path.replace(/\.safetensors$/, ".ndjson"), items)
@@ -319,7 +320,7 @@ const writable = async (
     throw new RunError(
       "locked",
       directory,
-      "this process gave no sign of life for so long that another took the run over, or its lock was deleted; what it did since its last checkpoint is left out. Look with repro list, and go on with --resume if nothing is running.",
+      "this process gave no sign of life for so long that another took the run over, or its lock is gone; what it did since its last checkpoint is left out. Look with repro list, and go on with --resume if nothing is running.",
     )
   }
   const writeRecorded = async (
@@ -447,7 +448,7 @@ export const createRun = async (
   let made = staging
   let lock: Lock | undefined
   try {
-    await mkdir(staging, { recursive: true })
+    await makeFolder(staging)
     await sweepStaging(root, started)
     lock = await acquireLock(staging, now)
     for (const folder of ["checkpoints", "evidence"]) await mkdir(join(staging, folder))

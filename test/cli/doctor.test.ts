@@ -56,7 +56,7 @@ void t.test("libtensorflow: what is missing, and the one command", async (t) => 
 
 void t.test("the sandbox: there, and what to install where it is not", async (t) => {
   t.match(await sandbox(), { name: "sandbox", status: "ok", found: /^bubblewrap and seccomp, Python 3\.\d+/ })
-  t.match(await sandbox({ PATH: "/nowhere" }), {
+  t.match(await sandbox({ PATH: "/nowhere", REPRO_PYODIDE: "/nowhere" }), {
     status: "absent",
     found: /bubblewrap is not installed/,
     cure: "sudo apt install bubblewrap python3",

@@ -73,8 +73,11 @@ void t.test("without a sandbox a run is refused before it trains", async (t) => 
   const { folder, spec } = await growingSpec("problems", [programs])
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const path = process.env["PATH"]
-  process.env["PATH"] = "/nowhere"
-  t.teardown(() => (process.env["PATH"] = path))
+  process.env["PATH"] = process.env["REPRO_PYODIDE"] = "/nowhere"
+  t.teardown(() => {
+    process.env["PATH"] = path
+    delete process.env["REPRO_PYODIDE"]
+  })
   const runs = join(folder, "runs")
   const ran = await invoke("run", spec, "--profile", "paper", "--runs", runs)
   t.equal(ran.code, 1)

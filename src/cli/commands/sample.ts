@@ -56,14 +56,16 @@ const block = Flag.Int("block").pipe(
   Flag.optional,
 )
 const temperature = Flag.Finite("temperature").pipe(
-  Flag.withDescription("Log-probabilities are divided by it; 0 takes the most probable token"),
-  Flag.withDefault(1),
+  Flag.withDescription(
+    "Log-probabilities are divided by it; 0 takes the most probable token; when absent 1, and 0 of the sampler blocks",
+  ),
+  Flag.optional,
 )
 const topP = Flag.Finite("top-p").pipe(
   Flag.withDescription(
-    "Draw from the fewest most probable tokens whose probabilities reach this sum, after the temperature; 1 keeps all",
+    "Draw from the fewest most probable tokens whose probabilities reach this sum, after the temperature; 1, when absent, keeps all",
   ),
-  Flag.withDefault(1),
+  Flag.optional,
 )
 const rule = Flag.Literals("rule", TAU_RULES).pipe(
   Flag.withDescription(
@@ -76,7 +78,9 @@ const grid = Flag.Literals("grid", STEP_GRIDS).pipe(
   Flag.optional,
 )
 const confidence = Flag.Literals("confidence", CONFIDENCE_KINDS).pipe(
-  Flag.withDescription("What the sampler confidence ranks masks by where rows grow; prob_diff when absent"),
+  Flag.withDescription(
+    "What masks are ranked by where rows grow: of confidence, prob_diff when absent; of events, whose next mask is then the surest, any mask when absent",
+  ),
   Flag.optional,
 )
 const hazard = Flag.Literals("hazard", ["on", "off"]).pipe(

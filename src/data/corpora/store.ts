@@ -76,6 +76,8 @@ export interface CorpusStore<C extends Kind = Kind> {
   locate(job: StoreJob<C>, options: CorpusOptions): Promise<Located>
   /** Looks at everything that `locate` and reading need, with a finding for each that is missing or wrong. */
   check(job: StoreJob<C>, options: CorpusOptions, tools: CheckTools): Promise<void>
+  /** Folder of what predictions of the validation split are compared with, where its rows say so only by programs. */
+  predictions?(corpus: C, options: CorpusOptions): string
   /** Opens the training rows of a corpus that keeps them in no shards; they are cut from its shards when absent. */
   open?(corpus: C, options: RowOptions): Promise<TrainingRows>
   /** The digest that the spec states for a shard, and where. */

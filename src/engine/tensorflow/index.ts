@@ -93,6 +93,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
       ...(precision === "bf16" ? [`${products} products of bf16 operands`] : []),
       ...(options.xla === true ? ["XLA"] : []),
     ].join(", "),
+    precision: options.precision,
     layout: layoutOn(options, cores),
     trainer: (programs, initial, weights) =>
       calls.run(async () =>
@@ -157,6 +158,7 @@ const load = async (
   try {
     api = await openApi(found)
   } catch (cause) {
+    if (cause instanceof ExecutorError) throw cause
     throw new ExecutorError(
       "tensorflow",
       `${found.path} could not be loaded (${String(cause)})`,

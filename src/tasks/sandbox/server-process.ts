@@ -10,7 +10,7 @@ const LIMITS = [undefined, "cpu", "wall", "output"] as const
 const REQUEST_BYTES = 37
 const REPORT_BYTES = 26
 /** Starting Python takes a fifth of a second, on a busy machine much more. */
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 240_000
 /** Beyond the wall limit, the time in which the server must have reported. */
 const REPORT_GRACE_MS = 30_000
 /** A report holds an answer in hexadecimal and little else. */

@@ -36,6 +36,28 @@ pq.write_table(
     data_page_version="2.0",
 )
 pq.write_table(table(45, N, pa.string()), HERE / "part-2.parquet", compression="gzip", row_group_size=4)
+PROGRAM = '''def simple_math_problem() -> int:
+    """{question}"""
+    a = {a}
+    b = {b}
+    result = a * b
+    return result
+'''
+
+
+def tinygsm(i: int) -> tuple[str, str]:
+    """Row i in the form of TinyGSM: a question, and a program with the question as its docstring."""
+    question = f"Ann fills {i % 9 + 1} bags with {i % 7 + 2} pens each. How many pens is that?"
+    return question, PROGRAM.format(question=question, a=i % 9 + 1, b=i % 7 + 2)
+
+
+pairs = [tinygsm(i) for i in range(400)]
+pq.write_table(
+    pa.table({"question": [q for q, _ in pairs], "code": [c for _, c in pairs]}),
+    HERE / "tinygsm.parquet",
+    compression="snappy",
+    row_group_size=150,
+)
 pq.write_table(
     pa.table({"text": pa.array(["a", None, "b"])}), HERE / "null.parquet", compression="none"
 )

@@ -93,7 +93,7 @@ test("tests see the errors, the arguments and the keywords that they would see i
 test("without bubblewrap nothing is run, and the sentence says what to install", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "repro-no-bwrap-"))
   t.teardown(() => rm(folder, { recursive: true }))
-  const refused = openSandbox({ env: { PATH: folder } })
+  const refused = openSandbox({ env: { PATH: folder, REPRO_PYODIDE: folder } })
   await t.rejects(refused, { name: "SandboxError", message: /bubblewrap.*apt-get install bubblewrap/ })
 })
 

@@ -36,6 +36,12 @@ const SUFFIXES: Readonly<Record<"all" | "first-row", Readonly<Record<SplitName, 
 export const cacheFolder = (corpus: Pairs, split: SplitName, { cacheDir }: CorpusOptions): string =>
   join(cacheDir, `${fullName(corpus)}${SUFFIXES[corpus.only ?? "all"][split]}`, "train")
 
+/** The cache of what predictions of the hold-out are compared with. */
+export const predictionFolder = (corpus: Pairs, options: CorpusOptions): string =>
+  corpus.only === undefined
+    ? join(options.cacheDir, `${fullName(corpus)}_pred_preprocess`, "train")
+    : cacheFolder(corpus, "validation", options)
+
 const downloads = (corpus: RowSource, { cacheDir }: CorpusOptions): string =>
   join(cacheDir, "hf", fullName(corpus).replace("/", "--"), encodeURIComponent(corpus.revision ?? "main"))
 
@@ -104,7 +110,7 @@ export const parseList = (text: string, subject: string): readonly ListedFile[] 
     throw new DataError(
       "invalid",
       subject,
-      "the list of files is cut or not JSON; delete it and prepare again.",
+      "the list of files is cut or not JSON; move it away and prepare again.",
       error,
     )
   }

@@ -16,6 +16,7 @@ import {
 } from "../store.js"
 import {
   cacheFolder,
+  predictionFolder,
   fullName,
   listedFiles,
   listOrigin,
@@ -70,8 +71,17 @@ const inputsOf = async (
     holdOut,
     trainShards,
     only: only ?? null,
+    ...textRule(corpus),
   }
 }
+
+/** What a spec says of texts beyond the fields. */
+const textRule = ({ blanks, promptTemplate, targetSplit, targetTemplate }: Pairs) => ({
+  ...(blanks === undefined ? {} : { blanks }),
+  ...(promptTemplate === undefined ? {} : { promptTemplate }),
+  ...(targetSplit === undefined ? {} : { targetSplit }),
+  ...(targetTemplate === undefined ? {} : { targetTemplate }),
+})
 
 const countOf = ({ trainShards, only }: Pairs): number => (only === undefined ? trainShards : 1)
 
@@ -101,6 +111,7 @@ const find = async (job: Job, options: CorpusOptions): Promise<Located> => {
 export const pairsStore: CorpusStore<Pairs> = {
   kind: "pairs",
   place: fullName,
+  predictions: predictionFolder,
   tokenizer: (corpus, options) => Promise.resolve(tokenizerOrigin(corpus, options).path),
   prepare: async (job, options) => {
     const { corpus, tokenizer } = job
@@ -133,6 +144,7 @@ export const pairsStore: CorpusStore<Pairs> = {
       prompt,
       target,
       promptEnd,
+      ...textRule(corpus),
       boundaryId,
       ...(separatorId === undefined ? {} : { separatorId }),
     }
