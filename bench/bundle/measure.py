@@ -3,7 +3,7 @@
     python3 measure.py --out results.json --minutes 8      # on a machine with an NVIDIA GPU
     python3 measure.py --out results.json --cpu-smoke      # the same with tiny shapes, on any machine
 
-Needs Python 3.10 or newer and PyTorch; nothing else, and no network. Results are written after every part: a
+Needs Python 3.10 or newer and PyTorch; nothing else, and no network. A result is written after every part: a
 cut loses nothing but what was being measured. Exit code: 0 when all that ran agreed and nothing failed, 3 when
 time ran out first, 1 when something failed or differed, 2 when it cannot start.
 """
