@@ -4,8 +4,8 @@
     python3 measure.py --out results.json --cpu-smoke      # the same with tiny shapes, on any machine
 
 Needs Python 3.10 or newer and PyTorch; nothing else, and no network. A result is written after every part: a
-cut loses nothing but what was being measured. Exit code: 0 when all that ran agreed and nothing failed, 3 when
-time ran out first, 1 when something failed or differed, 2 when it cannot start.
+cut loses nothing but what was being measured. Exit code: 0 when all that ran agreed and nothing failed, 3
+when time ran out first, 1 when something failed or differed, 2 when it cannot start.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, sys.argv[1])
 
@@ -28,7 +29,8 @@ def refused(device: str) -> None:
 
 
 def main() -> None:
-    untouched = not torch.cuda.is_initialized()
+    cuda: Any = torch.cuda
+    untouched = not cuda.is_initialized()
     parts.start_device = refused
     with tempfile.TemporaryDirectory() as folder:
         processes = measure.Processes(Path(folder))
