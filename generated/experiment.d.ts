@@ -236,6 +236,27 @@ export type Evaluation =
        * @minItems 1
        */
       graders?: [string, ...string[]]
+      /**
+       * Who says how probable the texts are. The texts are spelled anew by the judge's tokenizer and cut at its row. Absent: generative perplexity is not measured.
+       */
+      judge?: {
+        /**
+         * Name of a spec of a next-token network. One that trains is judged with as its finished run has it, and is run first where there is none; one of no steps is what its init says.
+         */
+        run: string
+        /**
+         * Profile of that spec; the profile of this one when absent.
+         */
+        profile?: string
+        /**
+         * Fingerprint of that experiment. It is filled in when the spec is read; one that is stated is compared.
+         */
+        fingerprint?: string
+        /**
+         * What the judge reads first. text, when absent and as published: the text's first token, which is then not scored. boundary: the token that opens its own documents, so that every token of a text is scored.
+         */
+        begin?: "text" | "boundary"
+      }
     }
 
 /**
@@ -311,7 +332,7 @@ export interface Experiment {
       }
     | {
         /**
-         * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+         * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.
          */
         checkpoint: string
         /**
@@ -1777,7 +1798,7 @@ export interface Sampling {
    */
   grid?: "even" | "short"
   /**
-   * What the sampler confidence ranks masks by where rows grow; prob_diff when absent.
+   * What masks are ranked by where rows grow. Of the sampler confidence: prob_diff when absent. Of events: an event reveals the mask ranked first; any mask with equal chances when absent.
    */
   confidence?: "position" | "top_prob" | "prob_diff" | "entropy"
   /**
@@ -1876,7 +1897,7 @@ export interface Overlay {
      */
     fingerprint?: string | null
     /**
-     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.
      */
     checkpoint?: string | null
     /**
@@ -2873,7 +2894,7 @@ export interface Overlay1 {
      */
     fingerprint?: string | null
     /**
-     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.
+     * hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.
      */
     checkpoint?: string | null
     /**

@@ -1,4 +1,7 @@
-/** How a child process runs a module of this repository: as JavaScript where `transpile.ts` made this one. */
+/**
+ * How a child process runs a module of this repository: as JavaScript where `transpile.ts` made this one. The program
+ * itself is started as it is built for its users.
+ */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -19,4 +22,4 @@ declare const TRANSPILED: true | undefined
 export const nodeArguments = (source: string): readonly string[] =>
   typeof TRANSPILED === "undefined"
     ? ["--import", import.meta.resolve("tsx"), join(root, source)]
-    : [join(root, builtPath(source))]
+    : [join(root, source === "src/cli/bin.ts" ? "dist/cli/bin.js" : builtPath(source))]

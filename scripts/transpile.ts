@@ -2,14 +2,16 @@
  * Sources as plain JavaScript in `.built/`, for tests: types are removed once instead of in each of hundreds of
  * processes, and Node runs without loader hooks, which cost every process seconds.
  *
- * `src/cli/bin.ts` becomes `.built/cli/bin.js`, as far below the package as `dist/cli/bin.js` is, so it finds assets as
- * the installed program does. Tests, benchmarks and scripts lie in `.built/test/` and so on, and keep the URL of their
- * source as `import.meta.url`: fixtures are read, and goldens are written, beside the source.
+ * `src/files/x.ts` becomes `.built/files/x.js`, as far below the package as it was, so it finds assets as before. Tests,
+ * benchmarks and scripts lie in `.built/test/` and so on, and keep the URL of their source as `import.meta.url`: fixtures
+ * are read, and goldens are written, beside the source.
  */
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { transform } from "esbuild"
+import { buildProgram } from "./build.js"
+import { isBuilt } from "./built.js"
 import { builtPath, root } from "./node-arguments.js"
 
 const BUILT = join(root, ".built")
@@ -47,8 +49,9 @@ const transpile = async (source: string): Promise<void> => {
   await rename(part, to)
 }
 
-/** Brings `.built/` up to date with the sources. */
+/** Brings `.built/` up to date with the sources, and `dist/`, which tests start as a process. */
 export const transpileAll = async (): Promise<void> => {
+  if (!(await isBuilt(root))) await buildProgram()
   const sources = (await Promise.all(FOLDERS.map((folder) => filesBelow(folder, ".ts")))).flat()
   const recipe = await modified(fileURLToPath(import.meta.url))
   await mkdir(BUILT, { recursive: true })

@@ -20,6 +20,10 @@ export class Figures {
     const width = Math.max(0, ...[...this.counts.keys()].map((name) => name.length))
     return [...this.counts].map(([name, count]) => `${name.padEnd(width)}  ${count}`).join("\n")
   }
+
+  line(): string {
+    return [...this.counts].map(([name, count]) => `${name} ${count}`).join(", ")
+  }
 }
 
 export interface Part {

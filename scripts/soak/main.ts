@@ -67,6 +67,14 @@ const makers: Readonly<Record<(typeof NAMES)[number], () => Promise<Part>>> = {
 }
 const parts: Part[] = []
 for (const name of NAMES) if (chosen.includes(name)) parts.push(await makers[name]())
+/** How a run of hours gets on. */
+const told = setInterval(
+  () =>
+    process.stderr.write(
+      `${Math.round((Date.now() - began) / 60_000)} minutes: ${figures.line()}; broken promises ${figures.failures.length}\n`,
+    ),
+  60_000,
+)
 const enough = (): boolean =>
   Date.now() - began > minutes * 60_000 || (figures.counts.get("kills") ?? 0) >= most
 // Inputs are cheap: many of them for one of the others.
@@ -74,6 +82,7 @@ for (let round = 0; round < rounds && !enough(); round++)
   for (const part of parts)
     for (let i = part.name === "inputs" ? 70 : part.name === "corrupts" ? 5 : 1; i > 0; i--) await part.step()
 
+clearInterval(told)
 figures.add("minutes", Math.round((Date.now() - began) / 6000) / 10)
 process.stdout.write(`${figures.text()}\nbroken promises  ${figures.failures.length}\nseed ${seed}\n`)
 if (figures.failures.length === 0) await rm(root, { recursive: true, force: true })

@@ -14,6 +14,7 @@ import { isCountable, type EvaluationSummary, type FloorSummary } from "./langua
 import { decimalsFor, formatNumber } from "./numbers.js"
 import { isTold, noiseSentence, pairNotes } from "./sweep-words.js"
 import type { StudyRun } from "./study-runs.js"
+import { sweepItemRows } from "./sweep-items.js"
 import { makeTable, type Interval, type ResultsTable, type TableRow } from "./table.js"
 
 /** One finished cell. */
@@ -304,6 +305,7 @@ export const buildSweepTable = (
     sentences.push(noiseSentence(estimator, compared, compared.points, compared.unit))
     differences!.push(...compared.pairs.map((pair) => differenceRow(pair, compared, template, estimator)))
   }
+  const items = sweepItemRows(points, contracts)
   const runs = points.reduce((sum, { seeds }) => sum + seeds.length, 0)
   const verdict = [
     ...(input.missing.length === 0
@@ -312,7 +314,7 @@ export const buildSweepTable = (
           `Incomplete: ${input.missing.length} of ${input.missing.length + runs} cells have no results yet (${input.missing.join("; ")}).`,
         ]),
     comparabilitySentence(input.profile, input.differences, input.unstated),
-    ...(points.length === 0 ? [] : [trainedSentence(points, untrained)]),
+    ...(evaluations.length === 0 ? [] : [trainedSentence(points, untrained)]),
     ...sentences,
     ...(input.remarks ?? []),
   ]
@@ -332,8 +334,10 @@ export const buildSweepTable = (
       },
     },
     [
+      ...items.means,
       ...means!,
       ...(points.length === 0 ? [] : parameterRows(points)),
+      ...items.seeds,
       ...seedRows!,
       ...differences!,
       ...(input.claims ?? []),

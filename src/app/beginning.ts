@@ -7,7 +7,8 @@ import { knownFileDigest } from "../files/digest.js"
 import type { OnPrepareEvent } from "../files/events.js"
 import { readSafetensors } from "../files/safetensors.js"
 import { cacheDirectory } from "../files/sources.js"
-import { nameTensors, AVERAGE } from "../inference/weights/names.js"
+import type { NetworkPart } from "../families/part.js"
+import { nameTensors, AVERAGE, type NameMap } from "../inference/weights/names.js"
 import { trainable } from "../model/optimizer-state.js"
 import type { ParameterSpec } from "../model/parameters.js"
 import type { BeganFrom } from "../run/began-from.js"
@@ -36,14 +37,33 @@ const headerOf = async (path: string): Promise<ReadonlyMap<string, OfferedTensor
   return found
 }
 
+/** A name map over what a network's published files call their tensors; the spec's own entries come first. */
+const namesOf = (
+  stored: readonly string[],
+  { names = {} }: Extract<Init, { readonly checkpoint: string }>,
+  { publishedName }: NetworkPart,
+): NameMap =>
+  publishedName === undefined
+    ? names
+    : {
+        ...Object.fromEntries(
+          stored
+            .filter((name) => !Object.keys(names).some((rule) => /[./]$/.test(rule) && name.startsWith(rule)))
+            .map((name) => [name, publishedName(name)]),
+        ),
+        ...names,
+      }
+
 const filesOfCheckpoint = async (
   init: Extract<Init, { readonly checkpoint: string }>,
+  network: NetworkPart,
 ): Promise<readonly WeightsFile[]> => {
   const paths = await locateCheckpoint(init, { cacheDir: cacheDirectory() })
   const headers = await Promise.all(paths.map(headerOf))
+  const every = headers.flatMap((header) => [...header.keys()])
   const named = nameTensors(
-    headers.flatMap((header) => [...header.keys()]),
-    init.names ?? {},
+    every,
+    namesOf(every, init, network),
     paths.length === 1 ? paths[0]! : init.checkpoint,
   )
   const target = new Map(named.map(({ name, target: to }) => [name, to]))
@@ -132,7 +152,7 @@ const behindOf = async (run: RunReader, experiment: Experiment): Promise<readonl
     parent !== undefined
       ? (await filesOfRun(parent)).files
       : "checkpoint" in init
-        ? await filesOfCheckpoint(init)
+        ? await filesOfCheckpoint(init, networkPart(experiment.model))
         : []
   const changed = began.files.find(({ sha256 }) => !files.some((file) => file.sha256 === sha256))
   if (changed !== undefined)
@@ -168,12 +188,20 @@ export const findBeginning = async (
 ): Promise<Beginning | undefined> => {
   const { init } = experiment
   if (init === undefined) return undefined
-  if ("checkpoint" in init) return beginningOf(experiment, await filesOfCheckpoint(init), undefined)
+  if ("checkpoint" in init)
+    return beginningOf(experiment, await filesOfCheckpoint(init, networkPart(experiment.model)), undefined)
   if (parent === undefined)
     throw new Error(`${experiment.id} begins from ${init.run}, and no run of it was given`)
   const { id, spec, profile, fingerprint } = parent.manifest
   const { files, step } = await filesOfRun(parent)
   return beginningOf(experiment, files, { run: id, spec, profile, fingerprint, step })
+}
+
+/** The weights that a finished run ended with, ready to be loaded. */
+export const endOfRun = async (run: RunReader): Promise<Beginning & { readonly step: number }> => {
+  const { files, step } = await filesOfRun(run)
+  const { id, spec, profile, fingerprint } = run.manifest
+  return { ...beginningOf(experimentOf(run), files, { run: id, spec, profile, fingerprint, step }), step }
 }
 
 /** What a run that is there began from, as it was. @throws RunError where it is gone or changed */

@@ -5,7 +5,7 @@ import { experimentOf } from "../run/experiment-of.js"
 import { unknownClaim } from "../spec/claim-id.js"
 import { readLedger, type Ledger } from "../spec/claim-ledger.js"
 import { formatProblem } from "../spec/spec-error.js"
-import { packageRoot } from "./locate.js"
+import { packageRoot } from "../files/package-files.js"
 
 let published: Promise<Ledger> | undefined
 

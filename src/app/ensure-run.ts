@@ -7,6 +7,9 @@ import { wantedFingerprint, type WantedRun } from "../run/identity.js"
 import { experimentState, type ExperimentState } from "./experiment-state.js"
 import { standingRuns } from "./chain-data.js"
 import { UsageError } from "./outcome.js"
+import type { LoadedSpec } from "../spec/spec-file.js"
+import { fetchBeginning } from "./beginning.js"
+import { describePrepareEvents } from "./prepare-events.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
 import { executeExperiment, openExperiment, type ExperimentJob } from "./run-experiment.js"
@@ -58,6 +61,8 @@ export const ensureRun = async (job: ExperimentJob): Promise<EnsuredRun> => {
   if (before !== undefined) return before
   const parent = await ensureParent(job)
   if (parent !== undefined && parent.state !== "finished") return parent
+  const judge = await ensureJudges(job)
+  if (judge !== undefined) return judge.ensured
   const begins = parent === undefined ? job : { ...job, parent: parent.run }
   const claimed = await claim(job.runs, wantedFingerprint(wanted))
   if (typeof claimed === "string") return { state: "elsewhere", reason: claimed }
@@ -109,4 +114,35 @@ export const ensureParent = async (job: ExperimentJob): Promise<EnsuredRun | und
     display.log(`${parent.experiment.id}: the run ${ensured.run.manifest.id} ${words[ensured.how]}.`)
   }
   return ensured
+}
+
+/** A judge that is not finished, and how far it is. */
+export interface MissingJudge {
+  readonly spec: LoadedSpec
+  readonly ensured: Exclude<EnsuredRun, { readonly state: "finished" }>
+}
+
+/**
+ * Finished runs of the specs that judge the texts of `job.spec`, made where there are none; what a judge of no steps
+ * says that it is made of is fetched.
+ *
+ * @returns the first that did not come to its end; undefined where all are there
+ */
+export const ensureJudges = async (job: ExperimentJob): Promise<MissingJudge | undefined> => {
+  const { display, signal } = job
+  for (const spec of new Set(job.spec.judges?.values())) {
+    const { id, training } = spec.experiment
+    if (training.stepsPerGroup === 0) {
+      const onEvent = describePrepareEvents(display)
+      await fetchBeginning(spec.experiment, { onEvent, ...(signal === undefined ? {} : { signal }) })
+      continue
+    }
+    display.log(`${job.spec.experiment.id} is judged by ${id}, profile ${spec.profile}: looking for its run.`)
+    const { resume: _resume, parent: _parent, given: _given, ...rest } = job
+    const ensured = await ensureRun({ ...rest, spec })
+    if (ensured.state !== "finished") return { spec, ensured }
+    const words = { found: "is there", resumed: "was finished", made: "is finished" }
+    display.log(`${id}: the run ${ensured.run.manifest.id} ${words[ensured.how]}.`)
+  }
+  return undefined
 }

@@ -8,12 +8,15 @@ import { nearest } from "../spec/nearest.js"
 import type { LoadedSpec, Profile } from "../spec/spec-file.js"
 import { chooseExecutor, type EngineFlags } from "./choose-executor.js"
 import { readGivenWeights, readNameMap } from "./given-weights.js"
+import { ensureJudges } from "./ensure-run.js"
+import { waitingForJudge } from "./waiting.js"
 import { watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { runExperiment } from "./run-experiment.js"
 import { outputWidth } from "./run-results.js"
+import { stoppedEvaluation } from "./stopped-evaluation.js"
 
 export interface EvalInput extends EngineFlags {
   readonly checkpoint: string
@@ -55,18 +58,17 @@ export const evaluateCheckpoint = async (
   const stop = watchInterrupts(display)
   try {
     for (const sentence of weightsSentences(given.account)) display.log(sentence)
-    const ran = await runExperiment({
-      spec,
-      choice,
-      runs: input.runs,
-      display,
-      stopping: stop.requested,
-      given,
-    })
+    const job = { spec, choice, runs: input.runs, display, stopping: stop.requested, given }
+    const judge = await ensureJudges(job)
+    if (judge !== undefined) return waitingForJudge(spec, judge)
+    const resume = await stoppedEvaluation(input.runs, { spec, given, choice })
+    if (resume !== undefined)
+      display.log(`${basename(resume)} measured these weights and was stopped; it goes on.`)
+    const ran = await runExperiment({ ...job, ...(resume === undefined ? {} : { resume }) })
     const { id, fingerprint, data = null } = ran.run.manifest
     if (!ran.finished)
       return {
-        text: "Stopped before every evaluation was measured; run the command again to measure all of them.",
+        text: "Stopped before every evaluation was measured; run the command again to go on with them.",
         json: { run: id, finished: false },
         exitCode: 3,
       }

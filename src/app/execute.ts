@@ -17,8 +17,10 @@ import { accountSlice } from "../run/conservation.js"
 import { measureFloors } from "../run/floors.js"
 import { openItems } from "../run/kept-items.js"
 import { openPasses, stoppable, StoppedError } from "../run/passes.js"
+import { programDigest } from "../run/program.js"
 import type { Experiment } from "../spec/experiment.js"
 import { unknownClaimNotes } from "./claims.js"
+import { openJudge, requireJudges } from "./judge.js"
 import { lending } from "./held-weights.js"
 import { publishedClaims } from "./run-results.js"
 import type { Session } from "./session.js"
@@ -50,6 +52,7 @@ const passesOf = ({ run, executor, choice }: Session, { parameters, step }: Weig
     executor.name,
     executor.version,
     choice.options,
+    programDigest(), // an update of the program may measure otherwise
     // The digest of the frozen weights, which the executor alone holds.
     ...(began?.base === undefined ? [] : [began.base]),
   ])
@@ -87,6 +90,9 @@ const measure = async (
       network: networkOf(experiment),
       executor: passes?.executor ?? stoppable(executor, stopping),
       ...(kept === undefined ? {} : { kept }),
+      ...(session.judges === undefined
+        ? {}
+        : { openJudge: () => openJudge(evaluation, session, session.judges!) }),
       choice,
       requireGoing: async () => {
         await nextTurn()
@@ -113,6 +119,7 @@ const measure = async (
 const results = async (session: Session, source: WeightSource): Promise<ResultsTable | undefined> => {
   const { corpus, experiment, display } = session
   await requireMeasurable(experiment)
+  if (session.judges !== undefined) await requireJudges(experiment, session.judges)
   // Before hours of training: what the figures per byte will rest on, and whether there will be any.
   for (const note of accountSlice(corpus, await readTokens(corpus.validation), experiment).notes)
     display.warn(note)

@@ -151,6 +151,8 @@ const showVerdict = (judged: RatioVerdict, tokens: number | null): string => {
   }
   if (verdict === "coarse")
     return "too coarse to tell: the printed digits leave right and wrong denominators possible; give more digits"
+  if (verdict === "constant")
+    return `a constant: ${constant} bytes per token within rounding, which a text gives less than once in a thousand times${said}`
   const round = constant === undefined ? "" : `; it is the constant ${constant} within rounding`
   if (reference === undefined || factor === undefined)
     return `not known: no totals to hold it against${round}${said}`
@@ -223,8 +225,8 @@ const contentOf = async (file: string): Promise<string | { readonly reason: stri
 }
 
 /**
- * Recovers the bytes per token behind printed figures; exit code 3 when they disagree with the known totals, or with
- * what was given.
+ * Recovers the bytes per token behind printed figures; exit code 3 when they disagree with the known totals or with
+ * what was given, or are a constant.
  */
 export const infer = async (options: InferOptions): Promise<Outcome> => {
   const { loss, bpb, path, tokens, vocab } = options
@@ -268,6 +270,8 @@ export const infer = async (options: InferOptions): Promise<Outcome> => {
     ]),
     json: { rows, withoutFigures: silent, refused },
     notes: [...refused, ...(silent.length === 0 ? [] : [`No loss and BPB in: ${silent.join(", ")}`])],
-    exitCode: rows.some(({ verdict }) => verdict?.verdict === "differs") ? 3 : 0,
+    exitCode: rows.some(({ verdict }) => verdict?.verdict === "differs" || verdict?.verdict === "constant")
+      ? 3
+      : 0,
   }
 }

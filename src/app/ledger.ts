@@ -9,7 +9,7 @@ import { decodeClaims, ledgerOf, readLedger, type Ledger } from "../spec/claim-l
 import { readJson } from "../spec/decode.js"
 import { SpecError } from "../spec/spec-error.js"
 import { decodeText } from "../audit/log-text.js"
-import { packageRoot } from "./locate.js"
+import { packageRoot } from "../files/package-files.js"
 
 interface LedgerFile {
   readonly name: string

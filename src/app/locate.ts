@@ -1,12 +1,9 @@
 /** Finds spec files: by path, by name in ./specs, or by name among those that come with the program. */
 import { readdir, readFile, stat } from "node:fs/promises"
-import { basename, dirname, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { basename, join, relative } from "node:path"
+import { packageRoot } from "../files/package-files.js"
 import { nearest } from "../spec/nearest.js"
 import { SpecError } from "../spec/spec-error.js"
-
-/** Root of this package: two levels above this file, in src and in dist alike. */
-export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /** Bytes; a larger file of a folder is no spec. */
 const LARGEST_SPEC = 4_000_000

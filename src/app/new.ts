@@ -4,7 +4,8 @@ import { basename, dirname, join, relative, sep } from "node:path"
 import { systemCode } from "../files/errors.js"
 import { patchBetween } from "../spec/merge-patch.js"
 import { openSpec } from "./open-spec.js"
-import { isFile, locateSpec, packageRoot } from "./locate.js"
+import { packageRoot } from "../files/package-files.js"
+import { isFile, locateSpec } from "./locate.js"
 import { UsageError, type Outcome } from "./outcome.js"
 
 export interface NewInput {

@@ -82,11 +82,11 @@ const prepare = async ({ spec, display, signal, given }: ExperimentJob): Promise
  */
 const requireSame = (
   manifest: RunManifest,
-  { spec }: ExperimentJob,
+  { spec, given }: ExperimentJob,
   content: DataContent,
   began: BeganFrom | undefined,
 ): void => {
-  const wanted = { spec, content }
+  const wanted = identified(wantedFingerprint({ spec, content }), spec.differences, given).fingerprint
   const { init } = spec.experiment
   const { init: was } = manifest.experiment as { readonly init?: typeof init }
   if (
@@ -100,7 +100,7 @@ const requireSame = (
     throw new UsageError(
       `the run ${manifest.id} began from ${was.run} as ${was.fingerprint ?? "unknown"}, and that spec is now ${init.fingerprint ?? "unknown"}. Put ${was.run} back as it was, or start a new run without --resume`,
     )
-  if (!isRunOf(manifest, spec) && manifest.fingerprint !== wantedFingerprint(wanted))
+  if (!isRunOf(manifest, spec) && manifest.fingerprint !== wanted)
     throw new UsageError(
       `the run ${manifest.id} is of another experiment (${manifest.spec}, profile ${manifest.profile}, ${manifest.fingerprint}); give its spec and profile, or start a new run without --resume`,
     )
@@ -171,7 +171,8 @@ export const openExperiment = async (job: ExperimentJob): Promise<Session> => {
     if (began?.parent !== undefined) display.log(`It begins with the weights of ${began.parent.run}.`)
     display.log(`Run ${run.manifest.id} in ${run.directory}.`)
     if (given !== undefined && resume === undefined) await run.append({ type: "notice", text: given.notice })
-    return { run, experiment, corpus, executor, choice, display, stopping, beginning }
+    const judges = { judges: spec.judges, runs: job.runs }
+    return { run, experiment, corpus, executor, choice, display, stopping, beginning, judges }
   } catch (error) {
     await executor.dispose()
     throw error

@@ -16,7 +16,8 @@ import { isAbort, watchInterrupts } from "./interrupts.js"
 import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
-import { ensureParent, type EnsuredRun } from "./ensure-run.js"
+import { ensureJudges, ensureParent, type EnsuredRun } from "./ensure-run.js"
+import { waitingForJudge } from "./waiting.js"
 import { standingRuns } from "./chain-data.js"
 import { experimentState } from "./experiment-state.js"
 import { presentContent } from "./present-content.js"
@@ -154,6 +155,8 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
     }
     const parent = await ensureParent(job)
     if (parent !== undefined && parent.state !== "finished") return waiting(parent, spec, input)
+    const judge = await ensureJudges(job)
+    if (judge !== undefined) return waitingForJudge(spec, judge)
     const ran = await runExperiment({
       ...job,
       ...(resume === undefined ? {} : { resume }),

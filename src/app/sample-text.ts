@@ -92,7 +92,10 @@ const howSampled = ({ sampling }: TextsRequest, resolved: Resolved): readonly st
     ]
   }
   const { settings } = resolved
-  if (settings.kind === "events") return ["event-driven"]
+  if (settings.kind === "events") {
+    const { confidence } = settings.settings
+    return ["event-driven", ...(confidence === undefined ? [] : [`the surest mask first, by ${confidence}`])]
+  }
   const { unmasking, overflow, steps, specials, grid } = settings.settings
   return [
     unmasking.kind === "leap"

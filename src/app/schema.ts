@@ -1,7 +1,7 @@
 /** The JSON Schemas for editors, wherever the program is installed. */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { packageRoot } from "./locate.js"
+import { packageRoot } from "../files/package-files.js"
 import type { Outcome } from "./outcome.js"
 
 export const SCHEMAS = ["experiment", "claim"] as const

@@ -6,6 +6,7 @@ import type { Run } from "../run/directory.js"
 import type { Display } from "../run/display.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { Beginning } from "./beginning.js"
+import type { Judges } from "./judge.js"
 
 export interface Session {
   readonly run: Run
@@ -18,4 +19,6 @@ export interface Session {
   readonly stopping: () => boolean
   /** What the weights begin as; absent where they are drawn. */
   readonly beginning?: Beginning | undefined
+  /** What judges the texts that are sampled. */
+  readonly judges?: Judges
 }

@@ -1,11 +1,12 @@
 /** `repro submit`: the batch script of a cluster job. */
 import { readFile, rename, writeFile } from "node:fs/promises"
-import { basename, join, resolve } from "node:path"
+import { basename, resolve } from "node:path"
 import { execa } from "execa"
 import * as Option from "effect/Option"
 import { slurmScript } from "../engine/torch/slurm.js"
 import type { Profile } from "../spec/spec-file.js"
-import { locateSpec, packageRoot } from "./locate.js"
+import { packageFile } from "../files/package-files.js"
+import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 
@@ -44,7 +45,7 @@ const writeNew = async (path: string, text: string): Promise<void> => {
   const before = await readFile(path, "utf8").catch(() => undefined)
   if (before === text) return
   if (before !== undefined)
-    throw new UsageError(`${path} is there and differs; remove it, or give another name with --output`)
+    throw new UsageError(`${path} is there and differs; give another name with --output, or move it away`)
   const temporary = `${path}.${process.pid}.tmp`
   await writeFile(temporary, text, { mode: 0o755, flush: true })
   await rename(temporary, path)
@@ -72,7 +73,7 @@ export const submit = async (input: SubmitInput): Promise<Outcome> => {
     )
   const name = `repro-${experiment.id}`
   const script = slurmScript({
-    program: ["node", join(packageRoot, "dist", "cli", "bin.js")],
+    program: ["node", packageFile("dist", "cli", "bin.js")],
     spec: file,
     profile: input.profile,
     settings: input.set ?? [],

@@ -30,9 +30,10 @@ export interface RatioVerdict {
    * agrees: a known ratio of these tokens (or, where the tokens are not given, of any slice) lies within rounding.
    * differs: no slice of these tokens can have the ratio: the known totals of the tokens exclude it, or it lies more
    * than seven standard deviations from the split's. unknown: a slice may have it, and none with these tokens is
-   * known, or it is another tokenizer's. coarse: the printed digits leave both possible.
+   * known, or it is another tokenizer's, or nothing says whose it is. constant: nothing says whose it is, and it is
+   * rounder than a text's ratio is once in a thousand times. coarse: the printed digits leave both possible.
    */
-  readonly verdict: "agrees" | "differs" | "unknown" | "coarse"
+  readonly verdict: "agrees" | "differs" | "unknown" | "constant" | "coarse"
   readonly heldAgainst: HeldAgainst
   /** The known ratios within rounding. */
   readonly matches: readonly KnownRatio[]
@@ -58,18 +59,31 @@ export interface RatioStatements {
   readonly windows?: StatedWindows | undefined
 }
 
-/** The roundest number within an interval narrow enough to make that remarkable (a hundredth of the last place). */
-const constantIn = ({ lo, hi }: Interval): number | undefined => {
+/**
+ * The roundest number within an interval narrow enough to make that remarkable.
+ *
+ * @param share of the distance to the next such number that the interval may cover: the chance that another has one
+ */
+const constantIn = ({ lo, hi }: Interval, share = 0.01): number | undefined => {
   for (const step of [1, 0.1, 0.01]) {
     const candidate = Math.round((lo + hi) / 2 / step) * step
-    if (hi - lo < step / 100 && candidate >= lo - 1e-12 && candidate <= hi + 1e-12)
+    if (hi - lo < step * share && candidate >= lo - 1e-12 && candidate <= hi + 1e-12)
       return Number(candidate.toFixed(2))
   }
   return undefined
 }
 
-/** A ratio that a tokenizer's text would give once in ten thousand times: within a millionth of tenths. */
-const isRound = (ratio: number): boolean => Math.abs(ratio * 10 - Math.round(ratio * 10)) < 1e-5
+/** The chance, at most, that a text's own ratio is called a constant. */
+const CONSTANT_BY_CHANCE = 0.001
+
+/** What can only be a constant: within the digits, or within a millionth of tenths, where sums were rounded before. */
+const surelyConstant = ({ bytesPerToken, interval }: Inferred): number | undefined => {
+  const tenths = Math.round(bytesPerToken * 10)
+  return (
+    constantIn(interval, CONSTANT_BY_CHANCE) ??
+    (Math.abs(bytesPerToken * 10 - tenths) < 1e-5 ? tenths / 10 : undefined)
+  )
+}
 
 /** Half a byte in so many tokens, and the rounding of doubles: no total is finer. */
 const slack = (tokens: number): number => 0.5 / tokens + 1e-12
@@ -219,28 +233,35 @@ const againstTotal = (inferred: Inferred, tokens: number, owner: Tokenizer): Rea
   return reached.verdict === "unknown" ? { ...reached, verdict: "differs" } : reached
 }
 
-/** No vocabulary and no known count: SP-1024 is tried first, and what it excludes may be another tokenizer's. */
+const WHOSE = "say whose it is with --vocab, --tokenizer, --bytes-per-token or --total"
+
+/** No vocabulary and no known count: a ratio that is known is recognised; of another it is said what it is, alone. */
 const unstated = (inferred: Inferred, tokens: number | undefined, first: Reached): Judged => {
   const why = "no vocabulary is stated"
-  const held = { tokenizer: SP1024.name, why }
-  if (first.verdict !== "differs") return { reached: first, heldAgainst: held }
+  if (first.verdict === "agrees" || first.verdict === "coarse")
+    return { reached: first, heldAgainst: { tokenizer: SP1024.name, why } }
   const others = TOKENIZERS.filter(({ id }) => id !== SP1024.id)
   const other = tokens === undefined ? againstAny(inferred, tokens, others) : againstText(inferred, tokens)
   if (other.verdict === "agrees")
     return { reached: other, heldAgainst: { tokenizer: other.matches[0]!.name, why } }
-  return isRound(inferred.bytesPerToken) || constantIn(inferred.interval) !== undefined
-    ? { reached: first, heldAgainst: held }
-    : {
-        reached: { ...first, verdict: "unknown" },
-        heldAgainst: held,
-        remark: "SP-1024 cannot have this ratio, another tokenizer may; state it with --vocab",
-      }
+  const constant = surelyConstant(inferred) !== undefined
+  return {
+    reached: {
+      verdict: constant ? "constant" : "unknown",
+      matches: [],
+      reference: undefined,
+      plausible: undefined,
+    },
+    heldAgainst: { tokenizer: undefined, why },
+    remark: WHOSE,
+  }
 }
 
 /**
  * Whether an inferred ratio is one that the exact byte table of the evaluation's own tokenizer gives.
  *
- * SP-1024 is presumed only where neither a vocabulary nor the count of tokens says another.
+ * Where neither a vocabulary nor the count of tokens says whose the ratio is, known ratios are recognised, and nothing
+ * is presumed of another.
  *
  * @param tokens scored tokens, where known
  * @param statements what the log says beside
@@ -252,7 +273,10 @@ export const judgeRatio = (
 ): RatioVerdict => {
   const { reached, heldAgainst, remark } = judge(inferred, tokens, statements)
   const { verdict, matches, reference, plausible: band } = reached
-  const constant = verdict === "differs" || verdict === "unknown" ? constantIn(inferred.interval) : undefined
+  const constant =
+    verdict === "agrees" || verdict === "coarse"
+      ? undefined
+      : (constantIn(inferred.interval) ?? (verdict === "constant" ? surelyConstant(inferred) : undefined))
   return {
     verdict,
     heldAgainst,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Entry point: checks Node, switches the telemetry of libraries off, then loads the rest. */
 import { switchTelemetryOff } from "../engine/telemetry.js"
+import { packageFile } from "../files/package-files.js"
 import { endWithParent } from "./orphan.js"
 import { watchOutput } from "./output.js"
 
@@ -26,7 +27,7 @@ const args = process.argv.slice(2)
 const showHelp = async (): Promise<boolean> => {
   const { readFile } = await import("node:fs/promises")
   try {
-    process.stdout.write(await readFile(new URL("../../generated/help.txt", import.meta.url), "utf8"))
+    process.stdout.write(await readFile(packageFile("generated", "help.txt"), "utf8"))
     return true
   } catch {
     return false

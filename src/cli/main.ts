@@ -15,7 +15,7 @@ import * as NodePath from "@effect/platform-node-shared/NodePath"
 import * as NodeStdio from "@effect/platform-node-shared/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node-shared/NodeTerminal"
 import { commands } from "./commands/index.js"
-import { packageRoot } from "../app/locate.js"
+import { packageRoot } from "../files/package-files.js"
 import { ExitWith, UsageError, type ExitCode } from "../app/outcome.js"
 import { asError, describe, errorDocument, exitCodeOf } from "./errors.js"
 

@@ -81,6 +81,11 @@ export interface Trainer {
    * `program` 0 (the default) is the job itself, i > 0 is `larger[i - 1]`. Resolves when the step's results are known.
    */
   readonly step: (micro: readonly Feeds[], scalars: HostTensors, program?: number) => Promise<StepResult>
+  /**
+   * Steps that may be asked for before the first of them has resolved: a device that has the next one need not wait
+   * until the results of the last are read. They are taken in order. 1 when absent.
+   */
+  readonly inFlight?: number
   /** A copy of every parameter and state tensor by name; frozen inputs are not among them. */
   readonly readState: () => Promise<HostTensors>
   readonly dispose: () => Promise<void>

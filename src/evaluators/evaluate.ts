@@ -2,6 +2,7 @@
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import { networkPart, objectivePart } from "../families/index.js"
 import { isIntact } from "../metric/bytes/intact.js"
+import { moduleUrl } from "../files/package-files.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import { EVIDENCE_FORMAT, EVIDENCE_VERSION, evidenceMetadata, type EvidenceHeader } from "./evidence.js"
 import { evaluatorPart } from "./index.js"
@@ -34,11 +35,14 @@ export const registerMeasure = (kind: string, measure: Measure<never>): (() => v
   return () => void added.delete(kind)
 }
 
+/** Loaded by name: an evaluator is its folder and one line in `index.ts`. */
+const measureUrl = (kind: string): string => moduleUrl(`evaluators/${kind}/measure`).href
+
 /** The measurement of a kind, from its folder. */
 export const measureOf = async (kind: string): Promise<Measure> => {
   const own = added.get(kind)
   if (own !== undefined) return own as Measure
-  const loaded = (await import(`./${kind}/measure.js`)) as { readonly measure: Measure }
+  const loaded = (await import(measureUrl(kind))) as { readonly measure: Measure }
   return loaded.measure
 }
 
@@ -50,7 +54,7 @@ export const measureOf = async (kind: string): Promise<Measure> => {
 export const requireMeasurable = async (experiment: Experiment): Promise<void> => {
   for (const evaluation of experiment.evaluations) {
     if (added.has(evaluation.kind)) continue
-    const { check } = (await import(`./${evaluation.kind}/measure.js`)) as { readonly check?: Check }
+    const { check } = (await import(measureUrl(evaluation.kind))) as { readonly check?: Check }
     await check?.(evaluation, experiment)
   }
 }
@@ -63,7 +67,7 @@ export const requireMeasurable = async (experiment: Experiment): Promise<void> =
 export const fetchMeasured = async (experiment: Experiment, options: FetchOptions = {}): Promise<void> => {
   for (const evaluation of experiment.evaluations) {
     if (added.has(evaluation.kind)) continue
-    const { fetch } = (await import(`./${evaluation.kind}/measure.js`)) as { readonly fetch?: Fetch }
+    const { fetch } = (await import(measureUrl(evaluation.kind))) as { readonly fetch?: Fetch }
     await fetch?.(evaluation, options)
   }
 }
@@ -134,6 +138,7 @@ const headerOf = (job: EvaluateJob, measured: Measured, seconds: number): Eviden
     executor: { name: executor.name, version: executor.version, precision: job.precision },
     forwards: measured.forwards,
     seconds,
+    ...(measured.judge === undefined ? {} : { judge: measured.judge }),
   }
 }
 

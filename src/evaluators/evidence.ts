@@ -5,6 +5,7 @@
 import type { SafetensorsFile } from "../files/safetensors.js"
 import type { TextRules } from "../metric/bytes/text-bytes.js"
 import type { LeftOut } from "../spec/windows.js"
+import type { JudgeAccount } from "./job.js"
 import type { EvaluatedWindows } from "./summary.js"
 
 export const EVIDENCE_FORMAT = "repro-evidence"
@@ -80,6 +81,8 @@ export interface EvidenceHeader {
   /** Sequences that went through the network, and seconds it took. */
   readonly forwards: number
   readonly seconds: number
+  /** The network that judged the items; absent where none did. */
+  readonly judge?: JudgeAccount & { readonly forwards: number; readonly seconds: number }
 }
 
 /** Metadata of the safetensors file. */

@@ -11,6 +11,32 @@ import type { ScoredWindows } from "../inference/windows.js"
 import type { Experiment } from "../spec/experiment.js"
 import type { EvaluationKind } from "./part.js"
 
+/** What evidence says of the network that judged its texts. */
+export interface JudgeAccount {
+  readonly spec: string
+  readonly profile: string
+  readonly fingerprint: string
+  /** Of its weights: the SHA-256 of the one file, or of the list of digests of several. */
+  readonly digest: string
+  readonly files: readonly { readonly file: string; readonly sha256: string }[]
+  readonly tokenizer: { readonly id: string; readonly digest: string; readonly boundaryId: number }
+  /** Tokens of a row; what of a text is beyond is not judged. */
+  readonly window: number
+  readonly begin: "text" | "boundary"
+}
+
+/** A causal network of another spec that scores texts. */
+export interface OpenJudge {
+  readonly account: JudgeAccount
+  readonly network: Network
+  /** Lends its programs the judge's weights. */
+  readonly executor: Executor
+  readonly encode: (text: string) => ArrayLike<number>
+  /** Rows in one pass; chosen from the window when absent. */
+  readonly batch?: number | undefined
+  readonly dispose: () => Promise<void>
+}
+
 export interface EvaluateJob {
   readonly evaluation: EvaluationKind
   readonly experiment: Experiment
@@ -34,6 +60,8 @@ export interface EvaluateJob {
   readonly choice?: Choice
   /** Throws where the user asked to stop; asked between groups of items. */
   readonly requireGoing?: () => Promise<void>
+  /** Opens the judge that the evaluation names; absent where nobody can. */
+  readonly openJudge?: () => Promise<OpenJudge>
   /** Where items that are done are kept, so that a measurement which is stopped goes on behind them. */
   readonly kept?: KeptItems
 }
@@ -59,6 +87,8 @@ export interface Measured {
   readonly items?: readonly unknown[]
   /** Sequences that went through the network. */
   readonly forwards: number
+  /** The network that judged the items, where one did, with what that cost. */
+  readonly judge?: JudgeAccount & { readonly forwards: number; readonly seconds: number }
   /** Leads up to this many nats are ties, where the network chose the order. */
   readonly tieNats?: number
   /** Where more than this call made them; the time of the call when absent. */

@@ -114,6 +114,8 @@ export interface NetworkPart<M extends Kind = Kind> {
   dropout?(model: M): DropoutUse | undefined
   /** The optional feeds that it takes, such as `sigma`, the noise level of each row. */
   takes(model: M): readonly string[]
+  /** The name here of a tensor of a published file, null for what is derived; their names are ours when absent. */
+  publishedName?(stored: string): string | null
   /** Every parameter, in the order of the published state dict. */
   parameters(model: M, vocabSize: number): readonly ParameterSpec[]
   /** FLOPs of one position in a forward pass over sequences of `length` tokens. */

@@ -22,6 +22,25 @@ export interface CheckpointPlace {
 
 const INDEX = "model.safetensors.index.json"
 
+/** Where a name of weights leads: a file of a hub repository, its index where none is named, or a path. */
+type Origin =
+  | { readonly kind: "hf"; readonly repository: string; readonly first: string }
+  | { readonly kind: "file"; readonly path: string }
+
+/** @throws DataError for a source of another kind */
+const originOf = ({ checkpoint }: NamedCheckpoint, base: string | undefined): Origin => {
+  const one = /^hf:([^/]+\/[^/]+)\/([^/]+\.safetensors)$/.exec(checkpoint)
+  if (one !== null) return { kind: "hf", repository: one[1]!, first: one[2]! }
+  const source = parseSource(checkpoint, base)
+  if (source.kind === "hf") return { ...source, first: INDEX }
+  if (source.kind === "file") return source
+  throw new DataError(
+    "invalid",
+    checkpoint,
+    "init.checkpoint is hf:OWNER/REPOSITORY, hf:OWNER/REPOSITORY/FILE.safetensors or file:PATH.",
+  )
+}
+
 /** Folder of a repository's files. */
 const folderOf = (repository: string, { revision = "main" }: NamedCheckpoint, cacheDir: string): string =>
   join(cacheDir, "models", ...repository.split("/"), revision)
@@ -67,18 +86,18 @@ export const locateCheckpoint = async (
   named: NamedCheckpoint,
   { cacheDir, base }: CheckpointPlace,
 ): Promise<readonly string[]> => {
-  const source = parseSource(named.checkpoint, base)
-  if (source.kind !== "hf" && source.kind !== "file")
-    throw new DataError("invalid", named.checkpoint, "init.checkpoint is hf:OWNER/REPOSITORY or file:PATH.")
-  const first = source.kind === "hf" ? join(folderOf(source.repository, named, cacheDir), INDEX) : source.path
+  const source = originOf(named, base)
+  const first =
+    source.kind === "hf" ? join(folderOf(source.repository, named, cacheDir), source.first) : source.path
   const cure =
     source.kind === "hf"
       ? "run `repro prepare` on the spec to fetch it"
       : "correct init.checkpoint in the spec"
   if (!(await isPresent(first)))
     throw new DataError("missing", first, `the weights that init names are not there; ${cure}.`)
-  if (!first.endsWith(".json")) return [first]
-  const paths = (await filesOfIndex(first)).map((file) => join(dirname(first), file))
+  const paths = first.endsWith(".json")
+    ? (await filesOfIndex(first)).map((file) => join(dirname(first), file))
+    : [first]
   for (const path of paths)
     if (!(await isPresent(path)))
       throw new DataError(
@@ -107,14 +126,15 @@ export const fetchCheckpoint = async (
   place: CheckpointPlace,
   options: { readonly onEvent?: OnPrepareEvent; readonly signal?: AbortSignal } = {},
 ): Promise<readonly string[]> => {
-  const source = parseSource(named.checkpoint, place.base)
+  const source = originOf(named, place.base)
   if (source.kind === "hf") {
     const hub = hubOf(source.repository, named, place.cacheDir)
     const fetchOne = async (file: string): Promise<string> => {
       await fetchHubFile(hub, file, { sha256: named.sha256?.[file], ...options })
       return hub.local(file)
     }
-    for (const file of await filesOfIndex(await fetchOne(INDEX))) await fetchOne(file)
+    const first = await fetchOne(source.first)
+    if (source.first === INDEX) for (const file of await filesOfIndex(first)) await fetchOne(file)
   }
   return locateCheckpoint(named, place)
 }

@@ -60,7 +60,7 @@ const readPinned = async (path: string): Promise<Pinned> => {
     throw new DataError(
       "invalid",
       path,
-      "it does not say which files were fetched, with their digests; delete it, and the files beside it if you do not trust them, and prepare again.",
+      "it does not say which files were fetched, with their digests; move it away, and the files beside it if you do not trust them, and prepare again.",
       error,
     )
   }

@@ -7,12 +7,22 @@ import { loraNames, type Lora } from "./lora-parameters.js"
 import type { FloatTensor } from "./parameters.js"
 import * as tf from "./tf.js"
 
-/** The linear layer `layer` of x [n, in], with its adapter where the parameters hold one. */
-export const adapted = (x: tf.Tensor, p: Tensors, layer: string, lora: Lora | undefined): tf.Tensor => {
+/**
+ * The linear layer `layer` of x [n, in], with its adapter where the parameters hold one.
+ *
+ * @param dropped what the adapter reads: x, or in training what dropout leaves of it
+ */
+export const adapted = (
+  x: tf.Tensor,
+  p: Tensors,
+  layer: string,
+  lora: Lora | undefined,
+  dropped: tf.Tensor = x,
+): tf.Tensor => {
   const y = linear(x, p, layer)
   const { a, b } = loraNames(layer)
   if (lora === undefined || p[a] === undefined) return y
-  const low = tf.matMul(tf.matMul(x, p[a], false, true), p[b]!, false, true)
+  const low = tf.matMul(tf.matMul(dropped, p[a], false, true), p[b]!, false, true)
   return tf.add(y, tf.mul(low, lora.alpha / lora.rank))
 }
 

@@ -319,7 +319,7 @@ const writable = async (
     throw new RunError(
       "locked",
       directory,
-      "this process gave no sign of life for so long that another took the run over, or its lock was deleted; what it did since its last checkpoint is left out. Look with repro list, and go on with --resume if nothing is running.",
+      "this process gave no sign of life for so long that another took the run over, or its lock is gone; what it did since its last checkpoint is left out. Look with repro list, and go on with --resume if nothing is running.",
     )
   }
   const writeRecorded = async (

@@ -66,7 +66,7 @@ const parseFloors = (text: string | undefined, path: string): readonly FloorSumm
   throw new RunError(
     "damaged",
     path,
-    "it holds no floors that this program reads; restore it from a copy of the run, or delete it and measure it again with --resume.",
+    "it holds no floors that this program reads; restore it from a copy of the run, or move it away and measure it again with --resume.",
   )
 }
 

@@ -28,7 +28,7 @@ const refusal = (directory: string, { name, holder }: LeaseEntry): RunError => {
     return new RunError(
       "locked",
       directory,
-      `the lock ${file} cannot be read; delete it if nothing is running.`,
+      `the lock ${file} cannot be read; move it away if nothing is running.`,
     )
   }
   const who = `process ${holder.pid} on ${holder.host} (since ${holder.since})`
@@ -38,8 +38,8 @@ const refusal = (directory: string, { name, holder }: LeaseEntry): RunError => {
     isNeighbour(holder)
       ? `${who} is writing this run; wait until it ends or stop it, then try again.`
       : holder.heartbeat === undefined
-        ? `${who} is writing this run; if that machine no longer does, delete ${file} and try again.`
-        : `${who}, ${holder.host === hostname() ? "in another container" : "another machine"}, is writing this run; wait until it ends. If it was killed, its lock is taken over ${STALE_MS / 1000} s after its last sign of life, or delete ${file}.`,
+        ? `${who} is writing this run; if that machine no longer does, move ${file} away and try again.`
+        : `${who}, ${holder.host === hostname() ? "in another container" : "another machine"}, is writing this run; wait until it ends. If it was killed, its lock is taken over ${STALE_MS / 1000} s after its last sign of life, or move ${file} away.`,
   )
 }
 

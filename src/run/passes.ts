@@ -12,6 +12,7 @@ import {
   type HostTensor,
   type HostTensors,
 } from "../engine/executor.js"
+import type { Graph } from "../engine/ir.js"
 import { digestOf, openKeptLines } from "./kept-lines.js"
 
 /** The user asked to stop; what was done is kept. */
@@ -39,6 +40,18 @@ const bytesOf = ({ data }: HostTensor): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
 
 const sum = (outputs: Line["outputs"]): string => digestOf(JSON.stringify(outputs))
+
+/** Digest of a whole program: two of one evaluation may take and give the same. */
+const programOf = (graph: Graph): string =>
+  digestOf(
+    JSON.stringify(graph, (_, value: unknown) =>
+      ArrayBuffer.isView(value)
+        ? createHash("sha256")
+            .update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+            .digest("hex")
+        : value,
+    ),
+  )
 
 const toLine = (key: string, tensors: HostTensors): Line | undefined => {
   const entries = Object.entries(tensors)
@@ -68,7 +81,7 @@ export interface PassesOptions {
   /** Folder of the run. */
   readonly directory: string
   readonly evaluation: string
-  /** What the passes depend on besides their feeds: weights, executor, precision. Those of others are dropped. */
+  /** What the passes depend on besides their feeds: weights, executor, precision, code. Those of others are dropped. */
   readonly of: string
   readonly stopping: () => boolean
 }
@@ -140,7 +153,7 @@ export const openPasses = async (executor: Executor, options: PassesOptions): Pr
       weights: (source) => executor.weights(source),
       trainer: (...job) => executor.trainer(...job),
       evaluator: async (graph, ...held) =>
-        wrapped(await executor.evaluator(graph, ...held), JSON.stringify([graph.inputs, graph.outputs])),
+        wrapped(await executor.evaluator(graph, ...held), programOf(graph)),
       dispose: () => executor.dispose(),
     },
     done: kept.done,

@@ -14,7 +14,7 @@ const statedId = (metadata: Readonly<Record<string, string>>, path: string): str
   }
 }
 
-const CURE = "restore it from a copy of the run, or delete it and measure it again with --resume"
+const CURE = "restore it from a copy of the run, or move it away and measure it again with --resume"
 
 /**
  * @param evaluation the id that the file's name gives

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises"
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os"
 import { basename, dirname } from "node:path"
 import { promisify } from "node:util"
+import { packageFile } from "../files/package-files.js"
 
 /** The executor that ran the programs. */
 export interface ExecutorProvenance {
@@ -51,7 +52,7 @@ let version: Promise<string> | undefined
 
 /** Version in this package's own package.json. */
 export const reproVersion = (): Promise<string> =>
-  (version ??= readFile(new URL("../../package.json", import.meta.url), "utf8").then(
+  (version ??= readFile(packageFile("package.json"), "utf8").then(
     (text) => (JSON.parse(text) as { version: string }).version,
   ))
 

@@ -52,9 +52,9 @@ export const recordedDigests = (files: FileRecords | undefined, events: readonly
 /** What to do about a file that is not as it was written. */
 export const cureOf = (file: string): string => {
   if (file.startsWith("checkpoints/"))
-    return "restore it from a copy of the run, or delete it and go on from the checkpoint before it with --resume"
+    return "restore it from a copy of the run, or move it away and go on from the checkpoint before it with --resume"
   if (file.startsWith("evidence/"))
-    return "restore it from a copy of the run, or delete it and measure it again with --resume"
+    return "restore it from a copy of the run, or move it away and measure it again with --resume"
   return "restore it from a copy of the run"
 }
 

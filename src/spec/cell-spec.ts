@@ -17,6 +17,13 @@ type Document = Readonly<Record<string, unknown>>
  * A cell's published configuration is the published sweep's cell of the same values where that sweep has it, so that
  * a swept value is no difference from what was published.
  */
+/** A cell begins from what its spec begins from, and is judged by the same. */
+const standingOn = (spec: LoadedSpec, { parent, judges }: LoadedSpec): LoadedSpec => ({
+  ...spec,
+  ...(parent === undefined ? {} : { parent }),
+  ...(judges === undefined ? {} : { judges }),
+})
+
 export const cellSpecs = (whole: LoadedSpec): readonly CellSpec[] => {
   const { text, file, profile } = whole
   if (whole.sweep === undefined) return []
@@ -38,7 +45,7 @@ export const cellSpecs = (whole: LoadedSpec): readonly CellSpec[] => {
       name: cell.name,
       point: pointName(cell) || whole.experiment.id,
       seed: cell.seed,
-      spec: whole.parent === undefined ? spec : { ...spec, parent: whole.parent },
+      spec: standingOn(spec, whole),
     }
   })
 }

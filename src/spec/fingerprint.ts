@@ -2,7 +2,7 @@
  * The fingerprint of an experiment: equal exactly when everything that determines its numbers is equal.
  *
  * Algorithm `repro-fp1`: SHA-256 in hexadecimal over the canonical JSON (RFC 8785, UTF-8) of the decoded experiment
- * (an experiment that begins from another's result holds that one's fingerprint) without `id`, `title`, `description`, `source`, `claims` and `execution`, without `checkpointEvery`, and with digests
+ * (an experiment that begins from another's result, or is judged by one, holds that one's fingerprint) without `id`, `title`, `description`, `source`, `claims` and `execution`, without `checkpointEvery`, and with digests
  * instead of paths (null where no digest is given: then the run's provenance holds it). A change of the algorithm
  * changes its name, never its meaning.
  */
@@ -12,6 +12,7 @@ import { canonicalJson } from "./canonical.js"
 import type { DataContent } from "./content.js"
 import type { Experiment } from "./experiment.js"
 import { initIdentity } from "./init.js"
+import { judgeIdentity, judgeIn } from "./judge.js"
 
 export const FINGERPRINT_ALGORITHM = "repro-fp1"
 
@@ -30,7 +31,10 @@ export const identityOf = (experiment: Experiment): unknown => {
     model,
     objective,
     training: trained,
-    evaluations: evaluations.map(withoutPaths),
+    evaluations: evaluations.map((evaluation) => {
+      const judge = judgeIn(evaluation)
+      return withoutPaths(judge === undefined ? evaluation : { ...evaluation, judge: judgeIdentity(judge) })
+    }),
   }
 }
 

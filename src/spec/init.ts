@@ -20,11 +20,11 @@ const OfRun = Schema.Struct({
 
 const OfCheckpoint = Schema.Struct({
   checkpoint: formed(
-    /^(hf:[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+|file:(?:\/\/)?.+)$/,
-    "hf:OWNER/REPOSITORY or file:PATH",
+    /^(hf:[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+\.safetensors)?|file:(?:\/\/)?.+)$/,
+    "hf:OWNER/REPOSITORY, hf:OWNER/REPOSITORY/FILE.safetensors or file:PATH",
   ).annotate({
     description:
-      "hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards, or file:PATH of a safetensors file or of such an index.",
+      "hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.",
   }),
   revision: Schema.optionalKey(Schema.String).annotate({
     description: "Branch, tag or commit of the repository; main when absent.",

@@ -56,7 +56,8 @@ export const Sampling = Schema.Struct({
       "Times of the steps. even: 1/N, when absent. short: (1 - 1e-5)/(N + 1), as xlm-core has it. Where rows grow in steps.",
   }),
   confidence: Schema.optionalKey(Schema.Literals(CONFIDENCE_KINDS)).annotate({
-    description: "What the sampler confidence ranks masks by where rows grow; prob_diff when absent.",
+    description:
+      "What masks are ranked by where rows grow. Of the sampler confidence: prob_diff when absent. Of events: an event reveals the mask ranked first; any mask with equal chances when absent.",
   }),
   hazard: Schema.optionalKey(Schema.Literals(["on", "off"])).annotate({
     description:
@@ -116,7 +117,10 @@ const OWNERS: Readonly<Partial<Record<SamplingField, Owner>>> = {
   block: ["masked networks", (rows) => rows === "masked"],
   rule: ["the sampler tau", (_, sampler) => sampler === "tau"],
   nucleus: ["networks whose rows grow", (rows) => rows === "growing"],
-  confidence: sure,
+  confidence: [
+    "the samplers confidence and events on a network whose rows grow",
+    (rows, sampler) => rows === "growing" && (sampler === "confidence" || sampler === "events"),
+  ],
   hazard: sure,
   window: sure,
   grid: stepped,

@@ -12,7 +12,9 @@ import { Identifier } from "./common.js"
 import { decodeValue, problemsOf, readJson, withPositions } from "./decode.js"
 import { unknownClaim } from "./claim-id.js"
 import { experimentSchema, type Experiment } from "./experiment.js"
+import { objectivePart } from "../families/index.js"
 import { fingerprint } from "./fingerprint.js"
+import { judgeIn } from "./judge.js"
 import { composePatches, differencesOf, mergePatch } from "./merge-patch.js"
 import { child, keysOf, upwards, valueAt } from "./pointer.js"
 import { brokenRules } from "./rules.js"
@@ -104,6 +106,8 @@ export interface LoadedSpec {
   readonly settings?: readonly string[]
   /** The spec whose result it begins from, under the profile that it names. */
   readonly parent?: LoadedSpec
+  /** The specs that judge its texts, by the fingerprint that the evaluations hold; absent where none does. */
+  readonly judges?: ReadonlyMap<string, LoadedSpec>
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -342,51 +346,65 @@ const patchedText = (document: unknown, profile: Profile, patch: unknown): strin
 export const cellExperiment = (spec: LoadedSpec, cell: SweepCell): Experiment =>
   decodeValue(experimentSchema(), applyCell(spec.document, cell), spec.file)
 
-/** The spec with the one that it begins from, also where it is varied. @throws SpecError where a variation names another */
-const withParent = (spec: LoadedSpec, parent: LoadedSpec): LoadedSpec => ({
+/** What a spec rests on. */
+type Stages = Pick<LoadedSpec, "parent" | "judges">
+
+/** Where a varied spec names another stage than was read with it. */
+const strayStage = ({ init, evaluations }: Experiment, own: Experiment, { parent, judges }: Stages) => {
+  if (init !== undefined && "run" in init) {
+    const { run } = (own.init ?? {}) as { readonly run?: string }
+    if (init.run !== run || init.fingerprint !== parent?.fingerprint) return { pointer: "/init", found: init }
+  }
+  const stray = evaluations.findIndex((evaluation) => {
+    const judge = judgeIn(evaluation)
+    return judge !== undefined && judges?.has(judge.fingerprint ?? "") !== true
+  })
+  return stray < 0
+    ? undefined
+    : { pointer: `/evaluations/${stray}/judge`, found: judgeIn(evaluations[stray]!) }
+}
+
+/** The spec with those that it rests on, also where it is varied. @throws SpecError where a variation names another */
+const withStages = (spec: LoadedSpec, stages: Stages): LoadedSpec => ({
   ...spec,
-  parent,
+  ...stages,
   with: (patch, options) => {
     const varied = spec.with(patch, options)
-    const { init } = varied.experiment
-    if (init === undefined || !("run" in init)) return varied
-    if (
-      init.run !== (spec.experiment.init as { readonly run?: string }).run ||
-      init.fingerprint !== parent.fingerprint
-    )
+    const stray = strayStage(varied.experiment, spec.experiment, stages)
+    if (stray !== undefined)
       throw new SpecError(spec.file, [
         {
-          pointer: "/init",
+          pointer: stray.pointer,
           expected: "what the spec file says",
-          found: JSON.stringify(init),
-          hint: "A spec of your own that begins from another names it: `extends` this one and set `init` there.",
+          found: JSON.stringify(stray.found),
+          hint: "A spec of your own that begins from another, or is judged by one, names it: `extends` this one and set it there.",
         },
       ])
-    return withParent(varied, parent)
+    return withStages(varied, stages)
   },
 })
 
 /** Specs of a chain that were read already, by file and profile. */
-type Stages = Map<string, Promise<LoadedSpec>>
+type ReadStages = Map<string, Promise<LoadedSpec>>
 
 const loadStage = async (
   path: string,
   profile: Profile,
   claims: ReadonlySet<string> | undefined,
-  stages: Stages,
+  stages: ReadStages,
   behind: readonly string[],
 ): Promise<LoadedSpec> => {
   if (behind.includes(resolve(path)))
     throw new SpecError(path, [
       {
         pointer: "/init/run",
-        expected: "a spec that does not begin from this one in turn",
+        expected: "a spec that does not begin from this one, nor is judged by it, in turn",
         found: "a circle",
       },
     ])
   const resolved = await resolveSpec(await readSpecText(path), path, readSpecText)
-  const load = async (name: string, of: Profile): Promise<LoadedSpec> => {
-    const file = await findNamedSpec(name, path, "/init/run")
+  const load = async (name: string, of: Profile, pointer: string): Promise<LoadedSpec> => {
+    const file = await findNamedSpec(name, path, pointer)
     const key = JSON.stringify([resolve(file), of])
     const found = stages.get(key) ?? loadStage(file, of, undefined, stages, [...behind, resolve(path)])
     stages.set(key, found)
@@ -396,10 +414,27 @@ const loadStage = async (
   const changed = resolved.changed || text !== resolved.text
   try {
     const spec = decodeSpec(text, path, profile, claims)
-    const { init } = spec.experiment
-    return init === undefined || !("run" in init)
-      ? spec
-      : withParent(spec, await load(init.run, init.profile ?? profile))
+    const { init, evaluations } = spec.experiment
+    const judges = new Map<string, LoadedSpec>()
+    for (const [i, judge] of evaluations.map(judgeIn).entries()) {
+      if (judge?.fingerprint === undefined) continue
+      const found = await load(judge.run, judge.profile ?? profile, `/evaluations/${i}/judge/run`)
+      if (objectivePart(found.experiment.objective).scored !== "all")
+        throw new SpecError(path, [
+          {
+            pointer: `/evaluations/${i}/judge/run`,
+            expected: "the spec of a network that predicts the next token",
+            found: `${judge.run}, whose objective is ${found.experiment.objective.kind}`,
+          },
+        ])
+      judges.set(judge.fingerprint, found)
+    }
+    const begins = init !== undefined && "run" in init
+    if (!begins && judges.size === 0) return spec
+    return withStages(spec, {
+      ...(begins ? { parent: await load(init.run, init.profile ?? profile, "/init/run") } : {}),
+      ...(judges.size === 0 ? {} : { judges }),
+    })
   } catch (error) {
     if (!(error instanceof SpecError) || !changed || error.file !== path) throw error
     // Lines are those of the file that a person wrote.

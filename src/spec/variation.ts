@@ -4,7 +4,7 @@
  */
 import { stat } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { packageFile } from "../files/package-files.js"
 import { readJson, type Locate } from "./decode.js"
 import { composePatches, mergePatch } from "./merge-patch.js"
 import { keysOf } from "./pointer.js"
@@ -16,7 +16,7 @@ const isObject = (value: unknown): value is Document =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Of the specs that come with the program. */
-const PACKAGE = fileURLToPath(new URL("../../specs", import.meta.url))
+const PACKAGE = packageFile("specs")
 
 const isFile = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isFile() === true

@@ -11,6 +11,7 @@ import { learningRateFactor } from "../model/learning-rate.js"
 import type { Experiment } from "../spec/experiment.js"
 import { layoutFor, shapeFor, typicalRows } from "./layout.js"
 import { dropoutMasks } from "./dropout.js"
+import { inFlight } from "./in-flight.js"
 import { readAhead } from "./read-ahead.js"
 import { initialState, stepScalars } from "./state.js"
 import { tracePrograms } from "./programs.js"
@@ -49,7 +50,7 @@ export interface TrainJob {
   readonly watch?: Watch | undefined
   /** Called with a copy of the state every `checkpointEvery` steps and after the last one. */
   readonly onCheckpoint: (step: number, state: HostTensors, last: boolean) => Promise<void>
-  /** Asked after every step; true ends training after a checkpoint. */
+  /** Asked after every step; true ends training after the steps that the executor already has, with a checkpoint. */
   readonly shouldStop: () => boolean
 }
 
@@ -115,12 +116,25 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     depth: STEPS_AHEAD,
   })
   const { watch } = job
+  const watches = (s: number): boolean => watch !== undefined && (s === total || s % watch.every === 0)
+  const keeps = (s: number): boolean => s === total || s % training.checkpointEvery === 0
+  const flight = inFlight({
+    first: step,
+    end: total,
+    depth: trainer.inFlight ?? 1,
+    // Between such a step and the next the state is read.
+    pausesAfter: (s) => watches(s) || keeps(s),
+    begin: async (s) => {
+      const { micro, program } = await feeds.next()
+      const factor = learningRateFactor(training, s, source.groups)
+      return { factor, ...(await trainer.step(micro, stepScalars(training, s, factor), program)) }
+    },
+  })
+  let stopping = false
   try {
     if (watch !== undefined && step === 0 && total > 0) await watch.onState(0, await trainer.readState())
     while (step < total) {
-      const { micro, program } = await feeds.next()
-      const factor = learningRateFactor(training, step, source.groups)
-      const { loss, gradNorm } = await trainer.step(micro, stepScalars(training, step, factor), program)
+      const { factor, loss, gradNorm } = await flight.next()
       if (!Number.isFinite(loss)) throw new DivergenceError(step, "loss", loss)
       if (!Number.isFinite(gradNorm)) throw new DivergenceError(step, "gradient norm", gradNorm)
       step++
@@ -134,13 +148,16 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
         positions: rows * length,
       })
       const last = step === total
-      const stop = !last && job.shouldStop()
-      const watched = watch !== undefined && (last || step % watch.every === 0)
-      const kept = last || stop || step % training.checkpointEvery === 0
-      if (watched || kept) {
+      if (!last && !stopping && job.shouldStop()) {
+        stopping = true
+        flight.stop()
+      }
+      const stop = !last && stopping && flight.open === 0
+      const kept = stop || keeps(step)
+      if (watches(step) || kept) {
         const state = await trainer.readState()
         // Before the checkpoint: a run that goes on behind it does not take the point again.
-        if (watched) await watch.onState(step, state)
+        if (watches(step)) await watch!.onState(step, state)
         if (kept) await job.onCheckpoint(step, state, last)
         if (last || stop) return { step, totalSteps: total, state, stopped: stop }
       }
@@ -148,6 +165,7 @@ export const train = async (job: TrainJob): Promise<TrainOutcome> => {
     return { step, totalSteps: total, state: await trainer.readState(), stopped: false }
   } finally {
     await feeds.close()
+    await flight.close()
     await trainer.dispose()
   }
 }

@@ -1,6 +1,8 @@
 /** Expected values are worked out by hand beside each assertion; the windows are chosen so that they can be. */
 import { test, type Test } from "tap"
 import type { EvaluationSummary, FloorSummary } from "../../src/analysis/language-model.js"
+import type { ItemSummary } from "../../src/evaluators/summary.js"
+import { gradedMeaning, sampleContract } from "../../src/evaluators/samples/figures.js"
 import { renderTable, TABLE_FORMATS } from "../../src/report/render/index.js"
 import { buildSweepTable, type SweepPoint, type SweepTableInput } from "../../src/analysis/sweep-table.js"
 import { TableError, type ResultsTable, type TableRow } from "../../src/analysis/table.js"
@@ -192,4 +194,67 @@ test("what is missing is said; one point has nothing to compare; none is no tabl
     "floors of each text, where they differ",
   )
   t.throws(() => buildSweepTable(input([point("a", [Number.NaN])])), TableError)
+})
+
+const GRADED = {
+  kind: "samples",
+  id: "events",
+  count: 40,
+  seeds: [0],
+  from: "validation",
+  task: "primer-math",
+  sampling: { sampler: "events" },
+} as const
+
+test("graded figures: means over seeds, all answers together, each seed", async (t) => {
+  const items = (right: number): ItemSummary => ({
+    evaluationId: "events",
+    evaluation: GRADED,
+    item: "text",
+    items: 40,
+    forwards: 400 + right,
+    figures: [
+      {
+        name: "boxed",
+        label: "the number in the box",
+        contract: sampleContract(
+          GRADED,
+          { dataset: "synthetic", tokenizer: { id: "t" } },
+          gradedMeaning(GRADED, "boxed", 40),
+          40,
+        ),
+        value: right / 40,
+        interval: { low: 0, high: 1, level: 0.95, method: "Wilson" },
+        notes: [],
+      },
+    ],
+  })
+  const points: SweepPoint[] = [
+    {
+      name: "base",
+      parameters: 10,
+      seeds: [10, 20, 30].map((right, seed) => ({
+        seed,
+        run: `run-${seed}`,
+        evaluations: [],
+        items: [items(right)],
+        floors: [],
+      })),
+    },
+  ]
+  const { table } = buildSweepTable(input(points))
+  const mean = row(table, "base/events/boxed")
+  // (10 + 20 + 30) / 3 of 40 is 0.5; s = 0.25, t_2 = 4.3027, half = 4.3027 * 0.25 / sqrt 3 = 0.62104.
+  t.equal(mean.value, 0.5)
+  t.ok(Math.abs(mean.interval!.high - 1.12104) < 1e-4, `${mean.interval!.high}`)
+  t.equal(mean.interval!.method, "Student t over 3 seeds")
+  // Wilson of 60 of 120 at z = 1.95996: half = z sqrt(0.25 / 120 + z^2 / (4 * 120^2)) / (1 + z^2 / 120) = 0.08808.
+  t.ok(mean.notes.includes("60 of 120 right over all seeds: 50.0 %, Wilson [41.2 %, 58.8 %], as if every answer were of one model.")) // prettier-ignore
+  t.equal(row(table, "base/seed-1/events/boxed").value, 0.5)
+  // (410 + 420 + 430) / 3 / 40 passes a text.
+  t.equal(row(table, "base/events/forwards").value, 10.5)
+  t.notOk(
+    table.header.verdict.some((sentence) => /trained/.test(sentence)),
+    "nothing is said of floors that nothing stands on",
+  )
 })

@@ -102,13 +102,20 @@ void test("held against the present split, not against whichever export lies nea
   // parameter-golf PR #1241: 4.3 bytes per token over the first 500 windows of 2048 tokens; derived: 4.3 / 2.4359302.
   const inferred = inferRatio({ loss: "2.95102883", bpb: "0.990101" })
   for (const tokens of [undefined, 1_024_000]) {
-    const judged = judgeRatio(inferred, tokens)
+    const judged = judgeRatio(inferred, tokens, { vocabulary: 1024 })
     t.match(judged, { verdict: "differs", constant: 4.3, reference: { tokens: 62_021_846 } }, String(tokens))
     t.equal(judged.factor!.toFixed(5), "1.76524")
     t.equal(judged.reference!.bytesPerToken.toFixed(6), "2.435930")
+    // Nothing says whose the ratio is: what it is can be said, and no tokenizer is presumed.
+    const alone = judgeRatio(inferred, tokens)
+    t.match(alone, { verdict: "constant", constant: 4.3 })
+    t.same(
+      [alone.heldAgainst.tokenizer, alone.reference, alone.factor, alone.plausible],
+      [undefined, undefined, undefined, undefined],
+    )
   }
   // By hand: 7 * 0.182 / sqrt(500) = 0.05697 on either side.
-  const { plausible } = judgeRatio(inferred, 1_024_000)
+  const { plausible } = judgeRatio(inferred, 1_024_000, { vocabulary: 1024 })
   t.ok(Math.abs(plausible!.hi - 2.4359302 - 0.05697) < 1e-4, String(plausible!.hi))
   const near = inferRatio({ loss: "1.6900000", bpb: "1.00000000" })
   // 1.69 / ln 2 = 2.43815: an unlisted slice may have it at 500 windows, the scored split cannot.

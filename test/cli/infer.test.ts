@@ -158,6 +158,10 @@ void test("a vocabulary without known totals is not held against SP-1024", async
   const silent = await inferText(`val_loader:shards tokens:9000000\n${gpt2}`)
   t.same(silent.verdicts, ["unknown"])
   t.match(silent.text, /no vocabulary is stated.*--vocab/)
+  t.notMatch(silent.text, /SP-1024|2\.4359/, "no tokenizer is presumed")
+  // By hand: 3.28 / (1.0586 ln 2) = 4.47009, 4.46981 to 4.47037: too wide to call 4.47 a constant.
+  const chance = await infer({ loss: "3.2800", bpb: "1.0586" })
+  t.match(chance, { exitCode: 0, text: /4\.470092 .*not known: no totals to hold it against; say whose/ })
   t.same((await inferText(`val_loader:shards tokens:9000000\n${gpt2}`, { vocab: 1024 })).verdicts, [
     "differs",
   ])

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test, type Test } from "tap"
-import { packageRoot } from "../../src/app/locate.js"
+import { packageRoot } from "../../src/files/package-files.js"
 import { invoke } from "./harness.js"
 
 const inFolder = async (t: Test): Promise<string> => {

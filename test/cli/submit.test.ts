@@ -14,7 +14,7 @@ void t.test("submit writes the script once and leaves a changed one alone", asyn
   await writeFile(path, "#!/bin/bash\n# mine\n")
   const changed = await invoke(...args)
   t.equal(changed.code, 2)
-  t.match(changed.stderr, "is there and differs; remove it, or give another name with --output")
+  t.match(changed.stderr, "is there and differs; give another name with --output, or move it away")
   t.equal(await readFile(path, "utf8"), "#!/bin/bash\n# mine\n")
 })
 

@@ -107,7 +107,7 @@ test("of many simultaneous contenders at most one is let in", async (t) => {
   await Promise.all(children.map(async (child) => child.exitCode === null && (await kill(child))))
 })
 
-test("a lock of another host is respected, with the file to delete", async (t) => {
+test("a lock of another host is respected, with the file to move away", async (t) => {
   const run = await createRun(await temporary(t), input)
   await run.close()
   const since = "2026-01-31T00:00:00.000Z"
@@ -117,7 +117,7 @@ test("a lock of another host is respected, with the file to delete", async (t) =
   )
   await t.rejects(openRun(run.directory), {
     reason: "locked",
-    message: /on elsewhere .* delete .*1-ab\.json/,
+    message: /on elsewhere .* move .*1-ab\.json away/,
   })
 })
 

@@ -86,3 +86,39 @@ test("passes of other weights are dropped, unfinished and damaged lines made aga
   t.match(await evaluate(directory, "weights", 4, 3), { calls: 1, found: 2 })
   t.match(await evaluate(directory, "other weights", 4, 3), { calls: 3, found: 0 })
 })
+
+/** A program that holds a number, and takes and gives what all of them do. */
+const constant = (value: number): Graph =>
+  ({ ...graph, nodes: [{ attrs: { data: { kind: "dense", values: Float32Array.of(value) } } }] }) as never
+
+test("two programs that take and give the same are told apart", async (t) => {
+  const directory = await temporary(t)
+  const executor = doubling()
+  const passes = await openPasses(executor, {
+    directory,
+    evaluation: "e",
+    of: "weights",
+    stopping: () => false,
+  })
+  for (const value of [1, 2, 1, 2]) {
+    const evaluator = await passes.executor.evaluator(constant(value), {})
+    await evaluator.run(feed(0))
+  }
+  await passes.done()
+  t.equal(executor.calls(), 4, "none was there from an earlier call")
+  for (const [program, calls] of [
+    [constant(1), 1],
+    [constant(2), 1],
+    [constant(1), 0],
+  ] as const) {
+    const asked = doubling()
+    const again = await openPasses(asked, {
+      directory,
+      evaluation: "e",
+      of: "weights",
+      stopping: () => false,
+    })
+    await (await again.executor.evaluator(program, {})).run(feed(0))
+    t.equal(asked.calls(), calls)
+  }
+})

@@ -125,6 +125,41 @@ test("event-driven sampling reproduces the length mixture", async (t) => {
   }
 })
 
+test("an event reveals the surest mask where that is asked for", async (t) => {
+  const order: number[] = []
+  // Position j is surer than j + 1, whatever else is there.
+  const forward = memoryForward(({ tokens }) => ({
+    gaps: new Float64Array(tokens.length + 1).fill(tokens.length < 4 ? 1 : 0),
+    logits: (position) => [-30, -30, 3 - 0.5 * position, 0],
+  }))
+  const reveals = async (confidence: "top_prob" | "prob_diff" | "entropy" | "position" | undefined) => {
+    let leftmost = true
+    const texts = await eventTexts(
+      empty(20),
+      {
+        ...EVENT_DEFAULTS,
+        ...(confidence === undefined ? {} : { confidence }),
+        choice: { temperature: 0, topP: 1 },
+      },
+      {
+        ...jobOf(forward, 8),
+        onNews: (news) => {
+          for (const { row, revealed } of news) {
+            order.push(...revealed)
+            // The row is that behind the event: masks left of what was revealed were passed over.
+            if (revealed.length === 1 && row.subarray(0, revealed[0]).includes(MASK)) leftmost = false
+          }
+        },
+      },
+    )
+    t.ok(texts.every(({ row }) => !row.includes(MASK)))
+    return leftmost
+  }
+  for (const by of ["top_prob", "prob_diff", "entropy", "position"] as const) t.ok(await reveals(by), by)
+  t.notOk(await reveals(undefined), "without it any mask is revealed")
+  t.ok(order.length > 50)
+})
+
 test("event-driven sampling of words that can be enumerated", async (t) => {
   const words: Words = { ab: 0.3, ba: 0.2, aab: 0.4, b: 0.1 }
   const letters = [97, 98]
@@ -144,20 +179,24 @@ test("event-driven sampling of words that can be enumerated", async (t) => {
     }
   })
   const job = jobOf(forward, 4)
-  const texts = await eventTexts(
-    empty(600),
-    { ...EVENT_DEFAULTS, bound: "fresh", margin: 1, choice: CHOICE },
-    job,
-  )
-  const found = texts.map(({ row }) => String.fromCharCode(...row.filter((token) => token !== PAD)))
-  const counts = Object.keys(words).map((word) => found.filter((w) => w === word).length)
-  t.equal(
-    counts.reduce((a, b) => a + b, 0),
-    600,
-    "no other word occurs",
-  )
-  const x2 = chiSquare(counts, Object.values(words))
-  t.ok(x2 < LIMIT_3, `counts ${counts.join(" ")}, chi-square ${x2} of 3 degrees`)
+  // Exact predictions make every order exact: any mask, the leftmost, or the surest first.
+  for (const confidence of [undefined, "position", "top_prob", "entropy"] as const) {
+    const order = confidence === undefined ? {} : { confidence }
+    const texts = await eventTexts(
+      empty(600),
+      { ...EVENT_DEFAULTS, ...order, bound: "fresh", margin: 1, choice: CHOICE },
+      job,
+    )
+    const found = texts.map(({ row }) => String.fromCharCode(...row.filter((token) => token !== PAD)))
+    const counts = Object.keys(words).map((word) => found.filter((w) => w === word).length)
+    t.equal(
+      counts.reduce((a, b) => a + b, 0),
+      600,
+      `${confidence ?? "any"}: no other word occurs`,
+    )
+    const x2 = chiSquare(counts, Object.values(words))
+    t.ok(x2 < LIMIT_3, `${confidence ?? "any"}: counts ${counts.join(" ")}, chi-square ${x2} of 3 degrees`)
+  }
   // The same in many small steps of exact survival: discretisation of order 1/N.
   const stepped = await leapTexts(
     empty(300),

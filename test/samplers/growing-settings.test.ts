@@ -7,6 +7,10 @@ const choice = { temperature: 1, topP: 1 }
 
 t.test("settings", (t) => {
   t.equal(growingSettings({ sampler: "events", choice }).kind, "events")
+  t.match(growingSettings({ sampler: "events", confidence: "top_prob", choice }), {
+    kind: "events",
+    settings: { confidence: "top_prob" },
+  })
   const tau = growingSettings({ sampler: "tau", steps: 8, choice })
   t.match(tau, {
     kind: "steps",

@@ -2,33 +2,41 @@ import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { test } from "tap"
-import { isBuilt } from "../../scripts/built.js"
+import { isBuilt, sourcesOf, sourcesText } from "../../scripts/built.js"
 
-const RECIPE = ["tsconfig.json", "tsconfig.build.json", "package.json", "package-lock.json"]
+const RECIPE = ["scripts/build.ts", "tsconfig.json", "package.json", "package-lock.json"]
 
-test("dist is current only while every output is as new as its source and the recipe", async (t) => {
+test("dist is current only while it is of the same sources and as new as each and the recipe", async (t) => {
   const root = await mkdtemp(join(tmpdir(), "built-"))
   t.teardown(() => rm(root, { recursive: true }))
-  const put = async (name: string, seconds: number): Promise<void> => {
+  const put = async (name: string, seconds: number, text = ""): Promise<void> => {
     await mkdir(dirname(join(root, name)), { recursive: true })
-    await writeFile(join(root, name), "")
+    await writeFile(join(root, name), text)
     await utimes(join(root, name), seconds, seconds)
+  }
+  const build = async (seconds: number): Promise<void> => {
+    await put("dist/cli/bin.js", seconds)
+    await put("dist/sources.json", seconds, sourcesText(await sourcesOf(root)))
   }
   for (const name of RECIPE) await put(name, 1000)
   await put("src/a.ts", 1000)
   await put("src/cli/bin.ts", 1000)
   t.equal(await isBuilt(root), false, "a fresh clone")
-  await put("dist/a.js", 1010)
-  t.equal(await isBuilt(root), false, "a build that was broken off")
   await put("dist/cli/bin.js", 1010)
+  t.equal(await isBuilt(root), false, "a build that was broken off")
+  await build(1010)
   t.equal(await isBuilt(root), true)
   await put("src/cli/bin.ts", 1020)
   t.equal(await isBuilt(root), false, "an edited source")
-  await put("dist/cli/bin.js", 1030)
+  await build(1030)
   t.equal(await isBuilt(root), true)
   await put("src/new.ts", 900)
-  t.equal(await isBuilt(root), false, "a source without output, old as it may be")
-  await put("dist/new.js", 1030)
+  t.equal(await isBuilt(root), false, "a source that was not built, old as it may be")
+  await build(1030)
+  t.equal(await isBuilt(root), true)
+  await rm(join(root, "src/a.ts"))
+  t.equal(await isBuilt(root), false, "a source that is gone")
+  await build(1030)
   for (const name of RECIPE) {
     await put(name, 2000)
     t.equal(await isBuilt(root), false, name)
@@ -39,13 +47,14 @@ test("dist is current only while every output is as new as its source and the re
   t.equal(await isBuilt(root), false, "no dist")
 })
 
-test("npm prepares by asking first, and a build with errors writes nothing that would look current", async (t) => {
+test("npm builds a clone and what it packs by asking first", async (t) => {
   const { scripts } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
     readonly scripts: Readonly<Record<string, string>>
   }
-  t.equal(scripts["prepare"], "tsx scripts/built.ts || npm run build")
-  t.match(
-    scripts["build"],
-    /^node -e "require\('node:fs'\)\.rmSync\('dist',\{recursive:true,force:true\}\)" && tsc -p tsconfig\.build\.json --noEmitOnError && /,
-  )
+  const built = "tsx scripts/built.ts || npm run build"
+  t.equal(scripts["postprepare"], built, "at npm install and npm ci of the clone itself")
+  t.equal(scripts["prepack"], built, "at npm pack and npm publish")
+  for (const name of ["preinstall", "install", "postinstall", "prepare"])
+    t.notOk(name in scripts, `${name} would run, or be warned of, where the package is installed`)
+  t.equal(scripts["build"], "tsx scripts/build.ts")
 })

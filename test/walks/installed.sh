@@ -1,6 +1,6 @@
 # In an empty folder, with the package alone.
 set -eu
-npm install --no-audit --no-fund "$PACKAGE" 2> install.log # what a npm says of install scripts is its own
+npm install --no-audit --no-fund "$PACKAGE" 2> install.log
 npx repro list
 npx repro run mdlm_eos --profile ci --engine onnxruntime
 npx repro table latest

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { buildProgram } from "../../scripts/build.js"
 import { isBuilt } from "../../scripts/built.js"
 
 const exec = promisify(execFile)
@@ -21,18 +22,7 @@ export const pack = async (): Promise<{ readonly folder: string; readonly tarbal
   for (const name of ["package.json", ...files.filter((each) => each !== "dist" && !each.startsWith("!"))])
     await cp(join(root, name), join(stage, name), { recursive: true })
   if (await isBuilt(root)) await cp(join(root, "dist"), join(stage, "dist"), { recursive: true })
-  else
-    await exec(
-      process.execPath,
-      [
-        join(root, "node_modules/typescript/bin/tsc"),
-        "-p",
-        join(root, "tsconfig.build.json"),
-        "--outDir",
-        join(stage, "dist"),
-      ],
-      { cwd: root },
-    )
+  else await buildProgram(join(stage, "dist"))
   // The scripts of the package build it, which is done.
   const { stdout } = await exec(
     "npm",

@@ -60,6 +60,22 @@ t.test("walks", skip, async (walks) => {
     const { code, stdout, stderr } = await walk("installed.sh", installed, { PACKAGE: tarball })
     test.equal(code, 0, `${stdout}\n${stderr}`)
     test.notMatch(stderr, /warn/i, "npx repro runs without a warning")
+    const installing = (await readFile(join(installed, "install.log"), "utf8")).split("\n")
+    test.same(
+      installing.filter((line) => /warn/i.test(line) && !/Unknown (user|env) config/.test(line)),
+      [],
+      "nor does npm warn of the package, apart from what it says of the machine's own settings",
+    )
+    const lock = JSON.parse(await readFile(join(installed, "node_modules/.package-lock.json"), "utf8")) as {
+      readonly packages: Readonly<Record<string, { readonly hasInstallScript?: boolean }>>
+    }
+    test.same(
+      Object.entries(lock.packages).flatMap(([name, { hasInstallScript }]) =>
+        hasInstallScript ? [name] : [],
+      ),
+      [],
+      "no package has an install script, of which npm 11 warns and which npm 12 does not run",
+    )
     test.match(stdout, /specs\/mdlm_eos\.json +paper, laptop, ci/, "the specs come with it")
     test.match(stdout, HEADLINE)
     const headline = stdout.slice(stdout.lastIndexOf("MDLM with EOS")).trimEnd().split("\n")

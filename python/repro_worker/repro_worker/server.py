@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import BinaryIO, NoReturn
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
 
 import torch  # noqa: E402
 
+from repro_worker.answers import Answers, Late, late  # noqa: E402
 from repro_worker.frames import PROTOCOL, Header, Tensors, read_frame, unpack, write_frame  # noqa: E402
 from repro_worker.graph import UnknownOperation  # noqa: E402
 from repro_worker.ops import trials  # noqa: E402
@@ -74,14 +76,24 @@ class Server:
     def bits(self) -> str:
         return self._settings.determinism.note
 
-    def answer(self, header: Header, payload: bytearray) -> Tensors:
-        """A request that is refused for want of a deterministic operation is answered without one."""
+    @property
+    def graphs(self) -> str:
+        """What became of CUDA graphs, in words; empty where none were asked for."""
+        notes = [t.graphs.note for t in self._trainers.values() if t.graphs is not None]
+        return notes[-1] if notes else ""
+
+    def answer(self, header: Header, payload: bytearray) -> Tensors | Late:
+        """
+        A request that is refused for want of a deterministic operation is answered without one. The results
+        of a step are late: whoever asks for the next step does not wait for them.
+        """
         try:
-            return self._answer(header, payload)
+            results = self._answer(header, payload)
         except RuntimeError as error:  # the state changes after the last operation that can be refused
             if not self._settings.determinism.loosen(error):
                 raise
-        return self._answer(header, payload)
+            results = self._answer(header, payload)
+        return late(results) if header["type"] == "step" else results
 
     def _answer(self, header: Header, payload: bytearray) -> Tensors:
         tensors = unpack(header, payload)
@@ -141,9 +153,9 @@ def _gibibytes(text: str) -> str:
     return f"{float(number) / 2**30:.1f} GiB" if unit == "bytes" else f"{number} {unit}"
 
 
-def _failed(sink: BinaryIO, error: Exception) -> None:
+def _failed(error: Exception) -> Header:
     traceback.print_exception(error, file=sys.stderr)
-    write_frame(sink, {"type": "error", **_describe(error)})
+    return {"type": "error", **_describe(error)}
 
 
 def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
@@ -164,7 +176,7 @@ def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
             settings.determinism.trial(trials(settings.device))
     except Exception as error:
         if world.rank == 0:
-            _failed(sink, error)
+            write_frame(sink, _failed(error))
         sys.exit(1)
     ready = {
         "type": "ready",
@@ -181,22 +193,28 @@ def _greet(source: BinaryIO, sink: BinaryIO, world: World) -> Settings:
 
 
 def _lead(source: BinaryIO, sink: BinaryIO, server: Server, world: World) -> None:
-    """Rank 0: answers requests until the input ends."""
+    """Rank 0: answers requests until the input ends. A step's results follow while the next one is begun."""
+    answers = Answers(sink, _failed)
     while True:
         try:
             header, payload = read_frame(source)
         except EOFError:
+            answers.drain()
             world.share({"type": "end"}, bytearray())
             return
         if header["type"] not in _LOCAL:
             header, payload = world.share(header, payload)
         try:
             results = server.answer(header, payload)
-            write_frame(sink, {"type": "result", "bits": server.bits}, results)
+            said = {"type": "result", "bits": server.bits, "graphs": server.graphs}
+            if isinstance(results, Late):
+                answers.later(said, results)
+            else:
+                answers.now(said, results)
         except (BrokenPipeError, KeyboardInterrupt):
             raise
         except Exception as error:
-            _failed(sink, error)
+            answers.now(_failed(error))
             if world.size > 1:  # the other ranks may wait for a sum that never comes
                 sys.exit(1)
 
@@ -210,13 +228,14 @@ def _follow(server: Server, world: World) -> None:
         server.answer(header, payload)
 
 
-def main() -> None:
+def main(serve: Callable[[Settings, World], Server] = Server) -> None:
+    """Serves the parent on standard input and output. `serve`: another server than the worker's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = _private_streams()
     _end_with_parent()
     world = World()
     settings = _greet(source, sink, world)
-    server = Server(settings, world)
+    server = serve(settings, world)
     if world.rank == 0:
         _lead(source, sink, server, world)
     else:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from repro_worker.determinism import Determinism
+from repro_worker.graphs import Capture, cuda_capture
 
 
 class Refusal(Exception):
@@ -31,6 +32,8 @@ class Settings:
     determinism: Determinism
     recompute: bool = False
     """Whether activations inside blocks are computed again for the gradient instead of kept."""
+    graphs: bool = False
+    """Whether micro-batches are captured as CUDA graphs, on a GPU."""
 
     @property
     def storage(self) -> torch.dtype:
@@ -42,6 +45,10 @@ class Settings:
         if self.device.type != "cuda":
             return tensor.to(self.device)
         return tensor.pin_memory().to(self.device, non_blocking=True)
+
+    def capture(self) -> Capture | None:
+        """How micro-batches are captured; None where they are not."""
+        return cuda_capture() if self.graphs and self.device.type == "cuda" else None
 
     def autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision != "fp32")
@@ -95,6 +102,7 @@ def open_settings(hello: dict[str, Any], local_rank: int, local_world: int) -> S
         compile_note=note,
         determinism=Determinism(device, bool(hello.get("deterministic", True)), compiles),
         recompute=bool(hello.get("recompute", False)),
+        graphs=bool(hello.get("graphs", False)),
     )
 
 

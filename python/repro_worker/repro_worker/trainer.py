@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 
 from repro_worker.frames import Header, Tensors
 from repro_worker.graph import Program, build
+from repro_worker.graphs import Graphs
 from repro_worker.philox import drawn
 from repro_worker.settings import Settings
 from repro_worker.update import make_update
@@ -27,6 +29,8 @@ class Trainer:
     ) -> None:
         self._settings, self._world = settings, world
         self._frozen = weights
+        capture = settings.capture()
+        self.graphs = None if capture is None else Graphs(capture)
         self._losses: dict[int, tuple[Program, Callable[..., Any]]] = {}
         self.add_program(0, header["loss"], tensors)
         self._names = self._losses[0][0].parameters
@@ -58,14 +62,13 @@ class Trainer:
             p.grad = None
         loss = torch.zeros([], device=device)
         for i in range(world.rank, len(programs), world.size):
-            program, function = self._losses[programs[i]]
             feeds = {name: self._settings.to_device(t) for name, t in _under(f"{i}/", tensors).items()}
             feeds |= drawn(header["draws"], f"{i}/", device)
-            with self._settings.autocast():
-                results = function(*(self._argument(n, feeds) for n in program.inputs))
-            value = results[program.outputs.index("loss")]
-            value.backward()
-            loss += value.detach()
+            differentiate = partial(self._differentiate, programs[i])
+            if self.graphs is None:
+                loss += differentiate(feeds)
+            else:
+                loss += self.graphs.run(programs[i], feeds, parameters, differentiate)
         gradients = [(torch.zeros_like(p) if p.grad is None else p.grad).float() for p in parameters]
         for p in parameters:
             p.grad = None
@@ -77,6 +80,15 @@ class Trainer:
         with torch.no_grad():
             norm = self._update(held, gradients, _under("scalar/", tensors))
         return {"loss": loss, "gradNorm": norm}
+
+    def _differentiate(self, index: int, feeds: Tensors) -> torch.Tensor:
+        """The loss of a micro-batch; its gradients are added to those of the parameters."""
+        program, function = self._losses[index]
+        with self._settings.autocast():
+            results = function(*(self._argument(n, feeds) for n in program.inputs))
+        value: torch.Tensor = results[program.outputs.index("loss")]
+        value.backward()  # type: ignore[no-untyped-call]
+        return value.detach()
 
     def _argument(self, name: str, feeds: Tensors) -> torch.Tensor:
         for held in (feeds, self._state):

@@ -24,12 +24,12 @@ class TracedUpdate:
     def __init__(self, wire: dict[str, Any], tensors: Tensors, names: list[str], settings: Settings) -> None:
         # It computes in fp32 on whatever the state is stored in, so its tables stay fp32.
         self._program = build(wire, tensors, settings, torch.float32)
-        self._names, self._device = names, settings.device
+        self._names, self._settings = names, settings
         self._run = settings.compile(self._in_place)
 
     def __call__(self, state: Tensors, gradients: list[Tensor], scalars: Tensors) -> Tensor:
         values = {f"grad/{n}": g for n, g in zip(self._names, gradients, strict=True)}
-        values |= {n: t.to(self._device) for n, t in scalars.items()}
+        values |= {n: self._settings.to_device(t) for n, t in scalars.items()}
         norm: Tensor = self._run(state, values)
         return norm
 

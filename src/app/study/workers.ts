@@ -3,9 +3,9 @@
  * by the locks of the runs folder, so several sweeps, also on machines that share the folder, divide the cells.
  */
 import { availableParallelism } from "node:os"
-import { fileURLToPath } from "node:url"
 import * as Option from "effect/Option"
 import { execa } from "execa"
+import { modulePath } from "../../files/package-files.js"
 import type { EngineFlags } from "../choose-executor.js"
 import type { PlannedMember } from "./members.js"
 import type { StudyJob } from "./in-process.js"
@@ -27,10 +27,7 @@ export interface WorkerJob extends StudyJob {
 const UNSAID = /^\s*$|^(Table again|Go on with): |cells are not finished|^Cell .*: (stopped|failed|elsewhere)/
 
 /** This program, from its sources or built. */
-const program = (): readonly string[] => {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
-  return [...process.execArgv, fileURLToPath(new URL(`../../cli/bin.${extension}`, import.meta.url))]
-}
+const program = (): readonly string[] => [...process.execArgv, modulePath("cli/bin")]
 
 const flag = (name: string, value: Option.Option<string>): readonly string[] =>
   Option.isSome(value) ? [`--${name}`, value.value] : []

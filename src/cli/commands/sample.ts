@@ -76,7 +76,9 @@ const grid = Flag.Literals("grid", STEP_GRIDS).pipe(
   Flag.optional,
 )
 const confidence = Flag.Literals("confidence", CONFIDENCE_KINDS).pipe(
-  Flag.withDescription("What the sampler confidence ranks masks by where rows grow; prob_diff when absent"),
+  Flag.withDescription(
+    "What masks are ranked by where rows grow: of confidence, prob_diff when absent; of events, whose next mask is then the surest, any mask when absent",
+  ),
   Flag.optional,
 )
 const hazard = Flag.Literals("hazard", ["on", "off"]).pipe(

@@ -22,7 +22,7 @@ export const SHARD_HEADER_BYTES = 1024
 const cureOf = (path: string): string =>
   relative(cacheDirectory(), resolve(path)).startsWith("..")
     ? "write it again, or put a whole copy in its place"
-    : "delete it and run `repro prepare` again"
+    : "move it away and run `repro prepare` again"
 
 export interface ShardInfo {
   readonly path: string

@@ -3,7 +3,7 @@
  * bound with koffi. Pointers are bigints; every object made here is released by its caller.
  */
 import { closeSync, openSync } from "node:fs"
-import type { LibraryHandle } from "koffi"
+import { loadFfi, type LibraryHandle } from "./ffi.js"
 import type { TensorflowLibrary } from "./find-library.js"
 
 export type Pointer = bigint
@@ -161,21 +161,21 @@ const keepLoaded = (c: LibraryHandle, path: string): void => {
   open(path, flags)
 }
 
-/** Opens the library. @throws Error from the loader or for a missing function */
+/** Opens the library. @throws Error from the loader or for a missing function; ExecutorError without the FFI */
 export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise<TensorflowApi> => {
-  const { default: koffi } = await import("koffi")
+  const ffi = loadFfi()
   if (!configured) {
-    koffi.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES, resident_async_pools: 1 })
+    ffi.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES, resident_async_pools: 1 })
     configured = true
   }
   // Read by the library when it is loaded.
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "2"
   // Each context has threads of its own; otherwise the first one's number holds for all.
   process.env["TF_OVERRIDE_GLOBAL_THREADPOOL"] ??= "1"
-  const c = koffi.load(process.platform === "win32" ? "msvcrt.dll" : null)
+  const c = ffi.load(process.platform === "win32" ? "msvcrt.dll" : null)
   const quietly =
     Number(process.env["TF_CPP_MIN_LOG_LEVEL"]) < 2 ? <T>(call: () => T): T => call() : silencer(c)
-  const lib = quietly(() => koffi.load(library.path))
+  const lib = quietly(() => ffi.load(library.path))
   keepLoaded(c, library.path)
   const bound: Record<string, unknown> = {}
   for (const signature of SIGNATURES) {
@@ -204,8 +204,8 @@ export const openApi = async (library: Pick<TensorflowLibrary, "path">): Promise
       }),
     quietly,
     allocate: (bytes) => {
-      const pointer = koffi.alloc("uint8_t", bytes) as Pointer
-      return { pointer, view: koffi.view(pointer, bytes), free: () => koffi.free(pointer) }
+      const pointer = ffi.alloc("uint8_t", bytes) as Pointer
+      return { pointer, view: ffi.view(pointer, bytes), free: () => ffi.free(pointer) }
     },
     copyOut: (target, source, bytes) => {
       memcpy(target, source, bytes)

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "n
 import { createRequire } from "node:module"
 import { basename, dirname, join, resolve } from "node:path"
 import { promisify } from "node:util"
+import { packageUrl } from "../../files/package-files.js"
 
 export interface TensorflowLibrary {
   readonly kind: "found"
@@ -110,7 +111,7 @@ const fromPath = (
 }
 
 const fromNpm = (name: string): TensorflowLibrary | undefined => {
-  for (const from of [import.meta.url, join(process.cwd(), "package.json")]) {
+  for (const from of [packageUrl, join(process.cwd(), "package.json")]) {
     try {
       const root = dirname(createRequire(from).resolve(`${name}/package.json`))
       const path = libraryIn(join(root, "deps", "lib"))

@@ -157,6 +157,7 @@ const load = async (
   try {
     api = await openApi(found)
   } catch (cause) {
+    if (cause instanceof ExecutorError) throw cause
     throw new ExecutorError(
       "tensorflow",
       `${found.path} could not be loaded (${String(cause)})`,

@@ -49,6 +49,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
     compile: compiles(env, options),
     recompute: options.recompute === true,
     deterministic: env["REPRO_TORCH_DETERMINISTIC"] !== "0",
+    graphs: env["REPRO_TORCH_GRAPHS"] === "1",
   })
   let ids = 0
   const held = (weights: Weights | undefined): TorchWeights | undefined => {
@@ -74,12 +75,13 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
 }
 
 /** PyTorch, its device, and what a reader of its numbers must know; that bits may differ among it. */
-const versionOf = ({ torch, device, world, compile, bits = SAME_BITS }: WorkerReady): string => {
+const versionOf = ({ torch, device, world, compile, bits = SAME_BITS, graphs = "" }: WorkerReady): string => {
   const said = [
     device,
     compile,
     ...(world > 1 ? [`${world} processes`] : []),
     ...(bits === SAME_BITS ? [] : [bits]),
+    ...(graphs === "" ? [] : [graphs]),
   ]
   return `${torch} (${said.join(", ")})`
 }
@@ -249,6 +251,9 @@ const updateOf = ({
 const read = (tensors: readonly FrameTensor[]): HostTensors =>
   Object.fromEntries(tensors.map(({ name, shape, data }) => [name, { shape, data }]))
 
+/** A step that runs and two that wait for its end: a device goes on while the results of the last are still on their way. */
+const IN_FLIGHT = 3
+
 const makeTrainer = async (
   worker: TorchWorker,
   id: number,
@@ -293,7 +298,10 @@ const makeTrainer = async (
     sent.set(program, numbers)
     return numbers
   }
+  /** What is sent goes in the order of the steps, also where one of them first sends a program. */
+  let turn: Promise<unknown> = Promise.resolve()
   return {
+    inFlight: IN_FLIGHT,
     step: async (micro, scalars, program = 0) => {
       const { world } = worker.ready
       if (micro.length % world !== 0)
@@ -302,18 +310,23 @@ const makeTrainer = async (
           `${micro.length} micro-batches cannot be dealt out evenly to ${world} processes`,
           `make /training/accumulation a multiple of ${world} (and /training/microBatch smaller by the same factor), or start fewer processes (REPRO_TORCH_PROCESSES)`,
         )
-      const numbers = await numbersOf(program)
       const feeds = split([["scalar/", scalars], ...micro.map((all, i) => [`${i}/`, all] as const)])
-      const { tensors } = await worker.request(
-        {
-          type: "step",
-          id,
-          programs: micro.map((_, i) => numbers[i % numbers.length]!),
-          divisor: micro.length / slices,
-          draws: feeds.draws,
-        },
-        feeds.tensors,
-      )
+      const asked = turn
+        .then(() => numbersOf(program))
+        .then((numbers) => ({
+          answer: worker.request(
+            {
+              type: "step",
+              id,
+              programs: micro.map((_, i) => numbers[i % numbers.length]!),
+              divisor: micro.length / slices,
+              draws: feeds.draws,
+            },
+            feeds.tensors,
+          ),
+        }))
+      turn = asked.catch(() => undefined)
+      const { tensors } = await (await asked).answer
       const { loss: value, gradNorm } = read(tensors)
       return { loss: value!.data[0]!, gradNorm: gradNorm!.data[0]! }
     },

@@ -4,8 +4,8 @@
  * Requests are answered in order. When the process ends by itself, every open request fails with its last lines;
  * when this process ends, the worker reads the end of its input and ends too.
  */
-import { fileURLToPath } from "node:url"
 import { execa } from "execa"
+import { packageFile } from "../../files/package-files.js"
 import { ExecutorError, OutOfMemoryError } from "../errors.js"
 import { WEIGHTS_CURE } from "../weights.js"
 import { INSTALL_TORCH, OLDEST_TORCH } from "./find-torch.js"
@@ -21,8 +21,8 @@ const REPORTED_LINES = 20
 const LAUNCHER_REPORT = /failed \(exitcode: /
 const LAUNCHER_LINE = /torch[./]distributed[./](elastic|run|launcher)/
 
-/** The folder that holds the Python package, from `src` and from `dist` alike. */
-export const WORKER_FOLDER = fileURLToPath(new URL("../../../python/repro_worker", import.meta.url))
+/** The folder that holds the Python package. */
+export const WORKER_FOLDER = packageFile("python", "repro_worker")
 
 export interface WorkerCommand {
   readonly file: string
@@ -41,6 +41,8 @@ export interface WorkerReady {
   readonly compile: string
   /** What holds of the bits of two runs, in words: `SAME_BITS`, or why they may differ. */
   readonly bits?: string
+  /** What became of CUDA graphs, in words; empty where none were asked for. */
+  readonly graphs?: string
 }
 
 /** The worker's words where the same state gives the same bits again. */
@@ -142,8 +144,11 @@ export class TorchWorker {
     this.#writing = written.catch(() => undefined)
     const frame = await answer
     if (frame.header["type"] === "error") throw reported(frame.header)
-    const bits = frame.header["bits"]
-    if (typeof bits === "string" && this.#ready !== undefined) this.#ready = { ...this.#ready, bits }
+    for (const said of ["bits", "graphs"]) {
+      const words = frame.header[said]
+      if (typeof words === "string" && this.#ready !== undefined)
+        this.#ready = { ...this.#ready, [said]: words }
+    }
     return frame
   }
 

@@ -194,7 +194,7 @@ export const measure: Measure<Autoregressive> = async (evaluation, job) => {
   if (chunks && stride !== undefined)
     throw new EvaluationError(
       id,
-      "a stride needs windows of the raw stream; remove it or change the alignment",
+      "a stride needs windows of the raw stream; leave the stride out or change the alignment",
     )
   const { executor, network, parameters, experiment } = job
   const windows = windowsOf(evaluation, job)

@@ -2,12 +2,12 @@
 import { kolmogorovSmirnov, wasserstein } from "../../metric/samples/lengths.js"
 import { frequencyEntropy, unigramEntropy } from "../../metric/samples/unigram-entropy.js"
 import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
-import { quantile, splitMix32 } from "../../metric/statistics/bootstrap.js"
-import { studentInterval, wilsonInterval } from "../../metric/statistics/intervals.js"
 import { taskOf } from "../../tasks/index.js"
 import type { EvidenceHeader } from "../evidence.js"
 import type { ItemFigure } from "../summary.js"
 import type { SampleItem } from "./item.js"
+import { judgedFigures, type JudgedEvidence } from "./judged.js"
+import { ofMean, ofShare, resampled, type Make, type Meaning } from "./make.js"
 import type { Samples } from "./schema.js"
 
 /** What a figure is about, besides the samples. */
@@ -18,6 +18,8 @@ export interface FigureContext {
   readonly maskId: number
   readonly seeds?: readonly number[]
   readonly ceiling?: Ceiling
+  /** What a judge said of the texts. */
+  readonly judged?: JudgedEvidence | undefined
   /** What made the texts: library, its version with the device, precision. */
   readonly executor?: EvidenceHeader["executor"]
 }
@@ -27,9 +29,6 @@ export interface Ceiling {
   readonly exact: number
   readonly arrival: number
 }
-
-type Meaning = Pick<Contract, "quantity" | "unit"> &
-  Partial<Pick<Contract, "event" | "estimator" | "denominator" | "reduction" | "grader" | "title">>
 
 /** What a test set is called: by its digest the published one, else by its file. */
 const testData = (
@@ -94,55 +93,14 @@ export const sampleContract = (
   ...meaning,
 })
 
-const LEVEL = 0.95
-const RESAMPLES = 1000
-
-/**
- * Percentile bootstrap of a statistic of the texts alone: the data's lengths stand still. Distances of distributions
- * are biased upwards by few texts, so the interval says how much they vary and not where the truth lies.
- */
-const resampled = (
-  values: readonly number[],
-  statistic: (values: readonly number[]) => number,
-): ItemFigure["interval"] => {
-  if (values.length < 2) return null
-  const next = splitMix32(0)
-  const found = Float64Array.from({ length: RESAMPLES }, () =>
-    statistic(values.map(() => values[Math.floor((next() / 2 ** 32) * values.length)]!)),
-  ).sort()
-  return {
-    low: quantile(found, (1 - LEVEL) / 2),
-    high: quantile(found, (1 + LEVEL) / 2),
-    level: LEVEL,
-    method: `bootstrap over ${values.length} texts`,
-  }
-}
-
-const ofMean = (values: readonly number[]): ItemFigure["interval"] => {
-  const found = values.length < 2 ? undefined : studentInterval(values, LEVEL)
-  return found === undefined
-    ? null
-    : { low: found.low, high: found.high, level: LEVEL, method: `Student-t over ${values.length} texts` }
-}
-
-const ofShare = (count: number, total: number): NonNullable<ItemFigure["interval"]> => {
-  const { low, high } = wilsonInterval(count, total, LEVEL)
-  return { low, high, level: LEVEL, method: "Wilson" }
-}
-
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
 /** Generated tokens of a text; a PAD within it is none. */
-export const generatedLength = ({ tokens }: SampleItem, padId: number): number =>
-  tokens.filter((token) => token !== padId).length
+export const generatedLength = (item: SampleItem, padId: number): number =>
+  generatedTokens(item).filter((token) => token !== padId).length
 
-type Make = (
-  name: string,
-  label: string,
-  meaning: Meaning,
-  value: number,
-  rest?: Partial<Pick<ItemFigure, "interval" | "notes" | "published">>,
-) => ItemFigure
+/** Up to the end that a network of fixed length wrote. */
+const generatedTokens = ({ tokens, content }: SampleItem): readonly number[] => tokens.slice(0, content)
 
 const lengthFigures = (
   make: Make,
@@ -173,7 +131,7 @@ const lengthFigures = (
 }
 
 const entropyFigures = (make: Make, items: readonly SampleItem[]): readonly ItemFigure[] => {
-  const texts = items.map(({ tokens }) => tokens).filter(({ length }) => length > 0)
+  const texts = items.map(generatedTokens).filter(({ length }) => length > 0)
   if (texts.length === 0) return []
   const { perText, pooled } = unigramEntropy(texts)
   const each = texts.map(frequencyEntropy)
@@ -379,6 +337,7 @@ export const sampleFigures = (
       items.map((item) => generatedLength(item, context.padId)),
       data,
     ),
+    ...(context.judged === undefined ? [] : judgedFigures(make, context.judged, items.map(generatedTokens))),
     ...entropyFigures(make, items),
     ...shareFigures(make, items, context),
   ]

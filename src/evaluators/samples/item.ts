@@ -30,6 +30,11 @@ export interface SampleItem extends GeneratedItem {
   /** Of a response of fixed length: tokens that end a text, and others behind the first of them. */
   readonly ends?: number
   readonly behind?: number
+  /**
+   * Of a row of fixed length whose network writes the end of text again behind a text: tokens up to the first end, which
+   * is one of them. What stands behind is read by nobody.
+   */
+  readonly content?: number
   /** Of a row that grows: masks that the last step revealed together, steps or events that asked for more than fits. */
   readonly revealedLast?: number
   readonly overflows?: number

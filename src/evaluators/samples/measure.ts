@@ -27,10 +27,11 @@ import {
   type Measure,
 } from "../job.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
-import { prepareAnswers, readAnswers } from "./settled.js"
+import { judgeTexts } from "./judging.js"
 import { localMaker, type TextMaker } from "./maker.js"
 import { openRanks } from "./ranks.js"
 import type { Samples } from "./schema.js"
+import { prepareAnswers, readAnswers } from "./settled.js"
 import { startsOf, testStarts, type Start } from "./starts.js"
 
 interface Judges {
@@ -107,8 +108,14 @@ const ceilingOf = (
   return { ceiling: { dtype: "F64", shape: [2], data } }
 }
 
-const exitOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): SampleExit => {
+const exitOf = (
+  text: MadeText,
+  rows: RowKind,
+  { experiment }: EvaluateJob,
+  content: number | undefined,
+): SampleExit => {
   const { padId, boundaryId } = experiment.data.tokenizer
+  if (content !== undefined) return text.generated[content - 1] === boundaryId ? "boundary" : "length"
   if (rows === "growing")
     return text.tokens.reduce((n, token) => n + (token === padId ? 0 : 1), 0) >= text.room
       ? "full"
@@ -116,6 +123,25 @@ const exitOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): Sam
   if (text.ended !== undefined) return text.ended ? "boundary" : "length"
   if (rows === "masked" || experiment.data.batching.kind !== "document-chunks") return "filled"
   return text.tokens.at(-1) === boundaryId ? "boundary" : "length"
+}
+
+/** Tokens of a text with its end, of a network that learned to write the end of text again behind it. */
+const contentOf = (text: MadeText, rows: RowKind, { experiment }: EvaluateJob): number | undefined => {
+  const { objective, data } = experiment
+  const padded = "padding" in objective && objective.padding === "trained"
+  if (!padded || rows !== "masked" || text.ended !== undefined) return undefined
+  const end = text.generated.indexOf(data.tokenizer.boundaryId)
+  return end < 0 ? text.generated.length : end + 1
+}
+
+/** A text that was cut at its end, with what stands behind it. */
+const ended = (text: MadeText, content: number, boundaryId: number): Partial<SampleItem> => {
+  const rest = text.generated.slice(content)
+  return {
+    content,
+    ends: text.generated.filter((token) => token === boundaryId).length,
+    behind: rest.filter((token) => token !== boundaryId).length,
+  }
 }
 
 const verdictOf = ({ correct, extracted, failure, value }: SampleVerdict): SampleVerdict => ({
@@ -165,6 +191,27 @@ const judged = async (
   return { ...item, ...(gold === undefined ? {} : { gold }), graders: verdicts }
 }
 
+/** What the judge says of the texts, where one is named. */
+const judgedBy = async (
+  { id, judge: wanted }: Samples,
+  items: readonly SampleItem[],
+  { openJudge, kept, requireGoing }: EvaluateJob,
+): Promise<Awaited<ReturnType<typeof judgeTexts>> | undefined> => {
+  if (wanted === undefined) return undefined
+  if (openJudge === undefined)
+    throw new EvaluationError(id, `the judge ${wanted.run} cannot be opened here; run its experiment`)
+  const judge = await openJudge()
+  try {
+    return await judgeTexts(
+      items.map(({ text }) => text),
+      judge,
+      { id, kept, requireGoing },
+    )
+  } finally {
+    await judge.dispose()
+  }
+}
+
 export const measure: Measure<Samples> = async (evaluation, job) => {
   const { experiment, network, parameters, executor, split, corpus, kept } = job
   const { tokenizer } = experiment.data
@@ -185,21 +232,25 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
   job.onStart?.(starts.length * evaluation.seeds.length)
   const items: SampleItem[] = []
   let seconds = 0
-  const itemOf = (seed: number, start: Start, text: MadeText): SampleItem => ({
-    item: text.index,
-    seed,
-    prompt: words(start.prompt ?? start.prefix),
-    tokens: [...text.generated],
-    text: words(text.generated),
-    forwards: text.forwards,
-    exit: exitOf(text, rows, job),
-    given: text.given,
-    room: text.room,
-    ...(text.ends === undefined ? {} : { ends: text.ends, behind: text.behind ?? 0 }),
-    ...text.growth,
-    ...(start.target === undefined ? {} : { target: words(start.target) }),
-    ...(start.rest === undefined ? {} : { rest: words(start.rest) }),
-  })
+  const itemOf = (seed: number, start: Start, text: MadeText): SampleItem => {
+    const content = contentOf(text, rows, job)
+    return {
+      item: text.index,
+      seed,
+      prompt: words(start.prompt ?? start.prefix),
+      tokens: [...text.generated],
+      text: words(text.generated.slice(0, content)),
+      forwards: text.forwards,
+      exit: exitOf(text, rows, job, content),
+      given: text.given,
+      room: text.room,
+      ...(content === undefined ? {} : ended(text, content, tokenizer.boundaryId)),
+      ...(text.ends === undefined ? {} : { ends: text.ends, behind: text.behind ?? 0 }),
+      ...text.growth,
+      ...(start.target === undefined ? {} : { target: words(start.target) }),
+      ...(start.rest === undefined ? {} : { rest: words(start.rest) }),
+    }
+  }
   const making = { experiment, network, parameters, executor, evaluation, starts }
   const ranks = experiment.execution?.samplingProcesses ?? 1
   let maker: TextMaker | undefined
@@ -251,8 +302,10 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     await maker?.dispose()
     await judges?.sandbox?.close()
   }
+  const said = await judgedBy(evaluation, items, job)
   return {
     items,
+    ...(said === undefined ? {} : { judge: said.judge }),
     forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
     seconds,
     tensors: {
@@ -266,6 +319,7 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
             },
           }),
       ...ceilingOf(evaluation, job, starts),
+      ...said?.tensors,
     },
   }
 }

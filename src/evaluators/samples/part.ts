@@ -7,6 +7,7 @@ import type { ItemSummary } from "../summary.js"
 import { taskIds, taskOf } from "../../tasks/index.js"
 import { gradedMeaning, sampleContract, sampleFigures, type Ceiling } from "./figures.js"
 import type { SampleItem } from "./item.js"
+import { judgedIn } from "./judged.js"
 import { Samples } from "./schema.js"
 
 const rowsOf = ({ parts, model }: Pick<RuleSubject, "parts" | "model">): RowKind =>
@@ -45,6 +46,7 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         maskId,
         ...ceilingIn(file),
         executor: header.executor,
+        judged: judgedIn(file, header),
       }),
       forwards: header.forwards,
       seconds: header.seconds,

@@ -6,8 +6,8 @@ import { fork, type ChildProcess } from "node:child_process"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { Choice } from "../../engine/choose.js"
+import { modulePath } from "../../files/package-files.js"
 import { writeSafetensors } from "../../files/safetensors.js"
 import type { MadeText } from "../../samplers/texts.js"
 import { EvaluationError } from "../job.js"
@@ -15,9 +15,7 @@ import type { MakerJob, TextMaker } from "./maker.js"
 import type { Opening, Told } from "./told.js"
 
 /** The program of such a process; it knows the families, so it stands where commands do. */
-const MODULE = fileURLToPath(
-  new URL(`../../app/sampling-rank.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url),
-)
+const MODULE = modulePath("app/sampling-rank")
 
 type Answer = { readonly done: unknown } | { readonly fault: string }
 

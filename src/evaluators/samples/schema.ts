@@ -1,6 +1,7 @@
 /** Samples as an evaluation: the JSON of a spec. */
 import * as Schema from "effect/Schema"
 import { Count, formed, Identifier, Natural, Sha256 } from "../../spec/common.js"
+import { Judge } from "../../spec/judge.js"
 import { Sampling } from "../../spec/sampling.js"
 import { FileSource } from "../../spec/source-syntax.js"
 import { EvaluationId } from "../../spec/windows.js"
@@ -46,6 +47,7 @@ export const Samples = Schema.Struct({
   graders: Schema.optionalKey(Schema.NonEmptyArray(Identifier)).annotate({
     description: "Graders of the task; its usual ones when absent.",
   }),
+  judge: Schema.optionalKey(Judge),
 }).annotate({
   description:
     "Texts that the network generates, with what is said of them: lengths against the data's, entropy, rows that are empty, full or broken, a task's verdicts, and what they cost.",

@@ -1,7 +1,7 @@
 /** GPT-2 without its tensors. */
 import { problem, type NetworkPart, type Rule } from "../part.js"
 import { transformerActivations, transformerFlops } from "../transformer.js"
-import { gpt2Parameters } from "./parameters.js"
+import { gpt2Name, gpt2Parameters } from "./parameters.js"
 import { Gpt2Model } from "./schema.js"
 
 const MLP_RATIO = 4
@@ -35,6 +35,7 @@ export const gpt2Network: NetworkPart<Gpt2Model> = {
   tokenRows: ({ tableRows }) => tableRows,
   attention: () => "causal",
   takes: () => [],
+  publishedName: gpt2Name,
   parameters: (model) => gpt2Parameters(model),
   flops: (model, _vocabSize, length) =>
     transformerFlops({ ...model, mlpRatio: MLP_RATIO }, gpt2Parameters(model), model.tableRows, length),

@@ -2,7 +2,7 @@
 import { countParameters } from "../../model/parameters.js"
 import { problem, type NetworkPart, type Rule } from "../part.js"
 import { headRules, transformerActivations } from "../transformer.js"
-import { addedParameters, lladaParameters } from "./parameters.js"
+import { addedParameters, dropoutPlaces, lladaParameters } from "./parameters.js"
 import { LladaModel } from "./schema.js"
 
 const rules: readonly Rule<LladaModel>[] = [
@@ -31,13 +31,7 @@ const rules: readonly Rule<LladaModel>[] = [
       "Every position of its rows is a token: what stands behind a text is the boundary token.",
     ),
   ({ model: { lora } }) =>
-    (lora?.dropout ?? 0) > 0 &&
-    problem(
-      "/model/lora/dropout",
-      "0",
-      lora?.dropout,
-      "Dropout is not computed here; leave it out and name the difference.",
-    ),
+    lora?.dropout === 1 && problem("/model/lora/dropout", "a share below 1", 1, "With 1 nothing is left."),
   ({ model, training: { stepsPerGroup } }) =>
     model.frozen &&
     stepsPerGroup > 0 &&
@@ -89,6 +83,10 @@ export const lladaNetwork: NetworkPart<LladaModel> = {
   attention: () => "bidirectional",
   endSlot: ({ flex }) => (flex === undefined ? undefined : "extra"),
   padding: ({ attentionMask }) => (attentionMask === "honoured" ? "unseen" : "seen"),
+  dropout: ({ lora, width, layers }) =>
+    lora === undefined || (lora.dropout ?? 0) === 0
+      ? undefined
+      : { rate: lora.dropout!, width, places: dropoutPlaces(layers) },
   takes: ({ flex, attentionMask }) => [
     ...(flex === undefined ? [] : ["time"]),
     ...(attentionMask === "honoured" ? ["lengths"] : []),
@@ -110,9 +108,11 @@ export const lladaNetwork: NetworkPart<LladaModel> = {
   activationBytes: (model, _vocabSize, rows, length) =>
     transformerActivations(sizesOf(model), model.tableRows, rows, length),
   // bf16, attention without its squares: 14 vectors of the width and 4 of the MLP's for each layer and position, and
-  // three copies of the logits that are computed, in fp32.
+  // three copies of the logits that are computed, in fp32. A mask of dropout is a byte an entry, and what it leaves bf16.
   acceleratorBytes: (model, _vocabSize, rows, length) => {
-    const { layers, width, mlpWidth, tableRows } = model
-    return rows * length * (2 * layers * (14 * width + 4 * mlpWidth) + 12 * scoredShare(model) * tableRows)
+    const { layers, width, mlpWidth, tableRows, lora } = model
+    const dropped = (lora?.dropout ?? 0) === 0 ? 0 : 3 * width * dropoutPlaces(layers).length
+    const kept = 2 * layers * (14 * width + 4 * mlpWidth) + 12 * scoredShare(model) * tableRows
+    return rows * length * (kept + dropped)
   },
 }

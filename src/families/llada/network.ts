@@ -4,7 +4,9 @@
  *
  * For FlexMDM one PAD is appended to each row; its position carries the slot after the last token.
  */
+import { block } from "../../engine/trace/trace.js"
 import {
+  dropout,
   gelu,
   get,
   layerNorm,
@@ -14,14 +16,23 @@ import {
   silu,
   timeEmbedding,
   type Held,
-  type RotaryTables,
   type Tensors,
 } from "../../model/layers.js"
 import { adapted } from "../../model/lora.js"
 import type { NetworkProgram } from "../../model/network.js"
 import * as tf from "../../model/tf.js"
+import { maskName } from "../part.js"
 import type { LladaModel } from "./schema.js"
-import { BLOCKS, EMBEDDING, HEAD, LAST_NORM, modulationOf } from "./parameters.js"
+import {
+  ADAPTED,
+  BLOCKS,
+  EMBEDDING,
+  HEAD,
+  HEAD_PLACE,
+  LAST_NORM,
+  layerParameters,
+  modulationOf,
+} from "./parameters.js"
 
 const norm = (x: tf.Tensor, p: Tensors, name: string, { rmsEps }: LladaModel): tf.Tensor =>
   tf.mul(tf.rmsNorm(x, { eps: rmsEps }), get(p, `${name}.weight`))
@@ -56,58 +67,95 @@ const modulate = (x: tf.Tensor, by: Modulation | undefined, held: Held): tf.Tens
     ? x
     : perRow(x, [by.scale, by.shift], held, (y, scale, shift) => tf.add(tf.mul(y, scale!), shift!))
 
-const attend = (
-  h: tf.Tensor,
-  p: Tensors,
-  at: string,
-  model: LladaModel,
-  rows: number,
-  tables: RotaryTables,
-  lengths: tf.Tensor | undefined,
-): tf.Tensor => {
+/** What an adapter reads: its layer's input, with what dropout leaves of it where a mask is fed. */
+const left = (x: tf.Tensor, feeds: Tensors, place: string, { lora }: LladaModel): tf.Tensor => {
+  const kept = feeds[maskName(place)]
+  return kept === undefined ? x : dropout(x, kept, lora?.dropout ?? 0)
+}
+
+const attend = (h: tf.Tensor, inputs: Tensors, rows: number, model: LladaModel): tf.Tensor => {
+  const [cos, sin] = [get(inputs, "cos"), get(inputs, "sin")]
   const { width, heads, lora } = model
   const [total] = h.shape as [number, number]
   const headWidth = width / heads
   const project = (name: string): tf.Tensor =>
-    tf.reshape(adapted(h, p, `${at}.${name}`, lora), [rows, total / rows, heads, headWidth])
-  const q = tf.rotary(project("q_proj"), tables.cos, tables.sin)
-  const k = tf.rotary(project("k_proj"), tables.cos, tables.sin)
+    tf.reshape(adapted(h, inputs, name, lora, left(h, inputs, name, model)), [
+      rows,
+      total / rows,
+      heads,
+      headWidth,
+    ])
+  const q = tf.rotary(project("q_proj"), cos, sin)
+  const k = tf.rotary(project("k_proj"), cos, sin)
   const options = { scale: 1 / Math.sqrt(headWidth), causal: false }
-  const y = tf.attention(q, k, project("v_proj"), options, lengths)
-  return linear(tf.reshape(y, [total, width]), p, `${at}.attn_out`)
+  const y = tf.attention(q, k, project("v_proj"), options, inputs["lengths"])
+  return linear(tf.reshape(y, [total, width]), inputs, "attn_out")
 }
 
+/** x f32 [rows * length, width] behind one layer, whose tensors are named without it. */
+const layer = (inputs: Tensors, rows: number, model: LladaModel): tf.Tensor => {
+  const held: Held = { rows }
+  const [scale, shift] = [inputs["scale"], inputs["shift"]]
+  const by = scale === undefined || shift === undefined ? undefined : { scale, shift }
+  const x = get(inputs, "x")
+  const h = modulate(norm(x, inputs, "attn_norm", model), by, held)
+  const y = tf.add(x, attend(h, inputs, rows, model))
+  const m = modulate(norm(y, inputs, "ff_norm", model), by, held)
+  const gated = tf.mul(silu(linear(m, inputs, "ff_proj")), linear(m, inputs, "up_proj"))
+  return tf.add(y, linear(gated, inputs, "ff_out"))
+}
+
+/** The tensors of `names` that are there, under their names without `prefix`. */
+const own = (all: Tensors, prefix: string, names: readonly string[]): Tensors =>
+  Object.fromEntries(
+    names.flatMap((name) => {
+      const tensor = all[`${prefix}${name}`]
+      return tensor === undefined ? [] : [[name, tensor]]
+    }),
+  )
+
 /**
- * Hidden states f32 [rows * length, width] after the last norm.
+ * Hidden states f32 [rows * length, width] after the last norm. Each layer is a block (docs/adr/0008): compiled once, and
+ * computed again in the backward pass where that is asked for.
  *
  * feeds: inputIds i32 [rows, length]; time f32 [rows] where the model has a time path; lengths i32 [rows], the
- * positions that may be attended to, where the attention mask is honoured.
+ * positions that may be attended to, where the attention mask is honoured; in training with dropout the masks of
+ * `dropoutPlaces`.
  */
 export const lladaHidden = (p: Tensors, feeds: Tensors, model: LladaModel): tf.Tensor => {
   const ids = get(feeds, "inputIds")
   const [rows, length] = ids.shape as [number, number]
-  const lengths = model.attentionMask === "honoured" ? get(feeds, "lengths") : undefined
   const { cos, sin } = rotaryTables(length, model.width / model.heads, model.ropeBase)
   // The published rotation turns the other way than the composite: y1 = x1 cos - x2 sin.
   const tables = { cos, sin: tf.neg(sin) }
-  const held: Held = { rows }
   const groups = modulations(p, model, model.flex === undefined ? undefined : get(feeds, "time"))
   let x = tf.gather(get(p, `${EMBEDDING}.weight`), tf.reshape(ids, [rows * length]))
   for (let i = 0; i < model.layers; i++) {
-    const at = `${BLOCKS}.${i}`
     const by = groups[Math.floor(i / (model.flex?.groupSize ?? model.layers))]
-    const h = modulate(norm(x, p, `${at}.attn_norm`, model), by, held)
-    x = tf.add(x, attend(h, p, at, model, rows, tables, lengths))
-    const m = modulate(norm(x, p, `${at}.ff_norm`, model), by, held)
-    const gated = tf.mul(silu(linear(m, p, `${at}.ff_proj`)), linear(m, p, `${at}.up_proj`))
-    x = tf.add(x, linear(gated, p, `${at}.ff_out`))
+    x = block("layer", (inputs) => layer(inputs, rows, model), {
+      x,
+      ...tables,
+      ...by,
+      ...(model.attentionMask === "honoured" ? { lengths: get(feeds, "lengths") } : {}),
+      ...own(p, `${BLOCKS}.${i}.`, layerParameters),
+      ...Object.fromEntries(
+        Object.entries(own(feeds, maskName(`blocks.${i}.`), ADAPTED)).map(([name, mask]) => [
+          maskName(name),
+          mask,
+        ]),
+      ),
+    })
   }
   return norm(x, p, LAST_NORM, model)
 }
 
-/** Token logits [k, tableRows] of hidden states [k, width]. */
-export const lladaLogits = (p: Tensors, hidden: tf.Tensor, { lora }: LladaModel): tf.Tensor =>
-  adapted(hidden, p, HEAD, lora)
+/** Token logits [k, tableRows] of hidden states [k, width]. @param adapter what the head's adapter reads, where dropout leaves less of it */
+export const lladaLogits = (
+  p: Tensors,
+  hidden: tf.Tensor,
+  { lora }: LladaModel,
+  adapter: tf.Tensor = hidden,
+): tf.Tensor => adapted(hidden, p, HEAD, lora, adapter)
 
 /** Expected numbers of absent tokens [k] of hidden states [k, width]. */
 export const lladaGaps = (p: Tensors, hidden: tf.Tensor, { flex }: LladaModel): tf.Tensor => {
@@ -126,7 +174,9 @@ export const lladaGaps = (p: Tensors, hidden: tf.Tensor, { flex }: LladaModel): 
 export const lladaProgram: NetworkProgram<LladaModel> = {
   heads: (parameters, feeds, model, classes, { select }) => {
     const hidden = lladaHidden(parameters, feeds, model)
-    const logits = lladaLogits(parameters, select(hidden), model)
+    const scored = select(hidden)
+    const dropped = left(hidden, feeds, HEAD_PLACE, model)
+    const logits = lladaLogits(parameters, scored, model, dropped === hidden ? scored : select(dropped))
     const [count, rows] = logits.shape as [number, number]
     const tokens = classes === rows ? logits : tf.slice(logits, [0, 0], [count, classes])
     return model.flex === undefined

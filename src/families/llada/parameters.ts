@@ -1,5 +1,5 @@
 /** Parameters of LLaDA under their published names (safetensors of GSAI-ML/LLaDA-8B-Base), and of what is added. */
-import { loraParameters } from "../../model/lora-parameters.js"
+import { loraNames, loraParameters } from "../../model/lora-parameters.js"
 import { linearInit, ones, zeros, type Initial, type ParameterSpec } from "../../model/parameters.js"
 import type { LladaModel } from "./schema.js"
 
@@ -8,6 +8,26 @@ export const EMBEDDING = "model.transformer.wte"
 export const LAST_NORM = "model.transformer.ln_f"
 /** The token head; `ff_out` of a block is its MLP's last layer. */
 export const HEAD = "model.transformer.ff_out"
+
+/** Layers of a block that adapters stand on. */
+export const ADAPTED = ["q_proj", "k_proj", "v_proj"] as const
+
+/** The place of the head's adapter among those of dropout. */
+export const HEAD_PLACE = "ff_out"
+
+/** Where training drops inputs of adapters: each adapter has a mask of its own, as in PEFT. */
+export const dropoutPlaces = (layers: number): readonly string[] => [
+  ...Array.from({ length: layers }, (_, i) => ADAPTED.map((name) => `blocks.${i}.${name}`)).flat(),
+  HEAD_PLACE,
+]
+
+/** Names of a layer's parameters within it; its modulation belongs to a group of layers. */
+export const layerParameters: readonly string[] = [
+  ...["attn_norm", "ff_norm", "attn_out", "ff_out", "ff_proj", "up_proj", ...ADAPTED].map(
+    (n) => `${n}.weight`,
+  ),
+  ...ADAPTED.flatMap((name) => Object.values(loraNames(name))),
+]
 
 /** Where the modulation of layer i is: at the first layer of its group. */
 export const modulationOf = (layer: number, groupSize: number): string =>
@@ -65,9 +85,7 @@ const adapterParameters = ({ width, layers, tableRows, lora }: LladaModel): read
     ? []
     : [
         ...Array.from({ length: layers }, (_, i) =>
-          ["q_proj", "k_proj", "v_proj"].flatMap((name) =>
-            loraParameters(`${BLOCKS}.${i}.${name}`, width, width, lora),
-          ),
+          ADAPTED.flatMap((name) => loraParameters(`${BLOCKS}.${i}.${name}`, width, width, lora)),
         ).flat(),
         ...loraParameters(HEAD, tableRows, width, lora),
       ]

@@ -105,7 +105,7 @@ export const nameTensors = (
     throw new DataError(
       "invalid",
       subject,
-      `no tensor fits the entry "${idle}" of the name map; remove or correct it.`,
+      `no tensor fits the entry "${idle}" of the name map; correct the entry, or leave it out.`,
     )
   return named
 }

@@ -8,6 +8,9 @@
  * B h_a(t), and one at t' is accepted with probability G(x, t') / B (thinning). B is the last G times a margin; proposals
  * above it are counted, accepted, and raise the margin.
  *
+ * When masks are revealed does not depend on which: any order that looks at the state alone is as exact as a uniform one
+ * where tokens are drawn from the true posterior, so an event may take the mask that the network is surest of.
+ *
  * Each row has its own clock. Random numbers have the site (text, event, 0) of the stream `sample`, events from 1:
  * reveal time, proposal time, acceptance, which mask or slot, which token.
  */
@@ -15,6 +18,7 @@ import { complementAt, complementInverse } from "../../diffusion/insertion/sched
 import { uniforms } from "../../diffusion/philox.js"
 import { invertDistribution } from "../../diffusion/categorical.js"
 import type { ChoiceRule } from "../choice.js"
+import { mostConfident, type Confidence } from "../confidence.js"
 import type { FlexPass, TimedState } from "../forward.js"
 import { rowRuleOf, type FlexJob, type FlexText } from "./leap.js"
 import { eligibleMasks, isOpenSlot, lengthOf, startingRow, type RowRule, type StartingText } from "./row.js"
@@ -29,6 +33,8 @@ export interface EventSettings {
   readonly bound: "last" | "fresh"
   /** What the last G is multiplied by: an insertion can make longer texts more probable. */
   readonly margin: number
+  /** Which mask an event reveals: the one that the network is surest of; any, with equal chances, when absent. */
+  readonly confidence?: Confidence
   /** Times after 1 - `end` do not count; masks that are left are then revealed together. */
   readonly end: number
   /** Texts that are sampled at a time, the next one as soon as one is done; all of them when absent. */
@@ -115,6 +121,22 @@ const chosen = (
     )
     .then(({ tokens }) => ({ positions, tokens }))
 
+/** The mask that an event reveals. */
+const revealedMask = async (
+  pass: FlexPass,
+  row: number,
+  masks: readonly number[],
+  uniform: number,
+  { confidence }: EventSettings,
+  banned: readonly number[],
+): Promise<number> => {
+  if (confidence === undefined) return masks[Math.floor(uniform * masks.length)]!
+  if (confidence === "position" || masks.length === 1) return masks[0]!
+  const places = masks.map((position) => ({ row, position }))
+  const sure = await pass.confidence(places, confidence, { of: "logits" }, banned)
+  return masks[mostConfident(sure, 1)[0]!]!
+}
+
 /** What happens at a clock's time, from the pass there. */
 const happen = async (
   clock: Clock,
@@ -142,7 +164,7 @@ const happen = async (
   }
   if (clock.next === "reveal") {
     const masks = eligibleMasks(clock.row, clock.rule)
-    return chosen(pass, r, [masks[Math.floor(which! * masks.length)]!], token!, rule)
+    return chosen(pass, r, [await revealedMask(pass, r, masks, which!, settings, rule.banned)], token!, rule)
   }
   clock.proposals++
   if (total > before! * (1 + ROUNDING)) {

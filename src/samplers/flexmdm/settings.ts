@@ -10,7 +10,7 @@ import type { StepGrid } from "../../diffusion/insertion/leap.js"
 import type { Sampling } from "../../spec/sampling.js"
 
 /**
- * - events: the time of each event is drawn exactly; no steps.
+ * - events: the time of each event is drawn exactly; no steps. With a confidence an event reveals the surest mask.
  * - tau: every mask and slot on its own, with the exact survival of the step unless another rule is named.
  * - euler: the published Euler step, at most one insertion a slot.
  * - confidence: as many masks as the schedule reveals, the surest first.
@@ -43,14 +43,21 @@ export const growingSettings = (request: GrowingRequest): GrowingSettings => {
   if (sampler !== "tau" && rule !== undefined)
     throw new SamplingError(`--rule belongs to the sampler tau; leave it out for ${sampler}.`)
   if (sampler !== "confidence")
-    for (const [name, value] of Object.entries({ confidence, hazard, window }))
+    for (const [name, value] of Object.entries({
+      ...(sampler === "events" ? {} : { confidence }),
+      hazard,
+      window,
+    }))
       if (value !== undefined)
         throw new SamplingError(`--${name} belongs to the sampler confidence; leave it out for ${sampler}.`)
   if (sampler === "events") {
     for (const [name, value] of Object.entries({ steps, grid, overflow, specials }))
       if (value !== undefined)
         throw new SamplingError(`--${name}: event-driven sampling has no steps; leave it out, or take tau.`)
-    return { kind: "events", settings: { ...EVENT_DEFAULTS, choice } }
+    return {
+      kind: "events",
+      settings: { ...EVENT_DEFAULTS, ...(confidence === undefined ? {} : { confidence }), choice },
+    }
   }
   if (steps === undefined || !Number.isSafeInteger(steps) || steps < 2)
     throw new SamplingError(`steps: expected a whole number of at least 2, found ${steps ?? "none"}.`)

@@ -3,7 +3,7 @@
  * that says what they do. Its texts are what a network is pretrained on, its questions and functions what it is tuned
  * for; all of them are spelled with one set of pieces. Nothing in it is copied.
  */
-import type { Draws } from "../generated.js"
+import type { Draws, GeneratedSplit } from "../generated.js"
 
 /** Largest number in a question; answers go from 0 to twice that. */
 export const LARGEST = 10
@@ -23,10 +23,27 @@ export interface Sum {
   readonly answer: number
 }
 
+/** One of so many questions and descriptions is held out: no training item of any part has it. */
+const HELD_OUT_EVERY = 8
+
+/** Whether a question or description belongs to the held-out items: by its FNV-1a hash (32 bits). */
+export const isHeldOut = (text: string): boolean => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0
+  return hash % HELD_OUT_EVERY === 0
+}
+
+/** The first that belongs to the split. */
+const ofSplit = <A>(split: GeneratedSplit, draw: () => A, textOf: (drawn: A) => string): A => {
+  for (;;) {
+    const drawn = draw()
+    if (isHeldOut(textOf(drawn)) === (split !== "train")) return drawn
+  }
+}
+
 const upTo = (draws: Draws, n: number): number => 1 + draws.below(n)
 
-/** A sum or a difference of numbers up to `LARGEST`, in a sentence; no answer is below 0. */
-export const drawSum = (draws: Draws): Sum => {
+const anySum = (draws: Draws): Sum => {
   const who = NAMES[draws.below(NAMES.length)]!
   const what = THINGS[draws.below(THINGS.length)]!
   const a = upTo(draws, LARGEST)
@@ -41,6 +58,17 @@ export const drawSum = (draws: Draws): Sum => {
     answer,
   }
 }
+
+/**
+ * A sum or a difference of numbers up to `LARGEST`, in a sentence; no answer is below 0. A held-out question is in no
+ * training item, its numbers are, under other names.
+ */
+export const drawSum = (draws: Draws, split: GeneratedSplit): Sum =>
+  ofSplit(
+    split,
+    () => anySum(draws),
+    ({ question }) => question,
+  )
 
 /** The answer as a tuned network is to write it. */
 export const answerText = ({ equation, answer }: Sum): string =>
@@ -58,7 +86,7 @@ export interface Program {
 
 const STEPS = [2, 3] as const
 
-export const drawProgram = (draws: Draws): Program => {
+const anyProgram = (draws: Draws): Program => {
   const steps = Array.from({ length: STEPS[draws.below(STEPS.length)]! }, (): Step => [
     draws.below(2) === 0 ? "add" : "take",
     upTo(draws, LARGEST),
@@ -69,6 +97,14 @@ export const drawProgram = (draws: Draws): Program => {
     body: [...steps.map(([name, by]) => `y ${name === "add" ? "+=" : "-="} ${by}`), "return y"].join("\n"),
   }
 }
+
+/** A function whose description is in no item of the other split. */
+export const drawProgram = (draws: Draws, split: GeneratedSplit): Program =>
+  ofSplit(
+    split,
+    () => anyProgram(draws),
+    ({ description }) => description,
+  )
 
 /**
  * What a body gives for y, line by line; undefined where a line is none of the language, or it does not end with
@@ -87,12 +123,12 @@ export const runBody = (body: string, y: number): number | undefined => {
 }
 
 /** A text of pretraining: a sum told and worked out, or a function. */
-export const drawText = (draws: Draws): string => {
+export const drawText = (draws: Draws, split: GeneratedSplit): string => {
   if (draws.below(2) === 0) {
-    const { description, body } = drawProgram(draws)
+    const { description, body } = drawProgram(draws, split)
     return `${description}${body}`
   }
-  const { question, equation } = drawSum(draws)
+  const { question, equation } = drawSum(draws, split)
   return `${question}\n${equation}`
 }
 

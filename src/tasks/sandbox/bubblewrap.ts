@@ -2,13 +2,13 @@
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { dirname } from "node:path"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { pythonCandidates } from "../../engine/torch/find-torch.js"
+import { packageFile } from "../../files/package-files.js"
 import type { ServerCommand } from "./server-process.js"
 
-/** The folder of the guest's code, from `src` and from `dist` alike. */
-const GUEST = fileURLToPath(new URL("../../../python/sandbox", import.meta.url))
+/** The folder of the guest's code. */
+const GUEST = packageFile("python", "sandbox")
 const ASK_TIMEOUT_MS = 30_000
 const OLDEST = [3, 10] as const
 

@@ -31,7 +31,12 @@ export const run = async (
       onCheckpoint: () => Promise.resolve(),
       shouldStop: () => reports.at(-1)!.step === options.stopAfter,
     })
-    return { state: outcome.state, losses: reports.map((r) => r.loss), norms: reports.map((r) => r.gradNorm) }
+    return {
+      step: outcome.step,
+      state: outcome.state,
+      losses: reports.map((r) => r.loss),
+      norms: reports.map((r) => r.gradNorm),
+    }
   } finally {
     await rows.close()
     await data.remove()

@@ -41,7 +41,9 @@ testWithTorch("a run that stops and goes on in another worker ends bit-identical
   const experiment = tinyExperiment({ training: { stepsPerGroup: 2 } })
   const whole = await run(await openTorch(t), experiment)
   const first = await run(await openTorch(t), experiment, { stopAfter: 3 })
-  const second = await run(await openTorch(t), experiment, { resume: { step: 3, state: first.state } })
+  t.equal(first.step, 5, "the steps that the worker already had are finished")
+  const { step, state } = first
+  const second = await run(await openTorch(t), experiment, { resume: { step, state } })
   t.same([...first.losses, ...second.losses], whole.losses, "every loss, bit by bit")
   for (const [name, { data }] of Object.entries(whole.state)) t.same(second.state[name]!.data, data, name)
 })

@@ -23,7 +23,7 @@ export interface GeneratedItem {
 export interface GeneratedSource {
   /** Pieces with text, by id; the control pieces follow. */
   readonly pieces: readonly string[]
-  readonly draw: (draws: Draws) => GeneratedItem
+  readonly draw: (draws: Draws, split: GeneratedSplit) => GeneratedItem
 }
 
 const BRACKET_PIECES = { [OPEN]: "(", [CLOSE]: ")" } as const
@@ -58,13 +58,13 @@ const wordProblems: GeneratedSource = {
 
 const primer = (part: Extract<Generated["task"], { readonly kind: "primer" }>["part"]): GeneratedSource => ({
   pieces: PRIMER_PIECES,
-  draw: (draws) => {
-    if (part === "text") return { target: drawText(draws) }
+  draw: (draws, split) => {
+    if (part === "text") return { target: drawText(draws, split) }
     if (part === "math") {
-      const sum = drawSum(draws)
+      const sum = drawSum(draws, split)
       return { prompt: sum.question, target: answerText(sum) }
     }
-    const { description, body } = drawProgram(draws)
+    const { description, body } = drawProgram(draws, split)
     return { prompt: description, target: body }
   },
 })
@@ -96,4 +96,4 @@ export const generatedItem = (
   { task, seed }: Pick<Generated, "task" | "seed">,
   split: GeneratedSplit,
   index: number,
-): GeneratedItem => generatedSource(task).draw(drawsOf(seed, split, index))
+): GeneratedItem => generatedSource(task).draw(drawsOf(seed, split, index), split)

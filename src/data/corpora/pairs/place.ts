@@ -110,7 +110,7 @@ export const parseList = (text: string, subject: string): readonly ListedFile[] 
     throw new DataError(
       "invalid",
       subject,
-      "the list of files is cut or not JSON; delete it and prepare again.",
+      "the list of files is cut or not JSON; move it away and prepare again.",
       error,
     )
   }

@@ -1,4 +1,5 @@
 /** Threads that tokenise; results come in the order of the blocks, whatever the number of threads. */
+import { moduleUrl } from "../../../files/package-files.js"
 import { openThreads } from "../../../files/threads.js"
 import type { Block, RowRule, TokenisedBlock } from "./tokenise.js"
 
@@ -12,7 +13,7 @@ export interface TokeniserPool {
 /** Blocks for each thread: one that it works on and one that waits. */
 const AHEAD = 2
 
-const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+const WORKER = moduleUrl("data/corpora/pairs/worker")
 
 export const openPool = (
   workers: number,

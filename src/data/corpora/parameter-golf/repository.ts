@@ -47,7 +47,7 @@ export const parseManifest = (text: string, dataset: string, subject: string): G
     throw new DataError(
       "invalid",
       subject,
-      "the manifest is cut or not JSON; delete it and prepare again.",
+      "the manifest is cut or not JSON; move it away and prepare again.",
       error,
     )
   }

@@ -28,7 +28,7 @@ export const readSpeeches = (tarball: Uint8Array, subject: string): Speech[] => 
     throw new DataError(
       "invalid",
       subject,
-      `it is not a whole gzip file, or holds more than ${LARGEST_ARCHIVE >> 20} MiB; delete it and prepare again.`,
+      `it is not a whole gzip file, or holds more than ${LARGEST_ARCHIVE >> 20} MiB; move it away and prepare again.`,
       error,
     )
   }

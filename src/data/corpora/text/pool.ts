@@ -1,4 +1,5 @@
 /** Batches tokenised by several threads, given back in their order. */
+import { moduleUrl } from "../../../files/package-files.js"
 import { openThreads } from "../../../files/threads.js"
 import type { SentencePieceModel } from "../../tokenizers/sentencepiece.js"
 import { BatchTokeniser, type TokenisedBatch } from "./count.js"
@@ -12,7 +13,7 @@ export interface Threads {
   readonly boundaryId: number
 }
 
-const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+const WORKER = moduleUrl("data/corpora/text/worker")
 
 /** As many batches are under way as there are threads, and as many wait. */
 export async function* tokeniseAll(
