@@ -236,6 +236,7 @@ const OWN = [
   "flexmdm_tinygsm.json",
   "flexmdm_tinygsm_gsm8k.json",
   "flexmdm_tinygsm_overfit.json",
+  "flexmdm_tinygsm_targets.json",
   "flexmdm_wikitext2.json",
   "mdm_owt_official.json",
   "llada_8b.json",

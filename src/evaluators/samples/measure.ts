@@ -28,10 +28,10 @@ import {
 } from "../job.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
 import { judgeTexts } from "./judging.js"
-import { prepareAnswers, readAnswers } from "./settled.js"
 import { localMaker, type TextMaker } from "./maker.js"
 import { openRanks } from "./ranks.js"
 import type { Samples } from "./schema.js"
+import { prepareAnswers, readAnswers } from "./settled.js"
 import { startsOf, testStarts, type Start } from "./starts.js"
 
 interface Judges {

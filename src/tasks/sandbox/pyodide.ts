@@ -3,8 +3,7 @@ import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
-import { pathToFileURL } from "node:url"
-import { packageFile, packageUrl } from "../../files/package-files.js"
+import { packageFile } from "../../files/package-files.js"
 import type { ServerCommand } from "./server-process.js"
 
 /** The version that the realm of python/sandbox/wasm/realm.js is made for. */
@@ -21,7 +20,7 @@ export interface FoundPyodide {
 const packages = (env: NodeJS.ProcessEnv): readonly string[] => {
   const named = env["REPRO_PYODIDE"]
   if (named) return [join(named, "package.json")]
-  return [packageUrl, pathToFileURL(join(process.cwd(), "package.json")).href].flatMap((from) => {
+  return [packageFile("package.json"), join(process.cwd(), "package.json")].flatMap((from) => {
     try {
       return [createRequire(from).resolve("pyodide/package.json")]
     } catch {
