@@ -57,10 +57,10 @@ const start = (id: string, command: string, args: readonly string[], env: NodeJS
   }
 }
 
-export const startReference = (id: string, threads: number): Contender =>
-  start(id, PYTHON, [fileURLToPath(new URL("reference/mdlm_torch.py", import.meta.url))], {
+export const startReference = (id: string, threads: number, file = "mdlm_torch.py"): Contender =>
+  start(id, PYTHON, [fileURLToPath(new URL(`reference/${file}`, import.meta.url))], {
     OMP_NUM_THREADS: String(threads),
   })
 
-export const startOurs = (id: string): Contender =>
-  start(id, process.execPath, nodeArguments("bench/ours.ts"), {})
+export const startOurs = (id: string, file = "bench/ours.ts"): Contender =>
+  start(id, process.execPath, nodeArguments(file), {})

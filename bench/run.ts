@@ -8,6 +8,9 @@
  * --only A,B   contenders whose names contain A or B, nothing is written
  * --commands   start-up, byte table and profiles again, beside the stored training steps
  * --render     RESULTS.md again, from the stored results and NOTES.md
+ * --flexmdm    FlexMDM's train step and samplers against the published ones, beside what is stored; with --shape one of
+ *              small, OWT; --threads N, --rounds N; --only A,B: contenders, "steps" and "sampling" whose names contain A or
+ *              B, beside what is stored of the shape; --quick is a smoke test that writes nothing
  * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
  * --gpu-bundle D  a folder that measures a GPU without Node (README.md); with --quick its small jobs alone
  * --gpu-results F G ...  keeps what measure.py of a bundle wrote, runs of one machine as one, in bench/gpu, and renders
@@ -24,7 +27,16 @@ import * as prettier from "prettier"
 import { writeFileAtomic } from "../src/files/atomic.js"
 import { mergeReports, readReport, reportFile } from "./bundle/report.js"
 import { GPU_SIDES, searchBatches } from "./gpu.js"
-import { gpuName, hardware, versions } from "./machine.js"
+import { SMALL, SHAPES as INSERTION_SHAPES, TINY } from "./insertion/job.js"
+import {
+  engineName,
+  measureInsertion,
+  mergeMeasured,
+  torchName,
+  type InsertionPlan,
+} from "./insertion/measure.js"
+import { INSERTION_FORMAT, type InsertionResults } from "./insertion/section.js"
+import { commit, gpuName, hardware, versions } from "./machine.js"
 import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
 import { measureOther } from "./other.js"
 import { FORMAT, resultsMarkdown, type Bundled, type Results } from "./results.js"
@@ -45,6 +57,9 @@ const { values: flags, positionals } = parseArgs({
     "gpu-bundle": { type: "string" },
     "gpu-results": { type: "boolean", default: false },
     "left-to-right": { type: "boolean", default: false },
+    flexmdm: { type: "boolean", default: false },
+    threads: { type: "string" },
+    rounds: { type: "string" },
   },
 })
 
@@ -66,6 +81,7 @@ const MORE_SIDES: readonly Side[] = [
 ]
 const CPU_FILE = "results.json"
 const GPU_FILE = "results-gpu.json"
+const INSERTION_FILE = "results-flexmdm.json"
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const stored = async (name: string): Promise<Results | undefined> => {
   const kept = await readText(name)
@@ -89,8 +105,23 @@ const bundled = async (): Promise<readonly Bundled[]> => {
       })),
   )
 }
-const render = async (onCpu: Results | undefined, onGpu: Results | undefined): Promise<string> =>
-  resultsMarkdown(onCpu, onGpu, await readText("NOTES.md"), await bundled())
+const storedInsertion = async (): Promise<InsertionResults | undefined> => {
+  const kept = await readText(INSERTION_FILE)
+  if (kept === undefined) return undefined
+  const found = JSON.parse(kept) as InsertionResults
+  if (found.format === INSERTION_FORMAT) return found
+  throw new Error(`bench/${INSERTION_FILE} is of an earlier benchmark: measure it again, or delete it`)
+}
+const render = async (onCpu: Results | undefined, onGpu: Results | undefined): Promise<string> => {
+  const insertion = await storedInsertion()
+  return resultsMarkdown(
+    onCpu,
+    onGpu,
+    await readText("NOTES.md"),
+    await bundled(),
+    insertion === undefined ? undefined : { results: insertion, why: await readText("NOTES-FLEXMDM.md") },
+  )
+}
 
 /** RESULTS.md from what is stored. */
 const renderStored = async (): Promise<string> => {
@@ -156,6 +187,63 @@ if (flags["gpu-bundle"] !== undefined) {
   const bytes = await writeBundle(flags["gpu-bundle"], { tiny: flags.quick, say })
   say(`${flags["gpu-bundle"]}: ${(bytes / 2 ** 20).toFixed(1)} MiB`)
   process.exit(0)
+}
+
+if (flags.flexmdm) {
+  const shape = flags.quick
+    ? TINY
+    : flags.shape === undefined
+      ? SMALL
+      : INSERTION_SHAPES.find(({ name }) => name === flags.shape)
+  if (shape === undefined) {
+    say(`--shape ${flags.shape}: expected ${INSERTION_SHAPES.map(({ name }) => name).join(", ")}`)
+    process.exit(2)
+  }
+  const threads = Number(flags.threads ?? availableParallelism())
+  if (!Number.isSafeInteger(threads) || threads < 1) {
+    say(`--threads ${flags.threads}: expected a whole number of at least 1`)
+    process.exit(2)
+  }
+  const small = shape === SMALL
+  const asked = (name: string): boolean => flags.only?.split(",").some((part) => name.includes(part)) ?? true
+  const rounds = Number(flags.rounds ?? (small ? 3 : 2))
+  if (!Number.isSafeInteger(rounds) || rounds < 0) {
+    say(`--rounds ${flags.rounds}: expected a whole number`)
+    process.exit(2)
+  }
+  const sampling = asked("sampling")
+  const plan: InsertionPlan = {
+    rounds: asked("steps") ? rounds : 0,
+    stepsPerRound: small ? 2 : 1,
+    threads,
+    modes: (small ? (["eager", "compile"] as const) : (["eager"] as const)).filter((mode) =>
+      asked(torchName(mode)),
+    ),
+    engines: (["onnxruntime", "tensorflow"] as const).filter((engine) => asked(engineName(engine))),
+    ...(small && sampling
+      ? { sampling: { rounds: Math.max(1, Math.min(2, rounds)), texts: 4, steps: 256, counted: 4 } }
+      : flags.quick
+        ? { sampling: { rounds: 1, texts: 2, steps: 32, counted: 2 } }
+        : {}),
+  }
+  const before = loadavg()[0]!
+  const found = await measureInsertion(shape, plan, say)
+  const kept = flags.quick ? undefined : await storedInsertion()
+  const insertion: InsertionResults = {
+    format: INSERTION_FORMAT,
+    date: new Date().toISOString().slice(0, 10),
+    hardware: hardware(),
+    load: before,
+    commit: commit(),
+    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+    measured: mergeMeasured(kept?.measured ?? [], found),
+  }
+  if (flags.quick) process.stdout.write(`${JSON.stringify(insertion)}\n`)
+  else {
+    await store(INSERTION_FILE, insertion)
+    process.stdout.write(await renderStored())
+  }
+  process.exit(found.failures.length === 0 ? 0 : 1)
 }
 
 /** A page of its own, formatted, written and shown. */

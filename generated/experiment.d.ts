@@ -532,6 +532,22 @@ export interface Experiment {
            */
           promptEnd: string
           /**
+           * kept: blanks around prompt and target stay; cut when absent.
+           */
+          blanks?: "kept"
+          /**
+           * Text of a prompt, such as that of a chat, where {prompt} stands for the field; the field alone when absent.
+           */
+          promptTemplate?: string
+          /**
+           * Text in every target that divides it at its last place, such as the #### before GSM8K's answer; blanks around both parts are cut.
+           */
+          targetSplit?: string
+          /**
+           * Text of a target, where {target} stands for the field, or for its part before targetSplit, and {answer} for the part behind; the field alone when absent.
+           */
+          targetTemplate?: string
+          /**
            * The validation split: what the hub's train_test_split holds out.
            */
           holdOut: {
@@ -2074,6 +2090,22 @@ export interface Overlay {
        */
       promptEnd?: string | null
       /**
+       * kept: blanks around prompt and target stay; cut when absent.
+       */
+      blanks?: "kept" | null
+      /**
+       * Text of a prompt, such as that of a chat, where {prompt} stands for the field; the field alone when absent.
+       */
+      promptTemplate?: string | null
+      /**
+       * Text in every target that divides it at its last place, such as the #### before GSM8K's answer; blanks around both parts are cut.
+       */
+      targetSplit?: string | null
+      /**
+       * Text of a target, where {target} stands for the field, or for its part before targetSplit, and {answer} for the part behind; the field alone when absent.
+       */
+      targetTemplate?: string | null
+      /**
        * The validation split: what the hub's train_test_split holds out.
        */
       holdOut?: {
@@ -3070,6 +3102,22 @@ export interface Overlay1 {
        * Text behind every prompt, tokenised on its own.
        */
       promptEnd?: string | null
+      /**
+       * kept: blanks around prompt and target stay; cut when absent.
+       */
+      blanks?: "kept" | null
+      /**
+       * Text of a prompt, such as that of a chat, where {prompt} stands for the field; the field alone when absent.
+       */
+      promptTemplate?: string | null
+      /**
+       * Text in every target that divides it at its last place, such as the #### before GSM8K's answer; blanks around both parts are cut.
+       */
+      targetSplit?: string | null
+      /**
+       * Text of a target, where {target} stands for the field, or for its part before targetSplit, and {answer} for the part behind; the field alone when absent.
+       */
+      targetTemplate?: string | null
       /**
        * The validation split: what the hub's train_test_split holds out.
        */

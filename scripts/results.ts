@@ -21,7 +21,7 @@ import { publishedClaims, recomputeTable } from "../src/app/run-results.js"
 import type { LadderPlot } from "../src/analysis/ladder-plot.js"
 import { matched } from "../src/analysis/matched.js"
 import type { MatchedRun } from "../src/analysis/matched-model.js"
-import { matchedLadder, readMatchedRun } from "../src/analysis/matched-runs.js"
+import { matchedCurves, matchedLadder, readMatchedRun } from "../src/analysis/matched-runs.js"
 import { renderMatched } from "../src/report/matched-text.js"
 import { renderMarkdown } from "../src/report/render/markdown.js"
 import { ratioInterval, runLadder, runTable } from "../src/analysis/run-table.js"
@@ -57,6 +57,8 @@ export const readPages = async (folder = resultsFolder): Promise<readonly Page[]
 interface Body {
   readonly markdown: string
   readonly plot?: LadderPlot | undefined
+  /** Further pictures, NAME-1.svg and so on. */
+  readonly more?: readonly LadderPlot[]
 }
 
 const sweepBody = async (page: Page, runs: readonly RunReader[], folder: string): Promise<Body> => {
@@ -87,6 +89,7 @@ const bodyOf = async (page: Page, folder: string): Promise<Body> => {
       return {
         markdown: renderMatched(result, "md", { width: 120, colour: false }),
         plot: matchedLadder(read),
+        more: matchedCurves(read),
       }
     }
   }
@@ -126,7 +129,8 @@ export const renderPages = async (folder = resultsFolder): Promise<ReadonlyMap<s
   const pages = await readPages(folder)
   const files = new Map<string, string>()
   for (const page of pages) {
-    const { markdown, plot } = await bodyOf(page, folder)
+    const { markdown, plot, more = [] } = await bodyOf(page, folder)
+    for (const [i, each] of more.entries()) files.set(`${page.name}-${i + 1}.svg`, ladderPlot(each))
     if (plot !== undefined) files.set(`${page.name}.svg`, ladderPlot(plot))
     files.set(
       `${page.name}.md`,
@@ -137,6 +141,7 @@ export const renderPages = async (folder = resultsFolder): Promise<ReadonlyMap<s
         `${await machineOf(page, folder)}. Another processor, number of threads or version rounds differently, and training amplifies it: figures then differ by about 0.5 %.\n`,
         `Every number below is computed from the evidence stored beside this page (${page.runs.map((id) => `[${id}](evidence/${id})`).join(", ")}); again, without training:\n\n${again(page)}\n`,
         ...(plot === undefined ? [] : [`![${plot.title}](${page.name}.svg)\n`]),
+        ...more.map((each, i) => `![${each.title}](${page.name}-${i + 1}.svg)\n`),
         markdown,
       ].join("\n"),
     )
@@ -221,8 +226,9 @@ const main = async (): Promise<void> => {
     const left = pages.filter(({ name }) => name !== flags.remove)
     await savePages(left)
     await sweepEvidence(left)
-    for (const end of [".md", ".svg", ".spec.json"])
-      await rm(join(resultsFolder, flags.remove + end), { force: true })
+    for (const file of await readdir(resultsFolder))
+      if (file.replace(/(-\d+)?(\.md|\.svg|\.spec\.json)$/, "") === flags.remove)
+        await rm(join(resultsFolder, file), { force: true })
   } else if (flags.reencode) {
     for (const id of new Set(pages.flatMap(({ runs }) => runs))) await reencode(id)
   } else if (flags.recompute) {

@@ -1,11 +1,12 @@
 /**
  * Runs tests: `npm test` all, `npm test -- test/spec test/floors.test.ts` those of a folder and of a file. Each file is
  * a process of its own, some at a time, from sources that were transpiled once. A file that passed is one line, with
- * what it skipped; of a file that failed everything is said.
+ * what it skipped, with the seconds that it took and those of processors; of a file that failed everything is said.
  */
 import { spawn } from "node:child_process"
 import { readdir, stat } from "node:fs/promises"
 import { join, relative, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { builtPath, root } from "./node-arguments.js"
 import { transpileAll } from "./transpile.js"
@@ -25,6 +26,8 @@ interface Ended {
   readonly failed: string | undefined
   readonly counts: Counts
   readonly seconds: number
+  /** Of the processor, in the file's process and its children; unknown of one that was killed. */
+  readonly cpu: number | undefined
 }
 
 const NONE: Counts = { total: 0, pass: 0, fail: 0, skip: 0 }
@@ -56,16 +59,28 @@ const countsOf = (output: string): Counts | undefined => {
 const runFile = (file: string, timeout: number): Promise<Ended> =>
   new Promise((done) => {
     const begun = performance.now()
-    const child = spawn(process.execPath, ["--enable-source-maps", join(root, builtPath(file))], {
-      cwd: root,
-      env: { ...process.env, TAP: "1", TAP_TIMEOUT: String(timeout) },
-      stdio: ["ignore", "pipe", "pipe"],
-    })
+    const before = pathToFileURL(join(root, builtPath("scripts/report-cpu.ts"))).href
+    const child = spawn(
+      process.execPath,
+      ["--enable-source-maps", "--import", before, join(root, builtPath(file))],
+      {
+        cwd: root,
+        env: {
+          ...process.env,
+          TAP: "1",
+          TAP_TIMEOUT: String(timeout),
+          REPRO_TEST_RUNNER: String(process.pid),
+        },
+        stdio: ["ignore", "pipe", "pipe", "pipe"],
+      },
+    )
+    let cpu = ""
+    child.stdio[3]!.on("data", (chunk: Buffer) => (cpu += chunk.toString()))
     let output = ""
     let late = false
     const keep = (chunk: Buffer): void => void (output += chunk.toString())
-    child.stdout.on("data", keep)
-    child.stderr.on("data", keep)
+    child.stdout!.on("data", keep)
+    child.stderr!.on("data", keep)
     // On SIGTERM a test file says what it was waiting for.
     const timers = [
       setTimeout(() => (late = child.kill("SIGTERM")), timeout * 1000),
@@ -83,7 +98,13 @@ const runFile = (file: string, timeout: number): Promise<Ended> =>
             : counts === undefined
               ? "ended without a result"
               : undefined
-      done({ output, failed, counts: counts ?? NONE, seconds: (performance.now() - begun) / 1000 })
+      done({
+        output,
+        failed,
+        counts: counts ?? NONE,
+        seconds: (performance.now() - begun) / 1000,
+        cpu: cpu === "" ? undefined : Number(cpu),
+      })
     })
   })
 
@@ -120,12 +141,15 @@ const main = async (): Promise<void> => {
   let counts = NONE
   let next = 0
   let ended = 0
+  let total = 0
   const worker = async (): Promise<void> => {
     while (next < files.length) {
       const file = files[next++]!
       const one = await runFile(file, Number(values.timeout))
       counts = sum(counts, one.counts)
-      const line = `ok ${++ended} - ${file} # time=${one.seconds.toFixed(1)}s`
+      total += one.cpu ?? 0
+      const cpu = one.cpu === undefined ? "" : ` cpu=${one.cpu.toFixed(1)}s`
+      const line = `ok ${++ended} - ${file} # time=${one.seconds.toFixed(1)}s${cpu}`
       if (one.failed === undefined) process.stdout.write(`${remarks(one.output)}${line}\n`)
       else {
         failures.push(`${file}: ${one.failed}`)
@@ -136,11 +160,12 @@ const main = async (): Promise<void> => {
   const begun = performance.now()
   await Promise.all(Array.from({ length: Number(values.jobs) }, worker))
   for (const failure of failures) process.stdout.write(`# failed: ${failure}\n`)
-  const { total, pass, fail, skip } = counts
+  const { pass, fail, skip } = counts
   const rest = [fail > 0 ? `, fail: ${fail}` : "", skip > 0 ? `, skip: ${skip}` : ""].join("")
-  process.stdout.write(`# { total: ${total}, pass: ${pass}${rest} }\n`)
+  process.stdout.write(`# { total: ${counts.total}, pass: ${pass}${rest} }\n`)
   process.stdout.write(`# ${files.length - failures.length} of ${files.length} files passed`)
-  process.stdout.write(` in ${((performance.now() - begun) / 1000).toFixed(0)} s\n`)
+  process.stdout.write(` in ${((performance.now() - begun) / 1000).toFixed(0)} s`)
+  process.stdout.write(`, ${total.toFixed(0)} s of processors\n`)
   process.exitCode = failures.length > 0 ? 1 : 0
 }
 

@@ -13,6 +13,7 @@ import { transform } from "esbuild"
 import { buildProgram } from "./build.js"
 import { isBuilt } from "./built.js"
 import { builtPath, root } from "./node-arguments.js"
+import { bundleTestPackages } from "./test-packages.js"
 
 const BUILT = join(root, ".built")
 const FOLDERS = ["src", "test", "bench", "scripts"] as const
@@ -55,6 +56,7 @@ export const transpileAll = async (): Promise<void> => {
   const sources = (await Promise.all(FOLDERS.map((folder) => filesBelow(folder, ".ts")))).flat()
   const recipe = await modified(fileURLToPath(import.meta.url))
   await mkdir(BUILT, { recursive: true })
+  await bundleTestPackages(await Promise.all(sources.map((source) => readFile(join(root, source), "utf8"))))
   await Promise.all(
     sources.map(async (source) => {
       const output = await modified(join(root, builtPath(source)))
@@ -62,7 +64,7 @@ export const transpileAll = async (): Promise<void> => {
     }),
   )
   const current = new Set(sources.map(builtPath))
-  const folders = (await readdir(BUILT)).filter((name) => name !== "src" && !name.endsWith(".js"))
+  const folders = (await readdir(BUILT)).filter((name) => name !== "src" && !name.includes("node_modules") && !name.endsWith(".js"))
   const outputs = await Promise.all(folders.map((name) => filesBelow(join(".built", name), ".js")))
   const gone = outputs.flat().filter((path) => !current.has(path))
   await Promise.all(gone.map((path) => rm(join(root, path))))

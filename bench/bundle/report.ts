@@ -1,6 +1,6 @@
 /** What `measure.py` wrote: read, put together where it ran several times on one machine, and turned into rows. */
 import { basename } from "node:path"
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import type { Verdict } from "../targets.js"
 
 const Result = Schema.Struct({

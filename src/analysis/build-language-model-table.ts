@@ -16,6 +16,8 @@ import { makeTable, type ResultsTable, type TableHeader, type TableRow } from ".
 export interface LanguageModelTableInput extends RowOptions {
   readonly header: Omit<TableHeader, "verdict">
   readonly differences: readonly ExperimentDifference[]
+  /** Id of the published experiment, where this one is a variation of it. */
+  readonly varied?: string
   /** Files whose content the spec does not fix. */
   readonly unstated?: readonly string[]
   /** Sentences about the data, such as that validation text is in the training split. */
@@ -173,7 +175,7 @@ export const buildLanguageModelTable = (input: LanguageModelTableInput): Results
   const [first] = input.evaluations
   const untrained = input.evaluations.filter((summary) => isUntrained(summary, input.floors, first))
   const verdict = [
-    comparabilitySentence(input.header.profile, input.differences, input.unstated),
+    comparabilitySentence(input.header.profile, input.differences, input.unstated, input.varied),
     ...(input.weights ?? []),
     ...untrainedSentence(untrained, input.floors, first),
     ...(input.dataNotices ?? []),

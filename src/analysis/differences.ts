@@ -124,14 +124,17 @@ const NAMED = 3
  * Whether the values may stand beside the published ones, as one sentence.
  *
  * @param unstated files whose content the spec does not fix: that they are those of the publication is not known
+ * @param varied id of the published experiment, where the run is of a variation of it
  */
 export const comparabilitySentence = (
   profile: string,
   differences: readonly ExperimentDifference[],
   unstated: readonly string[] = [],
+  varied?: string,
 ): string => {
+  const published = varied === undefined ? "the published experiment" : `the published experiment ${varied}`
   if (differences.length > 0)
-    return `Not a reproduction of the published numbers: profile ${profile} differs from the published experiment in ${describeGroups(differences).join("; ")}.`
+    return `Not a reproduction of the published numbers: profile ${profile} differs from ${published} in ${describeGroups(differences).join("; ")}.`
   if (unstated.length === 0)
     return "The experiment is the published one: every setting that determines its numbers is equal."
   const files = [

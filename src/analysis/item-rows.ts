@@ -15,9 +15,28 @@ const denominatorOf = ({ contract }: ItemFigure): TableDenominator | null => {
   return null
 }
 
+const memoryRow = (id: string, estimator: string, bytes: number | null): TableRow => ({
+  id: `${id}/accelerator-memory`,
+  group: "result",
+  label: `${id}: accelerator memory at most`,
+  contractId: null,
+  quantity: "cost",
+  unit: "GiB",
+  value: bytes === null ? null : bytes / 2 ** 30,
+  boundKind: "exact",
+  interval: null,
+  denominator: null,
+  estimator,
+  tokens: null,
+  bytes: null,
+  notes: bytes === null ? ["Computed on a CPU: no accelerator."] : ["What tensors took at once."],
+  mark: null,
+  decimals: 2,
+})
+
 /** The rows of one evaluation; its contracts are added to `contracts` by digest. */
 export const itemRows = (
-  { evaluationId: id, evaluation, item, items, figures, forwards, seconds }: ItemSummary,
+  { evaluationId: id, evaluation, item, items, figures, forwards, seconds, acceleratorBytes }: ItemSummary,
   contracts: Record<string, unknown>,
 ): readonly TableRow[] => {
   const estimator = estimatorName(evaluation)
@@ -69,5 +88,6 @@ export const itemRows = (
     ...rows,
     ...cost("forwards", `forward passes a ${item}`, "passes", forwards),
     ...cost("seconds", `time a ${item}`, "seconds", seconds),
+    ...(acceleratorBytes === undefined || items === 0 ? [] : [memoryRow(id, estimator, acceleratorBytes)]),
   ]
 }

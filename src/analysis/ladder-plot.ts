@@ -11,6 +11,8 @@ export interface LadderPoint {
   readonly boundKind: BoundKind
   /** Points of one series share a colour, such as those of one model; one series when absent. Equal labels of several series share a number. */
   readonly series?: string
+  /** Points of one curve are joined in order of cost; none when absent. */
+  readonly curve?: string
 }
 
 export interface LadderPlot {

@@ -6,8 +6,8 @@
  * seed; with several it is Student-t over seeds whose data, times and masks are shared.
  */
 import { estimatorName } from "../evaluators/index.js"
-import { objectivePart } from "../families/index.js"
-import { enumerativeWindowBits } from "../metric/code/boundary.js"
+import { networkPart, objectivePart } from "../families/index.js"
+import { documentLengthBits, enumerativeWindowBits } from "../metric/code/boundary.js"
 import { NOT_STATED, type Estimator } from "../metric/contract/fields.js"
 import type { Pair } from "../metric/statistics/bootstrap.js"
 import { pairedComparison, pairedSeeds } from "../metric/statistics/paired.js"
@@ -22,9 +22,10 @@ import { decimalsFor, formatLevel, formatNumber } from "./numbers.js"
 /**
  * What is paid for boundary positions that a model gets free. none: nothing, so its bits are no complete code. window:
  * an enumerative code of each window. slice: one such code over all scored windows, the cheapest of the three lawful
- * ones where windows are short.
+ * ones where windows are short. lengths: the same, and where a model of fixed length is told how long a row is, the
+ * length by its share among the scored rows.
  */
-export type Charge = "none" | "window" | "slice"
+export type Charge = "none" | "window" | "slice" | "lengths"
 
 /** Two values on the same windows, in bits per byte under the exact byte table. */
 export interface Comparison {
@@ -122,10 +123,26 @@ export const sliceBoundaryBits = ({ tokens, boundaryTokens }: EvaluationSummary)
 /** Whether the model was given boundary positions of these windows. */
 const isFree = ({ boundaryBits }: EvaluationSummary): boolean => boundaryBits !== null && boundaryBits > 0
 
+/**
+ * Bits of the length of each row, where it is given: a masked network of fixed length sees where PAD begins. A causal one
+ * writes the token that ends a row, or fills it, so that its code says the length itself; one that inserts is charged.
+ */
+const lengthBits = (summary: EvaluationSummary): ArrayLike<number> | undefined => {
+  const { sideInformation, estimator } = contractIn(summary)
+  const told = sideInformation !== NOT_STATED && sideInformation.includes("document-lengths")
+  const causal = estimator !== NOT_STATED && estimator.kind === "autoregressive"
+  return told && !causal ? documentLengthBits(summary.perWindow.map(({ tokens }) => tokens)) : undefined
+}
+
 const pairsOf = (summary: EvaluationSummary, windows: number, charge: Charge): readonly Pair[] => {
-  const perToken = isFree(summary) && charge === "slice" ? sliceBoundaryBits(summary) / summary.tokens : 0
-  return summary.perWindow.slice(0, windows).map((window) => ({
-    numerator: charge === "window" ? chargedBits(window) : window.bits + perToken * window.tokens,
+  const whole = charge === "slice" || charge === "lengths"
+  const perToken = isFree(summary) && whole ? sliceBoundaryBits(summary) / summary.tokens : 0
+  const lengths = charge === "lengths" ? lengthBits(summary) : undefined
+  return summary.perWindow.slice(0, windows).map((window, w) => ({
+    numerator:
+      charge === "window"
+        ? chargedBits(window)
+        : window.bits + perToken * window.tokens + (lengths?.[w] ?? 0),
     denominator: window.bytes,
   }))
 }
@@ -175,7 +192,8 @@ export const comparison = (a: Side, b: Side, charge: Charge): Comparison | undef
       evaluation: first.other.evaluationId,
       value: mean(values.map((v) => ratio(v.b))),
     },
-    charge: pairs.some(({ one, other }) => isFree(one) || isFree(other)) ? charge : "none",
+    charge:
+      charge === "lengths" || pairs.some(({ one, other }) => isFree(one) || isFree(other)) ? charge : "none",
     difference: estimate,
     low,
     high,
@@ -216,6 +234,7 @@ const CHARGES: Readonly<Record<Charge, string>> = {
   none: "",
   window: ", positions charged window by window",
   slice: ", positions charged in one code",
+  lengths: ", positions and given lengths charged",
 }
 
 /** What a comparison is under: estimators and charge. */
@@ -359,6 +378,34 @@ const orderFinding = (model: MatchedModel): Finding | undefined =>
     ]),
   )
 
+const inserting: Pick = ({ evaluations }) =>
+  evaluations.find(({ evaluation }) => evaluation.kind === "insertion-nelbo")
+const continuous = estimated(({ kind }) => kind === "continuous-elbo")
+
+const isInserting = ({ seeds: [run] }: MatchedModel): boolean => {
+  const { model } = run!.experiment
+  return networkPart(model).endSlot?.(model) !== undefined
+}
+
+/** Families on one corpus, tokenizer and budget, each by the best that is known of its code. */
+const familyFinding = (a: MatchedModel, b: MatchedModel): Finding | undefined => {
+  if (isInserting(a) === isInserting(b) && isMasked(a) === isMasked(b)) return undefined
+  const pick = (model: MatchedModel): Pick =>
+    isInserting(model) ? inserting : isMasked(model) ? continuous : chunked
+  const kind = (model: MatchedModel): string =>
+    isInserting(model)
+      ? "inserts its tokens: an upper bound, the length included"
+      : isMasked(model)
+        ? "unmasks a row of a length that it is told, which is charged by its share among the rows: an upper bound"
+        : "predicts the next token: exact, and the end is a token"
+  return makeFinding(
+    `family/${a.id}/${b.id}`,
+    `${a.id} and ${b.id}`,
+    `${a.id} ${kind(a)}. ${b.id} ${kind(b)}.`,
+    compareAll(a, b, "lengths", [[pick(a), pick(b)]]),
+  )
+}
+
 const isMasked = (model: MatchedModel): boolean => objectivePart(objectiveOf(model)).scored === "masked"
 const rank = (model: MatchedModel): number => {
   const objective = objectiveOf(model)
@@ -369,10 +416,12 @@ const rank = (model: MatchedModel): number => {
 
 /** Every finding that the given models allow, the published objective first. */
 export const findings = (models: readonly MatchedModel[]): readonly Finding[] => {
+  const families = models.flatMap((a, i) => models.slice(i + 1).map((b) => familyFinding(b, a)))
   const masked = models.filter(isMasked).sort((a, b) => rank(a) - rank(b))
   const causal = models.filter((model) => !isMasked(model))
   const ordered = masked.flatMap((a, i) => masked.slice(i + 1).map((b) => [a, b] as const))
   return [
+    ...(models.some(isInserting) ? families : []),
     ...ordered.map(([a, b]) => weightFinding(a, b)),
     ...ordered.map(([a, b]) => boundaryFinding(a, b)),
     ...ordered.map(([a, b]) => bothFinding(a, b)),

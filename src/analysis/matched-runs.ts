@@ -8,6 +8,7 @@ import { publishedConstantOf } from "./claim-marks.js"
 import { ladderOf } from "./ladder.js"
 import { headlines, modelsOf } from "./matched.js"
 import type { MatchedRun } from "./matched-model.js"
+import { sampleCurves } from "./matched-samples.js"
 import { readStudyRun } from "./study-runs.js"
 import type { LadderPlot } from "./ladder-plot.js"
 import { TableError } from "./table.js"
@@ -76,6 +77,10 @@ export const readMatchedRun = async (
     ...(publishedConstant === undefined ? {} : { publishedConstant }),
   }
 }
+
+/** What sampled texts are like against what they cost. */
+export const matchedCurves = (runs: readonly MatchedRun[]): readonly LadderPlot[] =>
+  sampleCurves(modelsOf(runs))
 
 /** Every model's headline evaluations in one picture, means over its seeds. */
 export const matchedLadder = (runs: readonly MatchedRun[]): LadderPlot | undefined =>

@@ -4,7 +4,7 @@
  */
 import { isHeadline } from "../evaluators/index.js"
 import { estimatorOf } from "./contract-in.js"
-import { studentInterval, summarise as summariseValues } from "../metric/statistics/intervals.js"
+import { summarise as summariseValues } from "../metric/statistics/intervals.js"
 import { canonicalJson } from "../spec/canonical.js"
 import { identityOf } from "../spec/fingerprint.js"
 import { byPoint } from "../spec/study.js"
@@ -15,8 +15,10 @@ import { isPrefix } from "./ladder.js"
 import type { EvaluationSummary, RatioInterval } from "./language-model.js"
 import { findings, type Finding } from "./matched-findings.js"
 import type { MatchedModel, MatchedRun } from "./matched-model.js"
+import { sampleRows } from "./matched-samples.js"
 import { formatCount } from "./numbers.js"
-import { makeTable, type Interval, type ResultsTable, type TableRow } from "./table.js"
+import { overSeeds } from "./over-seeds.js"
+import { makeTable, type ResultsTable, type TableRow } from "./table.js"
 
 /** One thing that should be equal, and whether it is. */
 export interface MatchedCondition {
@@ -148,27 +150,12 @@ export const headlines = (evaluations: readonly EvaluationSummary[]): readonly E
 
 const SHOWN = /\/(bits-per-byte|bits-per-byte-charged|as-published)$/
 
-/** Mean and Student-t interval over seeds; the row's own with one seed. */
-const overSeeds = (row: TableRow, values: readonly number[]): TableRow => {
-  if (values.length < 2) return row
-  const { mean, low, high, level } = studentInterval(values)!
-  const interval: Interval = { low, high, level, method: `Student-t over ${values.length} seeds` }
-  return {
-    ...row,
-    value: mean,
-    interval,
-    notes: [
-      `Seeds: ${values.map((value) => value.toFixed(4)).join(", ")}; Student's interval over them, which does not cover other windows.`,
-      ...row.notes,
-    ],
-  }
-}
-
 const modelRows = (
-  { id, seeds }: MatchedModel,
+  model: MatchedModel,
   ratioInterval: RatioInterval,
   contracts: Record<string, unknown>,
 ): readonly TableRow[] => {
+  const { id, seeds } = model
   const rowsOf = (run: MatchedRun): readonly TableRow[] =>
     headlines(run.evaluations).flatMap((summary) =>
       evaluationRows(
@@ -220,6 +207,7 @@ const modelRows = (
   const times = seeds.map(({ trainingSeconds }) => trainingSeconds).filter((time) => time !== null)
   return [
     ...measured,
+    ...sampleRows(model, contracts),
     fact("parameters", "parameters", "count", parameters),
     fact("positions", "training tokens", "tokens", positions, ["Positions of the network, PAD included."]),
     fact("time", "training time", "seconds", times.length === 0 ? null : summariseValues(times).mean),

@@ -31,6 +31,17 @@ const weightsWords = ({ weights }: RunManifest, { training }: Experiment): reado
       ? []
       : [`Weights scored: the moving average of those trained here (emaDecay ${training.emaDecay}).`]
 
+/** The published experiment that the run's spec extends. */
+const variedBy = ({ source }: RunManifest, { id }: Experiment): { readonly varied?: string } => {
+  try {
+    const { published } = JSON.parse(source.text) as { readonly published?: { readonly id?: unknown } }
+    const varied = published?.id
+    return typeof varied === "string" && varied !== id ? { varied } : {}
+  } catch {
+    return {} // A spec that this version cannot read; what the manifest says of the experiment stands.
+  }
+}
+
 /** Every evaluation of a run, summed from its evidence, in the order of the spec. */
 export const allSummaries = async (run: RunReader): Promise<readonly Summary[]> => {
   const experiment = experimentOf(run)
@@ -84,6 +95,7 @@ export const runTable = async (
     },
     weights: weightsWords(manifest, experiment),
     differences: manifest.differences,
+    ...variedBy(manifest, experiment),
     unstated: unstatedFiles(experiment),
     dataNotices: manifest.data === undefined ? [] : contentNotices(manifest.data),
     evaluations: summaries.filter(isCodeLength),

@@ -1,5 +1,4 @@
 /** One finished run for an experiment: the one that is there, else one that is gone on with, else a new one. */
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { readRun, type RunReader } from "../run/directory.js"
 import { RunError, runErrorFrom } from "../run/errors.js"
@@ -13,6 +12,7 @@ import { describePrepareEvents } from "./prepare-events.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
 import { executeExperiment, openExperiment, type ExperimentJob } from "./run-experiment.js"
+import { makeFolder } from "../files/folder.js"
 
 export type EnsuredRun =
   | { readonly state: "finished"; readonly run: RunReader; readonly how: "found" | "resumed" | "made" }
@@ -28,7 +28,7 @@ export type EnsuredRun =
 const claim = async (runs: string, fingerprint: string): Promise<Lock | string> => {
   const folder = join(runs, ".claims", fingerprint.replace(/^.*:/, ""))
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     return await acquireLock(folder, () => new Date())
   } catch (error) {
     if (error instanceof RunError && error.reason === "locked") return error.message

@@ -2,7 +2,7 @@
 import * as Option from "effect/Option"
 import { matched } from "../analysis/matched.js"
 import type { MatchedRun } from "../analysis/matched-model.js"
-import { matchedLadder, readMatchedRun } from "../analysis/matched-runs.js"
+import { matchedCurves, matchedLadder, readMatchedRun } from "../analysis/matched-runs.js"
 import { renderMatched, withFindings } from "../report/matched-text.js"
 import type { TableFormat } from "../report/render/index.js"
 import { reportFiles } from "../report/report-files.js"
@@ -16,7 +16,7 @@ import type { EngineFlags } from "./choose-executor.js"
 import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
-import { curvesOf, writeReport } from "./report.js"
+import { curvesOf, lengthsOf, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 import { visibleIn } from "../spec/visible.js"
 import { finishedRuns, otherDataRemarks } from "./study/members.js"
@@ -113,6 +113,16 @@ export const matchedComparison = async (
               ),
             ),
             matchedLadder(runs),
+            {
+              qualities: matchedCurves(runs),
+              lengths: (
+                await Promise.all(
+                  own.found.map((run) =>
+                    lengthsOf(run, `${run.manifest.spec}-${experimentOf(run).training.seed}`),
+                  ),
+                )
+              ).flat(),
+            },
           ),
           ["matched.json", `${JSON.stringify(result, null, 2)}\n`],
         ]),

@@ -58,8 +58,8 @@ export interface SampleInput extends EngineFlags {
   readonly sampler: Option.Option<NonNullable<Sampling["sampler"]>>
   readonly steps: Option.Option<number>
   readonly block: Option.Option<number>
-  readonly temperature: number
-  readonly topP: number
+  readonly temperature: Option.Option<number>
+  readonly topP: Option.Option<number>
   readonly rule: Option.Option<NonNullable<Sampling["rule"]>>
   readonly grid: Option.Option<NonNullable<Sampling["grid"]>>
   readonly confidence: Option.Option<NonNullable<Sampling["confidence"]>>
@@ -165,12 +165,14 @@ const loadWeights = (input: SampleInput): Promise<Weights> => {
 }
 
 /** Settings as the flags give them; what is absent is the sampler's own. */
-const samplingOf = (input: SampleInput): Sampling => {
+export const samplingOf = (input: SampleInput): Sampling => {
   const given = {
     sampler: Option.getOrUndefined(input.sampler),
     steps: Option.getOrUndefined(input.steps),
     length: Option.getOrUndefined(input.length),
     block: Option.getOrUndefined(input.block),
+    temperature: Option.getOrUndefined(input.temperature),
+    topP: Option.getOrUndefined(input.topP),
     rule: Option.getOrUndefined(input.rule),
     grid: Option.getOrUndefined(input.grid),
     confidence: Option.getOrUndefined(input.confidence),
@@ -180,8 +182,7 @@ const samplingOf = (input: SampleInput): Sampling => {
     specials: Option.getOrUndefined(input.specials),
     nucleus: Option.getOrUndefined(input.nucleus),
   }
-  const stated = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  return { ...(stated as Sampling), temperature: input.temperature, topP: input.topP }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Sampling
 }
 
 /** `FACTOR,MOST`, such as 15,32. */

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile } from "node:fs/promises"
+import { copyFile, readFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { prepareCorpus } from "../data/corpora/corpus.js"
 import { TOTALS_FILE } from "../data/corpora/prepared.js"
@@ -15,6 +15,7 @@ import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
 import { columns } from "./text.js"
+import { makeFolder } from "../files/folder.js"
 
 export interface TokenizeInput {
   readonly spec: string
@@ -45,7 +46,7 @@ const conservationOf = (name: string, { bytes, decodedBytes, unknownTokens }: Te
 
 const copyTo = async (folder: string, out: string, totals: TextTotals): Promise<void> => {
   try {
-    await mkdir(out, { recursive: true })
+    await makeFolder(out)
     for (const { file } of [...totals.train.shards, ...totals.validation.shards])
       await copyFile(join(folder, file), join(out, file))
   } catch (error) {

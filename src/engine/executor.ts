@@ -115,6 +115,8 @@ export interface Executor {
   readonly name: EngineName
   /** Library and version, for provenance. */
   readonly version: string
+  /** fp32 when absent. */
+  readonly precision?: ExecutorOptions["precision"]
   readonly layout: StepLayout
   /** `weights` holds the frozen inputs, and gives a copy of each parameter or state that `initial` lacks. */
   readonly trainer: (programs: TrainPrograms, initial: HostTensors, weights?: Weights) => Promise<Trainer>
@@ -122,5 +124,7 @@ export interface Executor {
   readonly evaluator: (graph: Graph, parameters: HostTensors, weights?: Weights) => Promise<Evaluator>
   /** Loads weights once, for any number of trainers and evaluators of this executor. */
   readonly weights: (source: WeightSource) => Promise<Weights>
+  /** Most bytes of accelerator memory that tensors took since the last call; null without an accelerator. */
+  readonly acceleratorBytes?: () => Promise<number | null>
   readonly dispose: () => Promise<void>
 }

@@ -30,6 +30,16 @@ export interface WeightFile {
   readonly sha256?: string
 }
 
+/** A low-rank update that is added into a weight [out, in] once: W + scale B A, of B [out, rank] and A [rank, in]. */
+export interface Merge {
+  readonly weight: string
+  readonly a: string
+  readonly b: string
+  readonly scale: number
+  /** What the sum is kept in. */
+  readonly storage: Storage
+}
+
 export type WeightSource =
   | {
       readonly kind: "values"
@@ -37,6 +47,8 @@ export type WeightSource =
       readonly values: HostTensors
       /** Weights of the same executor, whose tensors these have too where they have none of that name. */
       readonly over?: Weights
+      /** Updates that are added by the executor; what they were made of is not kept. */
+      readonly merged?: readonly Merge[]
     }
   | {
       readonly kind: "drawn"
@@ -207,17 +219,58 @@ export abstract class SharedWeights implements Weights {
   protected abstract release(): void | Promise<void>
 }
 
-/** Everything that weights of a source hold: its own tensors, then those that they lie over. */
+/** Everything that weights of a source hold: its own tensors, then those that they lie over; sums in place of their parts. */
 export const tensorsOver = (source: WeightSource): readonly WeightSpec[] => {
-  if (source.kind !== "values" || source.over === undefined) return source.tensors
-  const own = new Set(source.tensors.map(({ name }) => name))
-  return [...source.tensors, ...source.over.tensors.filter(({ name }) => !own.has(name))]
+  if (source.kind !== "values") return source.tensors
+  const { tensors, over, merged = [] } = source
+  const own = new Set(tensors.map(({ name }) => name))
+  const parts = new Set(merged.flatMap(({ a, b }) => [a, b]))
+  const sums = new Map(merged.map(({ weight, storage }) => [weight, storage]))
+  return [...tensors, ...(over?.tensors ?? []).filter(({ name }) => !own.has(name))]
+    .filter(({ name }) => !parts.has(name))
+    .map((spec) => {
+      const storage = sums.get(spec.name)
+      return storage === undefined ? spec : { ...spec, storage }
+    })
+}
+
+/** W [out, in] + scale B A in float64 before rounding. */
+export const withUpdate = (w: HostTensor, a: HostTensor, b: HostTensor, scale: number): HostTensor => {
+  const [out, fanIn] = w.shape as [number, number]
+  const rank = a.shape[0]!
+  const data = Float32Array.from(w.data)
+  const row = new Float64Array(fanIn)
+  for (let o = 0; o < out; o++) {
+    row.fill(0)
+    for (let r = 0; r < rank; r++) {
+      const factor = scale * b.data[o * rank + r]!
+      for (let i = 0; i < fanIn; i++) row[i]! += factor * a.data[r * fanIn + i]!
+    }
+    for (let i = 0; i < fanIn; i++) data[o * fanIn + i] = data[o * fanIn + i]! + row[i]!
+  }
+  return { shape: w.shape, data }
+}
+
+const mergedValues = (executor: EngineName, values: HostTensors, merges: readonly Merge[]): HostTensors => {
+  if (merges.length === 0) return values
+  const all: Record<string, HostTensor> = { ...values }
+  for (const { weight, a, b, scale, storage } of merges) {
+    const missing = [weight, a, b].find((name) => values[name] === undefined)
+    if (missing !== undefined)
+      throw new ExecutorError(executor, `no value for the weights ${missing}`, WEIGHTS_CURE)
+    const sum = withUpdate(values[weight]!, values[a]!, values[b]!, scale)
+    all[weight] = stored({ name: weight, shape: sum.shape, storage }, sum.data as Float32Array)
+    delete all[a]
+    delete all[b]
+  }
+  return all
 }
 
 /** The values of a source in this process, those that it lies over included. @throws as {@link loadWeights} */
 export const hostValues = async (executor: EngineName, source: WeightSource): Promise<HostTensors> => {
-  const under = source.kind === "values" ? valuesOf(executor, source.over) : {}
-  return { ...under, ...(await loadWeights(executor, source)) }
+  const loaded = await loadWeights(executor, source)
+  if (source.kind !== "values") return loaded
+  return mergedValues(executor, { ...valuesOf(executor, source.over), ...loaded }, source.merged ?? [])
 }
 
 /** Weights held in this process. */

@@ -99,7 +99,12 @@ const requireFitting = ({
     )
 }
 
-const headerOf = (job: EvaluateJob, measured: Measured, seconds: number): EvidenceHeader => {
+const headerOf = (
+  job: EvaluateJob,
+  measured: Measured,
+  seconds: number,
+  bytes: number | null | undefined,
+): EvidenceHeader => {
   const { evaluation, experiment, executor, split, corpus } = job
   const { objective } = experiment
   const { tokenizer } = experiment.data
@@ -139,6 +144,8 @@ const headerOf = (job: EvaluateJob, measured: Measured, seconds: number): Eviden
     forwards: measured.forwards,
     seconds,
     ...(measured.judge === undefined ? {} : { judge: measured.judge }),
+    ...(bytes === undefined ? {} : { acceleratorBytes: bytes }),
+    ...(measured.adapters === undefined ? {} : { adapters: measured.adapters }),
   }
 }
 
@@ -146,16 +153,20 @@ export const evaluate = async (job: EvaluateJob): Promise<Evidence> => {
   const { evaluation, experiment, split } = job
   requireFitting(job)
   const measure = await measureOf(evaluation.kind)
+  // Executors that have no accelerator say nothing of its memory.
+  const peak = async (): Promise<number | null> => (await job.executor.acceleratorBytes?.()) ?? null
+  await peak()
   const started = performance.now()
   const measured = await measure(evaluation, job)
   const seconds = measured.seconds ?? (performance.now() - started) / 1000
+  const bytes = measured.elsewhere === true ? undefined : await peak()
   const { windows, tensors = {}, items } = measured
   return {
     tensors: {
       ...(windows === undefined ? {} : windowTensors(windows, split, experiment.data.tokenizer.padId)),
       ...tensors,
     },
-    metadata: evidenceMetadata(headerOf(job, measured, seconds)),
+    metadata: evidenceMetadata(headerOf(job, measured, seconds, bytes)),
     ...(items === undefined ? {} : { items }),
   }
 }

@@ -83,6 +83,10 @@ export interface EvidenceHeader {
   readonly seconds: number
   /** The network that judged the items; absent where none did. */
   readonly judge?: JudgeAccount & { readonly forwards: number; readonly seconds: number }
+  /** Most accelerator memory that tensors took; null on a CPU; absent where it was not asked for. */
+  readonly acceleratorBytes?: number | null
+  /** merged: adapters were added into their layers before anything was computed. */
+  readonly adapters?: "merged"
 }
 
 /** Metadata of the safetensors file. */

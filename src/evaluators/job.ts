@@ -91,6 +91,10 @@ export interface Measured {
   readonly judge?: JudgeAccount & { readonly forwards: number; readonly seconds: number }
   /** Leads up to this many nats are ties, where the network chose the order. */
   readonly tieNats?: number
+  /** merged: its samplers ran adapters added into their layers. */
+  readonly adapters?: "merged"
+  /** Other processes made them, whose memory is not known here. */
+  readonly elsewhere?: boolean
   /** Where more than this call made them; the time of the call when absent. */
   readonly seconds?: number
 }

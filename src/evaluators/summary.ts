@@ -91,8 +91,12 @@ export interface ItemSummary {
   readonly item: string
   readonly items: number
   readonly figures: readonly ItemFigure[]
+  /** Of texts that are set beside rows of the data: lengths of both, in tokens. */
+  readonly lengths?: { readonly texts: readonly number[]; readonly data: readonly number[] }
   readonly forwards?: number
   readonly seconds?: number
+  /** Most accelerator memory that tensors took; null on a CPU; absent where it was not asked for. */
+  readonly acceleratorBytes?: number | null
 }
 
 export type Summary = EvaluationSummary | ItemSummary

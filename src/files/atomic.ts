@@ -1,9 +1,10 @@
 /** Files that are either whole or absent: temporary name, fsync, rename, fsync of the directory. */
 import { randomBytes } from "node:crypto"
-import { mkdir, open, rename, unlink } from "node:fs/promises"
+import { open, rename, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 import { destinationOf, writeStraight, type ByteSink } from "./destination.js"
 import { fromSystemError } from "./errors.js"
+import { makeFolder } from "./folder.js"
 
 export type { ByteSink } from "./destination.js"
 
@@ -56,7 +57,7 @@ export const writeAtomically = async (
   }
   const temporary = `${to.path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
   try {
-    await mkdir(dirname(to.path), { recursive: true })
+    await makeFolder(dirname(to.path))
     const handle = await open(temporary, "wx")
     try {
       await write(handle)

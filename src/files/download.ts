@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises"
+import { open, readFile, rename, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { syncDirectory, writeFileAtomic, writeFully } from "./atomic.js"
@@ -13,6 +13,7 @@ import { fileDigest } from "./digest.js"
 import { DataError, fromSystemError, systemCode } from "./errors.js"
 import type { OnPrepareEvent } from "./events.js"
 import { awaitLease } from "./lease.js"
+import { makeFolder } from "./folder.js"
 
 /** What a server states of the file that it answers with. */
 export interface Statement {
@@ -358,7 +359,7 @@ const fetchWhole = async (request: DownloadRequest): Promise<Downloaded> => {
  */
 export const download = async (request: DownloadRequest): Promise<Downloaded> => {
   const { path, sha256, onEvent, signal } = request
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+  await makeFolder(dirname(path)).catch((error: unknown) => {
     throw fromSystemError(error, path, "making its folder")
   })
   const { lease, waited } = await awaitLease(`${path}.lock`, {

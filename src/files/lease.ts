@@ -12,11 +12,12 @@
  */
 import { randomBytes } from "node:crypto"
 import { readFileSync, readlinkSync, rmdirSync, rmSync } from "node:fs"
-import { mkdir, readFile, readdir, rename, rmdir, stat, unlink, writeFile } from "node:fs/promises"
+import { readFile, readdir, rename, rmdir, stat, unlink, writeFile } from "node:fs/promises"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { systemCode } from "./errors.js"
+import { makeFolder } from "./folder.js"
 
 /** Who holds a lease. */
 export interface LeaseHolder {
@@ -160,7 +161,7 @@ export interface LeaseOptions {
 const enter = async (folder: string, name: string, holder: LeaseHolder): Promise<void> => {
   for (let attempt = 0; ; attempt++) {
     try {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
       const temporary = join(folder, `${name}.tmp`)
       await writeFile(temporary, JSON.stringify(holder))
       return await rename(temporary, join(folder, name))

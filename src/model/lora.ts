@@ -2,6 +2,7 @@
  * Low-rank adapters (LoRA, arXiv 2106.09685) as a part that any linear layer can take: W x + alpha / rank B A x.
  * A layer has them where the parameters hold `<layer>.lora_A.weight` [rank, in] and `<layer>.lora_B.weight` [out, rank].
  */
+import { withUpdate } from "../engine/weights.js"
 import { linear, type Tensors } from "./layers.js"
 import { loraNames, type Lora } from "./lora-parameters.js"
 import type { FloatTensor } from "./parameters.js"
@@ -44,19 +45,7 @@ export const mergeLora = (
       merged[name] = tensor
       continue
     }
-    const [out, fanIn] = tensor.shape as [number, number]
-    const data = Float32Array.from(tensor.data)
-    const scale = lora.alpha / lora.rank
-    const row = new Float64Array(fanIn)
-    for (let o = 0; o < out; o++) {
-      row.fill(0)
-      for (let r = 0; r < lora.rank; r++) {
-        const factor = scale * b.data[o * lora.rank + r]!
-        for (let i = 0; i < fanIn; i++) row[i]! += factor * a.data[r * fanIn + i]!
-      }
-      for (let i = 0; i < fanIn; i++) data[o * fanIn + i] = data[o * fanIn + i]! + row[i]!
-    }
-    merged[name] = { shape: tensor.shape, data }
+    merged[name] = withUpdate(tensor, a, b, lora.alpha / lora.rank) as FloatTensor
   }
   return merged
 }

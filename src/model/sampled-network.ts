@@ -1,11 +1,20 @@
 /** A network as samplers run it: a body over whole rows, and a token head at the positions that change. */
 import type { Tensors } from "./layers.js"
+import type { Merge } from "../engine/weights.js"
 import type { ParameterSpec } from "./parameters.js"
 import type * as tf from "./tf.js"
+
+/** An adapter that is added into its layer's weight once, so that samplers run the layer alone. */
+export interface MergedAdapter extends Omit<Merge, "storage"> {
+  /** What it is made of. */
+  readonly parts: readonly ParameterSpec[]
+}
 
 export interface SampledNetwork {
   /** What each of the two programs holds. */
   readonly parameters: { readonly body: readonly ParameterSpec[]; readonly head: readonly ParameterSpec[] }
+  /** Adapters of those parameters; none when absent. */
+  readonly merged?: { readonly body: readonly MergedAdapter[]; readonly head: readonly MergedAdapter[] }
   /** Width of the features that the body gives and the head reads. */
   readonly width: number
   /** The head predicts the ids 0 .. classes - 1. */

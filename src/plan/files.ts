@@ -10,14 +10,28 @@ export interface PlannedFiles {
   readonly writes: readonly PlannedFile[]
 }
 
+/** Each file once, with everything that it is read as. */
+const once = (files: readonly PlannedFile[]): readonly PlannedFile[] => {
+  const found = new Map<string, PlannedFile>()
+  for (const file of files) {
+    const before = found.get(file.path)
+    const about =
+      before === undefined || before.about.split("; ").includes(file.about)
+        ? (before ?? file).about
+        : `${before.about}; ${file.about}`
+    found.set(file.path, { ...file, ...before, about })
+  }
+  return [...found.values()]
+}
+
 const reads = ({ data: { corpus, tokenizer }, evaluations }: Experiment): readonly PlannedFile[] => {
   const part = corpusPart(corpus)
   const path = tokenizer.model === "corpus" ? part.tokenizer(corpus) : tokenizer.model
-  return [
+  return once([
     ...part.files(corpus),
     ...(path === undefined ? [] : [{ path, about: `tokenizer ${tokenizer.id}`, bytes: null }]),
     ...evaluations.flatMap((evaluation) => evaluatorPart(evaluation).files?.(evaluation) ?? []),
-  ]
+  ])
 }
 
 const writes = ({ evaluations }: Experiment): readonly PlannedFile[] => [

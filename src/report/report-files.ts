@@ -1,6 +1,7 @@
 /** Every file of a report: the table in each format, plots, the plots' data, and the curves for TensorBoard. */
 import { smoothed, type TrainingCurves } from "../analysis/curves.js"
 import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
+import { lengthCurve } from "../metric/samples/lengths.js"
 import type { Contract } from "../metric/contract/contract.js"
 import { showNumber } from "../analysis/numbers.js"
 import { tensorboardFile } from "./interchange/tensorboard.js"
@@ -144,6 +145,47 @@ export const validationPlot = (curves: readonly TrainingCurves[]): LinePlot | un
   }
 }
 
+/** Lengths of texts, and of the data's rows that they are set beside. */
+export interface LengthsOf {
+  /** Of the evaluation. */
+  readonly id: string
+  readonly texts: readonly number[]
+  readonly data: readonly number[]
+}
+
+/** A distribution function is flat between lengths and leaps at them. */
+const staircase = (lengths: readonly number[]): LinePlot["series"][number]["points"] => {
+  let share = 0
+  return lengthCurve(lengths).flatMap((point) => {
+    const below = share
+    share = point.share
+    return [
+      { x: point.length, y: below },
+      { x: point.length, y: point.share },
+    ]
+  })
+}
+
+/** Distribution functions of lengths; undefined without texts or rows. */
+export const lengthsPlot = ({ id, texts, data }: LengthsOf): LinePlot | undefined =>
+  texts.length === 0 || data.length === 0
+    ? undefined
+    : {
+        title: `${id}: lengths of ${texts.length} texts and of ${data.length} rows of the data`,
+        x: "tokens generated",
+        y: "share at most so long",
+        series: [
+          { name: "texts", points: staircase(texts) },
+          { name: "data", points: staircase(data) },
+        ],
+      }
+
+export interface MorePlots {
+  readonly lengths?: readonly LengthsOf[]
+  /** Quality of texts against their cost. */
+  readonly qualities?: readonly LadderPlot[]
+}
+
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 /** File names and contents, in a fixed order. */
@@ -151,6 +193,7 @@ export const reportFiles = (
   table: ResultsTable,
   curves: readonly TrainingCurves[],
   ladder: LadderPlot | undefined = costPlot(table),
+  { lengths = [], qualities = [] }: MorePlots = {},
 ): ReadonlyMap<string, string | Uint8Array> => {
   const files = new Map<string, string | Uint8Array>()
   const figures: HtmlFigure[] = []
@@ -170,6 +213,8 @@ export const reportFiles = (
   }
   add("values", valuesPlot(table), intervalPlot, intervalVega)
   add("cost", ladder, ladderPlot, ladderVega)
+  for (const [i, quality] of qualities.entries()) add(`quality-${i + 1}`, quality, ladderPlot, ladderVega)
+  for (const each of lengths) add(`lengths-${each.id}`, lengthsPlot(each), linePlot, lineVega)
   add("loss", lossPlot(curves), linePlot, lineVega)
   add("validation", validationPlot(curves), linePlot, lineVega)
   files.set("table.md", [renderMarkdown(table), ...plots.map((plot) => `${plot}\n`)].join("\n"))

@@ -342,6 +342,16 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
           }),
         ],
   )
+  const joins = [...new Set(sorted.flatMap(({ curve }) => curve ?? []))].flatMap((name) => {
+    const own = sorted.flatMap((point, index) => (point.curve === name ? [{ point, x: xs[index]! }] : []))
+    return own.slice(1).map(({ point, x }, i) =>
+      line(own[i]!.x, yScale.at(own[i]!.point.value), x, yScale.at(point.value), {
+        stroke: colourOf(point),
+        "stroke-width": 1.5,
+        "stroke-opacity": 0.7,
+      }),
+    )
+  })
   const marks = sorted.flatMap((point, index) => {
     const { value, low, high, boundKind } = point
     const colour = colourOf(point)
@@ -418,6 +428,7 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
     ...axes(xScale, yScale, box, { x: cost, y: unit }),
     ...floors,
     ...leaders,
+    ...joins,
     ...marks,
     ...names,
     ...key,

@@ -66,6 +66,20 @@ export const ladderVega = ({ title, cost, unit, points, references = [] }: Ladde
         y2: { field: "high" },
       },
     },
+    ...(points.some(({ curve }) => curve !== undefined)
+      ? [
+          {
+            data: { values: points.filter(({ curve }) => curve !== undefined) },
+            mark: "line",
+            encoding: {
+              x: { field: "cost", type: "quantitative", scale: { type: "log" }, title: cost },
+              y: { field: "value", type: "quantitative", scale: { zero: false }, title: unit },
+              color: { field: "series", type: "nominal" },
+              detail: { field: "curve", type: "nominal" },
+            },
+          },
+        ]
+      : []),
     {
       data: { values: points },
       mark: { type: "point", filled: true, size: 60 },

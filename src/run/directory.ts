@@ -42,6 +42,7 @@ import {
   type FileRecords,
   type Recorded,
 } from "./records.js"
+import { makeFolder } from "../files/folder.js"
 
 export interface Checkpoint {
   /** Optimiser steps taken. */
@@ -217,7 +218,7 @@ const exists = (path: string): Promise<boolean> =>
 /** Writes the files that evidence at `path` names; shared files are named by their content and written once. */
 const writeBesideEvidence = async (path: string, { shared, items }: PackedEvidence): Promise<void> => {
   const folder = join(dirname(path), SHARED)
-  if (shared.length > 0) await mkdir(folder, { recursive: true })
+  if (shared.length > 0) await makeFolder(folder)
   for (const { name, bytes } of shared)
     if (!(await exists(join(folder, name)))) await writeFileAtomic(join(folder, name), bytes)
   if (items !== undefined) await writeFileAtomic(path.replace(/\.safetensors$/, ".ndjson"), items)
@@ -447,7 +448,7 @@ export const createRun = async (
   let made = staging
   let lock: Lock | undefined
   try {
-    await mkdir(staging, { recursive: true })
+    await makeFolder(staging)
     await sweepStaging(root, started)
     lock = await acquireLock(staging, now)
     for (const folder of ["checkpoints", "evidence"]) await mkdir(join(staging, folder))

@@ -3,10 +3,11 @@
  * for each piece. A line that a kill left unfinished, or that was damaged, is passed over.
  */
 import { createHash } from "node:crypto"
-import { appendFile, mkdir, readFile, rm, rmdir, writeFile } from "node:fs/promises"
+import { appendFile, readFile, rm, rmdir, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { systemCode } from "../files/errors.js"
 import { runErrorFrom } from "./errors.js"
+import { makeFolder } from "../files/folder.js"
 
 export interface KeptLines<Line> {
   readonly found: readonly Line[]
@@ -56,7 +57,7 @@ export const openKeptLines = async <Line>(options: KeptLinesOptions<Line>): Prom
     }
   }
   await save(async () => {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFile(path, [of, ...found.map((line) => JSON.stringify(line))].join("\n") + "\n")
   })
   return {

@@ -9,7 +9,7 @@ import { Contract, semanticFields } from "../metric/contract/contract.js"
 import { stated, type NotStated } from "../metric/contract/fields.js"
 import { boundConflict, boundWords } from "../metric/contract/estimator-kinds.js"
 import { Fact, Mark, Place } from "./findings-facts.js"
-import { Identifier, JsonPointer, NonNegative } from "./common.js"
+import { Identifier, JsonPointer, NonNegative, words } from "./common.js"
 
 export { Fact, Mark, Place } from "./findings-facts.js"
 
@@ -21,9 +21,9 @@ export const printedNumber = (printed: string): number | undefined => {
 
 export const Claim = Schema.Struct({
   id: Identifier,
-  title: Schema.String,
-  model: Schema.String.annotate({ description: "What was evaluated, in words." }),
-  printed: Schema.String.annotate({ description: "The number exactly as printed." }),
+  title: words(20_000),
+  model: words(20_000).annotate({ description: "What was evaluated, in words." }),
+  printed: words(20_000).annotate({ description: "The number exactly as printed." }),
   value: Schema.Finite.annotate({ description: "The printed number, in the contract's unit." }),
   halfWidth: Schema.optionalKey(NonNegative).annotate({
     description: "Uncertainty of the reading, such as a value measured from a figure.",
@@ -49,8 +49,8 @@ export const Claim = Schema.Struct({
     description:
       "Values of the experiment, by JSON pointer, that this number alone belongs to, such as those of one cell of a sweep; every run of the experiment when absent.",
   }),
-  hardware: stated(Schema.String),
-  notes: Schema.optionalKey(Schema.Array(Schema.String)),
+  hardware: stated(words(20_000)),
+  notes: Schema.optionalKey(Schema.Array(words(20_000))),
 })
   .annotate({ description: "One published number." })
   .check(
@@ -114,10 +114,10 @@ const againstContract = (claim: Claim, contract: Contract, index: number): reado
 }
 
 export const ClaimsSource = Schema.Struct({
-  title: Schema.String,
-  url: Schema.String,
-  commit: Schema.optionalKey(Schema.String),
-  note: Schema.optionalKey(Schema.String),
+  title: words(20_000),
+  url: words(20_000),
+  commit: Schema.optionalKey(words(20_000)),
+  note: Schema.optionalKey(words(20_000)),
 })
 
 export const ClaimsFile = Schema.Struct({

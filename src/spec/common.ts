@@ -23,11 +23,19 @@ export const formed = (pattern: RegExp, expected: string, about: { readonly pref
       toJsonSchema: () => [{ pattern: pattern.source }, true],
     }),
   )
+/** Words of at most `most` UTF-16 units. */
+export const words = (most: number) =>
+  Schema.String.check(Schema.isMaxLength(most, { expected: `at most ${most} characters` }))
+/** A line of a list or table. */
+export const Line = words(500)
+const named = (most: number) =>
+  formed(/^[a-z0-9][a-z0-9._-]*$/, "a name of lower-case letters, digits, '.', '_' and '-'").check(
+    Schema.isMaxLength(most, { expected: `at most ${most} characters` }),
+  )
 /** A name usable in a file name and in a command line. */
-export const Identifier = formed(
-  /^[a-z0-9][a-z0-9._-]*$/,
-  "a name of lower-case letters, digits, '.', '_' and '-'",
-)
+export const Identifier = named(200)
+/** The same where the name of a run's folder has two of them beside its time: file names end at 255 bytes. */
+export const ShortIdentifier = named(80)
 /** Of RFC 6901; the root is not one. */
 export const JsonPointer = formed(
   /^(\/([^~/]|~[01])+)+$/,

@@ -189,11 +189,12 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readon
   if (!isRecord(value)) return [{ pointer, expected: "an object", found: show(value) }]
   const problems: Problem[] = []
   const known = ast.propertySignatures.map((property) => String(property.name))
+  const knows = new Set(known)
   const missing = known.filter((name) => !Object.hasOwn(value, name))
   if (ast.indexSignatures.length === 0) {
     const expected = known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`
     for (const key of Object.keys(value)) {
-      if (known.includes(key)) continue
+      if (knows.has(key)) continue
       const near = problems.length < SHOWN ? (nearest(key, missing) ?? nearest(key, known)) : undefined
       problems.push({
         pointer: child(pointer, key),
@@ -204,7 +205,7 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readon
     }
   } else {
     for (const [key, inner] of Object.entries(value)) {
-      if (known.includes(key)) continue
+      if (knows.has(key)) continue
       const signature = ast.indexSignatures.find(({ parameter }) => Result.isSuccess(parse(parameter, key)))
       if (signature !== undefined) append(problems, walk(signature.type, inner, child(pointer, key)))
       else
@@ -307,10 +308,13 @@ const walk = (wrapped: SchemaAST.AST, value: unknown, pointer: string): readonly
 export const problemsOf = (schema: Schema.Constraint, value: unknown): readonly Problem[] =>
   walk(schema.ast, value, "")
 
-/** Adds line and column to problems; a missing place gets the position of the nearest place above it. */
+/**
+ * Adds line and column to problems; a missing place gets the position of the nearest place above it. Beyond those that
+ * are told, nothing is looked for.
+ */
 export const withPositions = (problems: readonly Problem[], locate: Locate): readonly Problem[] =>
-  problems.map((problem) => {
-    if (problem.position !== undefined) return problem
+  problems.map((problem, index) => {
+    if (problem.position !== undefined || index >= SHOWN) return problem
     let pointer = problem.pointer
     for (;;) {
       const position = locate(pointer)

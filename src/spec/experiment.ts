@@ -1,6 +1,6 @@
 /** The experiment: what a spec file holds. Execution (paths, device, executor) is not part of its identity. */
 import * as Schema from "effect/Schema"
-import { Count, Identifier } from "./common.js"
+import { Count, Identifier, Line, ShortIdentifier, words } from "./common.js"
 import { systemUnion } from "../families/index.js"
 import { dataSchema, type Data } from "./data.js"
 import { evaluationSchema, type Evaluation } from "./evaluation.js"
@@ -11,12 +11,12 @@ import { perRegistration } from "./registration.js"
 import { Training } from "./training.js"
 
 export const Source = Schema.Struct({
-  title: Schema.String.annotate({ description: "Name of the publication." }),
-  url: Schema.String.annotate({ description: "Where it can be read." }),
-  commit: Schema.optionalKey(Schema.String).annotate({
+  title: Line.annotate({ description: "Name of the publication." }),
+  url: words(2000).annotate({ description: "Where it can be read." }),
+  commit: Schema.optionalKey(Line).annotate({
     description: "Commit that the configuration was read from.",
   }),
-  files: Schema.optionalKey(Schema.Array(Schema.String)).annotate({ description: "Files of that commit." }),
+  files: Schema.optionalKey(Schema.Array(Line)).annotate({ description: "Files of that commit." }),
 }).annotate({ description: "Where the published experiment is described." })
 
 /** What is watched while training; it changes no number of the experiment. */
@@ -73,10 +73,10 @@ const frame = (
   evaluation: typeof Evaluation,
 ) =>
   Schema.Struct({
-    id: Identifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
+    id: ShortIdentifier.annotate({ description: "Short name: of the spec file, of runs and in tables." }),
     system: systemUnion(),
-    title: Schema.String.annotate({ description: "One line for lists and tables." }),
-    description: Schema.optionalKey(Schema.String).annotate({
+    title: Line.annotate({ description: "One line for lists and tables." }),
+    description: Schema.optionalKey(words(20_000)).annotate({
       description: "What is done, and which settings are stated, derived or assumed.",
     }),
     source: Schema.optionalKey(Source),

@@ -1,13 +1,13 @@
 /** What an experiment begins from, where it does not draw its weights: another experiment's result, or a checkpoint. */
 import * as Schema from "effect/Schema"
-import { formed, Identifier, Sha256 } from "./common.js"
+import { formed, ShortIdentifier, Line, Sha256 } from "./common.js"
 
 const OfRun = Schema.Struct({
-  run: Identifier.annotate({
+  run: ShortIdentifier.annotate({
     description:
       "Name of the spec whose final weights this experiment begins with, its average where it keeps one.",
   }),
-  profile: Schema.optionalKey(Identifier).annotate({
+  profile: Schema.optionalKey(ShortIdentifier).annotate({
     description: "Profile of that spec; the profile of this one when absent.",
   }),
   fingerprint: Schema.optionalKey(
@@ -26,7 +26,7 @@ const OfCheckpoint = Schema.Struct({
     description:
       "hf:OWNER/REPOSITORY, whose model.safetensors.index.json lists the shards; hf:OWNER/REPOSITORY/FILE.safetensors, the one file; or file:PATH of a safetensors file or of such an index.",
   }),
-  revision: Schema.optionalKey(Schema.String).annotate({
+  revision: Schema.optionalKey(Line).annotate({
     description: "Branch, tag or commit of the repository; main when absent.",
   }),
   sha256: Schema.optionalKey(Schema.Record(Schema.String, Sha256)).annotate({

@@ -4,7 +4,7 @@
  * `JSON.parse` gives no line of a syntax error in every Node version, silently keeps the last of two equal keys,
  * and forgets positions; a spec is written by hand, so all three matter.
  */
-import { child } from "./pointer.js"
+import { child, keysOf } from "./pointer.js"
 
 /** Line and column, both counted from 1; columns count UTF-16 units. */
 export interface Position {
@@ -38,6 +38,7 @@ export class JsonSyntaxError extends Error {
 const MAX_DEPTH = 200
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const [QUOTE, BACKSLASH, SPACE, LETTER_U] = [0x22, 0x5c, 0x20, 0x75]
+const [TAB, LINE_FEED, RETURN] = [0x09, 0x0a, 0x0d]
 const SIMPLE_ESCAPES = '"\\/bfnrt'
 const ESCAPE = /\\u[0-9a-fA-F]{4}/y
 
@@ -56,37 +57,64 @@ const positionsIn = (text: string): ((offset: number) => Position) => {
   }
 }
 
+/** Where the members of an object or a list start, in the order of the text. */
+interface Members {
+  readonly starts: number[]
+  /** Of an object. */
+  readonly keys?: string[]
+}
+
+/** Which member of `container` a key of a pointer names; undefined where none. */
+const memberAt = (container: object, { keys }: Members, key: string): number | undefined => {
+  if (keys === undefined) return Object.hasOwn(container, key) ? Number(key) : undefined
+  const index = keys.indexOf(key)
+  return index < 0 ? undefined : index
+}
+
+const WORDS = [
+  ["true", true],
+  ["false", false],
+  ["null", null],
+] as const
+
 /**
  * Reads one JSON document; throws {@link JsonSyntaxError}.
  *
  * @param options.nonFinite also read `NaN`, `Infinity` and `-Infinity`, which Python's `json` writes
  */
 export const parseJson = (text: string, options: { readonly nonFinite?: boolean } = {}): ParsedJson => {
-  const offsets = new Map<string, number>()
+  // Pointers of every place, as text, would cost more than everything else.
+  const placed = new Map<object, Members>()
+  const path: (string | number)[] = []
   const positionAt = positionsIn(text)
   let at = text.startsWith("\uFEFF") ? 1 : 0
 
-  const fail = (pointer: string, expected: string, offset = at, found?: string): never => {
+  const fail = (expected: string, offset = at, found?: string): never => {
     const end = offset >= text.length
     throw new JsonSyntaxError(
       positionAt(offset),
-      pointer,
+      path.reduce<string>(child, ""),
       expected,
       found ??
         (end ? "the end of the file" : JSON.stringify(String.fromCodePoint(text.codePointAt(offset)!))),
     )
   }
   const skip = () => {
-    while (at < text.length && " \t\n\r".includes(text[at]!)) at++
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code !== SPACE && code !== TAB && code !== LINE_FEED && code !== RETURN) return
+    }
   }
-  const string = (pointer: string, expected: string): string => {
-    if (text[at] !== '"') return fail(pointer, expected)
+  const string = (expected: string): string => {
+    if (text[at] !== '"') return fail(expected)
     // Character by character: an expression would be matched anew at each of a million escapes.
     let end = at + 1
+    let escaped = false
     for (; end < text.length; end++) {
       const code = text.charCodeAt(end)
       if (code === QUOTE || code < SPACE) break
       if (code !== BACKSLASH) continue
+      escaped = true
       if (text.charCodeAt(end + 1) !== LETTER_U && SIMPLE_ESCAPES.includes(text[end + 1] ?? "?")) end++
       else {
         ESCAPE.lastIndex = end
@@ -97,76 +125,75 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
     const hit = text[end]
     if (hit !== '"') {
       return fail(
-        pointer,
         hit === "\\" ? "an escape such as \\n, \\\\ or \\u00e9" : "a closing quote",
         end,
         // Control characters end a string: JSON wants them escaped.
         hit === undefined ? undefined : JSON.stringify(text.slice(end, end + (hit === "\\" ? 2 : 1))),
       )
     }
-    const whole = text.slice(at, end + 1)
+    const start = at
     at = end + 1
-    return JSON.parse(whole) as string
+    return escaped ? (JSON.parse(text.slice(start, at)) as string) : text.slice(start + 1, end)
   }
-  const object = (pointer: string, depth: number): unknown => {
+  const object = (depth: number): unknown => {
     const result: Record<string, unknown> = {}
+    const starts: number[] = []
+    const keys: string[] = []
+    placed.set(result, { starts, keys })
     at++
     skip()
     if (text[at] === "}") return (at++, result)
     for (;;) {
       skip()
       const start = at
-      const key = string(pointer, text[at] === "}" ? "another key after the comma" : "a key in double quotes")
-      if (Object.hasOwn(result, key))
-        fail(pointer, "every key once", start, `the key ${JSON.stringify(key)} again`)
+      const key = string(text[at] === "}" ? "another key after the comma" : "a key in double quotes")
+      if (Object.hasOwn(result, key)) fail("every key once", start, `the key ${JSON.stringify(key)} again`)
       skip()
-      if (text[at] !== ":") fail(pointer, `':' after the key ${JSON.stringify(key)}`)
+      if (text[at] !== ":") fail(`':' after the key ${JSON.stringify(key)}`)
       at++
-      const inner = child(pointer, key)
-      const value = read(inner, depth + 1)
-      offsets.set(inner, start)
+      path.push(key)
+      const value = read(depth + 1)
+      starts.push(start)
+      keys.push(key)
       if (key === "__proto__")
         Object.defineProperty(result, key, { value, enumerable: true, writable: true, configurable: true })
       else result[key] = value
       skip()
-      if (text[at] === "}") return (at++, result)
-      if (text[at] !== ",") fail(inner, "',' or '}'")
-      at++
+      if (text[at] !== "}" && text[at] !== ",") fail("',' or '}'")
+      path.pop()
+      if (text[at++] === "}") return result
     }
   }
-  const array = (pointer: string, depth: number): unknown => {
+  const array = (depth: number): unknown => {
     const result: unknown[] = []
+    const starts: number[] = []
+    placed.set(result, { starts })
     at++
     skip()
     if (text[at] === "]") return (at++, result)
     for (;;) {
-      const inner = child(pointer, result.length)
       skip()
-      if (text[at] === "]") fail(pointer, "another value after the comma")
-      result.push(read(inner, depth + 1))
+      if (text[at] === "]") fail("another value after the comma")
+      path.push(result.length)
+      starts.push(at)
+      result.push(read(depth + 1))
       skip()
-      if (text[at] === "]") return (at++, result)
-      if (text[at] !== ",") fail(inner, "',' or ']'")
-      at++
+      if (text[at] !== "]" && text[at] !== ",") fail("',' or ']'")
+      path.pop()
+      if (text[at++] === "]") return result
     }
   }
-  const read = (pointer: string, depth: number): unknown => {
-    if (depth > MAX_DEPTH) fail(pointer, `at most ${MAX_DEPTH} levels of nesting`)
+  const read = (depth: number): unknown => {
+    if (depth > MAX_DEPTH) fail(`at most ${MAX_DEPTH} levels of nesting`)
     skip()
-    offsets.set(pointer, at)
     const first = text[at]
-    if (first === "{") return object(pointer, depth)
-    if (first === "[") return array(pointer, depth)
-    if (first === '"') return string(pointer, "a string")
-    for (const [word, value] of [
-      ["true", true],
-      ["false", false],
-      ["null", null],
-    ] as const) {
-      if (text.startsWith(word, at)) {
-        at += word.length
-        return value
-      }
+    if (first === "{") return object(depth)
+    if (first === "[") return array(depth)
+    if (first === '"') return string("a string")
+    for (const [word, value] of WORDS) {
+      if (first !== word[0] || !text.startsWith(word, at)) continue
+      at += word.length
+      return value
     }
     if (options.nonFinite === true)
       for (const word of ["NaN", "Infinity", "-Infinity"])
@@ -176,21 +203,34 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
         }
     NUMBER.lastIndex = at
     const match = NUMBER.exec(text)
-    if (match === null) return fail(pointer, "a JSON value")
+    if (match === null) return fail("a JSON value")
     const number = Number(match[0])
-    if (!Number.isFinite(number)) fail(pointer, "a number within the range of a double", at, match[0])
+    if (!Number.isFinite(number)) fail("a number within the range of a double", at, match[0])
     at = NUMBER.lastIndex
     return number
   }
 
-  const value = read("", 0)
   skip()
-  if (at < text.length) fail("", "the end of the file")
+  const start = at
+  const value = read(0)
+  skip()
+  if (at < text.length) fail("the end of the file")
   return {
     value,
     locate: (pointer) => {
-      const offset = offsets.get(pointer)
-      return offset === undefined ? undefined : positionAt(offset)
+      if (pointer === "") return positionAt(start)
+      if (!pointer.startsWith("/")) return undefined
+      let [inner, offset]: [unknown, number] = [value, start]
+      for (const key of keysOf(pointer)) {
+        const members = typeof inner === "object" && inner !== null ? placed.get(inner) : undefined
+        if (members === undefined) return undefined
+        const member = memberAt(inner as object, members, key)
+        const found = member === undefined ? undefined : members.starts[member]
+        if (found === undefined) return undefined
+        offset = found
+        inner = (inner as Record<string, unknown>)[key]
+      }
+      return positionAt(offset)
     },
   }
 }

@@ -1,6 +1,7 @@
 /** JSON Pointer (RFC 6901). */
 
-const escape = (key: string | number): string => String(key).replaceAll("~", "~0").replaceAll("/", "~1")
+const escape = (key: string | number): string =>
+  typeof key === "number" || !/[~/]/.test(key) ? String(key) : key.replaceAll("~", "~0").replaceAll("/", "~1")
 
 /** `pointer` extended by one key or index. */
 export const child = (pointer: string, key: string | number): string => `${pointer}/${escape(key)}`

@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { Identifier } from "./common.js"
+import { ShortIdentifier } from "./common.js"
 import { decodeValue, problemsOf, readJson, withPositions } from "./decode.js"
 import { unknownClaim } from "./claim-id.js"
 import { experimentSchema, type Experiment } from "./experiment.js"
@@ -22,7 +22,7 @@ import { perRegistration } from "./registration.js"
 import { SHOWN, SpecError, type Problem } from "./spec-error.js"
 import { pinParents } from "./stages.js"
 import { findNamedSpec, resolveSpec } from "./variation.js"
-import { applyCell, axesOf, canSet, cellsOf, Sweep, type SweepCell } from "./sweep.js"
+import { applyCell, axesOf, canSet, cellCount, cellsOf, MOST_CELLS, Sweep, type SweepCell } from "./sweep.js"
 
 export const PROFILES = ["paper", "laptop", "ci"] as const
 /** `paper`, or the name of one of the file's overlays: a published spec has those of {@link PROFILES}. */
@@ -62,7 +62,7 @@ export const SpecFile = fileSchema()
 const variationSchema = perRegistration(() =>
   Schema.Struct({
     ...fileSchema().fields,
-    profiles: Schema.Record(Identifier, Overlay),
+    profiles: Schema.Record(ShortIdentifier, Overlay),
     published: Schema.Json,
   }),
 )
@@ -177,6 +177,16 @@ const sweepProblems = (
   sweep: Sweep,
   without: readonly Problem[],
 ): readonly Problem[] => {
+  const count = cellCount(sweep)
+  if (count > MOST_CELLS)
+    return [
+      {
+        pointer: "/sweep",
+        expected: `a sweep of at most ${MOST_CELLS} cells`,
+        found: `${count} of them: every combination of the axes' values, with each seed`,
+        hint: "Take fewer values, or vary one axis after another in specs of their own.",
+      },
+    ]
   const axes = axesOf(sweep).map((axis, index) => ({ ...axis, index }))
   const lost = axes
     .filter(({ pointer }) => !canSet(experiment, pointer))
@@ -190,9 +200,12 @@ const sweepProblems = (
   const grid = [first, ...others] as const
   const known = wrongPlaces(without)
   const seen = new Set<string>()
-  const inCells = cellsOf({ ...sweep, grid }).flatMap((cell) => {
+  const decodes = Schema.decodeUnknownResult(experimentSchema(), { onExcessProperty: "error" })
+  // What a cell says besides its seed is the same for each of them.
+  const inCells = cellsOf({ ...sweep, grid, seeds: [sweep.seeds[0]] }).flatMap((cell) => {
+    if (seen.size > SHOWN) return []
     const value = applyCell(experiment, cell)
-    const fields = problemsOf(experimentSchema(), value)
+    const fields = Result.isSuccess(decodes(value)) ? [] : problemsOf(experimentSchema(), value)
     const found = [...fields, ...brokenRules(value, wrongPlaces(fields))]
     return found.flatMap((problem): readonly Problem[] => {
       const axis = grid.findIndex(

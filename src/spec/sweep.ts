@@ -36,6 +36,13 @@ export interface SweepCell {
   readonly runSeed: number
 }
 
+/** Cells of a sweep; a grid beyond is a slip, or several sweeps. */
+export const MOST_CELLS = 1000
+
+/** How many cells a sweep has, without making them. */
+export const cellCount = (sweep: Sweep): number =>
+  axesOf(sweep).reduce((count, { values }) => count * values.length, sweep.seeds.length)
+
 export const axesOf = ({ grid }: Pick<Sweep, "grid">): readonly SweepAxis[] => grid ?? []
 
 /** Whether cells of one seed see the same data, times and masks. */

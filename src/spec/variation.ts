@@ -126,6 +126,9 @@ export interface Resolved {
   readonly changed: boolean
 }
 
+/** Far more keys than a spec has. */
+const MOST_KEYS = 1000
+
 const nameOf = (file: string): string =>
   basename(file, ".json")
     .toLowerCase()
@@ -158,13 +161,32 @@ const completed = (own: Document, file: string): Document => {
   return { id, title: id, claims: [], profiles: {}, ...own }
 }
 
+/** Whether a patch puts other text or another tokenizer in the place of the published ones. */
+const changesText = ({ data }: Document): boolean =>
+  isObject(data) && (data["corpus"] !== undefined || data["tokenizer"] !== undefined)
+
+/**
+ * A patch with the claims that go with it: published figures are about the published text, so that other text is beside
+ * none of them unless it names some itself.
+ */
+const withClaims = (patch: Document): Document =>
+  changesText(patch) && patch["claims"] === undefined ? { ...patch, claims: [] } : patch
+
 /** The variation as a whole document: the other's with this one's patch in every profile. */
 const varied = (own: Document, parent: Document, file: string): Document => {
-  const { $schema: _schema, schemaVersion, extends: _extends, profiles, ...patch } = own
+  const { $schema: _schema, schemaVersion, extends: _extends, profiles, ...stated } = own
+  const patch = withClaims(stated)
   const { schemaVersion: _version, $schema: _own, profiles: others, published, ...base } = parent
   const { id = nameOf(file), title = `${String(id)}, a variation of ${String(base["id"])}` } = patch
   const inherited = isObject(others) ? others : {}
-  const added = isObject(profiles) ? profiles : {}
+  const added: Document = isObject(profiles)
+    ? Object.fromEntries(
+        Object.entries(profiles).map(([name, overlay]) => [
+          name,
+          isObject(overlay) && patch["claims"] === undefined ? withClaims(overlay) : overlay,
+        ]),
+      )
+    : {}
   const names = new Set([...Object.keys(inherited), ...Object.keys(added)])
   const overlays = [...names].flatMap((name): readonly (readonly [string, unknown])[] => {
     if (Object.hasOwn(added, name) && added[name] === null) return []
@@ -195,7 +217,8 @@ export const resolveSpec = async (
   seen: readonly string[] = [],
 ): Promise<Resolved> => {
   const { value: document, locate } = readJson(text, file)
-  if (!isObject(document)) return { text, locate, changed: false }
+  // Hundreds of thousands of keys are told as they are.
+  if (!isObject(document) || Object.keys(document).length > MOST_KEYS) return { text, locate, changed: false }
   const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
     const whole = completed(own, file)

@@ -1,5 +1,4 @@
 /** The test set that generations are graded with: named by its source and known by its digest, never guessed. */
-import { mkdir } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { fileDigest } from "../files/digest.js"
 import { download } from "../files/download.js"
@@ -8,6 +7,7 @@ import type { OnPrepareEvent } from "../files/events.js"
 import { cacheDirectory, hubHeaders, hubUrl, isPresent, parseSource } from "../files/sources.js"
 import { readText } from "./generations/bytes.js"
 import type { PublishedSet, Task } from "./task.js"
+import { makeFolder } from "../files/folder.js"
 
 export interface TestSet {
   readonly items: readonly unknown[]
@@ -82,7 +82,7 @@ export const loadTestSet = async (task: Task, request: TestSetRequest): Promise<
         `the test set ${from.url} is not there; run \`repro prepare\` first.`,
       )
     else {
-      await mkdir(join(path, ".."), { recursive: true })
+      await makeFolder(join(path, ".."))
       await download({
         ...from,
         path,

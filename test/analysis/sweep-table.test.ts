@@ -206,29 +206,30 @@ const GRADED = {
   sampling: { sampler: "events" },
 } as const
 
+const items = (right: number): ItemSummary => ({
+  evaluationId: "events",
+  evaluation: GRADED,
+  item: "text",
+  items: 40,
+  forwards: 400 + right,
+  figures: [
+    {
+      name: "boxed",
+      label: "the number in the box",
+      contract: sampleContract(
+        GRADED,
+        { dataset: "synthetic", tokenizer: { id: "t" } },
+        gradedMeaning(GRADED, "boxed", 40),
+        40,
+      ),
+      value: right / 40,
+      interval: { low: 0, high: 1, level: 0.95, method: "Wilson" },
+      notes: [],
+    },
+  ],
+})
+
 test("graded figures: means over seeds, all answers together, each seed", async (t) => {
-  const items = (right: number): ItemSummary => ({
-    evaluationId: "events",
-    evaluation: GRADED,
-    item: "text",
-    items: 40,
-    forwards: 400 + right,
-    figures: [
-      {
-        name: "boxed",
-        label: "the number in the box",
-        contract: sampleContract(
-          GRADED,
-          { dataset: "synthetic", tokenizer: { id: "t" } },
-          gradedMeaning(GRADED, "boxed", 40),
-          40,
-        ),
-        value: right / 40,
-        interval: { low: 0, high: 1, level: 0.95, method: "Wilson" },
-        notes: [],
-      },
-    ],
-  })
   const points: SweepPoint[] = [
     {
       name: "base",

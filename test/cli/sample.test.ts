@@ -3,9 +3,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Option from "effect/Option"
 import t from "tap"
 import { writeShard } from "../../src/data/rows/shards.js"
+import { samplingOf } from "../../src/app/sample.js"
 import { printable } from "../../src/app/sample-text.js"
+import { resolveSampling } from "../../src/samplers/texts.js"
+import { loadSpec } from "../../src/spec/spec-file.js"
 import { syntheticTokens } from "../train/tiny.js"
 import { invoke } from "./harness.js"
 
@@ -188,4 +192,28 @@ void t.test("texts from a next-token network", async (t) => {
 void t.test("what a model writes does not steer the terminal", (t) => {
   t.equal(printable("a\x1b[2J\x07\x7f\u009b\n\tb"), "a\u241b[2J\u2407\u2421\ufffd\n\tb")
   t.end()
+})
+
+t.test("an absent flag leaves what the sampler has by itself", async (test) => {
+  const given = (flags: Readonly<Record<string, unknown>>) =>
+    samplingOf(new Proxy(flags, { get: (own, name: string) => own[name] ?? Option.none() }) as never)
+  test.same(given({}), {})
+  const { experiment } = await loadSpec("specs/llada_8b.json", "ci")
+  const temperatureOf = (flags: Readonly<Record<string, unknown>>) => {
+    const resolved = resolveSampling({
+      experiment,
+      sampling: given(flags),
+      seed: 0,
+      texts: [{ index: 0, prefix: [], suffix: [] }],
+    })
+    return resolved.kind === "blocks"
+      ? resolved.temperature
+      : resolved.kind === "fixed"
+        ? resolved.settings.temperature
+        : undefined
+  }
+  const blocks = { sampler: Option.some("blocks") }
+  test.equal(temperatureOf(blocks), 0, "blocks takes the most probable token")
+  test.equal(temperatureOf({ ...blocks, temperature: Option.some(0.5) }), 0.5)
+  test.equal(temperatureOf({ sampler: Option.some("ancestral") }), 1)
 })

@@ -3,7 +3,6 @@
  * texts (test/families/gpt2/make_judge.py); a run that is judged by it, and by a run of another spec.
  */
 import { readdir, readFile, rm, writeFile } from "node:fs/promises"
-import { createHash } from "node:crypto"
 import { join } from "node:path"
 import t, { type Test } from "tap"
 import { openJudge } from "../../src/app/judge.js"
@@ -14,64 +13,10 @@ import { readRun } from "../../src/run/directory.js"
 import { EMBEDDED_TOKENIZER_DIGEST } from "../../src/data/assets.js"
 import { loadSpec } from "../../src/spec/spec-file.js"
 import { invoke } from "../cli/harness.js"
+import { golden, judgeSpec, sha256 } from "./judge-spec.js"
 import { growingSpec } from "./samples-run.js"
 
 t.setTimeout(540_000)
-
-interface Golden {
-  readonly window: number
-  readonly file: string
-  readonly judged: readonly {
-    readonly text: string
-    readonly ids: readonly number[]
-    readonly alone: readonly number[]
-    readonly opened: readonly number[]
-  }[]
-  readonly chunks: readonly (readonly number[])[]
-}
-
-const golden = JSON.parse(
-  await readFile(new URL("../families/gpt2/judge.json", import.meta.url), "utf8"),
-) as Golden
-const weights = Buffer.from(golden.file, "base64")
-const sha256 = createHash("sha256").update(weights).digest("hex")
-
-/** The spec of a judge that trains nothing, beside the spec that it judges. */
-const judgeSpec = async (folder: string): Promise<void> => {
-  const published = JSON.parse(await readFile("specs/gpt2_large.json", "utf8")) as object
-  const { data } = JSON.parse(await readFile("specs/flexmdm_speeches.json", "utf8")) as {
-    readonly data: { readonly batching: object }
-  }
-  await writeFile(join(folder, "judge.safetensors"), weights)
-  await writeFile(
-    join(folder, "tiny_judge.json"),
-    JSON.stringify({
-      ...published,
-      id: "tiny_judge",
-      init: { checkpoint: `file:${join(folder, "judge.safetensors")}` },
-      data: { ...data, batching: { ...data.batching, length: golden.window } },
-      model: {
-        kind: "gpt2",
-        layers: 1,
-        width: 4,
-        heads: 2,
-        positions: golden.window,
-        tableRows: 1026,
-        normEps: 1e-5,
-      },
-      evaluations: [
-        {
-          kind: "autoregressive",
-          id: "ar",
-          windows: { length: golden.window, count: 4, alignment: "document-chunks" },
-          tail: "C",
-        },
-      ],
-      execution: { engine: "onnxruntime", device: "cpu", precision: "fp32", threads: 1 },
-      profiles: {},
-    }),
-  )
-}
 
 const judged = (change: object = {}) => ({
   kind: "samples",

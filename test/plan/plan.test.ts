@@ -166,3 +166,20 @@ test("numbers for people", async (t) => {
   t.equal(duration(76_019), "21 h 7 min")
   t.equal(duration(864_000), "10.0 days")
 })
+
+test("a file that is read for several things is listed once, with all of them", async (t) => {
+  for (const [id, path] of [
+    ["flexmdm_tinygsm_gsm8k", "test.jsonl"],
+    ["flexmdm_8b_gsm8k", "test.jsonl"],
+  ] as const) {
+    const { reads } = (await planOf(id)).files
+    t.equal(new Set(reads.map((file) => file.path)).size, reads.length, id)
+    t.match(
+      reads.filter((file) => file.path.endsWith(path)),
+      [{ about: /test set of/ }],
+      id,
+    )
+  }
+  const { reads } = (await planOf("flexmdm_tinygsm_gsm8k")).files
+  t.match(reads.find(({ path }) => path.endsWith("test.jsonl"))?.about, "rows; test set of tinygsm")
+})

@@ -1,9 +1,12 @@
 /** Specs that are large beyond reason: what is looked for and told stays bounded, whatever their size. */
 import { readFile } from "node:fs/promises"
-import { test, type Test } from "tap"
+import tap, { test, type Test } from "tap"
 import { parseJson } from "../../src/spec/json.js"
 import { decodeSpec } from "../../src/spec/spec-file.js"
+import { cellCount, MOST_CELLS } from "../../src/spec/sweep.js"
 import { SpecError } from "../../src/spec/spec-error.js"
+
+tap.setTimeout(300_000)
 
 const published = JSON.parse(await readFile("specs/mdlm_eos.json", "utf8")) as Record<string, object>
 
@@ -65,5 +68,56 @@ test("strings of megabytes, plain and full of escapes", (t) => {
     ['{"a": "\\', 8],
   ] as const)
     t.throws(() => parseJson(bad), { name: "JsonSyntaxError", position: { line: 1, column: where } }, bad)
+  t.end()
+})
+
+test("a grid of a hundred million cells is counted, not made", (t) => {
+  const values = Array.from({ length: 100 }, (_, i) => i + 1)
+  const grid = ["layers", "width", "heads", "mlpMultiplier"].map((name) => ({
+    name: name.toLowerCase(),
+    pointer: `/model/${name}`,
+    values,
+  }))
+  const sweep = { grid, seeds: [0] }
+  t.equal(cellCount(sweep as never), 1e8)
+  const { problems } = refusal({ sweep, profiles: {} })
+  t.match(problems, [{ pointer: "/sweep", expected: `a sweep of at most ${MOST_CELLS} cells` }])
+  t.match(problems[0]!.found, /^100000000 of them/)
+  t.equal(
+    refusal({ sweep: { seeds: Array.from({ length: MOST_CELLS + 1 }, (_, i) => i) } }).problems.length,
+    1,
+    "told once, not for every profile that inherits it",
+  )
+  t.end()
+})
+
+test("seeds are not looked at one by one: what is wrong in a cell is wrong for each of them", (t) => {
+  const seeds = Array.from({ length: 300 }, (_, i) => i)
+  const grid = [{ name: "heads", pointer: "/model/heads", values: [4, -1, "x"] }]
+  const { problems } = refusal({ sweep: { grid, seeds }, profiles: {} })
+  t.same(
+    problems.map(({ pointer }) => pointer),
+    ["/sweep/grid/0/values/1", "/sweep/grid/0/values/2"],
+  )
+  t.end()
+})
+
+test("names and titles that no folder or table could hold", (t) => {
+  for (const [change, pointer, most] of [
+    [{ id: "x".repeat(81) }, "/id", 80],
+    [{ id: "x".repeat(12_000_000) }, "/id", 80],
+    [{ title: "x".repeat(501) }, "/title", 500],
+    [{ description: "x".repeat(20_001) }, "/description", 20_000],
+  ] as const) {
+    const { problems, message } = refusal(change)
+    t.match(problems, [{ pointer, expected: `at most ${most} characters` }])
+    t.ok(message.length < 500, "and what stands there is not said in full")
+  }
+  const { experiment } = decodeSpec(
+    JSON.stringify({ ...published, id: "x".repeat(80), title: "x".repeat(500) }),
+    "x.json",
+    "paper",
+  )
+  t.equal(experiment.id.length, 80)
   t.end()
 })

@@ -1,5 +1,6 @@
 import { fc, fuzz } from "../fuzz.js"
 import { test } from "tap"
+import { child } from "../../src/spec/pointer.js"
 import { JsonSyntaxError, parseJson } from "../../src/spec/json.js"
 import { formatProblem } from "../../src/spec/spec-error.js"
 
@@ -90,4 +91,39 @@ test("every place can be located", async (t) => {
   t.same(locate("/a~1b/0"), { line: 2, column: 10 })
   t.same(locate("/a~1b/1/~0"), { line: 3, column: 4 })
   t.equal(locate("/nowhere"), undefined)
+})
+
+test("every place of a text is found again, and no other", (t) => {
+  /** Every pointer below a value, with the text that stands at its place. */
+  const places = (value: unknown, pointer: string): readonly (readonly [string, string])[] =>
+    typeof value !== "object" || value === null
+      ? []
+      : Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+          const at = child(pointer, key)
+          const text = JSON.stringify(Array.isArray(value) ? inner : key)
+          return [[at, text] as const, ...places(inner, at)]
+        })
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      const { value, locate } = parseJson(text)
+      for (const [pointer, starts] of places(value, "")) {
+        const position = locate(pointer)
+        // fc.json writes one line; numbers may be written otherwise than JSON.stringify does, their first digit not.
+        t.ok(
+          position?.line === 1 && text.slice(position.column - 1).startsWith(starts.slice(0, 1)),
+          `${pointer} in ${text}`,
+        )
+        t.equal(locate(`${pointer}/no such key`), undefined)
+      }
+    }),
+    fuzz(200),
+  )
+  const { locate } = parseJson('{"b": {"10": 1, "2": [7, {"~/": 0}]},\n "a": 1}')
+  t.same(
+    ["", "/b", "/b/10", "/b/2", "/b/2/0", "/b/2/1/~0~1", "/a"].map((pointer) => locate(pointer)?.column),
+    [1, 2, 8, 17, 23, 27, 2],
+  )
+  for (const pointer of ["b", "/c", "/b/2/length", "/b/2/2", "/b/2/01", "/a/0", "/b/toString"])
+    t.equal(locate(pointer), undefined, pointer)
+  t.end()
 })

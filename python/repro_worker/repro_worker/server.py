@@ -23,7 +23,7 @@ from repro_worker.graph import UnknownOperation  # noqa: E402
 from repro_worker.ops import trials  # noqa: E402
 from repro_worker.settings import Refusal, Settings, device_name, open_settings  # noqa: E402
 from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
-from repro_worker.weights import load_weights  # noqa: E402
+from repro_worker.weights import load_weights, merge_updates  # noqa: E402
 from repro_worker.world import World  # noqa: E402
 
 _LOCAL = {"evaluator", "evaluate", "read", "readWeights"}  # rank 0 alone
@@ -95,12 +95,22 @@ class Server:
             results = self._answer(header, payload)
         return late(results) if header["type"] == "step" else results
 
+    def _peak(self) -> Tensors:
+        """The most memory that tensors took on the GPU since this was last asked; nothing on a CPU."""
+        device = self._settings.device
+        if device.type != "cuda":
+            return {}
+        peak = torch.cuda.max_memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return {"mebibytes": torch.tensor([peak / 2**20], dtype=torch.float32)}
+
     def _answer(self, header: Header, payload: bytearray) -> Tensors:
         tensors = unpack(header, payload)
         kind, key = header["type"], header["id"]
         if kind == "weights":
             under = self._weights.get(header["over"], {})
-            self._weights[key] = {**under, **load_weights(header, tensors, self._settings)}
+            held = {**under, **load_weights(header, tensors, self._settings)}
+            self._weights[key] = merge_updates(held, header.get("merged", []))
         elif kind == "readWeights":
             return {name: self._weights[key][name] for name in header["names"]}
         elif kind == "trainer":
@@ -117,6 +127,8 @@ class Server:
             self._evaluators[key] = Evaluator(header, tensors, weights, self._settings)
         elif kind == "evaluate":
             return self._evaluators[key].run(header, tensors)
+        elif kind == "memory":
+            return self._peak()
         elif kind == "dispose":
             self._trainers.pop(key, None)
             self._evaluators.pop(key, None)

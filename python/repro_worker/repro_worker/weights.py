@@ -36,6 +36,22 @@ def load_weights(header: Header, tensors: Tensors, settings: Settings) -> Tensor
     }
 
 
+def merge_updates(held: Tensors, merges: list[dict[str, Any]]) -> Tensors:
+    """
+    W + scale B A in place of W, A and B, one weight at a time, summed in fp32 on the device.
+    The weights that these lie over keep their own.
+    """
+    merged = dict(held)
+    for merge in merges:
+        missing = [name for name in (merge["weight"], merge["a"], merge["b"]) if name not in held]
+        if missing:
+            _refuse(f"there is no value for the weights {missing[0]}")
+        w, a, b = (held[name].float() for name in (merge["weight"], merge["a"], merge["b"]))
+        merged[merge["weight"]] = torch.addmm(w, b, a, alpha=merge["scale"]).to(_storage(merge))
+        del merged[merge["a"]], merged[merge["b"]]
+    return merged
+
+
 def _storage(spec: dict[str, Any]) -> torch.dtype:
     return _STORAGE[spec.get("storage", "f32")]
 

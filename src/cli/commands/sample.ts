@@ -56,14 +56,16 @@ const block = Flag.Int("block").pipe(
   Flag.optional,
 )
 const temperature = Flag.Finite("temperature").pipe(
-  Flag.withDescription("Log-probabilities are divided by it; 0 takes the most probable token"),
-  Flag.withDefault(1),
+  Flag.withDescription(
+    "Log-probabilities are divided by it; 0 takes the most probable token; when absent 1, and 0 of the sampler blocks",
+  ),
+  Flag.optional,
 )
 const topP = Flag.Finite("top-p").pipe(
   Flag.withDescription(
-    "Draw from the fewest most probable tokens whose probabilities reach this sum, after the temperature; 1 keeps all",
+    "Draw from the fewest most probable tokens whose probabilities reach this sum, after the temperature; 1, when absent, keeps all",
   ),
-  Flag.withDefault(1),
+  Flag.optional,
 )
 const rule = Flag.Literals("rule", TAU_RULES).pipe(
   Flag.withDescription(

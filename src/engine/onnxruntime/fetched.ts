@@ -3,11 +3,12 @@
  * integrity pinned, without running scripts. Its install script asks a host of its own for CUDA files and fails where
  * that cannot be reached, and with it the whole installation; the CPU library is in the package itself.
  */
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { execa } from "execa"
 import { cacheDirectory } from "../../files/sources.js"
+import { makeFolder } from "../../files/folder.js"
 
 export const ONNXRUNTIME_VERSION = "1.30.0"
 /** What the npm registry states of this version's tarball. */
@@ -71,7 +72,7 @@ export const fetchOnnxruntime = async (say: (line: string) => void): Promise<str
   say(
     `onnxruntime-node ${ONNXRUNTIME_VERSION} is not installed; npm fetches it once into ${folder} (about 110 MB).`,
   )
-  await mkdir(engines, { recursive: true })
+  await makeFolder(engines)
   const partial = await mkdtemp(join(engines, "partial-"))
   try {
     await writeFile(join(partial, "package.json"), JSON.stringify({ name: "repro-engine", private: true }))

@@ -66,6 +66,7 @@ export const makeOnnxruntimeExecutor = async (options: OnnxruntimeOptions): Prom
   const open = (model: OnnxModel): Promise<InferenceSession> => openSession(ort, model, options)
   return {
     name: "onnxruntime",
+    precision: options.precision,
     layout: WHOLE,
     version: ort.env.versions.node ?? ort.env.versions.common,
     trainer: async (programs, initial, weights) =>

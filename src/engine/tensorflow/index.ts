@@ -93,6 +93,7 @@ export const makeTensorflowExecutor = async (options: TensorflowOptions): Promis
       ...(precision === "bf16" ? [`${products} products of bf16 operands`] : []),
       ...(options.xla === true ? ["XLA"] : []),
     ].join(", "),
+    precision: options.precision,
     layout: layoutOn(options, cores),
     trainer: (programs, initial, weights) =>
       calls.run(async () =>

@@ -45,6 +45,7 @@ export const makeTfjsExecutor = async (options: ExecutorOptions): Promise<Execut
   await useCpuBackend()
   return {
     name: "tfjs",
+    precision: options.precision,
     layout: WHOLE,
     version: tf.version_core,
     trainer: async (programs, initial, weights) => {

@@ -59,6 +59,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   }
   return {
     name: "torch",
+    precision: options.precision,
     layout: WHOLE,
     // Asked for again at every use: an operation that has no deterministic form is found out when it first runs.
     get version() {
@@ -70,6 +71,11 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
       makeEvaluator(worker, ids++, graph, parameters, held(weights)),
     weights: (source) =>
       TorchWeights.load(worker, ids++, source, source.kind === "values" ? held(source.over) : undefined),
+    acceleratorBytes: async () => {
+      const { tensors } = await worker.request({ type: "memory", id: 0 })
+      const found = read(tensors)["mebibytes"]
+      return found === undefined ? null : Number(found.data[0]) * 2 ** 20
+    },
     dispose: () => worker.close(),
   }
 }
@@ -184,7 +190,15 @@ class TorchWeights extends SharedWeights {
           }
         : {}
     await worker.request(
-      { type: "weights", id, kind, weights: tensors, over: over?.id ?? null, ...files },
+      {
+        type: "weights",
+        id,
+        kind,
+        weights: tensors,
+        over: over?.id ?? null,
+        merged: kind === "values" ? (source.merged ?? []) : [],
+        ...files,
+      },
       prefixed("value/", values),
     )
     return new TorchWeights(worker, id, tensorsOver(source))

@@ -22,6 +22,8 @@ export interface FigureContext {
   readonly judged?: JudgedEvidence | undefined
   /** What made the texts: library, its version with the device, precision. */
   readonly executor?: EvidenceHeader["executor"]
+  /** merged: adapters were added into their layers. */
+  readonly adapters?: "merged"
 }
 
 /** What a sampler with steps cannot exceed where the split is one row; see `exactLengthChance` and `arrivalChance`. */
@@ -61,7 +63,8 @@ export const sampleContract = (
     tokenizer,
     seeds: trained,
     executor,
-  }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds" | "executor">,
+    adapters,
+  }: Pick<FigureContext, "dataset" | "tokenizer" | "seeds" | "executor" | "adapters">,
   meaning: Meaning,
   samples = count * seeds.length,
 ): Contract => ({
@@ -91,6 +94,12 @@ export const sampleContract = (
   precision: executor === undefined ? NOT_STATED : executor.precision === "fp32" ? "fp32" : "bf16",
   seeds: trained ?? NOT_STATED,
   ...meaning,
+  ...(adapters === undefined ||
+  meaning.estimator === undefined ||
+  meaning.estimator === NOT_STATED ||
+  meaning.estimator.kind !== "graded-generation"
+    ? {}
+    : { estimator: { ...meaning.estimator, decoding: JSON.stringify({ ...sampling, adapters }) } }),
 })
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
@@ -304,10 +313,12 @@ const growthNotes = (items: readonly SampleItem[]): readonly string[] => {
 }
 
 /** Logits differ between machines and precisions, so both stand beside the figures. */
-const machineNotes = ({ executor }: FigureContext): readonly string[] =>
+const machineNotes = ({ executor, adapters }: FigureContext): readonly string[] =>
   executor === undefined
     ? []
-    : [`Generated with ${executor.name} ${executor.version}, ${executor.precision}.`]
+    : [
+        `Generated with ${executor.name} ${executor.version}, ${executor.precision}${adapters === undefined ? "" : ", adapters merged into their layers"}.`,
+      ]
 
 /**
  * Every figure of the items.

@@ -308,6 +308,8 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
     ...(said === undefined ? {} : { judge: said.judge }),
     forwards: items.reduce((sum, { forwards }) => sum + forwards, 0),
     seconds,
+    ...((network.sampled?.merged?.head ?? []).length === 0 ? {} : { adapters: "merged" }),
+    ...(ranks > 1 ? { elsewhere: true } : {}),
     tensors: {
       ...(dataLengths === undefined
         ? {}

@@ -5,7 +5,7 @@ import { parseEvidenceHeader, type EvidenceFile } from "../evidence.js"
 import type { EvaluatorPart } from "../part.js"
 import type { ItemSummary } from "../summary.js"
 import { taskIds, taskOf } from "../../tasks/index.js"
-import { gradedMeaning, sampleContract, sampleFigures, type Ceiling } from "./figures.js"
+import { generatedLength, gradedMeaning, sampleContract, sampleFigures, type Ceiling } from "./figures.js"
 import type { SampleItem } from "./item.js"
 import { judgedIn } from "./judged.js"
 import { Samples } from "./schema.js"
@@ -33,13 +33,14 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
   const evaluation = header.evaluation as unknown as Samples
   const items = (file.items ?? []) as readonly SampleItem[]
   const { id, digest, padId, maskId } = header.tokenizer
+  const data = dataLengths(file)
   return [
     {
       evaluationId: evaluation.id,
       evaluation: header.evaluation,
       item: "text",
       items: items.length,
-      figures: sampleFigures(evaluation, items, dataLengths(file), {
+      figures: sampleFigures(evaluation, items, data, {
         dataset,
         tokenizer: { id, digest },
         padId,
@@ -47,9 +48,14 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         ...ceilingIn(file),
         executor: header.executor,
         judged: judgedIn(file, header),
+        ...(header.adapters === undefined ? {} : { adapters: header.adapters }),
       }),
+      ...(data === undefined
+        ? {}
+        : { lengths: { texts: items.map((item) => generatedLength(item, padId)), data } }),
       forwards: header.forwards,
       seconds: header.seconds,
+      ...(header.acceleratorBytes === undefined ? {} : { acceleratorBytes: header.acceleratorBytes }),
     },
   ]
 }

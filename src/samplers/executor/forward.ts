@@ -36,8 +36,11 @@ export const openForward = async (
   values: HostTensors,
   { canvas, padId, batch = MOST_ROWS }: ForwardOptions,
 ): Promise<ExecutorForward> => {
-  const bodyPrograms = await openPrograms(executor, "body", network.parameters.body, values)
-  const headPrograms = await openPrograms(executor, "head", network.parameters.head, values)
+  const { parameters, merged } = network
+  const body = { parameters: parameters.body, adapters: merged?.body }
+  const bodyPrograms = await openPrograms(executor, "body", body, values)
+  const headParameters = { parameters: parameters.head, adapters: merged?.head }
+  const headPrograms = await openPrograms(executor, "head", headParameters, values)
   const growing = makeBody(network, bodyPrograms, { canvas, padId, batch })
   const exact = makeBody(network, bodyPrograms, { canvas: "exact", padId, batch })
   const head = makeHead(network, headPrograms)

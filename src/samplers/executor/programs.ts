@@ -5,6 +5,7 @@ import type { Weights } from "../../engine/weights.js"
 import type { Tensors } from "../../model/layers.js"
 import { parameterInputs } from "../../model/parameter-inputs.js"
 import type { ParameterSpec } from "../../model/parameters.js"
+import type { MergedAdapter } from "../../model/sampled-network.js"
 
 export type Feed = Omit<TraceInput, "kind">
 
@@ -19,21 +20,50 @@ export interface Programs {
   readonly dispose: () => Promise<void>
 }
 
+export interface ProgramParameters {
+  readonly parameters: readonly ParameterSpec[]
+  readonly adapters?: readonly MergedAdapter[] | undefined
+}
+
 /** Programs held at once: an executor may keep a copy of the weights in each. */
 const HELD = 8
 
-/** @throws ExecutorError where the values lack a parameter or have another shape */
+/**
+ * @param adapters added into the parameters by the executor, once
+ * @throws ExecutorError where the values lack a parameter or have another shape
+ */
 export const openPrograms = async (
   executor: Executor,
   name: string,
-  parameters: readonly ParameterSpec[],
+  { parameters, adapters = [] }: ProgramParameters,
   values: HostTensors,
 ): Promise<Programs> => {
-  const weights: Weights = await executor.weights({ kind: "values", tensors: parameters, values })
+  // A sum in bf16 would round away most of a small update; where products are in bf16 it is rounded there anyway.
+  const narrow = (executor.precision ?? "fp32") !== "fp32"
+  const specs = new Map(parameters.map((spec) => [spec.name, spec]))
+  const merged = adapters.map(({ weight, a, b, scale }) => ({
+    weight,
+    a,
+    b,
+    scale,
+    storage: narrow ? (specs.get(weight)?.storage ?? "f32") : ("f32" as const),
+  }))
+  const sums = new Map(merged.map(({ weight, storage }) => [weight, storage]))
+  const inputSpecs = parameters.map((spec): ParameterSpec => {
+    if (sums.get(spec.name) !== "f32") return spec
+    const { storage: _storage, ...wide } = spec
+    return wide
+  })
+  const weights: Weights = await executor.weights({
+    kind: "values",
+    tensors: [...parameters, ...adapters.flatMap(({ parts }) => parts)],
+    values,
+    ...(merged.length === 0 ? {} : { merged }),
+  })
   const held = new Map<string, Evaluator>()
   const compile = (key: string, { feeds, outputs }: ProgramSource): Promise<Evaluator> => {
     const inputs: readonly TraceInput[] = [
-      ...parameterInputs(parameters),
+      ...parameterInputs(inputSpecs),
       ...feeds.map((feed): TraceInput => ({ ...feed, kind: "feed" })),
     ]
     return executor.evaluator(trace(`${name}-${key}`, inputs, outputs), {}, weights)

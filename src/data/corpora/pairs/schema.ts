@@ -30,6 +30,21 @@ export const Pairs = Schema.Struct({
     description: "Field of a row that is the target; blanks around it are cut.",
   }),
   promptEnd: Schema.String.annotate({ description: "Text behind every prompt, tokenised on its own." }),
+  blanks: Schema.optionalKey(Schema.Literal("kept")).annotate({
+    description: "kept: blanks around prompt and target stay; cut when absent.",
+  }),
+  promptTemplate: Schema.optionalKey(formed(/\{prompt\}/, 'a text with "{prompt}" in it')).annotate({
+    description:
+      "Text of a prompt, such as that of a chat, where {prompt} stands for the field; the field alone when absent.",
+  }),
+  targetSplit: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1))).annotate({
+    description:
+      "Text in every target that divides it at its last place, such as the #### before GSM8K's answer; blanks around both parts are cut.",
+  }),
+  targetTemplate: Schema.optionalKey(formed(/\{target\}/, 'a text with "{target}" in it')).annotate({
+    description:
+      "Text of a target, where {target} stands for the field, or for its part before targetSplit, and {answer} for the part behind; the field alone when absent.",
+  }),
   holdOut: Schema.Struct({
     share: Proportion.annotate({ description: "Share of the rows that is held out, rounded up." }),
     seed: Natural.annotate({ description: "Seed of the permutation that chooses them." }),

@@ -71,8 +71,17 @@ const inputsOf = async (
     holdOut,
     trainShards,
     only: only ?? null,
+    ...textRule(corpus),
   }
 }
+
+/** What a spec says of texts beyond the fields. */
+const textRule = ({ blanks, promptTemplate, targetSplit, targetTemplate }: Pairs) => ({
+  ...(blanks === undefined ? {} : { blanks }),
+  ...(promptTemplate === undefined ? {} : { promptTemplate }),
+  ...(targetSplit === undefined ? {} : { targetSplit }),
+  ...(targetTemplate === undefined ? {} : { targetTemplate }),
+})
 
 const countOf = ({ trainShards, only }: Pairs): number => (only === undefined ? trainShards : 1)
 
@@ -135,6 +144,7 @@ export const pairsStore: CorpusStore<Pairs> = {
       prompt,
       target,
       promptEnd,
+      ...textRule(corpus),
       boundaryId,
       ...(separatorId === undefined ? {} : { separatorId }),
     }

@@ -7,6 +7,10 @@ export interface PairRule {
   readonly prompt: string
   readonly target: string
   readonly promptEnd: string
+  readonly blanks?: "kept" | undefined
+  readonly promptTemplate?: string | undefined
+  readonly targetSplit?: string | undefined
+  readonly targetTemplate?: string | undefined
   readonly boundaryId: number
   readonly separatorId?: number
 }
@@ -55,17 +59,49 @@ type Make = (
   place: string,
 ) => { readonly ids: readonly ArrayLike<number>[]; readonly bytes: number } | undefined
 
-const pairsBy = (
-  { prompt, target, promptEnd, separatorId }: PairRule,
-  { encode }: Pick<Tokenizer, "encode">,
-): Make => {
+/** The template with each {name} replaced; what a text holds in braces is left alone. */
+const filled = (template: string, texts: Readonly<Record<string, string>>): string =>
+  template.replaceAll(/\{(\w+)\}/g, (whole, name: string) => texts[name] ?? whole)
+
+/** The text of a target as its rule has it. @throws DataError where it lacks what divides it */
+const targetText = (text: string, { targetSplit, targetTemplate }: PairRule, place: string): string => {
+  if (targetSplit === undefined)
+    return targetTemplate === undefined ? text : filled(targetTemplate, { target: text })
+  const at = text.lastIndexOf(targetSplit)
+  if (at < 0)
+    throw new DataError(
+      "invalid",
+      place,
+      `its target has no ${JSON.stringify(targetSplit)}; correct data.corpus.targetSplit in the spec.`,
+    )
+  const parts = { target: text.slice(0, at).trim(), answer: text.slice(at + targetSplit.length).trim() }
+  return filled(targetTemplate ?? "{target}", parts)
+}
+
+const pairsBy = (rule: PairRule, { encode }: Pick<Tokenizer, "encode">): Make => {
+  const { prompt, target, promptEnd, separatorId, blanks, promptTemplate } = rule
   const end = encode(promptEnd)
   const where = "data.corpus.prompt or data.corpus.target"
   return (row, place) => {
-    const first = textOf(row, prompt, place, where).trim()
-    const second = textOf(row, target, place, where).trim()
+    const own = (name: string): string => {
+      const text = textOf(row, name, place, where)
+      return blanks === "kept" ? text : text.trim()
+    }
+    const first = filled(promptTemplate ?? "{prompt}", { prompt: own(prompt) })
+    const second = targetText(own(target), rule, place)
+    const given = encode(first)
+    // Rows are told apart at the first separator of a document.
+    if (
+      separatorId !== undefined &&
+      (Array.from(given).includes(separatorId) || Array.from(end).includes(separatorId))
+    )
+      throw new DataError(
+        "invalid",
+        place,
+        `its prompt holds the piece ${separatorId}, which is to stand between prompt and target; give data.tokenizer.separatorId an id that no text has.`,
+      )
     return {
-      ids: [encode(first), end, separatorId === undefined ? [] : [separatorId], encode(second)],
+      ids: [given, end, separatorId === undefined ? [] : [separatorId], encode(second)],
       bytes: Buffer.byteLength(first) + Buffer.byteLength(promptEnd) + Buffer.byteLength(second),
     }
   }

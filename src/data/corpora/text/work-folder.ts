@@ -2,10 +2,11 @@
  * Folders in which unfinished shards grow, one a process: its name says whose it is, so that what a dead process left
  * is taken over, by one alone, and what a living one writes is left to it.
  */
-import { mkdir, readdir, rename, rm } from "node:fs/promises"
+import { readdir, rename, rm } from "node:fs/promises"
 import { hostname } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { fromSystemError, systemCode } from "../../../files/errors.js"
+import { makeFolder } from "../../../files/folder.js"
 
 const HOST = hostname().replaceAll(/[^A-Za-z0-9.-]/g, "-")
 
@@ -23,7 +24,7 @@ export const workFolder = async (final: string): Promise<string> => {
   const own = `${final}.work-${HOST}-${process.pid}`
   const prefix = `${basename(final)}.work-${HOST}-`
   try {
-    await mkdir(dirname(final), { recursive: true })
+    await makeFolder(dirname(final))
     let taken = false
     for (const name of await readdir(dirname(final))) {
       if (!name.startsWith(prefix)) continue
@@ -38,7 +39,7 @@ export const workFolder = async (final: string): Promise<string> => {
           () => false, // another took it
         )
     }
-    await mkdir(own, { recursive: true })
+    await makeFolder(own)
   } catch (error) {
     throw fromSystemError(error, own, "making a folder for tokens; REPRO_CACHE names another place")
   }
