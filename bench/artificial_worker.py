@@ -1,11 +1,11 @@
-"""The worker of `repro` with a device that computes nothing and only takes its time. Started by device-waits.ts.
+"""The worker of `repro` with a device that computes nothing and takes its time. Started by device-waits.ts.
 
     python3 artificial_worker.py MILLISECONDS LATE
 
-A step takes MILLISECONDS on the device, whose queue it enters at once, as a kernel enters a GPU's; its results are on
-the host LATE milliseconds after its end. What is read as the state of a job is what the device knows of its time:
-milliseconds between its first and last step that it `worked` and `waited` with nothing in its queue. Everything else,
-frames, batches and answers, is the real worker's.
+A step takes MILLISECONDS on the device, whose queue it enters at once, as a kernel enters a GPU's; its
+results are on the host LATE milliseconds after its end. What is read as the state of a job is what the device
+knows of its time: milliseconds between its first and last step that it `worked` and `waited` with nothing in
+its queue. Everything else, frames, batches and answers, is the real worker's.
 """
 
 from __future__ import annotations

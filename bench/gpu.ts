@@ -28,13 +28,14 @@ export const searchBatches = async (
   sides: readonly Side[],
   measureAt: (shape: Shape, groups: readonly (readonly Side[])[], first: boolean) => Promise<Measured>,
   largest = LARGEST_BATCH,
+  shapeOf: (batch: number) => Shape = gpuShape,
 ): Promise<readonly Measured[]> => {
   const all: Measured[] = []
   let left = sides
   for (let batch = PUBLISHED_BATCH; batch <= largest; batch *= 2) {
     const first = batch === PUBLISHED_BATCH
     const groups = first ? [left] : left.filter(({ id }) => FURTHER.includes(id)).map((side) => [side])
-    const measured = await measureAt(gpuShape(batch), groups, first)
+    const measured = await measureAt(shapeOf(batch), groups, first)
     all.push(measured)
     left = left.filter(({ id }) => measured.failures.every((failure) => failure.id !== id))
     if (!left.some(({ id }) => id === OURS_GPU)) break

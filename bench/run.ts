@@ -3,6 +3,7 @@
  *
  * --profiles   also the ci and laptop profiles end to end
  * --gpu        the published step against the torch executor on a GPU; writes results-gpu.json instead
+ * --cpu-smoke  with --gpu: the same on this machine's CPU with a tiny network, nothing is written
  * --quick      a few steps of the small shape: a smoke test, nothing is written
  * --shape S    one CPU shape only, nothing is written
  * --only A,B   contenders whose names contain A or B, nothing is written
@@ -40,7 +41,7 @@ import { commit, gpuName, hardware, versions } from "./machine.js"
 import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
 import { measureOther } from "./other.js"
 import { FORMAT, resultsMarkdown, type Bundled, type Results } from "./results.js"
-import { CPU_SHAPES, PUBLISHED_BATCH } from "./shapes.js"
+import { CPU_SHAPES, PUBLISHED_BATCH, smokeShape } from "./shapes.js"
 import { disagreements, PUBLISHED } from "./targets.js"
 
 const { values: flags, positionals } = parseArgs({
@@ -49,6 +50,7 @@ const { values: flags, positionals } = parseArgs({
     quick: { type: "boolean", default: false },
     profiles: { type: "boolean", default: false },
     gpu: { type: "boolean", default: false },
+    "cpu-smoke": { type: "boolean", default: false },
     shape: { type: "string" },
     only: { type: "string" },
     commands: { type: "boolean", default: false },
@@ -273,14 +275,32 @@ if (flags["left-to-right"]) {
   process.exit(0)
 }
 
-const gpu = flags.gpu ? gpuName() : undefined
-if (flags.gpu && gpu === undefined) {
-  say("GPU rows: not measured (PyTorch sees no GPU on this machine)")
+const smoke = flags["cpu-smoke"]
+if (smoke && !flags.gpu) {
+  say("--cpu-smoke stands in for a GPU: give it with --gpu (a bundle's measure.py has its own)")
+  process.exit(2)
+}
+const gpu = flags.gpu && !smoke ? gpuName() : undefined
+if (flags.gpu && gpu === undefined && !smoke) {
+  say(
+    "GPU rows: not measured (PyTorch sees no GPU on this machine; --cpu-smoke tries the way there on its CPU)",
+  )
   process.exit(0)
 }
 
 const planOf = (index: number): Plan => {
-  const common = { threads: availableParallelism(), device: flags.gpu ? "gpu" : "cpu" } as const
+  const common = { threads: availableParallelism(), device: gpu === undefined ? "cpu" : "gpu" } as const
+  if (smoke)
+    return {
+      ...common,
+      threads: 1,
+      rounds: 2,
+      stepsPerBlock: 1,
+      warmup: 1,
+      parity: index === 0,
+      elboWindows: index === 0 ? 1 : 0,
+      elboSteps: 8,
+    }
   if (flags.quick)
     return { ...common, rounds: 1, stepsPerBlock: 2, warmup: 1, parity: true, elboWindows: 1, elboSteps: 8 }
   if (flags.gpu)
@@ -309,12 +329,13 @@ const groupsOf = (index: number, all: readonly Side[]): readonly (readonly Side[
   return [all.filter((side) => !bf16(side)), all.filter(bf16)].filter((group) => group.length > 0)
 }
 
-const partial = flags.quick || flags.shape !== undefined || flags.only !== undefined
+const partial = smoke || flags.quick || flags.shape !== undefined || flags.only !== undefined
 const names = flags.only?.split(",")
 const sides = (flags.gpu ? GPU_SIDES : [...CPU_SIDES, ...(names === undefined ? [] : MORE_SIDES)]).filter(
   (side) =>
-    names?.some((name) => side.id.includes(name)) ??
-    (!flags.quick || flags.gpu || side.ours?.precision === "fp32" || side === REFERENCE),
+    (!smoke || side.mode !== "compile-bf16") && // Inductor takes half a minute
+    (names?.some((name) => side.id.includes(name)) ??
+      (!flags.quick || flags.gpu || side.ours?.precision === "fp32" || side === REFERENCE)),
 )
 if (!partial) await stored(flags.gpu ? CPU_FILE : GPU_FILE) // fails now rather than after the measurement
 const load = loadavg()[0]!
@@ -331,7 +352,8 @@ const measureGpu = (): Promise<readonly Measured[]> =>
   searchBatches(
     sides,
     (shape, groups, first) => measure(shape, groups, planOf(first ? 0 : 1), say),
-    flags.quick ? PUBLISHED_BATCH : undefined,
+    smoke ? 2 * PUBLISHED_BATCH : flags.quick ? PUBLISHED_BATCH : undefined,
+    smoke ? smokeShape : undefined,
   )
 if (!flags.gpu && !partial) build()
 const measured = await (flags.gpu ? measureGpu() : measureCpu())

@@ -23,6 +23,16 @@ export const PUBLISHED_BATCH = 8
 
 export const gpuShape = (batch: number): Shape => ({ name: `paper x ${batch}`, ...paper, batch })
 
+/** What a CPU stands in for a GPU with. */
+export const smokeShape = (batch: number): Shape => ({
+  name: `tiny x ${batch}`,
+  layers: 1,
+  width: 32,
+  heads: 2,
+  length: 32,
+  batch,
+})
+
 /** FLOPs of a train step per position: three forward passes, head at every position. */
 export const trainFlops = (shape: Shape): number => 3 * forwardFlops(benchExperiment(shape), shape.length)
 

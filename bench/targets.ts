@@ -4,7 +4,7 @@ import type { Measured, Timing } from "./measure.js"
 import { quantile } from "./measure.js"
 import type { Parity } from "./parity.js"
 import type { Other } from "./other.js"
-import { gpuShape, PUBLISHED_BATCH, trainFlops } from "./shapes.js"
+import { PUBLISHED_BATCH, trainFlops } from "./shapes.js"
 
 /** One line of the table of targets; `met` is undefined where nothing was measured. */
 export interface Verdict {
@@ -188,7 +188,7 @@ export const OURS_GPU = "torch executor bf16"
 export const PUBLISHED = "torch published step"
 
 export const gpuVerdicts = (measured: readonly Measured[], gpu: string | undefined): readonly Verdict[] => {
-  const published = measured.find((m) => m.shape.name === gpuShape(PUBLISHED_BATCH).name)
+  const published = measured.find((m) => m.shape.batch === PUBLISHED_BATCH)
   const base = find(published?.steps, PUBLISHED)
   const mine = measured
     .flatMap((m) => m.steps.filter(({ id }) => id === OURS_GPU).map((timing) => ({ m, timing })))
@@ -200,7 +200,7 @@ export const gpuVerdicts = (measured: readonly Measured[], gpu: string | undefin
   return [
     atEight === undefined
       ? notMeasured("GPU train step, paper x 8", measuredAs, ">= 2.5x", "needs a GPU and --gpu")
-      : atLeast("GPU train step, paper x 8", measuredAs, atEight.median, 2.5, "x"),
+      : atLeast(`GPU train step, ${published!.shape.name}`, measuredAs, atEight.median, 2.5, "x"),
     base === undefined || best === undefined
       ? notMeasured("GPU tokens/s at the best batch", measuredAs, ">= 2.5x", "needs a GPU and --gpu")
       : atLeast(

@@ -23,7 +23,9 @@ const versionOf = async (name: string): Promise<string> => {
 
 /** Modules of `effect` that a source names, such as `effect/cli/Command`. */
 const namedIn = (text: string): readonly string[] =>
-  [...text.matchAll(/\bfrom\s*"((?:effect|@effect\/platform-node-shared)\/[\w/-]+)"/g)].map(([, name]) => name!)
+  [...text.matchAll(/\bfrom\s*"((?:effect|@effect\/platform-node-shared)\/[\w/-]+)"/g)].map(
+    ([, name]) => name!,
+  )
 
 const manifest = (name: string, exports: unknown): string => JSON.stringify({ name, type: "module", exports })
 

@@ -11,8 +11,12 @@ import { parseArgs } from "node:util"
 import { builtPath, root } from "./node-arguments.js"
 import { transpileAll } from "./transpile.js"
 
-/** Folders whose tests start other processes and train: begun first, so that no long one is left to the end. */
-const LONGEST = ["test/bench/", "test/cli/", "test/engine/", "test/train/"]
+/**
+ * Folders whose tests start other processes and train: begun first, so that no long one is left to the end. The walks
+ * are one file that takes minutes: behind the bundle, which wants the machine, and before the many short ones, which
+ * run beside it.
+ */
+const LONGEST = ["test/bench/", "test/walks/", "test/cli/", "test/engine/", "test/train/"]
 
 interface Counts {
   readonly total: number

@@ -64,7 +64,9 @@ export const transpileAll = async (): Promise<void> => {
     }),
   )
   const current = new Set(sources.map(builtPath))
-  const folders = (await readdir(BUILT)).filter((name) => name !== "src" && !name.includes("node_modules") && !name.endsWith(".js"))
+  const folders = (await readdir(BUILT)).filter(
+    (name) => name !== "src" && !name.includes("node_modules") && !name.endsWith(".js"),
+  )
   const outputs = await Promise.all(folders.map((name) => filesBelow(join(".built", name), ".js")))
   const gone = outputs.flat().filter((path) => !current.has(path))
   await Promise.all(gone.map((path) => rm(join(root, path))))

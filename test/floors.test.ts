@@ -53,6 +53,8 @@ const FLOORS: readonly (readonly string[])[] = [
       "*/schema",
       "*/item",
       "*/figures",
+      "*/judged",
+      "*/make",
     ].map((name) => `evaluators/${name}.ts`),
     // A spec names tasks and their graders; what starts a sandbox stands above, beside the engine.
     "tasks",
@@ -61,7 +63,7 @@ const FLOORS: readonly (readonly string[])[] = [
     "engine",
     "data",
     "audit",
-    ...["index", "bubblewrap", "canaries", "pool", "server-process"].map(
+    ...["index", "bubblewrap", "canaries", "pool", "pyodide", "server-process"].map(
       (name) => `tasks/sandbox/${name}.ts`,
     ),
   ],

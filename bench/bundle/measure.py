@@ -1,11 +1,11 @@
-"""Measures a GPU in minutes: parts in order of worth, each in a process of its own and under its own time limit.
+"""Measures a GPU in minutes: parts in order of worth, each in a process and under a time limit of its own.
 
     python3 measure.py --out results.json --minutes 8      # on a machine with an NVIDIA GPU
     python3 measure.py --out results.json --cpu-smoke      # the same with tiny shapes, on any machine
 
-Needs Python 3.10 or newer and PyTorch; nothing else, and no network. Results are written after every part, and while one
-runs: a cut loses nothing but what was being measured. Exit code: 0 when all that ran agreed and nothing failed, 3 when
-time ran out first, 1 when something failed or differed, 2 when it cannot start.
+Needs Python 3.10 or newer and PyTorch; nothing else, and no network. A result is written after every part: a
+cut loses nothing but what was being measured. Exit code: 0 when all that ran agreed and nothing failed, 3
+when time ran out first, 1 when something failed or differed, 2 when it cannot start.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import multiprocessing.process
 import os
 import platform
 import re
@@ -21,24 +22,33 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing.context import ForkContext, SpawnContext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 HERE = Path(__file__).resolve().parent
 FP32_JOBS = ["mdlm-tiny", "ar-tiny", "flexmdm-tiny", "tinygsm-tiny", "llada-tiny"]
 # No part starts with less than this left of the whole, seconds.
 LEAST = 12.0
+# How a part ends that cannot start the GPU; the same in parts.py.
+UNUSABLE = 86
+
+Json = dict[str, Any]
 
 
-def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
-    """Everything that is measured, in order of worth. Limits are seconds; an H100 needs about half of them."""
-    listed: list[dict[str, Any]] = []
+def tasks(manifest: Json, smoke: bool) -> list[Json]:
+    """
+    Everything that is measured: what each part is for, in the order of the parts, then what says more of it,
+    in the same order. Limits are seconds; an H100 needs about half of them.
+    """
+    listed: list[Json] = []
 
-    def add(part: int, name: str, task: str, limit: float, /, **arguments: Any) -> None:  # noqa: ANN401
-        listed.append({"part": part, "name": name, "task": task, "limit": limit, "arguments": arguments})
-
-    def evaluation(name: str) -> dict[str, Any]:
-        return manifest["evaluations"][name]
+    def add(
+        part: int, name: str, task: str, limit: float, /, more: bool = False, **arguments: object
+    ) -> None:
+        listed.append(
+            {"part": part, "name": name, "task": task, "limit": limit, "more": more, "arguments": arguments}
+        )
 
     count = 3 if smoke else 20
     compiled = not smoke
@@ -47,7 +57,7 @@ def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
     gsm = ["tinygsm-tiny"] if smoke else ["tinygsm-32"]
     llada = ["llada-tiny"] if smoke else ["llada-1", "llada-4"]
     first, shared = mdlm[0], "mdlm-tiny-4" if smoke else "mdlm-paper-4"
-    window = evaluation(first)
+    window = manifest["evaluations"][first]
 
     add(1, "parity fp32", "parity", 90, precision="fp32", compiled=False, jobs=FP32_JOBS)
     add(1, "parity bf16", "parity", 60, precision="bf16", compiled=False, jobs=FP32_JOBS)
@@ -55,18 +65,33 @@ def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
 
     add(2, "MDLM, published step", "train_published", 60, jobs=mdlm[:4], mode="published", count=count)
     add(2, "MDLM, ours", "train", 240, jobs=mdlm, precision="bf16", compiled=compiled, count=count)
+    capturing: Json = {"jobs": mdlm[:1], "compiled": compiled, "steps": 6}
+    add(1, "parity of captured steps", "captured", 60, more=True, precision="fp32", **capturing)
+    add(
+        2,
+        "MDLM, ours captured",
+        "train",
+        60,
+        more=True,
+        jobs=mdlm[:1],
+        precision="bf16",
+        compiled=compiled,
+        count=count,
+        graphs=True,
+    )
     if not smoke:
         add(
             2,
             "MDLM, published step compiled",
             "train_published",
             100,
+            more=True,
             jobs=mdlm[:1],
             mode="compile-bf16",
             count=count,
         )
-        compiled_jobs = ["mdlm-tiny", "flexmdm-tiny"]
-        add(1, "parity fp32 compiled", "parity", 90, precision="fp32", compiled=True, jobs=compiled_jobs)
+        tiny = ["mdlm-tiny", "flexmdm-tiny"]
+        add(1, "parity fp32 compiled", "parity", 90, more=True, precision="fp32", compiled=True, jobs=tiny)
 
     steps, tokens = window["elboSteps"], window["orderTokens"]
     add(
@@ -79,29 +104,40 @@ def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
         steps=steps,
         tokens=tokens,
     )
-    common = {"precision": "bf16", "compiled": compiled, "count": 3}
+    common: Json = {"precision": "bf16", "compiled": compiled, "count": 3}
     add(3, "ELBO, ours", "passes", 60, file=f"{first}.elbo", units=1, unit="window", **common)
     add(3, "left to right, ours", "passes", 60, file=f"{first}.order", units=tokens, unit="token", **common)
 
     published = "eager-bf16" if smoke else "compile-bf16"
     for title, jobs in (("OWT", owt), ("TinyGSM", gsm)):
-        last = jobs[-1]
+        last, further = jobs[-1], title == "TinyGSM"
         add(
             4,
             f"FlexMDM {title}, ours",
             "train",
             120,
+            more=further,
             jobs=jobs,
             precision="bf16",
             compiled=compiled,
             count=10,
         )
-        add(4, f"FlexMDM {title}, published", "train_published", 90, jobs=jobs, mode=published, count=10)
+        add(
+            4,
+            f"FlexMDM {title}, published",
+            "train_published",
+            90,
+            more=further,
+            jobs=jobs,
+            mode=published,
+            count=10,
+        )
         add(
             4,
             f"FlexMDM {title} sampler, ours",
             "passes",
             60,
+            more=True,
             file=f"{last}.sample",
             units=1,
             unit="pass",
@@ -112,6 +148,7 @@ def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
             f"FlexMDM {title} sampler, published",
             "sample_published",
             60,
+            more=True,
             name=last,
             mode=published,
             count=10,
@@ -146,6 +183,7 @@ def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
         "MDLM, profile of our step",
         "profile",
         90,
+        more=True,
         name=first,
         precision="bf16",
         compiled=compiled,
@@ -153,32 +191,27 @@ def tasks(manifest: dict[str, Any], smoke: bool) -> list[dict[str, Any]]:
         top=40,
     )
     largest = mdlm[-2] if len(mdlm) > 1 else first
-    add(
-        2,
-        "MDLM, profile at a large batch",
-        "profile",
-        90,
-        name=largest,
-        precision="bf16",
-        compiled=compiled,
-        steps=3,
-        top=40,
-    )
+    if not smoke:  # it has one batch
+        add(
+            2,
+            "MDLM, profile at a large batch",
+            "profile",
+            90,
+            more=True,
+            name=largest,
+            precision="bf16",
+            compiled=compiled,
+            steps=3,
+            top=40,
+        )
     worlds = [1, 2] if smoke else [1, 2, 4]
     add(
         7, "ranks", "ranks", 180, name=shared, precision="bf16", compiled=compiled, worlds=worlds, count=count
     )
-    # Bits and the profile of the published batch come before what takes long to compile.
-    early = ("determinism, first run", "determinism, second run", "MDLM, profile of our step")
-    late = ("MDLM, published step compiled", "parity fp32 compiled")
-    reached = next(i for i, task in enumerate(listed) if task["part"] == 3)
-    first_parts = [t for t in listed[:reached] if t["name"] not in late]
-    last_parts = [t for t in listed if t["name"] in late]
-    rest = [t for t in listed[reached:] if t["name"] not in (*early, *late)]
-    return [*first_parts, *(t for t in listed if t["name"] in early), *rest, *last_parts]
+    return sorted(listed, key=lambda task: (task["more"], task["part"]))
 
 
-def write_atomic(path: Path, value: Any) -> None:  # noqa: ANN401
+def write_atomic(path: Path, value: object) -> None:
     beside = path.with_name(f"{path.name}.part")
     with open(beside, "w") as file:
         json.dump(value, file, indent=2)
@@ -188,35 +221,14 @@ def write_atomic(path: Path, value: Any) -> None:  # noqa: ANN401
     os.replace(beside, path)
 
 
-MACHINE = """
-import json, torch
-try: import triton; triton = triton.__version__
-except ImportError: triton = None
-cuda = torch.cuda.is_available()
-cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if cuda else []
-print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "triton": triton, "cards": cards,
-    "memory": torch.cuda.get_device_properties(0).total_memory if cuda else None}))
-"""
-
-
-def machine() -> dict[str, Any]:
-    """Versions and cards. Exits with 2 where there is no PyTorch."""
-    asked = subprocess.run([sys.executable, "-c", MACHINE], capture_output=True, text=True, check=False)
-    if asked.returncode != 0:
-        last = asked.stderr.strip().split("\n")[-1]
-        sys.stderr.write(
-            f"{sys.executable} has no PyTorch that loads ({last}); run this with a Python that has\n"
-        )
-        sys.exit(2)
-    found: dict[str, Any] = json.loads(asked.stdout.strip().split("\n")[-1])
+def driver() -> str | None:
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
-        query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-        driver = subprocess.run(query, capture_output=True, text=True, check=True, timeout=20).stdout.split(
+        return subprocess.run(query, capture_output=True, text=True, check=True, timeout=20).stdout.split(
             "\n"
         )[0]
     except (OSError, subprocess.SubprocessError):
-        driver = None
-    return {**found, "driver": driver, "python": platform.python_version(), "cores": os.cpu_count()}
+        return None
 
 
 def part(arguments: list[str], folder: Path, errors: Path) -> None:
@@ -237,53 +249,92 @@ def end(process: multiprocessing.process.BaseProcess) -> None:
     assert process.pid is not None
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # it has not come so far as to have a group
         process.kill()
     process.join()
 
 
-def run(task: dict[str, Any], device: str, seconds: float, folder: Path) -> dict[str, Any]:
-    """One task in a process group of its own; what it had found when it ended, and how it ended."""
-    out, errors = folder / "found.json", folder / "errors.txt"
-    out.unlink(missing_ok=True)
-    arguments = ["--task", task["task"], "--device", device, "--arguments", json.dumps(task["arguments"])]
-    arguments += ["--out", str(out.resolve()), "--seconds", str(seconds)]
-    start = time.monotonic()
-    # A fork has PyTorch loaded; a GPU is first touched in it, so it has one of its own.
-    process = multiprocessing.get_context("fork").Process(target=part, args=(arguments, folder, errors))
-    try:
-        process.start()
-        process.join(seconds)
-        code = process.exitcode
-    finally:
-        end(process)
-    found = json.loads(out.read_text()) if out.exists() else {}
-    status = "ok" if code == 0 else f"stopped at its limit of {seconds:.0f} s" if code is None else "failed"
-    said = errors.read_text(errors="replace") if errors.exists() else ""
-    lines = said.strip().split("\n")[-12:]
-    return {
-        "part": task["part"],
-        "name": task["name"],
-        "status": status,
-        "seconds": round(time.monotonic() - start, 1),
-        **({"errors": lines} if code not in (0, None) else {}),
-        "found": found,
-    }
+class Processes:
+    """
+    Starts tasks. A forked one has PyTorch loaded, and is the first to touch the GPU in its process: this one
+    never does. Where a forked one cannot start the GPU all the same, it and those after it are spawned, which
+    load PyTorch by themselves; `why` keeps what it said.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._method: Literal["fork", "spawn"] = "fork"
+        self.why: str | None = None
+
+    @property
+    def note(self) -> str:
+        return "forked" if self.why is None else f"spawned: forked ones cannot start the GPU ({self.why})"
+
+    def run(self, task: Json, device: str, seconds: float) -> Json:
+        """One task in a process group of its own; what it had found when it ended, and how it ended."""
+        start = time.monotonic()
+        code, found, said = self._once(task, device, seconds)
+        if code == UNUSABLE and self._method == "fork":
+            self._method, self.why = "spawn", said[-1]
+            code, found, said = self._once(task, device, max(1.0, seconds - (time.monotonic() - start)))
+        status = (
+            "ok" if code == 0 else f"stopped at its limit of {seconds:.0f} s" if code is None else "failed"
+        )
+        return {
+            "part": task["part"],
+            "name": task["name"],
+            "status": status,
+            "seconds": round(time.monotonic() - start, 1),
+            **({"errors": said} if code not in (0, None) else {}),
+            "found": found,
+        }
+
+    def _once(self, task: Json, device: str, seconds: float) -> tuple[int | None, Json, list[str]]:
+        """Exit code, None where its time ended; what was found; the last lines that it said."""
+        out, errors = self._folder / "found.json", self._folder / "errors.txt"
+        for old in (out, errors):
+            old.unlink(missing_ok=True)
+        arguments = ["--task", task["task"], "--device", device, "--arguments", json.dumps(task["arguments"])]
+        arguments += ["--out", str(out.resolve()), "--seconds", str(seconds)]
+        context: ForkContext | SpawnContext = multiprocessing.get_context("fork")
+        if self._method == "spawn":
+            context = multiprocessing.get_context("spawn")
+        process = context.Process(target=part, args=(arguments, self._folder, errors))
+        try:
+            process.start()
+            process.join(seconds)
+            code = process.exitcode
+        finally:
+            end(process)
+        found: Json = json.loads(out.read_text()) if out.exists() else {}
+        said = errors.read_text(errors="replace") if errors.exists() else ""
+        return code, found, said.strip().split("\n")[-12:]
 
 
-def verdicts(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def machine(processes: Processes, device: str) -> Json:
+    """Versions and cards. Exits with 2 where a GPU is wanted and there is none."""
+    looked = processes.run({"part": 0, "name": "machine", "task": "machine", "arguments": {}}, device, 120.0)
+    found = looked["found"]
+    if not found.get("cards") and device == "cuda":
+        said = looked.get("errors", ["PyTorch sees none"])[-1]
+        sys.stderr.write(f"no GPU can be used here ({said}); --cpu-smoke runs tiny shapes on the CPU\n")
+        sys.exit(2)
+    return {**found, "driver": driver(), "python": platform.python_version(), "cores": os.cpu_count()}
+
+
+def verdicts(results: list[Json]) -> list[Json]:
     """The ratios that are asked for, where both of their sides were measured."""
     found = {r["name"]: r["found"] for r in results}
 
-    def best(name: str) -> dict[str, Any] | None:
-        rows = [r for r in found.get(name, {}).get("rows", {}).values() if "tokensPerSecond" in r]
+    def best(name: str) -> Json | None:
+        rows: list[Json] = [r for r in found.get(name, {}).get("rows", {}).values() if "tokensPerSecond" in r]
         return max(rows, key=lambda r: r["tokensPerSecond"], default=None)
 
-    def at(name: str, key: str) -> dict[str, Any] | None:
-        row = found.get(name, {}).get("rows", {}).get(key)
+    def at(name: str, key: str) -> Json | None:
+        row: Json | None = found.get(name, {}).get("rows", {}).get(key)
         return row if row and "tokensPerSecond" in row else None
 
-    listed: list[dict[str, Any]] = []
+    listed: list[Json] = []
 
     def add(what: str, value: float | None, target: float | None = None) -> None:
         if value is not None:
@@ -295,8 +346,11 @@ def verdicts(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 }
             )
 
-    def ratio(mine: dict[str, Any] | None, base: dict[str, Any] | None) -> float | None:
-        return None if mine is None or base is None else mine["tokensPerSecond"] / base["tokensPerSecond"]
+    def ratio(mine: Json | None, base: Json | None) -> float | None:
+        if mine is None or base is None:
+            return None
+        rate, against = float(mine["tokensPerSecond"]), float(base["tokensPerSecond"])
+        return rate / against
 
     ours = found.get("MDLM, ours", {}).get("rows", {})
     if ours:
@@ -305,6 +359,10 @@ def verdicts(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "MDLM step, same batch, times the published",
             ratio(at("MDLM, ours", first), at("MDLM, published step", first)),
             2.5,
+        )
+        add(
+            "MDLM step captured, same batch, times the published",
+            ratio(at("MDLM, ours captured", first), at("MDLM, published step", first)),
         )
         add(
             "MDLM step, best batch, times the published at 8",
@@ -359,7 +417,7 @@ def verdicts(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return listed
 
 
-def asked_for(task: dict[str, Any], only: list[str] | None) -> bool:
+def asked_for(task: Json, only: list[str] | None) -> bool:
     return only is None or any(
         t == str(task["part"]) or (not t.isdigit() and t.lower() in task["name"].lower()) for t in only
     )
@@ -389,48 +447,72 @@ def main() -> int:
             "this bundle holds the small jobs alone (--quick): write a whole one, or add --cpu-smoke\n"
         )
         return 2
-    here = machine()
-    if not given.cpu_smoke and not here["cards"]:
-        sys.stderr.write(
-            f"PyTorch {here['torch']} sees no GPU here; --cpu-smoke runs tiny shapes on the CPU\n"
-        )
-        return 2
-    device = "cpu" if given.cpu_smoke else "cuda"
     wanted = [t for t in tasks(manifest, given.cpu_smoke) if asked_for(t, given.only)]
     if not wanted:
         sys.stderr.write(
             f"--only {' '.join(given.only)} names no part: give a number from 1 to 7, or a piece of a name\n"
         )
         return 2
+    device = "cpu" if given.cpu_smoke else "cuda"
     if given.cpu_smoke:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # its tensors are too small to divide
-    begun, results = time.monotonic(), []
-    import parts  # noqa: F401  PyTorch, once, without touching a GPU
+    begun = time.monotonic()
+    try:
+        load(wanted)
+    except ImportError as error:
+        sys.stderr.write(
+            f"{sys.executable} has no PyTorch that loads ({error}); run this with a Python that has\n"
+        )
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        return measured(given, manifest, wanted, device, begun, Processes(Path(folder)))
 
-    report: dict[str, Any] = {
+
+def load(wanted: list[Json]) -> None:
+    """PyTorch, once for all forked parts, without touching a GPU."""
+    import parts  # noqa: F401
+
+    # Optimisers in ordinary PyTorch and profiles load the compiler, compiled or not.
+    if any(
+        "published" in t["task"] or t["task"] == "profile" or t["arguments"].get("compiled") for t in wanted
+    ):
+        import torch._dynamo  # noqa: F401
+
+
+def measured(
+    given: argparse.Namespace,
+    manifest: Json,
+    wanted: list[Json],
+    device: str,
+    begun: float,
+    processes: Processes,
+) -> int:
+    """Runs the tasks while time is left; the exit code."""
+    results: list[Json] = []
+    report: Json = {
         "format": 1,
         "date": time.strftime("%Y-%m-%d"),
         "commit": manifest["commit"],
         "device": device,
-        "machine": here,
+        "machine": machine(processes, device),
         "minutes": given.minutes,
         "results": results,
     }
-    with tempfile.TemporaryDirectory() as folder:
-        for index, task in enumerate(wanted):
-            left = 60 * given.minutes - (time.monotonic() - begun)
-            if left < LEAST:
-                report["notMeasured"] = [t["name"] for t in wanted[index:]]
-                break
-            result = run(task, device, min(task["limit"] * (4 if given.cpu_smoke else 1), left), Path(folder))
-            results.append(result)
-            report["verdicts"] = verdicts(results)
-            write_atomic(given.out, report)
-            sys.stderr.write(
-                f"{time.monotonic() - begun:6.0f} s  {task['part']}  {task['name']}: {result['status']}\n"
-            )
-            for line in result.get("errors", [])[-3:]:
-                sys.stderr.write(f"          {line}\n")
+    for index, task in enumerate(wanted):
+        left = 60 * given.minutes - (time.monotonic() - begun)
+        if left < LEAST:
+            report["notMeasured"] = [t["name"] for t in wanted[index:]]
+            break
+        result = processes.run(task, device, min(task["limit"] * (4 if given.cpu_smoke else 1), left))
+        results.append(result)
+        report["processes"] = processes.note
+        report["verdicts"] = verdicts(results)
+        write_atomic(given.out, report)
+        sys.stderr.write(
+            f"{time.monotonic() - begun:6.0f} s  {task['part']}  {task['name']}: {result['status']}\n"
+        )
+        for line in result.get("errors", [])[-3:]:
+            sys.stderr.write(f"          {line}\n")
     write_atomic(given.out, report)
     for verdict in report.get("verdicts", []):
         shown = verdict["value"] if isinstance(verdict["value"], bool) else f"{verdict['value']:.3g}"

@@ -1,4 +1,4 @@
-"""One task of a measurement, in a process of its own that `measure.py` starts; findings are written as they come."""
+"""One task of a measurement, in a process of its own; findings are written as they come. See measure.py."""
 
 from __future__ import annotations
 
@@ -9,27 +9,37 @@ import json
 import math
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol, cast
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "reference")]
 
+import flexmdm_torch  # noqa: E402
+import mdlm_torch  # noqa: E402
 import torch  # noqa: E402
 
+from repro_worker.answers import Late  # noqa: E402
 from repro_worker.frames import PROTOCOL, read_frame, unpack, write_frame  # noqa: E402
 from repro_worker.philox import draw_tensor  # noqa: E402
 
 OLDEST = "2.6"
-Frame = tuple[dict[str, Any], bytearray]
+# How a part ends that cannot start the GPU; the same in measure.py.
+UNUSABLE = 86
+
+Json = dict[str, Any]
+Frame = tuple[Json, bytearray]
 
 
 class Task:
@@ -37,18 +47,19 @@ class Task:
 
     def __init__(self, device: str, out: Path, seconds: float) -> None:
         self.device, self._out, self._end = device, out, time.monotonic() + seconds
-        self.manifest = json.loads((HERE / "manifest.json").read_text())
-        self.found: dict[str, Any] = {}
+        self.manifest: Json = json.loads((HERE / "manifest.json").read_text())
+        self.found: Json = {}
 
     def left(self) -> float:
         return self._end - time.monotonic()
 
-    def say(self, **values: Any) -> None:  # noqa: ANN401
+    def say(self, **values: object) -> None:
         self.found.update(values)
         write_atomic(self._out, self.found)
 
-    def job(self, name: str) -> dict[str, Any]:
-        return self.manifest["jobs"][name]
+    def job(self, name: str) -> Json:
+        found: Json = self.manifest["jobs"][name]
+        return found
 
     def sync(self) -> None:
         if self.device == "cuda":
@@ -68,7 +79,7 @@ class Task:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 
-    def speed(self, name: str, seconds: list[float]) -> dict[str, Any]:
+    def speed(self, name: str, seconds: list[float]) -> Json:
         """Medians of train steps, and the share of the card's bf16 peak that the model's FLOPs make up."""
         job, median = self.job(name), statistics.median(seconds)
         rate = job["trainFlops"] / median
@@ -87,7 +98,7 @@ class Task:
         return next((p["flops"] for p in self.manifest["peaks"] if re.search(p["name"], card)), None)
 
 
-def write_atomic(path: Path, value: Any) -> None:  # noqa: ANN401
+def write_atomic(path: Path, value: object) -> None:
     beside = path.with_name(f"{path.name}.part")
     with open(beside, "w") as file:
         json.dump(value, file, indent=2)
@@ -101,7 +112,7 @@ def frames(file: str) -> Iterator[Frame]:
     with gzip.open(HERE / "jobs" / f"{file}.frames.gz", "rb") as stream:
         while True:
             try:
-                yield read_frame(stream)
+                yield read_frame(cast(BinaryIO, stream))
             except EOFError:
                 return
 
@@ -119,10 +130,22 @@ def first_feeds(file: str) -> dict[str, torch.Tensor]:
     return {n.removeprefix(prefix): t for n, t in unpack(header, payload).items() if n.startswith(prefix)}
 
 
+def arrived(results: Late) -> dict[str, torch.Tensor]:
+    results.wait()
+    return {name: t.detach().cpu() for name, t in results.tensors.items()}
+
+
 class Ours:
     """The repository's worker in this process: it is given the frames of a file."""
 
-    def __init__(self, task: Task, precision: str, compiled: bool, deterministic: bool = True) -> None:
+    def __init__(
+        self,
+        task: Task,
+        precision: str,
+        compiled: bool,
+        deterministic: bool = True,
+        graphs: bool = False,
+    ) -> None:
         from repro_worker.server import Server
         from repro_worker.settings import open_settings
         from repro_worker.world import World
@@ -135,6 +158,7 @@ class Ours:
             "compile": compiled,
             "recompute": False,
             "deterministic": deterministic,
+            "graphs": graphs,
         }
         torch.set_float32_matmul_precision("highest")  # no TF32
         self._settings = open_settings(hello, 0, 1)
@@ -161,15 +185,27 @@ class Ours:
     def bits(self) -> str:
         return self._server.bits
 
-    def run(self) -> dict[str, torch.Tensor]:
-        """The next step or pass, in turn; its results on this machine."""
+    @property
+    def graphs(self) -> str:
+        """What became of CUDA graphs."""
+        return self._server.graphs or "no CUDA graphs: they need a GPU and to be asked for"
+
+    def begin(self) -> Late:
+        """The next step or pass, in turn, under way."""
         header, payload = self._runs[self._at % len(self._runs)]
         self._at += 1
-        return {name: t.detach().cpu() for name, t in self._server.answer(header, payload).items()}
+        results = self._server.answer(header, payload)
+        return results if isinstance(results, Late) else Late(results)
+
+    def run(self) -> dict[str, torch.Tensor]:
+        """The next step or pass, in turn; its results on this machine."""
+        return arrived(self.begin())
 
     def state(self) -> dict[str, torch.Tensor]:
         header = {"type": "read", "id": self._runs[0][0]["id"], "tensors": []}
-        return {name: t.detach().cpu() for name, t in self._server.answer(header, bytearray()).items()}
+        results = self._server.answer(header, bytearray())
+        assert not isinstance(results, Late)
+        return {name: t.detach().cpu() for name, t in results.items()}
 
     def drop(self) -> None:
         for key in self._ids:
@@ -178,7 +214,30 @@ class Ours:
         self._task.fresh()
 
 
-def timed(task: Task, run: Callable[[], Any], warm: int, count: int, spare: float = 3.0) -> list[float]:
+# Steps that are begun before the results of the first are read, as `repro` has them.
+IN_FLIGHT = 3
+
+
+def timed_steps(task: Task, worker: Ours, warm: int, count: int, spare: float = 3.0) -> list[float]:
+    """Seconds between the arrivals of the results of our steps, which are read while the next ones run."""
+    for _ in range(warm):
+        worker.run()
+    task.sync()
+    seconds: list[float] = []
+    under_way: deque[Late] = deque()
+    last = time.perf_counter()
+    while len(seconds) < count and (len(seconds) < 3 or task.left() > spare):
+        while len(under_way) < IN_FLIGHT:
+            under_way.append(worker.begin())
+        arrived(under_way.popleft())
+        now = time.perf_counter()
+        seconds.append(now - last)
+        last = now
+    task.sync()
+    return seconds
+
+
+def timed(task: Task, run: Callable[[], object], warm: int, count: int, spare: float = 3.0) -> list[float]:
     """Seconds of each of `count` runs, fewer where the time ends, after `warm` that are not counted."""
     for _ in range(warm):
         run()
@@ -204,7 +263,7 @@ def difference(mine: torch.Tensor, theirs: torch.Tensor) -> float:
     return value if math.isfinite(value) else math.inf
 
 
-def compare(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> dict[str, Any]:
+def compare(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> Json:
     """Worst of the named tensors; every one that is expected must be there."""
     missing = [name for name in expected if name not in found]
     if missing:
@@ -219,12 +278,10 @@ FP32 = {"loss": 1e-4, "gradient": 1e-3}
 
 def parity(task: Task, precision: str, compiled: bool, jobs: list[str]) -> None:
     """Loss and gradients of the first step against the stored numbers of the CPU oracle."""
-    from mdlm_torch import read_safetensors
-
     worker = Ours(task, precision, compiled)
-    rows: dict[str, Any] = {}
+    rows: Json = {}
     for name in jobs:
-        expected = read_safetensors(HERE / "expected" / f"{name}.safetensors")
+        expected = mdlm_torch.read_safetensors(HERE / "expected" / f"{name}.safetensors")
         gradients = {n.removeprefix("grad/"): t for n, t in expected.items() if n.startswith("grad/")}
         worker.load(f"{name}.train")
         loss = worker.run()["loss"].item()
@@ -234,7 +291,7 @@ def parity(task: Task, precision: str, compiled: bool, jobs: list[str]) -> None:
             n.removeprefix("adam.m/"): t / scale for n, t in worker.state().items() if n.startswith("adam.m/")
         }
         worker.drop()
-        row = {
+        row: Json = {
             "loss": loss,
             "lossDifference": abs(loss / expected["loss"].item() - 1),
             "gradients": compare(moments, gradients),
@@ -261,14 +318,12 @@ def parity(task: Task, precision: str, compiled: bool, jobs: list[str]) -> None:
 
 def parity_published(task: Task) -> None:
     """The ordinary PyTorch steps against the same stored numbers: both sides of a ratio compute one thing."""
-    from mdlm_torch import read_safetensors
-
-    rows: dict[str, Any] = {}
+    rows: Json = {}
     for name in ("mdlm-tiny", "flexmdm-tiny", "tinygsm-tiny"):
-        expected = read_safetensors(HERE / "expected" / f"{name}.safetensors")
-        loss, gradients = published(task, name, "eager").gradients_of()
+        expected = mdlm_torch.read_safetensors(HERE / "expected" / f"{name}.safetensors")
+        loss, gradients = published(task, name, "eager").gradients()
         stored = {n.removeprefix("grad/"): t for n, t in expected.items() if n.startswith("grad/")}
-        row = {
+        row: Json = {
             "lossDifference": abs(loss / expected["loss"].item() - 1),
             "gradients": compare(gradients, stored),
         }
@@ -279,53 +334,65 @@ def parity_published(task: Task) -> None:
         sys.exit("a published step differs from the stored numbers: see jobs")
 
 
-class Published:
-    """An ordinary PyTorch side: `step`, `sample` where it has one, and gradients."""
+class Published(Protocol):
+    """An ordinary PyTorch side: a step, and its loss and gradients as the first step has them."""
 
-    def __init__(self, bench: Any, step: Callable[[], Any], gradients: Callable[[], Any]) -> None:  # noqa: ANN401
-        self.bench, self.step, self.gradients_of = bench, step, gradients
+    def step(self) -> object: ...
+
+    def gradients(self) -> tuple[float, dict[str, torch.Tensor]]: ...
 
 
 def published(task: Task, name: str, mode: str) -> Published:
-    job, file = task.job(name), f"{name}.train"
-    held, feeds = parameters(file, task.device), first_feeds(file)
-    if job["family"] == "flexmdm":
-        import flexmdm_torch
+    return flexmdm(task, name, mode) if task.job(name)["family"] == "flexmdm" else Mdlm(task, name, mode)
 
-        own = {n: t for n, t in held.items() if not n.startswith(("adam.", "ema/"))}
-        bench = flexmdm_torch.Bench(job, own, feeds, mode, task.device)
-        return Published(bench, bench.step, bench.gradients)
-    import mdlm_torch
 
-    bench = mdlm_torch.Bench()
-    ids, mask = feeds["inputIds"].long(), job["ids"]["mask"]
-    used = feeds["weights"] > 0
-    tokens = ids.flatten().clone()
-    tokens[feeds["positions"].long()[used]] = feeds["targets"].long()[used]
-    if bool((tokens == mask).any()):
-        raise ValueError(f"{name}: a masked position has no target")
-    with tempfile.TemporaryDirectory() as folder:
-        weights, batch = f"{folder}/parameters", f"{folder}/batch"
-        names = mdlm_torch.Model(**job["model"]).state_dict()
-        mdlm_torch.write_safetensors(weights, {n: held[n] for n in names})
-        alpha = torch.exp(-feeds["sigma"])
-        mdlm_torch.write_safetensors(batch, {"tokens": tokens.view_as(ids), "ids": ids, "alpha": alpha})
-        threads = torch.get_num_threads()
-        bench.init(
-            **job["model"], mode=mode, device=task.device, parameters=weights, batch=batch, threads=threads
-        )
+def flexmdm(task: Task, name: str, mode: str) -> flexmdm_torch.Bench:
+    held, feeds = parameters(f"{name}.train", task.device), first_feeds(f"{name}.train")
+    own = {n: t for n, t in held.items() if not n.startswith(("adam.", "ema/"))}
+    return flexmdm_torch.Bench(task.job(name), own, feeds, mode, task.device)
 
-    def gradients() -> tuple[float, dict[str, torch.Tensor]]:
+
+class Mdlm:
+    """The step of #1241, which takes its parameters and batch from files."""
+
+    def __init__(self, task: Task, name: str, mode: str) -> None:
+        job, file = task.job(name), f"{name}.train"
+        held, feeds = parameters(file, task.device), first_feeds(file)
+        self.bench = mdlm_torch.Bench()
+        ids, mask = feeds["inputIds"].long(), job["ids"]["mask"]
+        used = feeds["weights"] > 0
+        tokens = ids.flatten().clone()
+        tokens[feeds["positions"].long()[used]] = feeds["targets"].long()[used]
+        if bool((tokens == mask).any()):
+            raise ValueError(f"{name}: a masked position has no target")
         with tempfile.TemporaryDirectory() as folder:
-            loss = bench.gradients(f"{folder}/out")["loss"]
-            return loss, mdlm_torch.read_safetensors(f"{folder}/out")
+            weights, batch = f"{folder}/parameters", f"{folder}/batch"
+            names = mdlm_torch.Model(**job["model"]).state_dict()
+            mdlm_torch.write_safetensors(weights, {n: held[n] for n in names})
+            alpha = torch.exp(-feeds["sigma"])
+            mdlm_torch.write_safetensors(batch, {"tokens": tokens.view_as(ids), "ids": ids, "alpha": alpha})
+            threads = torch.get_num_threads()
+            self.bench.init(
+                **job["model"],
+                mode=mode,
+                device=task.device,
+                parameters=weights,
+                batch=batch,
+                threads=threads,
+            )
 
-    return Published(bench, lambda: bench.steps(1)["loss"], gradients)
+    def step(self) -> object:
+        return self.bench.steps(1)["loss"]
+
+    def gradients(self) -> tuple[float, dict[str, torch.Tensor]]:
+        with tempfile.TemporaryDirectory() as folder:
+            loss = self.bench.gradients(f"{folder}/out")["loss"]
+            return loss, mdlm_torch.read_safetensors(f"{folder}/out")
 
 
 def train_published(task: Task, jobs: list[str], mode: str, count: int) -> None:
     """The published step at growing batches, until memory or time ends."""
-    rows: dict[str, Any] = {}
+    rows: Json = {}
     for name in jobs:
         if rows and task.left() < 10:
             break
@@ -342,11 +409,11 @@ def train_published(task: Task, jobs: list[str], mode: str, count: int) -> None:
 
 
 def train(
-    task: Task, jobs: list[str], precision: str, compiled: bool, count: int, deterministic: bool = True
+    task: Task, jobs: list[str], precision: str, compiled: bool, count: int, graphs: bool = False
 ) -> None:
     """Our step at growing batches, until memory or time ends."""
-    worker = Ours(task, precision, compiled, deterministic)
-    rows: dict[str, Any] = {}
+    worker = Ours(task, precision, compiled, graphs=graphs)
+    rows: Json = {}
     slowest = 0.0
     for name in jobs:
         if rows and task.left() < 1.2 * slowest + 5:
@@ -357,10 +424,11 @@ def train(
             loss = worker.run()["loss"].item()
             ready = time.perf_counter() - start
             rows[name] = {
-                **task.speed(name, timed(task, worker.run, 2, count)),
+                **task.speed(name, timed_steps(task, worker, 2, count)),
                 "secondsToFirstStep": ready,
                 "firstLoss": loss,
                 "memory": task.memory(),
+                **({"graphs": worker.graphs} if graphs else {}),
             }
         except torch.OutOfMemoryError:
             rows[name] = {"failed": "out of memory"}
@@ -394,8 +462,50 @@ def passes(
     )
 
 
+def waits(worker: Ours) -> list[str]:
+    """Where one of our steps makes the host wait for the card, in PyTorch's words. None is what is wanted."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            step = worker.begin()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    arrived(step)
+    return [f"{Path(w.filename).name}:{w.lineno}: {str(w.message)[:160]}" for w in caught]
+
+
+def captured(task: Task, jobs: list[str], precision: str, compiled: bool, steps: int) -> None:
+    """Steps from CUDA graphs against the same steps without: losses, and every tensor of the last state."""
+    rows: Json = {}
+    for name in jobs:
+        ends: list[tuple[list[float], dict[str, torch.Tensor]]] = []
+        note = ""
+        for graphs in (False, True):
+            worker = Ours(task, precision, compiled, graphs=graphs)
+            worker.load(f"{name}.train")
+            losses = [worker.run()["loss"].item() for _ in range(steps)]
+            ends.append((losses, {n: t.float() for n, t in worker.state().items()}))
+            note = worker.graphs
+            worker.drop()
+        (plain, before), (ours, after) = ends
+        worst = max(abs(a / b - 1) for a, b in zip(ours, plain, strict=True))
+        state = compare(after, before)
+        agrees = worst < FP32["loss"] and state["worst"] < FP32["gradient"]
+        rows[name] = {
+            "graphs": note,
+            "steps": steps,
+            "lossDifference": worst,
+            "gradients": state,
+            "agrees": agrees,
+        }
+        task.say(jobs=rows)
+    if not all(row["agrees"] for row in rows.values()):
+        sys.exit("captured steps differ from plain ones by more than fp32 rounding: see jobs")
+
+
 def profile(task: Task, name: str, precision: str, compiled: bool, steps: int, top: int) -> None:
-    """Where the time of our step goes: kernels by their time on the device (on the CPU, operations by their own)."""
+    """Where our step's time goes: kernels by their time on the device (on a CPU, operations by their own)."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as recording
 
@@ -403,6 +513,7 @@ def profile(task: Task, name: str, precision: str, compiled: bool, steps: int, t
     worker.load(f"{name}.train")
     timed(task, worker.run, 3, 3)
     on_card = task.device == "cuda"
+    task.say(waits=waits(worker) if on_card else [])
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_card else [])]
     start = time.perf_counter()
     with recording(activities=kinds) as recorded:
@@ -431,7 +542,7 @@ def profile(task: Task, name: str, precision: str, compiled: bool, steps: int, t
 
 def evaluate_published(task: Task, name: str, mode: str, steps: int, tokens: int) -> None:
     """The published evaluators: one forward pass a step of the bound, or a token, at batch 1."""
-    bench = published(task, name, mode).bench
+    bench = Mdlm(task, name, mode).bench
     bench.elbo(1, min(2, steps))
     elbo = bench.elbo(1, steps)["seconds"][0]
     task.say(elbo={"secondsPerUnit": elbo, "unit": "window"})
@@ -441,7 +552,7 @@ def evaluate_published(task: Task, name: str, mode: str, steps: int, tokens: int
 
 
 def sample_published(task: Task, name: str, mode: str, count: int) -> None:
-    bench = published(task, name, mode).bench
+    bench = flexmdm(task, name, mode)
     seconds = timed(task, bench.sample, 2, count)
     task.say(secondsPerUnit=statistics.median(seconds), unit="pass", all=seconds, memory=task.memory())
 
@@ -464,7 +575,7 @@ def bits(task: Task, name: str, precision: str, compiled: bool, steps: int) -> N
 
 def ranks(task: Task, name: str, precision: str, compiled: bool, worlds: list[int], count: int) -> None:
     """The worker in as many processes as GPUs, spoken to as `repro` speaks to it."""
-    rows: dict[str, Any] = {}
+    rows: Json = {}
     there = torch.cuda.device_count() if task.device == "cuda" else max(worlds)
     for world in worlds:
         if world > there:
@@ -479,18 +590,30 @@ def ranks(task: Task, name: str, precision: str, compiled: bool, worlds: list[in
             sys.exit(f"several ranks have another loss than one: {row['firstLoss']} and {first}")
 
 
-def one_world(
-    task: Task, name: str, precision: str, compiled: bool, world: int, count: int
-) -> dict[str, Any]:
-    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world}"] if world > 1 else []
-    env = {**os.environ, "PYTHONPATH": str(HERE), "OMP_WAIT_POLICY": "PASSIVE"}
-    command = [sys.executable, "-u", *launch, "-m", "repro_worker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as worker:
-        assert worker.stdin is not None and worker.stdout is not None
+def one_world(task: Task, name: str, precision: str, compiled: bool, world: int, count: int) -> Json:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {"PYTHONPATH": str(HERE), "OMP_WAIT_POLICY": "PASSIVE", "MASTER_ADDR": "127.0.0.1"}
 
-        def ask(header: dict[str, Any], payload: bytearray) -> dict[str, torch.Tensor]:
-            write_frame(worker.stdin, header, unpack(header, payload) if "tensors" in header else {})
-            answer, body = read_frame(worker.stdout)
+    def start(rank: int) -> subprocess.Popen[bytes]:
+        """As torchrun starts them, without its agent, which looks up names and may find no network for it."""
+        mine = {"WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world, "RANK": rank, "LOCAL_RANK": rank}
+        env = {**os.environ, **common, "MASTER_PORT": str(port), **{k: str(v) for k, v in mine.items()}}
+        leads = subprocess.PIPE if rank == 0 else subprocess.DEVNULL
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", "repro_worker"], stdin=leads, stdout=leads, env=env
+        )
+
+    processes = [start(rank) for rank in range(world)]
+    try:
+        worker = processes[0]
+        assert worker.stdin is not None and worker.stdout is not None
+        source, sink = cast(BinaryIO, worker.stdout), cast(BinaryIO, worker.stdin)
+
+        def ask(header: Json, payload: bytearray) -> dict[str, torch.Tensor]:
+            write_frame(sink, header, unpack(header, payload) if "tensors" in header else {})
+            answer, body = read_frame(source)
             if answer["type"] == "error":
                 raise RuntimeError(answer["message"])
             return unpack(answer, body)
@@ -519,15 +642,39 @@ def one_world(
             ask(*steps[at % len(steps)])
 
         seconds = timed(task, step, 1, count)
-        worker.stdin.close()
-        worker.wait(timeout=60)
+        sink.close()
+        for process in processes:
+            process.wait(timeout=60)
+    finally:
+        for process in processes:
+            process.kill()
     return {**task.speed(name, seconds), "firstLoss": loss}
+
+
+def machine(task: Task) -> None:
+    """What PyTorch says of itself and of its cards."""
+    try:
+        import triton
+
+        compiler: str | None = triton.__version__
+    except ImportError:
+        compiler = None
+    on_card = task.device == "cuda"
+    task.say(
+        torch=torch.__version__,
+        cuda=torch.version.cuda,
+        triton=compiler,
+        cards=[torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if on_card else [],
+        memory=torch.cuda.get_device_properties(0).total_memory if on_card else None,
+    )
 
 
 TASKS: dict[str, Callable[..., None]] = {
     f.__name__: f
     for f in (
+        machine,
         parity,
+        captured,
         parity_published,
         train,
         train_published,
@@ -541,6 +688,18 @@ TASKS: dict[str, Callable[..., None]] = {
 }
 
 
+def start_device(device: str) -> None:
+    """The first that this process does with a GPU. Exits with a code of its own where it cannot be used."""
+    if device != "cuda":
+        return
+    try:
+        torch.ones(1, device="cuda").item()
+    except Exception as error:  # PyTorch has many ways to say so
+        sys.stderr.write(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}\n")
+        sys.stderr.flush()
+        os._exit(UNUSABLE)
+
+
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", required=True, choices=sorted(TASKS))
@@ -549,6 +708,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--seconds", required=True, type=float)
     given = parser.parse_args(arguments)
+    start_device(given.device)
     task = Task(given.device, given.out, given.seconds)
     TASKS[given.task](task, **given.arguments)
     task.say(done=True)

@@ -1,46 +1,67 @@
-"""The published FlexMDM train step and sampler in ordinary PyTorch, driven by JSON lines; tensors travel in safetensors.
+"""The published FlexMDM train step and sampler in ordinary PyTorch, driven by JSON lines.
 
-The sampler is xlm-core's (commit 51c7813): a pass over the whole canvas with logits everywhere, a Poisson draw over the
-whole vocabulary at every position, exactly one event, Poisson insertions, one argmax at the end.
+Tensors travel in safetensors. The sampler is xlm-core's (commit 51c7813): a pass over the whole canvas with
+logits everywhere, a Poisson draw over the whole vocabulary at every position, exactly one event, Poisson
+insertions, one argmax at the end.
 """
+
+from __future__ import annotations
 
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from flexmdm_torch import Bench
 from mdlm_torch import read_safetensors
 
+Result = TypeVar("Result")
 
-def measured(work):
+
+def measured(work: Callable[[], Result]) -> tuple[float, float, Result]:
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     return time.perf_counter() - wall, time.process_time() - cpu, result
 
 
 class Sides:
-    def init(self, model, length, optimizer, clip, decay, mode, parameters, feeds, ids, threads):
+    def init(
+        self,
+        model: dict[str, Any],
+        length: int,
+        optimizer: dict[str, Any],
+        clip: float,
+        decay: float | None,
+        mode: str,
+        parameters: str,
+        feeds: str,
+        ids: dict[str, int],
+        threads: int,
+    ) -> dict[str, str]:
         torch.set_num_threads(threads)
         job = {"model": model, "length": length, "optimizer": optimizer, "clipNorm": clip, "emaDecay": decay}
         self.length, self.ids = length, ids
         self.bench = Bench(job, read_safetensors(parameters), read_safetensors(feeds), mode, "cpu")
         return {"version": torch.__version__}
 
-    def steps(self, count):
-        wall, cpu, loss = [], [], 0.0
+    def steps(self, count: int) -> dict[str, Any]:
+        wall: list[float] = []
+        cpu: list[float] = []
+        loss = 0.0
         for _ in range(count):
             seconds, processor, loss = measured(self.bench.step)
             wall.append(seconds)
             cpu.append(processor)
         return {"wall": wall, "cpu": cpu, "loss": loss}
 
-    def loss(self):
+    def loss(self) -> dict[str, float]:
         with torch.no_grad():
             return {"loss": self.bench.loss_of(self.bench.model, self.bench.feeds).item()}
 
     @torch.no_grad()
-    def sample(self, texts, steps, counted, target):
+    def sample(self, texts: int, steps: int, counted: int, target: int) -> dict[str, Any]:
         """`counted` steps of a sampler of `steps`, evenly spread over it; every step costs the same."""
         mask, pad, eos = self.ids["mask"], self.ids["pad"], self.ids["eos"]
         x = torch.full((texts, self.length), pad)
@@ -48,7 +69,7 @@ class Sides:
         dt = (1 - 1e-5) / (steps + 1)
         forward = [0.0, 0.0]
 
-        def step(t):
+        def step(t: float) -> None:
             nonlocal x
             present = x != pad
             n = present.sum(1)
@@ -76,11 +97,20 @@ class Sides:
             wide.scatter_(1, where, torch.where(present, revealed, torch.full_like(x, pad)))
             x = wide[:, : self.length]
 
-        wall, cpu, _ = measured(lambda: [step((k + 0.5) / counted * (1 - dt)) for k in range(counted)])
-        return {"wall": wall, "cpu": cpu, "body": {"wall": forward[0], "cpu": forward[1]}, "passes": texts * counted}
+        def steps_of() -> None:
+            for k in range(counted):
+                step((k + 0.5) / counted * (1 - dt))
+
+        wall, cpu, _ = measured(steps_of)
+        return {
+            "wall": wall,
+            "cpu": cpu,
+            "body": {"wall": forward[0], "cpu": forward[1]},
+            "passes": texts * counted,
+        }
 
 
-def main():
+def main() -> None:
     sides = Sides()
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,13 +1,15 @@
-"""The published PR #1241 training step and ELBO evaluation in ordinary PyTorch, for side-by-side measurements.
+"""The published PR #1241 training step and ELBO evaluation in ordinary PyTorch, for measuring side by side.
 
 Written from the description of the network (parameter-golf PR #1241, train_mdlm.py at commit 5d46f39): full
 logits over the padded table cut to 1026, MASK and PAD at minus a million, log-softmax, copied visible tokens,
-weight dsigma, AdamW on every tensor. Commands come as JSON lines on stdin, answers leave as JSON lines on stdout;
-tensors travel in safetensors files.
+weight dsigma, AdamW on every tensor. Commands come as JSON lines on stdin, answers leave as JSON lines on
+stdout; tensors travel in safetensors files.
 
-Modes: eager (fp32), eager-bf16 (autocast), compile (fp32), compile-bf16 (autocast), and published (the whole module
-and so AdamW's moments in bf16, under autocast, eager: what the published script did on its GPU).
+Modes: eager (fp32), eager-bf16 (autocast), compile (fp32), compile-bf16 (autocast), and published (the whole
+module and so AdamW's moments in bf16, under autocast, eager: what the published script did on its GPU).
 """
+
+from __future__ import annotations
 
 import json
 import math
@@ -15,22 +17,25 @@ import statistics
 import struct
 import sys
 import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 MASK, PAD, BOUNDARY, CLASSES, ROWS = 1024, 1025, 1, 1026, 1088
 MINUS_INFINITY = -1e6
 
 
-def read_safetensors(path):
+def read_safetensors(path: str | Path) -> dict[str, Tensor]:
     with open(path, "rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(size))
         data = file.read()
     dtypes = {"F32": torch.float32, "I32": torch.int32, "F64": torch.float64}
-    out = {}
+    out: dict[str, Tensor] = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
@@ -40,8 +45,10 @@ def read_safetensors(path):
     return out
 
 
-def write_safetensors(path, tensors):
-    header, chunks, offset = {}, [], 0
+def write_safetensors(path: str | Path, tensors: Mapping[str, Tensor]) -> None:
+    header: dict[str, object] = {}
+    chunks: list[bytes] = []
+    offset = 0
     for name, tensor in tensors.items():
         raw = tensor.detach().float().contiguous().numpy().tobytes()
         header[name] = {
@@ -56,55 +63,60 @@ def write_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text + b"".join(chunks))
 
 
-def norm(x):
+def norm(x: Tensor) -> Tensor:
     return F.rms_norm(x, (x.size(-1),))
 
 
 class AdaLN(nn.Module):
-    def __init__(self, width, condition):
+    def __init__(self, width: int, condition: int) -> None:
         super().__init__()
         self.proj = nn.Linear(condition, 2 * width)
 
-    def forward(self, x, c):
-        scale, shift = self.proj(c).unsqueeze(1).chunk(2, dim=-1)
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        projected: Tensor = self.proj(c).unsqueeze(1)
+        scale, shift = projected.chunk(2, dim=-1)
         return norm(x) * (1 + scale) + shift
 
 
 class Attention(nn.Module):
-    def __init__(self, width, heads):
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.c_q, self.c_k, self.c_v, self.c_proj = (nn.Linear(width, width, bias=False) for _ in range(4))
 
-    def forward(self, x, cos, sin):
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, length, width = x.shape
         shape = (batch, length, self.heads, width // self.heads)
 
-        def rotate(y):
+        def rotate(y: Tensor) -> Tensor:
             a, b = y.chunk(2, dim=-1)
             return torch.cat([a * cos + b * sin, b * cos - a * sin], dim=-1)
 
         q, k = norm(rotate(self.c_q(x).view(shape))), norm(rotate(self.c_k(x).view(shape)))
         v = self.c_v(x).view(shape)
         y = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-        return self.c_proj(y.transpose(1, 2).reshape(batch, length, width))
+        projected: Tensor = self.c_proj(y.transpose(1, 2).reshape(batch, length, width))
+        return projected
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads, ratio, condition):
+    def __init__(self, width: int, heads: int, ratio: int, condition: int) -> None:
         super().__init__()
         self.attn = Attention(width, heads)
         self.adaln_attn, self.adaln_mlp = AdaLN(width, condition), AdaLN(width, condition)
         self.mlp_fc = nn.Linear(width, ratio * width, bias=False)
         self.mlp_proj = nn.Linear(ratio * width, width, bias=False)
 
-    def forward(self, x, c, cos, sin):
+    def forward(self, x: Tensor, c: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         x = x + self.attn(self.adaln_attn(x, c), cos, sin)
-        return x + self.mlp_proj(F.relu(self.mlp_fc(self.adaln_mlp(x, c))).square())
+        added: Tensor = self.mlp_proj(F.relu(self.mlp_fc(self.adaln_mlp(x, c))).square())
+        return x + added
 
 
 class SigmaMap(nn.Module):
-    def __init__(self, frequencies, hidden):
+    freqs: Tensor
+
+    def __init__(self, frequencies: int, hidden: int) -> None:
         super().__init__()
         self.mlp = nn.Sequential(
             nn.Linear(2 * frequencies, hidden), nn.SiLU(), nn.Linear(hidden, 2 * frequencies)
@@ -112,13 +124,25 @@ class SigmaMap(nn.Module):
         table = torch.exp(-math.log(10000) * torch.arange(frequencies) / frequencies)
         self.register_buffer("freqs", table, persistent=False)
 
-    def forward(self, sigma):
+    def forward(self, sigma: Tensor) -> Tensor:
         angles = sigma[:, None] * self.freqs[None]
         return F.silu(self.mlp(torch.cat([angles.sin(), angles.cos()], dim=-1)))
 
 
 class Model(nn.Module):
-    def __init__(self, layers, width, heads, length, ratio=3, frequencies=64, hidden=512):
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(
+        self,
+        layers: int,
+        width: int,
+        heads: int,
+        length: int,
+        ratio: int = 3,
+        frequencies: int = 64,
+        hidden: int = 512,
+    ) -> None:
         super().__init__()
         self.wte = nn.Embedding(ROWS, width)
         self.sigma_map = SigmaMap(frequencies, hidden)
@@ -129,7 +153,7 @@ class Model(nn.Module):
         self.register_buffer("cos", angles.cos()[None, :, None, :], persistent=False)
         self.register_buffer("sin", angles.sin()[None, :, None, :], persistent=False)
 
-    def forward(self, ids, sigma):
+    def forward(self, ids: Tensor, sigma: Tensor) -> Tensor:
         """Log-probabilities [batch, length, 1026] with the SUBS substitutions."""
         x, c = self.wte(ids), self.sigma_map(sigma)
         length = ids.size(1)
@@ -144,19 +168,40 @@ class Model(nn.Module):
         return torch.where(visible[..., None], copied, log_probs)
 
 
-def token_nats(model, tokens, ids, sigma):
+def token_nats(model: Model, tokens: Tensor, ids: Tensor, sigma: Tensor) -> Tensor:
     """[batch, length], 0 at visible tokens."""
-    return -model(ids, sigma).gather(-1, tokens[..., None])[..., 0]
+    log_probs: Tensor = model(ids, sigma)
+    return -log_probs.gather(-1, tokens[..., None])[..., 0]
 
 
-def loss_of(model, tokens, ids, alpha, eps=1e-3):
+def loss_of(model: Model, tokens: Tensor, ids: Tensor, alpha: Tensor, eps: float = 1e-3) -> Tensor:
     weight = ((1 - eps) / alpha)[:, None]
     nats = token_nats(model, tokens, ids, -alpha.log())
     return (nats * weight * (ids == MASK)).sum() / (tokens != PAD).sum()
 
 
+Function = TypeVar("Function", bound=Callable[..., Tensor])
+
+
+def compiled_if(wanted: bool, function: Function) -> Function:
+    return cast(Function, torch.compile(function)) if wanted else function
+
+
 class Bench:
-    def init(self, layers, width, heads, length, mode, device, parameters, batch, threads):
+    """One method a command."""
+
+    def init(
+        self,
+        layers: int,
+        width: int,
+        heads: int,
+        length: int,
+        mode: str,
+        device: str,
+        parameters: str,
+        batch: str,
+        threads: int,
+    ) -> dict[str, str]:
         torch.set_num_threads(threads)
         self.device = torch.device(device)
         enabled = mode in ("eager-bf16", "compile-bf16", "published")
@@ -167,8 +212,8 @@ class Bench:
         self.model = self.model.to(self.device)
         if mode == "published":
             self.model = self.model.to(torch.bfloat16)
-        whole = torch.compile if mode.startswith("compile") else lambda function: function
-        self.loss_of, self.token_nats = whole(loss_of), whole(token_nats)
+        whole = mode.startswith("compile")
+        self.loss_of, self.token_nats = compiled_if(whole, loss_of), compiled_if(whole, token_nats)
         feeds = read_safetensors(batch)
         self.tokens, self.ids = (feeds[k].long().to(self.device) for k in ("tokens", "ids"))
         self.alpha = feeds["alpha"].float().to(self.device)
@@ -177,26 +222,27 @@ class Bench:
         )
         return {"torch": torch.__version__}
 
-    def sync(self):
+    def sync(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def gradients(self, out):
+    def gradients(self, out: str) -> dict[str, float]:
         with self.autocast:
             loss = self.loss_of(self.model, self.tokens, self.ids, self.alpha)
-        loss.backward()
-        write_safetensors(out, {name: p.grad.cpu() for name, p in self.model.named_parameters()})
+        torch.autograd.backward(loss)
+        found = {name: p.grad for name, p in self.model.named_parameters()}
+        write_safetensors(out, {name: grad.cpu() for name, grad in found.items() if grad is not None})
         self.optimizer.zero_grad(set_to_none=True)
         return {"loss": loss.item()}
 
-    def steps(self, count):
-        seconds = []
+    def steps(self, count: int) -> dict[str, Any]:
+        seconds: list[float] = []
         for _ in range(count):
             start = time.perf_counter()
             self.optimizer.zero_grad(set_to_none=True)
             with self.autocast:
                 loss = self.loss_of(self.model, self.tokens, self.ids, self.alpha)
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
             loss.item()
@@ -204,7 +250,9 @@ class Bench:
             seconds.append(time.perf_counter() - start)
         return {"seconds": seconds, "loss": loss.item()}
 
-    def products(self, products, threads, repetitions=9):
+    def products(
+        self, products: list[dict[str, Any]], threads: int, repetitions: int = 9
+    ) -> dict[str, list[float]]:
         """Median seconds of each matrix product by itself, fp32, its result written in place."""
         torch.set_num_threads(threads)
         seconds = []
@@ -214,7 +262,7 @@ class Bench:
             a = a.mT.contiguous().mT if p["transposeA"] else a
             b = b.mT.contiguous().mT if p["transposeB"] else b
             out = torch.empty(p["batch"], p["m"], p["n"])
-            multiply = torch.bmm
+            multiply: Callable[..., Tensor] = torch.bmm
             if p["batch"] == 1:
                 a, b, out, multiply = a[0], b[0], out[0], torch.mm
             times = []
@@ -226,7 +274,9 @@ class Bench:
         return {"seconds": seconds}
 
     @torch.no_grad()
-    def elbo(self, windows, steps, uniforms=None, eps=1e-3):
+    def elbo(
+        self, windows: int, steps: int, uniforms: str | None = None, eps: float = 1e-3
+    ) -> dict[str, Any]:
         """One window at a time, one mask and one forward per step, as published.
 
         uniforms: a file with `uniforms` [windows, steps, length], to mask as the other side does.
@@ -252,8 +302,8 @@ class Bench:
         return {"seconds": seconds, "bits": bits / windows}
 
     @torch.no_grad()
-    def order(self, tokens, eps=1e-3):
-        """Left to right, one forward per token at batch 1: the first `tokens` of a window given those before them."""
+    def order(self, tokens: int, eps: float = 1e-3) -> dict[str, float]:
+        """Left to right, one forward a token at batch 1: `tokens` of a window, each given those before."""
         row = self.tokens[0][None]
         length, nats = row.size(1), 0.0
         start = time.perf_counter()
@@ -268,7 +318,7 @@ class Bench:
         return {"seconds": time.perf_counter() - start, "nats": nats}
 
 
-def main():
+def main() -> None:
     bench = Bench()
     for line in sys.stdin:
         request = json.loads(line)

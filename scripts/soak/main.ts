@@ -1,7 +1,7 @@
 /**
- * npm run soak -- [--minutes N] [--seed N] [--only kills,corrupts,disks,writers,inputs] [--kills N] [--job run]
+ * npm run soak -- [--minutes N] [--seed N] [--only kills,corrupts,disks,writers,inputs,memory] [--kills N] [--job run]
  *
- * Kills programs, alters what is stored, fills disks, races writers and mutates inputs, for as long as it is told, from a
+ * Kills programs, alters what is stored, fills disks, races writers, mutates inputs and measures memory, for as long as it is told, from a
  * fresh seed that it prints; then the figures. Ends with 1 where anything broke a promise of docs/robustness.md, and
  * leaves what broke it. It runs the built program: `npm run build` first.
  */
@@ -14,11 +14,12 @@ import { chanceOf } from "./chance.js"
 import { Figures, type Part } from "./figures.js"
 import { mutating } from "./inputs.js"
 import { killing } from "./kills.js"
+import { remembering } from "./memory.js"
 import { filling, racing } from "./places.js"
 import { PROGRAM } from "./program.js"
 import { corrupting } from "./stored.js"
 
-const NAMES = ["kills", "corrupts", "disks", "writers", "inputs"] as const
+const NAMES = ["kills", "corrupts", "disks", "writers", "inputs", "memory"] as const
 
 const { values } = parseArgs({
   options: {
@@ -64,6 +65,7 @@ const makers: Readonly<Record<(typeof NAMES)[number], () => Promise<Part>>> = {
   disks: () => filling(root, chanceOf(seed + 2), figures),
   writers: () => racing(root, chanceOf(seed + 3), figures),
   inputs: () => mutating(root, chanceOf(seed + 4), figures),
+  memory: () => remembering(root, figures),
 }
 const parts: Part[] = []
 for (const name of NAMES) if (chosen.includes(name)) parts.push(await makers[name]())

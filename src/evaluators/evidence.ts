@@ -5,7 +5,6 @@
 import type { SafetensorsFile } from "../files/safetensors.js"
 import type { TextRules } from "../metric/bytes/text-bytes.js"
 import type { LeftOut } from "../spec/windows.js"
-import type { JudgeAccount } from "./job.js"
 import type { EvaluatedWindows } from "./summary.js"
 
 export const EVIDENCE_FORMAT = "repro-evidence"
@@ -38,6 +37,20 @@ export interface GeneratedItem {
 export interface EvidencePiece {
   readonly piece: string
   readonly type: "normal" | "unknown" | "control" | "user-defined" | "unused" | "byte"
+}
+
+/** What evidence says of the network that judged its texts. */
+export interface JudgeAccount {
+  readonly spec: string
+  readonly profile: string
+  readonly fingerprint: string
+  /** Of its weights: the SHA-256 of the one file, or of the list of digests of several. */
+  readonly digest: string
+  readonly files: readonly { readonly file: string; readonly sha256: string }[]
+  readonly tokenizer: { readonly id: string; readonly digest: string; readonly boundaryId: number }
+  /** Tokens of a row; what of a text is beyond is not judged. */
+  readonly window: number
+  readonly begin: "text" | "boundary"
 }
 
 /** Everything about a measurement that is not a tensor. */

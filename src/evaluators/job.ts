@@ -9,21 +9,8 @@ import type { Executor, ExecutorOptions, HostTensors } from "../engine/executor.
 import type { Network } from "../model/network.js"
 import type { ScoredWindows } from "../inference/windows.js"
 import type { Experiment } from "../spec/experiment.js"
+import type { JudgeAccount } from "./evidence.js"
 import type { EvaluationKind } from "./part.js"
-
-/** What evidence says of the network that judged its texts. */
-export interface JudgeAccount {
-  readonly spec: string
-  readonly profile: string
-  readonly fingerprint: string
-  /** Of its weights: the SHA-256 of the one file, or of the list of digests of several. */
-  readonly digest: string
-  readonly files: readonly { readonly file: string; readonly sha256: string }[]
-  readonly tokenizer: { readonly id: string; readonly digest: string; readonly boundaryId: number }
-  /** Tokens of a row; what of a text is beyond is not judged. */
-  readonly window: number
-  readonly begin: "text" | "boundary"
-}
 
 /** A causal network of another spec that scores texts. */
 export interface OpenJudge {

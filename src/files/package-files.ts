@@ -8,6 +8,9 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 /** Root of this package, which holds `assets/`, `generated/`, `python/` and `specs/`. */
 export const packageRoot = fileURLToPath(new URL("../..", import.meta.url)).replace(/[\\/]$/, "")
 
+/** Folder of the program itself: `src/`, or what was built of it. */
+export const programRoot = fileURLToPath(new URL("..", import.meta.url))
+
 const isSource = import.meta.url.endsWith(".ts")
 
 /**

@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { packageFile, programRoot } from "../files/package-files.js"
 
 const CODE = /\.(?:[cm]?js|ts|py)$/
 
 /** The program's own code, and that of the workers that it starts. */
-const FOLDERS = ["..", "../../python"].map((each) => fileURLToPath(new URL(each, import.meta.url)))
+const FOLDERS = [programRoot, packageFile("python")]
 
 const filesOf = (folder: string): readonly string[] => {
   try {

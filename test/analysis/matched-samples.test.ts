@@ -40,6 +40,8 @@ const textsOf = (id: string, perplexity: number, passes: number): ItemSummary =>
   }
 }
 
+const joined = (svg: string): number => svg.split('stroke-opacity="0.7"').length - 1
+
 /** Rows of 2, 2 and 4 tokens, each token 1 byte. */
 const LENGTHS = [2, 2, 4]
 
@@ -69,7 +71,7 @@ const runOf = async (
   id: string,
   bitsPerToken: number,
   seed: number,
-  samples: readonly ItemSummary[],
+  items: readonly ItemSummary[],
 ): Promise<MatchedRun> => {
   const { experiment } = (await loadSpec(`specs/${id}.json`, "laptop")).with({ training: { seed } })
   return {
@@ -77,7 +79,7 @@ const runOf = async (
     profile: "laptop",
     experiment,
     evaluations: [codeOf(experiment.evaluations[0] as never, bitsPerToken)],
-    items: samples,
+    items,
     floors: [],
     parameters: 1,
     steps: 1,
@@ -124,10 +126,11 @@ void t.test("curves join the step counts of one sampler, and the others stand al
       ["events", 110, 30, "flexmdm_speeches/events"],
     ],
   )
-  const joined = (svg: string): number => svg.split('stroke-opacity="0.7"').length - 1
   t.equal(joined(ladderPlot(perplexity!)), 1, "two points of one curve are joined by one line")
   t.equal(
-    joined(ladderPlot({ ...perplexity!, points: perplexity!.points.map(({ curve: _, ...rest }) => rest) })),
+    joined(
+      ladderPlot({ ...perplexity!, points: perplexity!.points.map(({ curve: _curve, ...rest }) => rest) }),
+    ),
     0,
   )
 })

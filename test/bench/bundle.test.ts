@@ -3,12 +3,14 @@ import { execFile } from "node:child_process"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import t from "tap"
 import { MOST_BYTES, writeBundle } from "../../bench/bundle/write.js"
 import { findPython } from "../../src/engine/torch/find-torch.js"
 import { testWithTorch } from "../engine/torch/available.js"
 
-// A dozen processes load PyTorch, one after another.
+// Ranks and runs load PyTorch, one after another.
 t.setTimeout(900_000)
 
 interface Row {
@@ -96,6 +98,39 @@ testWithTorch("what cannot start says why and how to go on", async (t) => {
   const none = await measure(["--out", out, "--cpu-smoke", "--only", "9"])
   t.equal(none.code, 2)
   t.match(none.stderr, /names no part/)
+})
+
+testWithTorch("where a forked part cannot start the GPU, it and those after it are spawned", async (t) => {
+  const script = fileURLToPath(new URL("check_processes.py", import.meta.url))
+  const { stdout } = await promisify(execFile)(python!, [script, bundle])
+  const { none, ...found } = JSON.parse(stdout) as { readonly none: readonly unknown[] | null }
+  t.same(found, {
+    untouched: true,
+    statuses: ["ok", "ok"],
+    torch: true,
+    note: "spawned: forked ones cannot start the GPU (RuntimeError: Cannot re-initialize CUDA in forked subprocess)",
+  })
+  if (none !== null) t.same(none, ["failed", 1], "and where no process can, its reason is kept")
+})
+
+testWithTorch("parts are in order: what each is for, then what says more of it", async (t) => {
+  const code = `import json, sys; sys.path.insert(0, sys.argv[1]); import measure
+manifest = json.load(open(sys.argv[1] + "/manifest.json"))
+manifest = {**manifest, "batches": [8, 32, 128], "evaluations": {"mdlm-paper-8": {"elboSteps": 128, "orderTokens": 96}}}
+print(json.dumps([[t["part"], t["more"], t["name"], t["limit"]] for t in measure.tasks(manifest, False)]))`
+  const { stdout } = await promisify(execFile)(python!, ["-c", code, bundle])
+  const tasks = JSON.parse(stdout) as readonly (readonly [number, boolean, string, number])[]
+  const core = tasks.filter(([, more]) => !more)
+  const more = tasks.filter(([, later]) => later)
+  t.same(tasks, [...core, ...more])
+  for (const part of [core, more]) {
+    const order = part.map(([number]) => number)
+    t.same(order, [...order].sort())
+  }
+  t.same([...new Set(core.map(([number]) => number))], [1, 2, 3, 4, 5, 6, 7])
+  for (const [, , name, limit] of tasks) t.ok(limit > 0 && limit <= 240, `${name} has a limit of its own`)
+  for (const name of ["FlexMDM OWT, published", "ranks"])
+    t.ok(core.some(([, , each]) => each === name), name) // prettier-ignore
 })
 
 testWithTorch("when time runs out, what was found stays and the rest is named", async (t) => {

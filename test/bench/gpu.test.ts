@@ -1,14 +1,17 @@
 /** The benchmark's GPU rows: utilisation, the search for the largest batch, the report, and a dry run on the CPU. */
+import { readFile } from "node:fs/promises"
+import { execa } from "execa"
 import t from "tap"
 import { GPU_SIDES, searchBatches } from "../../bench/gpu.js"
 import { bf16Peak } from "../../bench/machine.js"
-import { measure, type Measured, type Plan, type Timing } from "../../bench/measure.js"
+import type { Measured, Timing } from "../../bench/measure.js"
 import { FORMAT, resultsMarkdown, type Results } from "../../bench/results.js"
 import { gpuShape, trainFlops } from "../../bench/shapes.js"
 import { disagreements, gpuVerdicts, OURS_GPU, PUBLISHED, utilisation } from "../../bench/targets.js"
+import { nodeArguments } from "../../scripts/node-arguments.js"
 import { testWithTorch } from "../engine/torch/available.js"
 
-// The dry run starts PyTorch six times.
+// The dry run starts PyTorch eight times.
 t.setTimeout(540_000)
 
 const H200 = "NVIDIA H200"
@@ -141,25 +144,35 @@ void t.test("a parity that misses or could not be made is named", async (t) => {
   t.same(at({}), [], "shapes without a comparison")
 })
 
-testWithTorch("every GPU contender runs and agrees, on a tiny network on the CPU", async (t) => {
-  const shape = { name: "tiny", layers: 1, width: 32, heads: 2, length: 32, batch: 2 }
-  const plan: Plan = {
-    rounds: 2,
-    stepsPerBlock: 1,
-    warmup: 1,
-    parity: true,
-    elboWindows: 0,
-    elboSteps: 8,
-    threads: 1,
-    device: "cpu",
-  }
-  const eager = GPU_SIDES.filter(({ mode }) => mode !== "compile-bf16") // Inductor takes half a minute
-  const m = await measure(shape, [eager], plan, () => undefined)
-  t.same(m.failures, [])
-  t.same(
-    m.steps.map(({ id, count }) => [id, count]),
-    [OURS_GPU, PUBLISHED].map((id) => [id, 2]),
+testWithTorch("npm run bench -- --gpu, with a tiny network on the CPU in the GPU's place", async (t) => {
+  const kept = await readFile(new URL("../../bench/RESULTS.md", import.meta.url), "utf8")
+  const run = await execa(process.execPath, [...nodeArguments("bench/run.ts"), "--gpu", "--cpu-smoke"], {
+    reject: false,
+  })
+  t.equal(run.exitCode, 0, run.stderr) // 1 where the fp32 executor and PyTorch disagree
+  for (const batch of [8, 16])
+    for (const id of [OURS_GPU, PUBLISHED]) {
+      const section = run.stdout.split("## ").find((part) => part.startsWith(`tiny x ${batch}:`))
+      // Tokens a second, milliseconds and quartiles, and two rounds of one step.
+      t.match(section, new RegExp(`\\| ${id} \\| \\d+ \\| \\d+ \\(\\d+-\\d+\\) \\| 2 \\|`), `${id}, ${batch}`)
+    }
+  t.match(
+    run.stdout,
+    /\| torch executor fp32 \| [\d.]+ \| [\d.]+e-\d+ \| [\d.]+e-\d+ \| `[^`]+` \| \d+ parameters \|/,
   )
-  t.same(disagreements([m], ["torch executor fp32"]), [])
-  t.equal(m.parity.find(({ id }) => id === "torch executor fp32")?.id, "torch executor fp32")
+  t.match(run.stdout, /GPU train step, tiny x 8 .* >= 2.5x \| \d+\.\d\dx/)
+  t.notMatch(run.stdout, "Not measured:")
+  t.equal(
+    await readFile(new URL("../../bench/RESULTS.md", import.meta.url), "utf8"),
+    kept,
+    "nothing is written",
+  )
+})
+
+testWithTorch("--cpu-smoke by itself says what it belongs to", async (t) => {
+  const run = await execa(process.execPath, [...nodeArguments("bench/run.ts"), "--cpu-smoke"], {
+    reject: false,
+  })
+  t.equal(run.exitCode, 2)
+  t.match(run.stderr, /give it with --gpu/)
 })

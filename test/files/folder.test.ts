@@ -9,7 +9,10 @@ test("a folder with those above it is made once", async (t) => {
   const root = await mkdtemp(join(tmpdir(), "repro-folder-"))
   t.teardown(() => rm(root, { recursive: true, force: true }))
   const path = join(root, "a", "b", "c")
-  t.same(await Promise.all([makeFolder(path), makeFolder(path)]).then((made) => made.filter(Boolean).length), 1)
+  t.same(
+    await Promise.all([makeFolder(path), makeFolder(path)]).then((made) => made.filter(Boolean).length),
+    1,
+  )
   t.ok((await stat(path)).isDirectory())
   t.equal(await makeFolder(path), false)
   await writeFile(join(root, "file"), "")

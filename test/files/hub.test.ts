@@ -154,5 +154,8 @@ test("a server that states nothing and changes its file is told by the record", 
     /fetched\.json records of its first use; the file changed.*correct the record only if you trust/,
   )
   await writeFile(join(folder, "fetched.json"), "{")
-  await t.rejects(fetchHubFile(place, "a.bin", fast), /fetched\.json: it does not say which files.*move it away/)
+  await t.rejects(
+    fetchHubFile(place, "a.bin", fast),
+    /fetched\.json: it does not say which files.*move it away/,
+  )
 })

@@ -13,6 +13,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 // Below the root, as deep as dist/: the program finds the files of its package from there.
 const dist = await mkdtemp(join(root, ".dist-test-"))
 t.teardown(() => rm(dist, { recursive: true, force: true }))
+t.setTimeout(300_000)
 await buildProgram(dist)
 
 const outputs = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith(".js"))
@@ -23,6 +24,9 @@ const LAZY = /\bimport\("([^"]+)"\)/g
 const specifiers = (text: string, pattern: RegExp): readonly string[] =>
   [...text.matchAll(pattern)].map(([, name]) => name!)
 
+/** Sources that an address means; what it fills in is the name of a folder. */
+const pattern = (path: string): RegExp => new RegExp(`^${path.replace(/\$\{\w+\}/g, "[\\w-]+")}\\.ts$`)
+
 t.test("each module that is loaded by its address is a file of its own", async (test) => {
   const sources = await sourcesOf(root)
   const asked = new Set<string>()
@@ -32,7 +36,6 @@ t.test("each module that is loaded by its address is a file of its own", async (
     test.notMatch(text, /import\.meta/, `${name} asks package-files.ts where files lie`)
     for (const [, path] of text.matchAll(/\bmodule(?:Url|Path)\([`"]([^`"]+)[`"]\)/g)) asked.add(path!)
   }
-  const pattern = (path: string): RegExp => new RegExp(`^${path.replace(/\$\{\w+\}/g, "[\\w-]+")}\\.ts$`)
   test.strictSame(
     [...asked].sort(),
     [

@@ -87,7 +87,7 @@ class Trainer:
         with self._settings.autocast():
             results = function(*(self._argument(n, feeds) for n in program.inputs))
         value: torch.Tensor = results[program.outputs.index("loss")]
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
         return value.detach()
 
     def _argument(self, name: str, feeds: Tensors) -> torch.Tensor:

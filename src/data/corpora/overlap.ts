@@ -1,7 +1,7 @@
 /** Validation text inside the training split, found by a rolling hash and compared token by token. */
 import type { Overlap } from "../../spec/content.js"
-import { inspectShard, readShard } from "../rows/shards.js"
-import type { Tokens } from "../rows/tokens.js"
+import { inspectShard, readShardInto, widthOf } from "../rows/shards.js"
+import { tokenArray, type Tokens } from "../rows/tokens.js"
 
 /** Tokens of one block: long enough that text meets itself only where it was copied, or is a set phrase. */
 const BLOCK = 64
@@ -65,11 +65,18 @@ export const measureOverlap = async (
     else buckets.set(hash, [{ at, count: 1 }])
   }
   let [shared, looked, trainTokens] = [0, 0, 0]
+  let buffer: Tokens | undefined
   for (const path of train) {
-    const { tokens } = await inspectShard(path)
+    const info = await inspectShard(path)
+    const { tokens } = info
     trainTokens += tokens
     if (looked >= limit) continue
-    const shard = (await readShard(path)).subarray(0, limit - looked)
+    // One buffer for all of them: a new one for each would wait for the collector.
+    if (buffer === undefined || buffer.length < tokens || buffer.BYTES_PER_ELEMENT !== widthOf(info))
+      buffer = tokenArray(widthOf(info), tokens)
+    const whole = buffer.subarray(0, tokens)
+    await readShardInto(path, whole)
+    const shard = whole.subarray(0, limit - looked)
     shared += take(shard, validation, block, buckets)
     looked += shard.length
   }

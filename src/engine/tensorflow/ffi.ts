@@ -3,6 +3,7 @@
  * and has an install script, of which npm warns.
  */
 import { createRequire } from "node:module"
+import { packageUrl } from "../../files/package-files.js"
 import { ExecutorError } from "../errors.js"
 
 export interface LibraryFunction {
@@ -31,7 +32,7 @@ const THIS_PLATFORM = `@koromix/koffi-${process.platform}-${process.arch}`
 /** @throws ExecutorError with what to install where this platform's package is missing */
 export const loadFfi = (name = THIS_PLATFORM): Ffi => {
   try {
-    return createRequire(import.meta.url)(name) as Ffi
+    return createRequire(packageUrl)(name) as Ffi
   } catch (cause) {
     throw new ExecutorError(
       "tensorflow",

@@ -3,14 +3,15 @@ import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { pathToFileURL } from "node:url"
+import { packageFile, packageUrl } from "../../files/package-files.js"
 import type { ServerCommand } from "./server-process.js"
 
 /** The version that the realm of python/sandbox/wasm/realm.js is made for. */
 export const PYODIDE = "314.0.7"
 
-/** The folder of the guest's code, from `src` and from `dist` alike. */
-const GUEST = fileURLToPath(new URL("../../../python/sandbox", import.meta.url))
+/** The folder of the guest's code. */
+const GUEST = packageFile("python", "sandbox")
 
 export interface FoundPyodide {
   readonly folder: string
@@ -20,7 +21,7 @@ export interface FoundPyodide {
 const packages = (env: NodeJS.ProcessEnv): readonly string[] => {
   const named = env["REPRO_PYODIDE"]
   if (named) return [join(named, "package.json")]
-  return [import.meta.url, pathToFileURL(join(process.cwd(), "package.json")).href].flatMap((from) => {
+  return [packageUrl, pathToFileURL(join(process.cwd(), "package.json")).href].flatMap((from) => {
     try {
       return [createRequire(from).resolve("pyodide/package.json")]
     } catch {

@@ -25,7 +25,11 @@ def main() -> None:
 
     answers = Answers(sink, failed)
     first = threading.Event()
-    answers.later({"type": "result", "id": 1}, Late({"loss": torch.tensor(1.5)}, first.wait))
+
+    def until_first() -> None:
+        first.wait()
+
+    answers.later({"type": "result", "id": 1}, Late({"loss": torch.tensor(1.5)}, until_first))
     answers.later({"type": "result", "id": 2}, late({"loss": torch.tensor(2.5)}))
     said.append(f"two steps are begun, {len(sink.getvalue())} bytes are written")
     first.set()

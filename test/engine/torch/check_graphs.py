@@ -1,4 +1,4 @@
-"""Captured micro-batches against plain ones; the capture runs again what it recorded. Run by graphs.test.ts."""
+"""Captured micro-batches against plain ones; a capture runs again what it recorded. Run by graphs.test.ts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Problem:
         first, second, _ = self.parameters
         x = feeds["x"] @ first
         value = (x @ second.T).square().mean() if program == 0 else x.square().mean()
-        value.backward()
+        torch.autograd.backward(value)
         return value.detach()
 
 

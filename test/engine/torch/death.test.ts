@@ -74,3 +74,27 @@ testWithTorch("the worker ends when its parent is killed", async (t) => {
   while (isAlive(pid)) await sleep(100)
   t.pass("it ended")
 })
+
+testWithTorch("both of two ranks and their launcher end when the program is killed", async (t) => {
+  const code = `
+    import { TorchWorker } from "./src/engine/torch/worker.ts"
+    import { workerCommand } from "./src/engine/torch/index.ts"
+    const worker = await TorchWorker.start(await workerCommand({ processes: 2 }, process.env), ${JSON.stringify(hello)})
+    console.log(worker.pid, worker.ready.world)
+    await new Promise(() => setInterval(() => {}, 1000))
+  `
+  const parent = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
+    reject: false,
+    buffer: false,
+  })
+  const [line] = (await once(parent.stdout, "data")) as [Buffer]
+  const [launcher, world] = line.toString().split(" ").map(Number) as [number, number]
+  t.equal(world, 2)
+  const { stdout } = await execa("ps", ["-o", "pid=", "--ppid", String(launcher)])
+  const all = [launcher, ...stdout.split("\n").map(Number)]
+  t.equal(all.filter(isAlive).length, 3)
+  const began = performance.now()
+  parent.kill("SIGKILL")
+  for (const pid of all) while (isAlive(pid)) await sleep(50)
+  t.comment(`gone after ${((performance.now() - began) / 1000).toFixed(1)} s`)
+})
