@@ -194,9 +194,10 @@ void t.test("what a model writes does not steer the terminal", (t) => {
   t.end()
 })
 
+const given = (flags: Readonly<Record<string, unknown>>) =>
+  samplingOf(new Proxy(flags, { get: (own, name: string) => own[name] ?? Option.none() }) as never)
+
 t.test("an absent flag leaves what the sampler has by itself", async (test) => {
-  const given = (flags: Readonly<Record<string, unknown>>) =>
-    samplingOf(new Proxy(flags, { get: (own, name: string) => own[name] ?? Option.none() }) as never)
   test.same(given({}), {})
   const { experiment } = await loadSpec("specs/llada_8b.json", "ci")
   const temperatureOf = (flags: Readonly<Record<string, unknown>>) => {

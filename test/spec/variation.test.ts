@@ -40,14 +40,15 @@ test("validate checks a spec together with what it extends", async (t) => {
   t.match(wrong, { exitCode: 2, text: /\/model\/heads/ })
 })
 
+const claimsOf = async (spec: object, profile = "ci") => {
+  const path = join(await mkdtemp(join(tmpdir(), "repro-mine-")), "mine.json")
+  await writeFile(path, JSON.stringify({ extends: "mdlm_eos", ...spec }))
+  return (await loadSpec(path, profile)).experiment.claims
+}
+
 test("published claims stay beside the published text, and beside no other unless they are named", async (t) => {
   const published = (await loadSpec("specs/mdlm_eos.json", "ci")).experiment.claims
   t.ok(published.length > 0)
-  const claimsOf = async (spec: object, profile = "ci") => {
-    const path = join(await mkdtemp(join(tmpdir(), "repro-mine-")), "mine.json")
-    await writeFile(path, JSON.stringify({ extends: "mdlm_eos", ...spec }))
-    return (await loadSpec(path, profile)).experiment.claims
-  }
   t.same(await claimsOf({ model: { width: 96 } }), published, "another network on the same text")
   for (const data of [{ corpus, tokenizer: { model: "embedded" } }, { tokenizer: { model: "embedded" } }])
     for (const profile of ["paper", "laptop", "ci"]) t.same(await claimsOf({ data }, profile), [], profile)

@@ -32,9 +32,10 @@ test("ids are those of the reference, on texts that are hard for such files", (t
   t.end()
 })
 
+/** A text that holds the mark itself, or spells a special token, says something else in its ids. */
+const plain = (text: string): boolean => !/\u2581|<(s|\/s|unk|0x41)>/.test(text)
+
 test("what the tokens stand for has the bytes of the text", (t) => {
-  // A text that holds the mark itself, or spells a special token, says something else in its ids.
-  const plain = (text: string): boolean => !/\u2581|<(s|\/s|unk|0x41)>/.test(text)
   for (const golden of goldens.filter(({ json }) => json.model.byte_fallback && json.model.type === "BPE")) {
     const model = modelOf(golden)
     const batches = new BatchTokeniser(model, 1)
