@@ -81,21 +81,22 @@ void t.test("merged adapters are named in the contract and beside the first figu
   t.end()
 })
 
+const rows = (acceleratorBytes: number | null | undefined) =>
+  itemRows(
+    {
+      evaluationId: "blocks",
+      evaluation: EVALUATION,
+      item: "text",
+      items: 4,
+      figures: [],
+      forwards: 16,
+      seconds: 2,
+      ...(acceleratorBytes === undefined ? {} : { acceleratorBytes }),
+    },
+    {},
+  )
+
 void t.test("forward passes, time and accelerator memory stand beside a score", (t) => {
-  const rows = (acceleratorBytes: number | null | undefined) =>
-    itemRows(
-      {
-        evaluationId: "blocks",
-        evaluation: EVALUATION,
-        item: "text",
-        items: 4,
-        figures: [],
-        forwards: 16,
-        seconds: 2,
-        ...(acceleratorBytes === undefined ? {} : { acceleratorBytes }),
-      },
-      {},
-    )
   const [passes, seconds, memory] = rows(3 * 2 ** 29)
   t.same([passes!.value, seconds!.value, memory!.value, memory!.unit], [4, 0.5, 1.5, "GiB"])
   const none = rows(null)[2]!

@@ -76,7 +76,11 @@ const textsOf = async (spec: CorpusSpec, cacheDir: string) => {
     const index = buildDocumentIndex(tokens, documentRule({ ...spec, batching: { length: 2000 } }))
     for (let i = 0; i < index.starts.length; i++) {
       const { prompt, target } = documentParts(tokens, index, i)
-      found.push({ prompt: own.decode(prompt ?? []), target: own.decode(target), ids: Array.from(prompt ?? []) })
+      found.push({
+        prompt: own.decode(prompt ?? []),
+        target: own.decode(target),
+        ids: Array.from(prompt ?? []),
+      })
     }
   }
   return found
