@@ -4,7 +4,7 @@ import { headlineOf } from "../../src/report/headline.js"
 import { renderHeadline, withoutDetails } from "../../src/report/render/headline.js"
 import { recomputeTable } from "../../src/app/run-results.js"
 import { readRun } from "../../src/run/directory.js"
-import { makeTable } from "../../src/analysis/table.js"
+import { makeTable, type TableRow } from "../../src/analysis/table.js"
 
 const RUN = "docs/results/evidence/20261121T133642Z-mdlm_eos-laptop-734de551"
 const stored = readRun(RUN).then(recomputeTable)
@@ -90,4 +90,52 @@ test("what stands in parentheses leaves no gap", (t) => {
     "6 of 2892 tokens stand in both, so.",
   )
   t.end()
+})
+
+test("what was graded stands in the headline, scores first, what it cost does not", async (t) => {
+  const whole = await stored
+  // Made for the test: figures of no network.
+  const graded = (id: string, quantity: string, unit: string, value: number): TableRow => {
+    const row = whole.rows.find(({ group }) => group === "result")!
+    return {
+      ...row,
+      id,
+      quantity,
+      unit,
+      value,
+      boundKind: "exact",
+      interval: null,
+      denominator: null,
+      label: id,
+      notes: [],
+    }
+  }
+  const rows = [
+    graded("samples/entropy", "entropy", "bits/token", 5.22),
+    graded("samples/passes", "cost", "passes/token", 0.66),
+    graded("answers/flexible", "accuracy", "", 0.375),
+    graded("programs/pass", "pass-rate", "", 0.25),
+  ]
+  const table = { ...whole, rows: [...rows, ...whole.rows] }
+  const headline = headlineOf(table)
+  t.same(
+    headline?.graded.map(({ id, value }) => [id, value]),
+    [
+      ["answers/flexible", 0.375],
+      ["programs/pass", 0.25],
+      ["samples/entropy", 5.22],
+    ],
+  )
+  // Every other row stays where it was, and the cost is counted among those left.
+  t.equal(headline?.left, (headlineOf(whole)?.left ?? NaN) + 1)
+  const text = renderHeadline(table, "repro table latest --full", { width: 120, colour: false })
+  for (const each of [
+    /^answers\/flexible: 0\.3750/m,
+    /^programs\/pass: 0\.2500/m,
+    /^samples\/entropy: 5\.2200 bits\/token/m,
+  ])
+    t.match(text, each)
+  t.notMatch(text, /samples\/passes/)
+  // Nor is a table of graded figures alone without a headline.
+  t.equal(headlineOf({ ...whole, rows })?.graded.length, 3)
 })
