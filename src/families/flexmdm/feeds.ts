@@ -6,11 +6,7 @@
  * and how rows are dealt to slices, changes the order of additions alone.
  */
 import { corruptionStreams } from "../../diffusion/batch.js"
-import {
-  insertionBatch,
-  insertionTimes,
-  type InsertionRows,
-} from "../../diffusion/insertion/batch.js"
+import { insertionBatch, insertionTimes, type InsertionRows } from "../../diffusion/insertion/batch.js"
 import { slotCount, type EndSlot } from "../../diffusion/insertion/interpolant.js"
 import { insertionFeeds, type SliceRoom } from "../../diffusion/insertion/feeds.js"
 import { stateShares } from "../../diffusion/insertion/hitting.js"
