@@ -2,6 +2,7 @@
 import { corpusPart } from "../data/corpora/index.js"
 import { networkPart, objectivePart } from "../families/index.js"
 import { contractOf } from "../evaluators/index.js"
+import { handedPath } from "../files/handed-path.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
 import { windowsIn } from "../spec/windows.js"
@@ -239,7 +240,7 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
   return {
     planVersion: 1,
     spec: {
-      file: spec.file,
+      file: handedPath(spec.file),
       id: experiment.id,
       title: experiment.title,
       profile: spec.profile,
