@@ -2,7 +2,7 @@
 import { evaluatorPart } from "../evaluators/index.js"
 import type { EvaluationKind } from "../evaluators/part.js"
 import { networkPart } from "../families/index.js"
-import { defaultBatch } from "../inference/scorer.js"
+import { defaultBatch } from "../inference/batch.js"
 import { countParameters } from "../model/parameters.js"
 import type { Experiment } from "../spec/experiment.js"
 import { judgeIn } from "../spec/judge.js"
