@@ -1,6 +1,7 @@
 import { mkdir, stat } from "node:fs/promises"
 import { dirname, join, resolve } from "node:path"
 import { writeFileAtomic } from "../files/atomic.js"
+import { handedPath } from "../files/handed-path.js"
 import { audit as auditOf, type Audit, type AuditedRun, type ClaimAudit } from "../audit/packet.js"
 import { packetHtml } from "../report/packet/html.js"
 import { packetMarkdown } from "../report/packet/markdown.js"
@@ -145,7 +146,7 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
     {
       id: experiment.id,
       title: experiment.title,
-      file,
+      file: handedPath(file),
       fingerprint,
       experiment: { ...experiment, sweep: spec.sweep },
       source: experiment.source ?? { url: "" },

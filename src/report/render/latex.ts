@@ -27,6 +27,10 @@ const SPECIAL: Readonly<Record<string, string>> = {
   "·": "$\\cdot$",
 }
 
+/** Escaped text in which a path or a name too long for a line may be broken after its slashes and underscores. */
+const breakable = (escaped: string): string =>
+  escaped.replace(/\S{30,}/g, (word) => word.replace(/(\/|\\_)(?=.)/g, "$1\\allowbreak{}"))
+
 /** Text that LaTeX prints as it is. */
 export const escapeLatex = (text: string): string =>
   text.replace(/[\\{}$&#%_^~<>[\]≤≥≈×·]/g, (character) => SPECIAL[character] ?? character)
@@ -142,7 +146,9 @@ const long = (view: TableView): string =>
     ...bodyOf(view, true).map((line) => `  ${line}`),
     "\\end{longtable}",
     ...(view.legend.length === 0 ? [] : [`\\noindent ${legendOf(view)}\\par`]),
-    ...view.notes.map((note, index) => `\\noindent\\textsuperscript{${index + 1}}${escapeLatex(note)}\\par`),
+    ...view.notes.map(
+      (note, index) => `\\noindent\\textsuperscript{${index + 1}}${breakable(escapeLatex(note))}\\par`,
+    ),
     "}",
     "",
   ].join("\n")
