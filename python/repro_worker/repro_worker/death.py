@@ -25,8 +25,8 @@ def _is_gone(pid: int) -> bool:
 
 def end_with_parent() -> None:
     """
-    On Linux the kernel kills this process with its parent, at once, whatever it does; elsewhere a thread looks
-    every second. A parent that died before this was called is known from the variable `PARENT`.
+    On Linux the kernel kills this process with its parent, at once, whatever it does; elsewhere a thread
+    looks every second. A parent that died before this was called is known from the variable `PARENT`.
     """
     parent = os.getppid()
     if sys.platform == "linux":

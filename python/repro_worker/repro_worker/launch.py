@@ -1,4 +1,4 @@
-"""`torchrun` that ends with the process that started it: `python -m repro_worker.launch` and torchrun's arguments."""
+"""`torchrun` that ends with the process that started it; its arguments are those of torchrun."""
 
 import os
 import runpy
