@@ -748,9 +748,9 @@ export interface Experiment {
        */
       separator?: "kept" | "dropped"
       /**
-       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       * Of rows that are documents: where a longer one is cut in two, closest to its middle, again and again: token ids, or a text, which is the ids that the tokenizer spells it with. Without one it is cut into pieces of a row.
        */
-      delimiter?: number[]
+      delimiter?: number[] | string
       /**
        * Of rows that are documents: rows with a gap; none when absent.
        */
@@ -2205,9 +2205,9 @@ export interface Overlay {
        */
       separator?: ("kept" | "dropped") | null
       /**
-       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       * Of rows that are documents: where a longer one is cut in two, closest to its middle, again and again: token ids, or a text, which is the ids that the tokenizer spells it with. Without one it is cut into pieces of a row.
        */
-      delimiter?: number[] | null
+      delimiter?: (number[] | string) | null
       /**
        * Of rows that are documents: rows with a gap; none when absent.
        */
@@ -3218,9 +3218,9 @@ export interface Overlay1 {
        */
       separator?: ("kept" | "dropped") | null
       /**
-       * Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.
+       * Of rows that are documents: where a longer one is cut in two, closest to its middle, again and again: token ids, or a text, which is the ids that the tokenizer spells it with. Without one it is cut into pieces of a row.
        */
-      delimiter?: number[] | null
+      delimiter?: (number[] | string) | null
       /**
        * Of rows that are documents: rows with a gap; none when absent.
        */

@@ -9,6 +9,9 @@ import { UsageError } from "./outcome.js"
 import type { LoadedSpec } from "../spec/spec-file.js"
 import { fetchBeginning } from "./beginning.js"
 import { describePrepareEvents } from "./prepare-events.js"
+import { prepareTokenizer } from "../data/corpora/corpus.js"
+import { cacheDirectory } from "../files/sources.js"
+import type { Display } from "../run/display.js"
 import { acquireLock, type Lock } from "../run/lock.js"
 import { presentContent } from "./present-content.js"
 import { executeExperiment, openExperiment, type ExperimentJob } from "./run-experiment.js"
@@ -122,6 +125,17 @@ export interface MissingJudge {
   readonly ensured: Exclude<EnsuredRun, { readonly state: "finished" }>
 }
 
+/** What a judge of no steps says that it is made of, and the tokenizer that spells for it. */
+export const fetchJudge = async (
+  { experiment }: LoadedSpec,
+  display: Display,
+  signal?: AbortSignal,
+): Promise<void> => {
+  const options = { onEvent: describePrepareEvents(display), ...(signal === undefined ? {} : { signal }) }
+  await prepareTokenizer(experiment.data, { cacheDir: cacheDirectory(), ...options })
+  await fetchBeginning(experiment, options)
+}
+
 /**
  * Finished runs of the specs that judge the texts of `job.spec`, made where there are none; what a judge of no steps
  * says that it is made of is fetched.
@@ -133,8 +147,7 @@ export const ensureJudges = async (job: ExperimentJob): Promise<MissingJudge | u
   for (const spec of new Set(job.spec.judges?.values())) {
     const { id, training } = spec.experiment
     if (training.stepsPerGroup === 0) {
-      const onEvent = describePrepareEvents(display)
-      await fetchBeginning(spec.experiment, { onEvent, ...(signal === undefined ? {} : { signal }) })
+      await fetchJudge(spec, display, signal)
       continue
     }
     display.log(`${job.spec.experiment.id} is judged by ${id}, profile ${spec.profile}: looking for its run.`)

@@ -4,6 +4,7 @@ import { cacheDirectory } from "../files/sources.js"
 import { plannedFiles } from "../plan/files.js"
 import { openDisplay, type Display } from "../run/display.js"
 import type { Profile } from "../spec/spec-file.js"
+import { fetchJudge } from "./ensure-run.js"
 import { isAbort, watchInterrupts } from "./interrupts.js"
 import { openSpec } from "./open-spec.js"
 import type { Outcome } from "./outcome.js"
@@ -19,12 +20,13 @@ export const prepare = async (
   display: Display = openDisplay(),
   how: Pick<PrepareOptions, "workers" | "rewrite"> = {},
 ): Promise<Outcome> => {
-  const { experiment } = await openSpec(given, profile, settings)
+  const { experiment, judges } = await openSpec(given, profile, settings)
   const cacheDir = cacheDirectory()
   const before = await checkCorpus(experiment.data, { cacheDir })
   if (!before.ready) {
     display.log(`Into ${cacheDir}:`)
-    for (const { path, about } of plannedFiles(experiment).reads) display.log(`  ${path}: ${about}`)
+    for (const { path, about } of plannedFiles(experiment, judges?.values()).reads)
+      display.log(`  ${path}: ${about}`)
   }
   const stop = watchInterrupts(
     display,
@@ -43,6 +45,8 @@ export const prepare = async (
       signal: stop.signal,
       prepared: { experiment, corpus, cacheDir, ...how },
     })
+    for (const judge of judges?.values() ?? [])
+      if (judge.experiment.training.stepsPerGroup === 0) await fetchJudge(judge, display, stop.signal)
     const { totals } = corpus
     const row = (name: string, paths: readonly string[], part: typeof totals.train) => [
       name,

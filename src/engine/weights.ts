@@ -6,10 +6,9 @@
  * does the last two itself, so that numbers which fill a GPU never pass through this process.
  */
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { pipeline } from "node:stream/promises"
+import { readParts } from "../files/parts.js"
 import { readSafetensors, toBFloat16, toFloat32, type StoredTensor } from "../files/safetensors.js"
 import { drawTensor, type Draw } from "./draw.js"
 import { ExecutorError } from "./errors.js"
@@ -171,7 +170,7 @@ const extraSentence = (names: readonly string[]): string =>
 
 const checkDigest = async (path: string, sha256: string, fail: Fail): Promise<void> => {
   const hash = createHash("sha256")
-  await pipeline(createReadStream(path), hash)
+  await readParts(path, (part) => hash.update(part))
   const found = hash.digest("hex")
   if (found !== sha256.toLowerCase()) fail(`${path} has the SHA-256 ${found}, not ${sha256}`)
 }

@@ -80,12 +80,14 @@ export interface References {
   readonly windows: EvidenceWindows
   /** Indices into the windows' tokens; see {@link targetsOf}. */
   readonly targets: Int32Array
+  /** coded: rows that are whole documents pay for where they end. given: their lengths are side information. */
+  readonly lengths: "coded" | "given"
 }
 
-/** References on everything that an evaluation of windows scored. */
+/** References on everything that an evaluation of windows scored, whose lengths it was given. */
 export const windowReferences = (file: SafetensorsFile, subject: string): References => {
   const windows = openWindows(file, subject)
-  return { windows, targets: targetsOf(file, windows) }
+  return { windows, targets: targetsOf(file, windows), lengths: "given" }
 }
 
 /** Place of a target in the split. */

@@ -1,5 +1,7 @@
 /** The windows that an evaluation scores, cut from the validation split, and what evidence stores about them. */
 import type { Tokens } from "../data/rows/tokens.js"
+import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
+import { modelTokenizer } from "../data/tokenizers/tokenizer.js"
 import type { StoredTensor } from "../files/safetensors.js"
 import { cutWindows, type DocumentWindows, type ScoredWindows } from "../inference/windows.js"
 import type { EvaluateJob } from "./job.js"
@@ -8,7 +10,12 @@ import type { OfWindows } from "./part.js"
 export const windowsOf = (
   { windows }: OfWindows,
   { split, experiment, corpus }: EvaluateJob,
-): ScoredWindows => cutWindows(split, windows, experiment.data, corpus.validation.join(", "))
+): ScoredWindows => {
+  const { data } = experiment
+  const encode = (text: string): ArrayLike<number> =>
+    modelTokenizer(data.tokenizer.id, corpus.tokenizer as SentencePieceModel).encode(text)
+  return cutWindows(split, windows, { ...data, encode }, corpus.validation.join(", "))
+}
 
 /** Token id before each window in the split; -1 where there is none. */
 const previousTokens = (split: Tokens, { starts }: ScoredWindows): Int32Array =>

@@ -10,6 +10,7 @@ import type * as Schema from "effect/Schema"
 import type { CorpusPart } from "../data/corpora/part.js"
 import type { Feeds } from "../diffusion/batch.js"
 import type { EndSlot } from "../diffusion/insertion/interpolant.js"
+import type { HittingRule } from "../diffusion/insertion/hitting.js"
 import type { JointSchedule } from "../diffusion/insertion/schedule.js"
 import type { StepLayout } from "../diffusion/step-layout.js"
 import type { ParameterSpec } from "../model/parameters.js"
@@ -214,6 +215,15 @@ export interface FixedRows {
   readonly schedule: NoiseSchedule
 }
 
+/** What sampling and scoring rows that grow ask of an objective. */
+export interface GrowingRows {
+  readonly schedules: JointSchedule
+  /** How the times of a token are drawn from its uniforms; the published rule of FlexMDM when absent. */
+  readonly hitting?: HittingRule
+  /** boundary: boundary tokens are never noised. */
+  readonly fixed: "none" | "boundary"
+}
+
 export interface ObjectivePart<O extends Kind = Kind> {
   readonly kind: O["kind"]
   readonly schema: Schema.Codec<O>
@@ -228,10 +238,10 @@ export interface ObjectivePart<O extends Kind = Kind> {
   boundary(objective: O): "free" | "maskable"
   /** The share of tokens still visible at the end of the noise schedule, where there is one. */
   eps(objective: O): number | undefined
-  /** The schedules of a network whose rows grow; sampling uses no others. */
-  schedules?(objective: O): JointSchedule
   /** Of an objective whose rows have a fixed length: how a text is drawn. Absent where rows grow. */
   fixedRows?(objective: O): FixedRows
+  /** Of an objective whose rows grow: how they are noised; sampling and scoring use no other schedules. */
+  growingRows?(objective: O): GrowingRows
   /** Whether its layout asks what rows hold (`RowShape.typical`). */
   readonly measuresRows?: true
   /** How a micro-batch is cut, and the feeds that the programs have, those a network may leave out included. */

@@ -1,15 +1,14 @@
 /** SHA-256 of files. */
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
 import { fromSystemError } from "./errors.js"
+import { readParts } from "./parts.js"
 
 /** Hexadecimal SHA-256 of a file of any size. */
 export const fileDigest = async (path: string): Promise<string> => {
   const hash = createHash("sha256")
   try {
-    for await (const part of createReadStream(path, { highWaterMark: 1 << 20 }))
-      hash.update(part as Uint8Array)
+    await readParts(path, (part) => hash.update(part))
   } catch (error) {
     throw fromSystemError(error, path, "computing its digest")
   }

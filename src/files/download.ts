@@ -4,7 +4,6 @@
  * One process at a time fetches a file; others wait for it.
  */
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { open, readFile, rename, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -14,6 +13,7 @@ import { DataError, fromSystemError, systemCode } from "./errors.js"
 import type { OnPrepareEvent } from "./events.js"
 import { awaitLease } from "./lease.js"
 import { makeFolder } from "./folder.js"
+import { readParts } from "./parts.js"
 
 /** What a server states of the file that it answers with. */
 export interface Statement {
@@ -278,7 +278,7 @@ const attempt = async (
 
 const gitBlobOf = async (path: string, bytes: number): Promise<string> => {
   const hash = createHash("sha1").update(`blob ${bytes}\0`)
-  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part as Uint8Array)
+  await readParts(path, (part) => hash.update(part))
   return hash.digest("hex")
 }
 

@@ -3,7 +3,7 @@ import { gatherFeeds } from "../diffusion/batch.js"
 import type { Executor, HostTensors } from "../engine/executor.js"
 import type { Network } from "../model/network.js"
 import { compileForward } from "./forward.js"
-import { defaultBatch } from "./scorer.js"
+import { defaultBatch } from "./batch.js"
 
 /** One sequence and the positions to predict. */
 export interface PredictRow {

@@ -7,6 +7,7 @@ import { gatherFeeds } from "../diffusion/batch.js"
 import type { Network } from "../model/network.js"
 import { compileForward } from "./forward.js"
 import { packRows } from "./packing.js"
+import { defaultBatch } from "./batch.js"
 
 /** One sequence with the positions to score. */
 export interface ScoreRow {
@@ -37,14 +38,8 @@ export interface ScorerOptions {
   readonly columns?: { readonly most: number; readonly mean: number } | undefined
 }
 
-/** Positions in one pass when the batch is not stated: enough to fill the matrix kernels, little enough to stay in cache. */
-const POSITIONS_PER_PASS = 2048
-
 /** Room for scored columns above their mean: rows with many and with few are packed together. */
 const ROOM = 1.06
-
-/** Sequences of `length` in one pass when nothing is said. */
-export const defaultBatch = (length: number): number => Math.max(2, Math.floor(POSITIONS_PER_PASS / length))
 
 export const makeScorer = async (
   executor: Executor,

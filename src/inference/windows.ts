@@ -8,6 +8,7 @@ import {
   documentRule,
   type DocumentSpec,
 } from "../data/rows/documents.js"
+import type { Encode } from "../data/rows/spelled.js"
 import { DataError } from "../files/errors.js"
 import type { Data } from "../spec/data.js"
 import type { LeftOut, Windows } from "../spec/windows.js"
@@ -52,10 +53,10 @@ export const outsideDocuments = (split: Tokens, boundaryId: number): LeftOut => 
 const cutDocuments = (
   split: Tokens,
   { length, count: most }: Windows,
-  { tokenizer, batching }: WindowedData,
+  { tokenizer, batching, encode }: WindowedData,
   subject: string,
 ): ScoredWindows => {
-  const rule = documentRule({ tokenizer, batching: { ...batching, length } })
+  const rule = documentRule({ tokenizer, batching: { ...batching, length } }, encode)
   const index = buildDocumentIndex(split, rule, subject)
   const available = index.starts.length
   const count = Math.min(most, available)
@@ -87,6 +88,8 @@ const cutDocuments = (
 /** What of an experiment's data says how windows are cut. */
 export type WindowedData = Pick<Data, "tokenizer"> & {
   readonly batching: Omit<DocumentSpec["batching"], "length">
+  /** Spells a delimiter that is a text. */
+  readonly encode?: Encode
 }
 
 /**

@@ -65,6 +65,8 @@ export interface MemoryEstimate {
   readonly activations: number
   readonly shards: number
   readonly program: number
+  /** The largest judge of its texts, when training is over; absent where none judges. */
+  readonly judge?: number
   readonly total: number
 }
 

@@ -3,6 +3,7 @@ import { corpusPart } from "../data/corpora/index.js"
 import type { PlannedFile } from "../data/corpora/part.js"
 import { evaluatorPart } from "../evaluators/index.js"
 import type { Experiment } from "../spec/experiment.js"
+import type { LoadedSpec } from "../spec/spec-file.js"
 
 export interface PlannedFiles {
   /** Fetched by `prepare`, or by `run` after it has said so. */
@@ -24,15 +25,35 @@ const once = (files: readonly PlannedFile[]): readonly PlannedFile[] => {
   return [...found.values()]
 }
 
-const reads = ({ data: { corpus, tokenizer }, evaluations }: Experiment): readonly PlannedFile[] => {
-  const part = corpusPart(corpus)
-  const path = tokenizer.model === "corpus" ? part.tokenizer(corpus) : tokenizer.model
-  return once([
-    ...part.files(corpus),
-    ...(path === undefined ? [] : [{ path, about: `tokenizer ${tokenizer.id}`, bytes: null }]),
-    ...evaluations.flatMap((evaluation) => evaluatorPart(evaluation).files?.(evaluation) ?? []),
-  ])
+/** Where the tokenizer of a spec lies, for people; undefined where its corpus publishes none. */
+const tokenizerOf = ({ corpus, tokenizer }: Experiment["data"]): readonly PlannedFile[] => {
+  const path = tokenizer.model === "corpus" ? corpusPart(corpus).tokenizer(corpus) : tokenizer.model
+  return path === undefined ? [] : [{ path, about: `tokenizer ${tokenizer.id}`, bytes: null }]
 }
+
+/** What is read of a judge: its weights, as they are fetched or as its run left them, and its tokenizer. */
+const ofJudge = ({ id, data, init, training }: Experiment): readonly PlannedFile[] => [
+  ...(training.stepsPerGroup === 0
+    ? init !== undefined && "checkpoint" in init
+      ? [{ path: init.checkpoint, about: `weights of the judge ${id}`, bytes: null }]
+      : []
+    : [
+        {
+          path: `runs/<id of ${id}>/checkpoints/step-<n>.safetensors`,
+          about: `weights of the judge ${id}`,
+          bytes: null,
+        },
+      ]),
+  ...tokenizerOf(data).map((file) => ({ ...file, about: `${file.about} of the judge ${id}` })),
+]
+
+const reads = ({ data, evaluations }: Experiment, judges: readonly Experiment[]): readonly PlannedFile[] =>
+  once([
+    ...corpusPart(data.corpus).files(data.corpus),
+    ...tokenizerOf(data),
+    ...evaluations.flatMap((evaluation) => evaluatorPart(evaluation).files?.(evaluation) ?? []),
+    ...judges.flatMap(ofJudge),
+  ])
 
 const writes = ({ evaluations }: Experiment): readonly PlannedFile[] => [
   { path: "runs/<id>/manifest.json", about: "what the run is", bytes: null },
@@ -50,7 +71,14 @@ const writes = ({ evaluations }: Experiment): readonly PlannedFile[] => [
   { path: "runs/<id>/results.json", about: "the results table", bytes: null },
 ]
 
-export const plannedFiles = (experiment: Experiment): PlannedFiles => ({
-  reads: reads(experiment),
+/** @param judges the specs that judge its texts */
+export const plannedFiles = (
+  experiment: Experiment,
+  judges: Iterable<Pick<LoadedSpec, "experiment">> = [],
+): PlannedFiles => ({
+  reads: reads(
+    experiment,
+    Array.from(judges, (judge) => judge.experiment),
+  ),
   writes: writes(experiment),
 })

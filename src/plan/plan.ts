@@ -21,6 +21,7 @@ import {
 } from "./cost.js"
 import { ACCELERATORS, acceleratorEstimate, type AcceleratorEstimate } from "./accelerator.js"
 import { plannedFiles, type PlannedFiles } from "./files.js"
+import { judgeCosts, type JudgeCost } from "./judges.js"
 import { parameterCount, type ParameterCount } from "./parameters.js"
 
 export interface Machine {
@@ -89,10 +90,19 @@ export interface RunPlan {
   readonly contracts: readonly PlannedContract[]
   /** The experiments that it begins from, the first stage first; absent where it draws its weights. */
   readonly chain?: readonly ChainStage[]
+  /** What judges its texts, and the experiments that these judges are results of; absent where none does. */
+  readonly judges?: readonly PlannedJudge[]
   /** Bytes on each accelerator, where the network says them. */
   readonly accelerator?: AcceleratorEstimate
   /** What stands in the way on this machine, in sentences. */
   readonly warnings: readonly string[]
+}
+
+/** A judge with what it costs, in seconds at the rate of its own network. */
+export interface PlannedJudge extends JudgeCost {
+  readonly seconds: number
+  /** The experiment that makes it. */
+  readonly made: ChainStage
 }
 
 /** One stage of a chain with its cost. */
@@ -120,6 +130,10 @@ const stageOf = (spec: LoadedSpec, machine: Machine): ChainStage => {
     seconds: time.total,
   }
 }
+
+/** FLOP/s of a network on a machine. */
+const speedOf = (experiment: Experiment, device: "cpu" | "gpu", cores: number): number =>
+  rateFor(experiment, device).flopsPerSecond * cores
 
 /** The named random streams of a run; an evaluation has its own seed. */
 const streamsOf = ({ model, training, objective, evaluations }: Experiment): readonly PlannedStream[] => {
@@ -206,8 +220,22 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
   const device = experiment.execution?.device ?? "cpu"
   const rate = rateFor(experiment, device)
   const cores = device === "gpu" ? 1 : (experiment.execution?.threads ?? machine.cores)
-  const speed = rate.flopsPerSecond * cores
-  const memory = memoryEstimate(experiment)
+  const speed = speedOf(experiment, device, cores)
+  const judges = judgeCosts(spec).map((cost): PlannedJudge => {
+    const judge = spec.judges!.get(cost.fingerprint)!
+    const seconds = cost.flops / speedOf(judge.experiment, device, cores)
+    return { ...cost, seconds, made: stageOf(judge, machine) }
+  })
+  const judgeFlops = judges.reduce((sum, each) => sum + each.flops, 0)
+  const judgeSeconds = judges.reduce((sum, { seconds }) => sum + seconds, 0)
+  const needed = memoryEstimate(experiment)
+  const judging = Math.max(0, ...judges.map(({ memory: bytes }) => bytes))
+  // A judge comes when training is over: beside it are the weights that it judges.
+  const memory: MemoryEstimate = {
+    ...needed,
+    ...(judges.length === 0 ? {} : { judge: judging }),
+    total: Math.max(needed.total, needed.parameters + needed.program + judging),
+  }
   const accelerator = device === "gpu" ? acceleratorEstimate(experiment) : undefined
   return {
     planVersion: 1,
@@ -237,8 +265,8 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
       trainingPerPosition,
       perStep,
       training: steps * perStep,
-      evaluation: evaluationFlops,
-      total: steps * perStep + evaluationFlops,
+      evaluation: evaluationFlops + judgeFlops,
+      total: steps * perStep + evaluationFlops + judgeFlops,
     },
     evaluations,
     memory,
@@ -246,15 +274,16 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
       rate,
       cores,
       training: (steps * perStep) / speed,
-      evaluation: evaluationFlops / speed,
-      total: (steps * perStep + evaluationFlops) / speed,
+      evaluation: evaluationFlops / speed + judgeSeconds,
+      total: (steps * perStep + evaluationFlops) / speed + judgeSeconds,
     },
-    files: plannedFiles(experiment),
+    files: plannedFiles(experiment, spec.judges?.values()),
     streams: streamsOf(experiment),
     contracts: plannedContracts(experiment),
     ...(spec.parent === undefined
       ? {}
       : { chain: ancestorsOf(spec).map((stage) => stageOf(stage, machine)) }),
+    ...(judges.length === 0 ? {} : { judges }),
     ...(accelerator === undefined ? {} : { accelerator }),
     warnings:
       device === "cpu" && memory.total > machine.memory

@@ -60,6 +60,13 @@ export const renderPlan = (plan: RunPlan): string => {
           `${spec}, profile ${profile}: ${steps === 0 ? "weights as they are" : `${whole(steps)} steps, ${si(positions)} positions`}, ${si(cost)}FLOP, about ${duration(seconds)} (${fingerprint})`,
       ),
     ),
+    ...section(
+      "Judged by, each run first where it is not finished",
+      (plan.judges ?? []).map(
+        ({ evaluation, spec, profile, made, texts, window, forwards, flops: cost, memory: held, seconds }) =>
+          `${evaluation}: ${spec}, profile ${profile}: ${made.steps === 0 ? "weights as they are" : `${whole(made.steps)} steps, about ${duration(made.seconds)}`}; ${whole(texts)} texts in up to ${whole(forwards)} forwards of ${whole(window)} tokens, ${si(cost)}FLOP, about ${duration(seconds)}, up to ${bytes(held)} beside the network (${made.fingerprint})`,
+      ),
+    ),
     ...section("Training", [
       `${whole(training.steps)} steps: ${training.groups} shard group${training.groups === 1 ? "" : "s"} of ${whole(training.stepsPerGroup)}`,
       `${whole(training.positionsPerStep)} positions a step (${training.sequencesPerStep} sequences), ${si(training.positions)} positions in all`,

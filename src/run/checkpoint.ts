@@ -16,7 +16,7 @@ export const storedState = (state: HostTensors): Record<string, StoredTensor> =>
 
 /** Metadata of a checkpoint whose rows grow: the schedules that it is trained with, which sampling must use. */
 export const checkpointSchedules = ({ objective }: Experiment): Readonly<Record<string, string>> => {
-  const schedules = objectivePart(objective).schedules?.(objective)
+  const schedules = objectivePart(objective).growingRows?.(objective).schedules
   return schedules === undefined ? {} : { [SCHEDULES]: JSON.stringify(schedules) }
 }
 

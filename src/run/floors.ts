@@ -98,7 +98,7 @@ interface Targets {
   readonly evaluations: string[]
   /** Places in the split in the order of the stream; a target that was scored twice stands twice. */
   readonly positions: Int32Array
-  /** Places of the ends of whole documents: charged and not counted. */
+  /** Places of the ends of whole documents, where an evaluation pays for them: charged and not counted. */
   readonly ends: Int32Array
   /** What the source itself needs for these targets, where that is known. */
   readonly sourceBits?: number | undefined
@@ -118,20 +118,26 @@ const scoredTargets = async (
   for (const { id, kind } of experiment.evaluations) {
     const part = evaluatorPart({ kind })
     if (!there.includes(id) || part.references === undefined) continue
-    const { windows, targets } = part.references(
+    const { windows, targets, lengths } = part.references(
       await run.readEvidence(id),
       `${run.directory}/evidence/${id}.safetensors`,
     )
     const positions = positionsOf(windows, targets).sort()
-    const key = createHash("sha256").update(new Uint8Array(positions.buffer)).digest("hex")
+    const { data } = experiment
+    const coded = lengths === "coded"
+    const ends = coded ? documentEnds(windows, split, data.tokenizer) : new Int32Array()
+    const key = createHash("sha256")
+      .update(new Uint8Array(positions.buffer))
+      .update(`ends of ${ends.length}`)
+      .digest("hex")
     const same = found.get(key)
     if (same !== undefined) same.evaluations.push(id)
     else
       found.set(key, {
         evaluations: [id],
         positions,
-        ends: documentEnds(windows, split, experiment.data.tokenizer.boundaryId),
-        sourceBits: sourceBits(windows, targets, split, experiment.data),
+        ends,
+        sourceBits: coded ? sourceBits(windows, targets, split, data) : undefined,
         maskable: windows.header.objective.boundary === "free",
         bytes: targets.reduce((sum, target) => sum + targetBytes(windows, target), 0),
         account: accountOf(windows, targets),

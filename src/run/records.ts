@@ -3,10 +3,10 @@
  * names. Runs of earlier versions recorded none; they are read, and nobody can say whether they are as they were written.
  */
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { fileDigest, knownFileDigest } from "../files/digest.js"
+import { readParts } from "../files/parts.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import type { StoredEvent } from "./events.js"
 
@@ -27,8 +27,7 @@ export const recordOf = async (path: string): Promise<FileRecord> => {
 /** The record of the first `bytes` bytes of a file. */
 export const recordOfStart = async (path: string, bytes: number): Promise<FileRecord> => {
   const hash = createHash("sha256")
-  if (bytes > 0)
-    for await (const part of createReadStream(path, { end: bytes - 1 })) hash.update(part as Uint8Array)
+  await readParts(path, (part) => hash.update(part), { end: bytes })
   return { bytes, sha256: hash.digest("hex") }
 }
 

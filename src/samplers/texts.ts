@@ -200,7 +200,7 @@ export const resolveSampling = ({
         `the given text takes ${prefix.length + suffix.length} of the ${room} tokens that a row of this network holds and leaves no room to generate; shorten it.`,
       )
   const { model, objective, data } = experiment
-  const schedules = objectivePart(objective).schedules?.(objective)
+  const schedules = objectivePart(objective).growingRows?.(objective).schedules
   if (schedules === undefined)
     throw new SamplingError(
       `the objective "${objective.kind}" has no schedules of insertion and unmasking; a network whose rows grow cannot be sampled without.`,
@@ -379,6 +379,6 @@ export const openTexts = (job: OpenTexts): Promise<Texts> => {
  * @throws SamplingError naming those that differ
  */
 export const requireSchedules = ({ objective }: Experiment, trained: JointSchedule | undefined): void => {
-  const asked = objectivePart(objective).schedules?.(objective)
+  const asked = objectivePart(objective).growingRows?.(objective).schedules
   if (trained !== undefined && asked !== undefined) requireTrainedSchedule(trained, asked)
 }

@@ -73,9 +73,9 @@ export const Batching = Schema.Struct({
     description:
       "Of rows that are documents with a prompt. kept, when absent: the separator stays, given with the prompt.",
   }),
-  delimiter: Schema.optionalKey(Schema.Array(Natural)).annotate({
+  delimiter: Schema.optionalKey(Schema.Union([Schema.Array(Natural), Schema.NonEmptyString])).annotate({
     description:
-      "Of rows that are documents: the token ids at which a longer one is cut in two, closest to its middle, again and again; without them it is cut into pieces of a row.",
+      "Of rows that are documents: where a longer one is cut in two, closest to its middle, again and again: token ids, or a text, which is the ids that the tokenizer spells it with. Without one it is cut into pieces of a row.",
   }),
   infill: Schema.optionalKey(Infill).annotate({
     description: "Of rows that are documents: rows with a gap; none when absent.",

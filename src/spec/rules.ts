@@ -212,21 +212,30 @@ const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { model, parts }) =>
 
 /**
  * Rows of whole documents are scored as they are trained on by a network whose code pays for their length, and no other
- * rows are documents.
+ * rows are documents. Every other kind would score their prompts too.
  */
 const aligned: EvaluationRule<EvaluationKind> = (evaluation, at, { data: { batching }, model, parts }) => {
   const windows = "windows" in evaluation ? (evaluation as Partial<OfWindows>).windows : undefined
+  if (windows === undefined) return false
   const inserting = parts.network.endSlot?.(model) !== undefined
-  return (
-    windows !== undefined &&
-    (windows.alignment === "documents") !== (batching.kind === "documents") &&
-    (inserting || windows.alignment === "documents") &&
-    problem(
+  const [documents, rows] = [windows.alignment === "documents", batching.kind === "documents"]
+  const found = JSON.stringify(windows.alignment)
+  if (documents !== rows && (inserting || documents))
+    return problem(
       `${at}/windows/alignment`,
-      batching.kind === "documents"
+      rows
         ? '"documents", as rows of training are whole documents'
         : `another alignment: "documents" is for batches of kind "documents"`,
-      JSON.stringify(windows.alignment),
+      found,
+    )
+  return (
+    documents &&
+    !inserting &&
+    problem(
+      `${at}/windows/alignment`,
+      `"raw-stream" or "document-chunks" for the kind "${evaluation.kind}"`,
+      found,
+      "It would score prompts, which are given in rows of whole documents.",
     )
   )
 }

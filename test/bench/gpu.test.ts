@@ -152,7 +152,7 @@ testWithTorch("npm run bench -- --gpu, with a tiny network on the CPU in the GPU
   t.equal(run.exitCode, 0, run.stderr) // 1 where the fp32 executor and PyTorch disagree
   for (const batch of [8, 16])
     for (const id of [OURS_GPU, PUBLISHED]) {
-      const section = run.stdout.split("## ").find((part) => part.startsWith(`tiny x ${batch}:`))
+      const section = run.stdout.split("\n## ").find((part) => part.startsWith(`tiny x ${batch}:`))
       // Tokens a second, milliseconds and quartiles, and two rounds of one step.
       t.match(section, new RegExp(`\\| ${id} \\| \\d+ \\| \\d+ \\(\\d+-\\d+\\) \\| 2 \\|`), `${id}, ${batch}`)
     }

@@ -92,10 +92,11 @@ void t.test(
       const [a, b] = await Promise.all(folders.map((each) => readFile(join(each, file))))
       t.equal(Buffer.compare(body(a!), body(b!)), 0, file)
     }
-    t.same(
-      (JSON.parse(ended.stdout) as Result).rows.map(({ id, value }) => [id, value]),
-      (JSON.parse(reference.stdout) as Result).rows.map(({ id, value }) => [id, value]),
-      "every number of the table",
+    const [resumed, uninterrupted] = [ended, reference].map(({ stdout }) =>
+      (JSON.parse(stdout) as Result).rows
+        .filter(({ id }) => !id.endsWith("/seconds"))
+        .map(({ id, value }) => [id, value]),
     )
+    t.same(resumed, uninterrupted, "every number of the table but the seconds that sampling took")
   },
 )

@@ -147,7 +147,9 @@ void t.test(
     t.equal(ran.code, 0, ran.stderr)
     const again = await invoke(...args, "--again")
     t.equal(again.code, 0, again.stderr)
-    const made = (await readdir(runs)).filter((name) => !name.startsWith("."))
+    const made = (await readdir(runs, { withFileTypes: true }))
+      .filter((each) => each.isDirectory() && !each.name.startsWith("."))
+      .map(({ name }) => name)
     t.equal(made.filter((name) => name.includes("tiny_judge")).length, 1, "the judge's run is found again")
     t.equal(made.length, 3)
     const before = (await loadSpec(spec, "paper")).fingerprint

@@ -183,3 +183,41 @@ test("a file that is read for several things is listed once, with all of them", 
   const { reads } = (await planOf("flexmdm_tinygsm_gsm8k")).files
   t.match(reads.find(({ path }) => path.endsWith("test.jsonl"))?.about, "rows; test set of tinygsm")
 })
+
+test("a judge's passes, time, memory and files stand in the plan", async (t) => {
+  const plan = await planOf("flexmdm_owt")
+  const judges = plan.judges ?? []
+  t.ok(judges.length > 0)
+  for (const each of judges) {
+    t.equal(each.spec, "gpt2_large")
+    const { windows: texts, tokens } = plan.evaluations.find(({ id }) => id === each.evaluation)!
+    t.equal(each.texts, texts)
+    // Each text alone; joined, with a token between two, in rows of 1024.
+    t.equal(each.forwards, texts + Math.ceil((tokens + texts) / 1024))
+    t.equal(each.window, 1024)
+    t.equal(each.flops, each.forwards * 1024 * forwardFlops(await experimentOf("gpt2_large"), 1024))
+    t.ok(each.seconds > 0)
+    // 774 030 080 parameters (published: 774 M) of 4 bytes.
+    t.ok(each.memory > 4 * 774_030_080)
+    t.equal(each.made.steps, 0)
+  }
+  const own = plan.evaluations.reduce((sum, { flops }) => sum + flops, 0)
+  t.equal(plan.flops.evaluation, own + judges.reduce((sum, { flops }) => sum + flops, 0))
+  t.ok(plan.memory.total >= plan.memory.judge! + plan.memory.parameters)
+  const reads = new Map(plan.files.reads.map(({ path, about }) => [path, about]))
+  t.match(reads.get("hf:openai-community/gpt2-large/model.safetensors"), /^weights of the judge gpt2_large$/)
+  t.match([...reads.values()].join("\n"), /tokenizer gpt2 of the judge gpt2_large/)
+  t.match(
+    renderPlan(plan),
+    /Judged by.*\n.*gpt2_large, profile paper: weights as they are; [\d ]+ texts in up to/,
+  )
+  const speeches = await planOf("mdlm_speeches", "laptop")
+  const [judge] = speeches.judges ?? []
+  const { training, time } = await planOf("gpt2_large", "laptop")
+  t.match(judge, { spec: "gpt2_large", made: { steps: training.steps, seconds: time.total } })
+  t.match(
+    speeches.files.reads.find(({ about }) => about === "weights of the judge gpt2_large")?.path,
+    /id of gpt2_large/,
+  )
+  t.equal((await planOf("mdlm_eos")).judges, undefined)
+})

@@ -11,12 +11,14 @@ import {
 } from "../../src/tasks/brackets/words.js"
 import { drawsOf } from "../../src/tasks/generated.js"
 
-const [BOUNDARY, PAD] = [2, 5]
+const [BOUNDARY, SEPARATOR, PAD] = [2, 3, 5]
+const marks = { boundaryId: BOUNDARY, separatorId: SEPARATOR }
 // ()  and  (())  between boundaries, as rows of 4.
 const split = Uint16Array.from([2, 0, 1, 2, 0, 0, 1, 1, 2])
 const windows = {
   count: 2,
   length: 4,
+  starts: Int32Array.from([1, 4]),
   tokens: Int32Array.from([0, 1, PAD, PAD, 0, 0, 1, 1]),
   places: Int32Array.from([1, 2, -1, -1, 4, 5, 6, 7]),
 }
@@ -29,14 +31,21 @@ const data = (task: object) =>
 const balanced = data({ kind: "brackets", words: "balanced" })
 
 test("the boundary behind each whole document is its end", async (t) => {
-  t.same([...documentEnds(windows, split, BOUNDARY)], [3, 8])
-  t.same(
-    [...documentEnds(windows, split.with(3, 1), BOUNDARY)],
-    [8],
-    "a document that goes on has no end there",
-  )
+  t.same([...documentEnds(windows, split, marks)], [3, 8])
+  t.same([...documentEnds(windows, split.with(3, 1), marks)], [8], "a document that goes on has no end there")
   const { places: _, ...chunks } = windows
-  t.same([...documentEnds(chunks, split, BOUNDARY)], [], "windows that are no documents")
+  t.same([...documentEnds(chunks, split, marks)], [], "windows that are no documents")
+  // Prompts without a target, one of no tokens; rows leave the separator out.
+  const empty = Uint16Array.from([2, 0, 1, 3, 2, 3, 2, 0, 3, 1, 2])
+  const rows = { count: 3, length: 2, starts: Int32Array.from([1, 5, 7]) }
+  const places = Int32Array.from([1, 2, -1, -1, 7, 9])
+  t.same([...documentEnds({ ...rows, places }, empty, marks)], [4, 6, 10])
+  const cut = Int32Array.from([1, -1, -1, -1, 7, -1])
+  t.same(
+    [...documentEnds({ ...rows, places: cut }, empty, marks)],
+    [6],
+    "rows that are cut before their ends have none",
+  )
 })
 
 test("the source's own code of two balanced words", async (t) => {

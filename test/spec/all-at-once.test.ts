@@ -56,7 +56,7 @@ test("a rule that needs the field of the wrong type is not judged, its neighbour
   t.same(
     told({ ...alone, evaluations: [sliding, { ...sliding, id: 5, stride: 8 }, { ...sliding, stride: 8 }] }),
     [
-      `/evaluations/1/id: expected a name of lower-case letters, digits, '.', '_' and '-', found 5.`,
+      `/evaluations/1/id: expected a name of lower-case letters, digits, '.', '_' and '-' and at most 200 characters, found 5.`,
       `/evaluations/0/stride: expected at most the window length 64, found 5000.`,
       `/evaluations/2/id: expected an id that no other evaluation has, found "s". /evaluations/0 has it too.`,
     ],

@@ -47,4 +47,20 @@ test("documents are scored as documents", async (t) => {
   t.match(await spec("flexmdm_speeches", evaluations("documents")), [
     /^\/evaluations\/0\/windows\/alignment: another alignment/,
   ])
+  // A masked network of fixed length may be trained on documents; its evaluations would mask and score prompts.
+  t.match(
+    await spec("llada_8b_math", {
+      evaluations: [
+        {
+          kind: "discrete-elbo",
+          id: "elbo",
+          windows: { length: 42, count: 10, alignment: "documents" },
+          steps: 4,
+          draws: 1,
+          seed: 1,
+        },
+      ],
+    }),
+    [/^\/evaluations\/0\/windows\/alignment: "raw-stream" or "document-chunks" for the kind "discrete-elbo"/],
+  )
 })

@@ -228,6 +228,9 @@ test("no garbage gets through: a random change of one value is accepted or a Spe
  * from, controls, and those whose papers show curves alone.
  */
 const OWN = [
+  "ar_speeches.json",
+  "gpt2_large.json",
+  "mdlm_speeches.json",
   "flexmdm_brackets.json",
   "flexmdm_brackets_balanced.json",
   "flexmdm_speeches.json",

@@ -89,7 +89,7 @@ void t.test("a chain that is none is refused in words", async (t) => {
   const lone = await put("lone", { ...transfer, id: "lone", init: { run: "no_such_spec" } })
   t.match(await problemsOf(lone), /\/init\/run.*a spec file beside this one/)
   const self = await put("circle", { ...transfer, id: "circle", init: { run: "circle" } })
-  t.match(await problemsOf(self), /begin from this one in turn/)
+  t.match(await problemsOf(self), /begin from this one, nor is judged by it, in turn/)
   const { init: _init, ...without } = transfer
   const frozen = await put("frozen", { ...without, id: "frozen" })
   t.match(await problemsOf(frozen), /what the frozen weights are/)

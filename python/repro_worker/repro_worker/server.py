@@ -7,8 +7,6 @@ import os
 import re
 import signal
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable
 from typing import BinaryIO, NoReturn
@@ -18,6 +16,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA st
 import torch  # noqa: E402
 
 from repro_worker.answers import Answers, Late, late  # noqa: E402
+from repro_worker.death import end_with_parent  # noqa: E402
 from repro_worker.frames import PROTOCOL, Header, Tensors, read_frame, unpack, write_frame  # noqa: E402
 from repro_worker.graph import UnknownOperation  # noqa: E402
 from repro_worker.ops import trials  # noqa: E402
@@ -36,18 +35,6 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
     return source, sink
-
-
-def _end_with_parent() -> None:
-    """A long step does not outlive the process that asked for it."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _leave() -> NoReturn:
@@ -244,7 +231,7 @@ def main(serve: Callable[[Settings, World], Server] = Server) -> None:
     """Serves the parent on standard input and output. `serve`: another server than the worker's own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = _private_streams()
-    _end_with_parent()
+    end_with_parent()  # a long step does not outlive the process that asked for it
     world = World()
     settings = _greet(source, sink, world)
     server = serve(settings, world)

@@ -1,7 +1,7 @@
 /** Any corpus of a spec: prepare it, load it, or say what is missing. Only `prepareCorpus` uses the network. */
 import { join } from "node:path"
 import { bytesDigest } from "../../files/digest.js"
-import { DataMismatch, fromSystemError } from "../../files/errors.js"
+import { DataError, DataMismatch, fromSystemError } from "../../files/errors.js"
 import { requireRecorded } from "../../files/hub.js"
 import { awaitLease } from "../../files/lease.js"
 import { inCacheWords, isPresent } from "../../files/sources.js"
@@ -43,14 +43,12 @@ const countTokens = async (paths: readonly string[]): Promise<number> => {
   return tokens
 }
 
-/**
- * Fetch and write whatever the corpus lacks, then load it. Where another process prepares the same one, its work is
- * awaited and taken.
- * @throws DataError with a cure: offline, not-found, refused, digest, no-space, or a spec that does not fit the data.
- */
-export const prepareCorpus = async (spec: CorpusSpec, options: PrepareOptions): Promise<LoadedCorpus> => {
-  const { corpus } = spec
-  const { cacheDir, onEvent, signal } = options
+/** Under the lock of the corpus's place, so that two processes never write the same files. */
+const underLock = async (
+  { corpus }: CorpusSpec,
+  { cacheDir, onEvent, signal }: PrepareOptions,
+  fetch: () => Promise<void>,
+): Promise<void> => {
   const store = corpusStore(corpus)
   const name = bytesDigest(JSON.stringify([corpus.kind, store.place?.(corpus) ?? corpus])).slice(0, 16)
   const path = join(cacheDir, `.lock-${corpus.kind}-${name}`)
@@ -67,14 +65,46 @@ export const prepareCorpus = async (spec: CorpusSpec, options: PrepareOptions): 
       throw refused
     })
     try {
-      await store.prepare(jobOf(spec, options), options)
+      await fetch()
     } finally {
       await taken?.lease.release()
     }
   } catch (error) {
     throw inCacheWords(error, cacheDir)
   }
+}
+
+/**
+ * Fetch and write whatever the corpus lacks, then load it. Where another process prepares the same one, its work is
+ * awaited and taken.
+ * @throws DataError with a cure: offline, not-found, refused, digest, no-space, or a spec that does not fit the data.
+ */
+export const prepareCorpus = async (spec: CorpusSpec, options: PrepareOptions): Promise<LoadedCorpus> => {
+  await underLock(spec, options, () => corpusStore(spec.corpus).prepare(jobOf(spec, options), options))
   return loadCorpus(spec, options)
+}
+
+/**
+ * Fetch the tokenizer alone where it is not there, then read it; of a corpus that makes its tokenizer with its shards,
+ * everything.
+ * @throws DataError as {@link prepareCorpus}
+ */
+export const prepareTokenizer = async (
+  spec: CorpusSpec,
+  options: PrepareOptions,
+): Promise<SentencePieceModel> => {
+  const missing = await loadTokenizer(spec, options).then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof DataError && error.reason === "missing") return true
+      throw error
+    },
+  )
+  if (missing) {
+    const { fetchTokenizer, prepare } = corpusStore(spec.corpus)
+    await underLock(spec, options, () => (fetchTokenizer ?? prepare)(jobOf(spec, options), options))
+  }
+  return loadTokenizer(spec, options)
 }
 
 /**

@@ -70,7 +70,9 @@ export interface CorpusStore<C extends Kind = Kind> {
   place?(corpus: C): string
   /** Path of the tokenizer that it publishes; reads what says so. */
   tokenizer?(corpus: C, options: CorpusOptions): Promise<string>
-  /** Fetches and writes whatever is lacking. The only one that may use the network. */
+  /** Fetches the tokenizer alone; absent where `prepare` makes it with everything else. */
+  readonly fetchTokenizer?: (job: StoreJob<C>, options: PrepareOptions) => Promise<void>
+  /** Fetches and writes whatever is lacking; it and `fetchTokenizer` alone may use the network. */
   prepare(job: StoreJob<C>, options: PrepareOptions): Promise<void>
   /** @throws DataError where the corpus is not prepared */
   locate(job: StoreJob<C>, options: CorpusOptions): Promise<Located>

@@ -4,6 +4,7 @@
  */
 import { DataError } from "../../files/errors.js"
 import { predictionRow, trainingRow, type CollatedRow, type RowParts, type RowShape } from "./collate.js"
+import { cannotSpell, spelled, type Encode } from "./spelled.js"
 import { splitDocument } from "./split-document.js"
 import type { Tokens } from "./tokens.js"
 
@@ -170,16 +171,20 @@ export interface DocumentSpec {
     readonly length: number
     readonly end?: "anchor" | "none"
     readonly separator?: "kept" | "dropped"
-    readonly delimiter?: readonly number[]
+    readonly delimiter?: string | readonly number[]
   }
 }
 
-export const documentRule = ({ tokenizer, batching }: DocumentSpec): DocumentRule => ({
+/** @param encode spells a delimiter that is a text. @throws DataError where it cannot */
+export const documentRule = (
+  { tokenizer, batching }: DocumentSpec,
+  encode: Encode = cannotSpell,
+): DocumentRule => ({
   boundaryId: tokenizer.boundaryId,
   ...(tokenizer.separatorId === undefined ? {} : { separatorId: tokenizer.separatorId }),
   padId: tokenizer.padId,
   length: batching.length,
   end: batching.end ?? "none",
   separator: batching.separator ?? "kept",
-  delimiter: batching.delimiter ?? [],
+  delimiter: spelled(batching.delimiter ?? [], "data.batching.delimiter", encode),
 })

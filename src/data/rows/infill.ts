@@ -4,6 +4,7 @@ import { DataError } from "../../files/errors.js"
 import type { Infill } from "../../spec/data.js"
 import type { CollatedRow } from "./collate.js"
 import { documentParts, type DocumentIndex, type DocumentRule } from "./documents.js"
+import { spelled, type Encode } from "./spelled.js"
 import type { Tokens } from "./tokens.js"
 
 export interface MadeInfillRow extends Pick<CollatedRow, "tokens" | "fixed" | "length"> {
@@ -29,20 +30,9 @@ export type InfillMarks =
   | (MiddleLast & { readonly form: "middle-last" })
 
 /** @throws DataError where the tokenizer cannot spell a mark, naming it */
-export const marksOf = (infill: Infill, encode: (text: string) => ArrayLike<number>): InfillMarks => {
-  const ids = (mark: string | readonly number[]): readonly number[] => {
-    if (typeof mark !== "string") return mark
-    try {
-      return Array.from(mark === "" ? [] : encode(mark))
-    } catch (error) {
-      throw new DataError(
-        "invalid",
-        "data.batching.infill",
-        `the tokenizer cannot spell the mark ${JSON.stringify(mark)}: ${error instanceof Error ? error.message : String(error)}; write one of its pieces, or the ids.`,
-        error,
-      )
-    }
-  }
+export const marksOf = (infill: Infill, encode: Encode): InfillMarks => {
+  const ids = (mark: string | readonly number[]): readonly number[] =>
+    spelled(mark, "data.batching.infill", encode)
   const pair = ([open, close]: readonly [string | readonly number[], string | readonly number[]]) =>
     [ids(open), ids(close)] as const
   return infill.form === "in-place"

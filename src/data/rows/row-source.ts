@@ -11,6 +11,7 @@ import type { CollatedRow } from "./collate.js"
 import { buildDocumentIndex, describeCut, documentRow, documentRule } from "./documents.js"
 import { marksOf, openInfillRows } from "./infill.js"
 import type { Rotation, TokenGroup } from "./rotation.js"
+import { cannotSpell, type Encode } from "./spelled.js"
 import { integersBelow, stream, uniforms } from "../../diffusion/philox.js"
 import type { Rows } from "../../families/part.js"
 import { DataError } from "../../files/errors.js"
@@ -29,12 +30,8 @@ export interface RowOptions {
   readonly stepsPerGroup: number
   /** Told once a group what of its rows is lost. */
   readonly onNotice?: (sentence: string) => void
-  /** Spells the marks of rows with a gap; needed where they are texts. */
-  readonly encode?: (text: string) => ArrayLike<number>
-}
-
-const cannotSpell = (): never => {
-  throw new Error("no tokenizer was given")
+  /** Spells delimiter and marks of rows with a gap; needed where they are texts. */
+  readonly encode?: Encode
 }
 
 interface GroupRows {
@@ -70,7 +67,7 @@ const openGroup = (
     }
   }
   if (batching.kind === "documents") {
-    const rule = documentRule({ tokenizer, batching })
+    const rule = documentRule({ tokenizer, batching }, encode)
     const documents = buildDocumentIndex(tokens, rule, group.shards.join(", "))
     if (batching.infill !== undefined) {
       const { choices, notice, make } = openInfillRows(

@@ -124,7 +124,7 @@ export const workerCommand = async (
   const meeting = nodes.length > 0 ? nodes : ["--standalone"]
   const launch =
     processes > 1 || nodes.length > 0
-      ? ["-m", "torch.distributed.run", ...meeting, `--nproc-per-node=${processes}`]
+      ? ["-m", "repro_worker.launch", ...meeting, `--nproc-per-node=${processes}`]
       : []
   return {
     file: python,
@@ -133,6 +133,8 @@ export const workerCommand = async (
       // Threads that wait do not spin: beside another busy program spinning made a step forty times slower.
       OMP_WAIT_POLICY: "PASSIVE",
       ...env,
+      // One that is killed before the worker looks for it is missed.
+      REPRO_WORKER_PARENT: String(process.pid),
       PYTHONPATH: [WORKER_FOLDER, env["PYTHONPATH"]]
         .filter(Boolean)
         .join(process.platform === "win32" ? ";" : ":"),

@@ -1,6 +1,6 @@
 /** Evidence of the code length of a network that inserts, and of its published validation loss, from the same states. */
 import { cleanRow } from "../../diffusion/insertion/batch.js"
-import { networkPart } from "../../families/index.js"
+import { networkPart, objectivePart } from "../../families/index.js"
 import type { StoredTensor } from "../../files/safetensors.js"
 import { EvaluationError, type Measure } from "../job.js"
 import { windowsOf } from "../windows.js"
@@ -14,10 +14,11 @@ export const measure: Measure<InsertionNelbo> = async (evaluation, job) => {
   const { executor, network, parameters } = job
   const { model, objective, data, execution } = job.experiment
   const endSlot = networkPart(model).endSlot?.(model)
-  if (objective.kind !== "flexmdm" || endSlot === undefined)
+  const growing = objectivePart(objective).growingRows?.(objective)
+  if (growing === undefined || endSlot === undefined)
     throw new EvaluationError(
       evaluation.id,
-      "the kind insertion-nelbo needs a network that inserts its tokens",
+      "the kind insertion-nelbo needs a network that inserts its tokens, and an objective that says how rows grow",
     )
   const windows = windowsOf(evaluation, job)
   const { strata, draws, seed } = evaluation
@@ -28,12 +29,12 @@ export const measure: Measure<InsertionNelbo> = async (evaluation, job) => {
     parameters,
     executor,
     rows: Array.from({ length: windows.count }, (_, w) =>
-      cleanRow(rows, w, data.tokenizer, objective.fixed, endSlot),
+      cleanRow(rows, w, data.tokenizer, growing.fixed, endSlot),
     ),
     ids: data.tokenizer,
     endSlot,
-    schedules: objective.schedules,
-    ...(objective.hitting === undefined ? {} : { hitting: objective.hitting }),
+    schedules: growing.schedules,
+    ...(growing.hitting === undefined ? {} : { hitting: growing.hitting }),
     strata,
     draws,
     seed,

@@ -200,7 +200,7 @@ export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
     ),
     publishedLoss(file, subject, dataset),
   ],
-  references: windowReferences,
+  references: (file, subject) => ({ ...windowReferences(file, subject), lengths: "coded" }),
   pages: [
     {
       id: "insertion-nelbo",

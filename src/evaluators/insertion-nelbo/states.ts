@@ -5,7 +5,6 @@
  * embeddings, rates added up around runs of masks), an upper bound on -ln p(x1), length included; and that of the
  * published validation loss, the same kind of bound and far looser. Means over the draws estimate both.
  */
-import { insertionFeeds, type SliceRoom } from "../../families/flexmdm/feeds.js"
 import type { CleanRow, InsertionIds, InsertionState } from "../../diffusion/insertion/batch.js"
 import { noisedRow } from "../../diffusion/insertion/batch.js"
 import {
@@ -14,6 +13,7 @@ import {
   type CodeLengthRule,
 } from "../../diffusion/insertion/code-length.js"
 import { embeddingPosterior } from "../../diffusion/insertion/embeddings.js"
+import { insertionFeeds, type SliceRoom } from "../../diffusion/insertion/feeds.js"
 import { knownRowLoss } from "../../diffusion/insertion/floor.js"
 import type { HittingRule } from "../../diffusion/insertion/hitting.js"
 import { slotCount, type EndSlot } from "../../diffusion/insertion/interpolant.js"

@@ -142,10 +142,12 @@ export const samples: EvaluatorPart<Samples> = {
       formula: [
         "KS = max over n of |F(n) - G(n)|; W = sum over n of |F(n) - G(n)|; F, G: shares of texts and of rows of the data of at most n tokens",
         "entropy of a text = -sum over tokens v of (n_v / n) ln(n_v / n), in nats; divided by ln 2 in bits",
+        "generative perplexity = exp of a judge's mean -ln p(token | those before it): mean over texts, of all tokens, or mean over chunks of the joined texts",
       ],
-      text: "What generated texts are like: their lengths against the data's, how varied their tokens are, how many are empty, fill their room or are broken by a PAD inside, and a task's verdicts. Evidence holds every text with its seed and forward passes.",
+      text: "What generated texts are like: their lengths against the data's, how varied their tokens are, how many are empty, fill their room or are broken by a PAD inside, a task's verdicts, and how probable a judge finds them. The judge is the spec of a next-token network: its weights' and its tokenizer's digests stand beside every perplexity, with the entropy and number of texts, and without a judge there is none. Evidence holds every text with its seed and forward passes.",
       hazards: [
         "A low entropy can come from repetition: it judges variety alone, never quality.",
+        "Generative perplexity falls with repetition: read it with the entropy beside it, and between equal judges alone; the three reductions differ on the same texts.",
         "Short texts cannot reach the entropy of long ones, so lengths stand beside it.",
         "Distances of few texts are biased upwards; compare equal numbers of texts.",
         "A sampler's steps and rule belong to a model's numbers: the published rules leave a share of the masks to the last step.",

@@ -1,6 +1,7 @@
 /** What texts begin with, and what the data's texts are like that they are set beside. */
 import { buildChunkIndex, fillChunk } from "../../data/rows/chunks.js"
 import { gapStart, marksOf, openInfillRows } from "../../data/rows/infill.js"
+import type { Encode } from "../../data/rows/spelled.js"
 import { stream, uniforms } from "../../diffusion/philox.js"
 import {
   buildDocumentIndex,
@@ -28,8 +29,6 @@ export interface Start extends StartedText {
   /** The task's item that the text answers, where a test set has it. */
   readonly item?: unknown
 }
-
-type Encode = (text: string) => ArrayLike<number>
 
 export interface Starts {
   readonly starts: readonly Start[]
@@ -87,7 +86,7 @@ const rowsOf = (
       endSlot,
     )
   if (batching.kind === "documents") {
-    const rule = documentRule(data)
+    const rule = documentRule(data, encode)
     const index = buildDocumentIndex(split, rule, "the validation split")
     if (batching.infill !== undefined) {
       const infill = openInfillRows(split, index, marksOf(batching.infill, encode), rule)
@@ -156,7 +155,7 @@ export const testStarts = (
   encode: Encode,
 ): Starts => {
   const { data, objective, model } = experiment
-  const shape = documentShape(documentRule(data))
+  const shape = documentShape(documentRule(data, encode))
   const free = objectivePart(objective).boundary(objective) === "free"
   const endSlot = networkPart(model).endSlot?.(model) ?? "extra"
   const room = roomOf(experiment, sampling)

@@ -5,15 +5,10 @@
  * part from the shortest; each slice of a program has a width and a capacity of its own. Which program serves a step,
  * and how rows are dealt to slices, changes the order of additions alone.
  */
-import type { Feeds } from "../../diffusion/batch.js"
-import { corruptionStreams, gatherFeeds } from "../../diffusion/batch.js"
-import {
-  insertionBatch,
-  insertionTimes,
-  type InsertionRows,
-  type InsertionState,
-} from "../../diffusion/insertion/batch.js"
+import { corruptionStreams } from "../../diffusion/batch.js"
+import { insertionBatch, insertionTimes, type InsertionRows } from "../../diffusion/insertion/batch.js"
 import { slotCount, type EndSlot } from "../../diffusion/insertion/interpolant.js"
+import { insertionFeeds, type SliceRoom } from "../../diffusion/insertion/feeds.js"
 import { stateShares } from "../../diffusion/insertion/hitting.js"
 import { stream, uniforms } from "../../diffusion/philox.js"
 import type { StepLayout } from "../../diffusion/step-layout.js"
@@ -27,14 +22,6 @@ import {
   type StepFeeds,
 } from "../part.js"
 import type { FlexmdmObjective } from "./schema.js"
-
-/** Positions of a row and MASKs of a slice that a program has room for. */
-export interface SliceRoom {
-  /** Columns of each row. */
-  readonly width: number
-  /** MASKs of all of its rows. */
-  readonly capacity: number
-}
 
 /**
  * The feeds of a slice: inputIds i32 [rows, width]; lengths i32 [rows], its positions that are there; time and
@@ -65,78 +52,6 @@ export const insertionFeedSpecs = (
   { name: "slots", dtype: "i32", shape: [rows * width] },
 ]
 
-/** Columns of a row of n tokens: with an extra end slot a PAD behind them carries it. */
-const columns = (endSlot: EndSlot, n: number): number => slotCount(endSlot, n)
-
-const entropy = (probabilities: ArrayLike<number>): number => {
-  let sum = 0
-  for (let v = 0; v < probabilities.length; v++) {
-    const q = probabilities[v]!
-    if (q > 0) sum -= q * Math.log(q)
-  }
-  return sum
-}
-
-const vector = <T extends Float32Array | Int32Array>(data: T) => ({ shape: [data.length], data })
-
-/** The feeds of a slice from the states of its rows; the rest has PAD, position 0 and weight 0. */
-export const insertionFeeds = (
-  states: readonly InsertionState[],
-  { width, capacity }: SliceRoom,
-  {
-    targets,
-    endSlot,
-    padId,
-    classes,
-  }: {
-    readonly targets: FlexmdmObjective["targets"]
-    readonly endSlot: EndSlot
-    readonly padId: number
-    readonly classes: number
-  },
-): Feeds => {
-  const rows = states.length
-  const size = rows * width
-  const inputIds = new Int32Array(size).fill(padId)
-  const gapTargets = new Float32Array(size)
-  const gapWeights = new Float32Array(size)
-  const weights = new Float32Array(capacity)
-  const soft = targets === "averaged"
-  const picked = new Int32Array(soft ? 0 : capacity)
-  const softTargets = new Float32Array(soft ? capacity * classes : 0)
-  const entropies = new Float32Array(soft ? capacity : 0)
-  const positions: number[] = []
-  states.forEach((state, i) => {
-    inputIds.set(state.tokens, i * width)
-    gapTargets.set(state.gaps, i * width)
-    gapWeights.fill(state.insertWeight, i * width, i * width + state.gaps.length)
-    state.masks.forEach((j, m) => {
-      const at = positions.push(i * width + j) - 1
-      const target = state.targets[m]!
-      weights[at] = state.unmaskWeight
-      if (!soft) picked[at] = target.tokens[0]!
-      else {
-        for (let v = 0; v < target.tokens.length; v++)
-          softTargets[at * classes + target.tokens[v]!] = target.probabilities[v]!
-        entropies[at] = entropy(target.probabilities)
-      }
-    })
-  })
-  return {
-    inputIds: { shape: [rows, width], data: inputIds },
-    lengths: vector(Int32Array.from(states, ({ tokens }) => columns(endSlot, tokens.length))),
-    time: vector(Float32Array.from(states, ({ t }) => t)),
-    insertionAlpha: vector(Float32Array.from(states, ({ insertionAlpha }) => insertionAlpha)),
-    ...gatherFeeds(Int32Array.from(positions), capacity, size),
-    ...(soft
-      ? { softTargets: { shape: [capacity, classes], data: softTargets }, entropies: vector(entropies) }
-      : { targets: vector(picked) }),
-    weights: vector(weights),
-    gapTargets: vector(gapTargets),
-    gapWeights: vector(gapWeights),
-  }
-}
-
 /** The most slices: each is a copy of the network in the step's graph. */
 const MOST_SLICES = 4
 
@@ -161,7 +76,7 @@ export const dealByLength = (sizes: readonly Size[], slices: number): readonly (
 }
 
 const roomFor = (sizes: readonly Size[], rows: readonly number[], endSlot: EndSlot): SliceRoom => ({
-  width: Math.max(...rows.map((r) => columns(endSlot, sizes[r]!.tokens))),
+  width: Math.max(...rows.map((r) => slotCount(endSlot, sizes[r]!.tokens))),
   capacity: rows.reduce((sum, r) => sum + sizes[r]!.masks, 0),
 })
 
@@ -194,6 +109,9 @@ const roundUp = (n: number, to: number): number => Math.max(to, Math.ceil(n / to
 
 const quantile = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))]!
+
+const same = (a: readonly SliceRoom[], b: readonly SliceRoom[]): boolean =>
+  a.every(({ width, capacity }, k) => width === b[k]!.width && capacity === b[k]!.capacity)
 
 /**
  * Shares of the simulated micro-batches whose slice k a program serves; the last program serves all that there can be.
@@ -232,8 +150,6 @@ export const insertionLayout = (
     }),
   )
   const programs = [...usual, Array.from({ length: slices }, () => whole)]
-  const same = (a: readonly SliceRoom[], b: readonly SliceRoom[]): boolean =>
-    a.every(({ width, capacity }, k) => width === b[k]!.width && capacity === b[k]!.capacity)
   return {
     slices,
     rows,

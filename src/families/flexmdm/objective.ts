@@ -66,7 +66,7 @@ export const flexmdmPart: ObjectivePart<FlexmdmObjective> = {
   ids: (_objective, { maskId, padId }) => [maskId, padId],
   boundary: ({ fixed }) => (fixed === "boundary" ? "free" : "maskable"),
   eps: () => undefined,
-  schedules: ({ schedules }) => schedules,
+  growingRows: (objective) => objective,
   measuresRows: true,
   layout: insertionLayout,
   feeds: insertionFeeder,

@@ -10,7 +10,7 @@ import type { Executor, HostTensors } from "../../engine/executor.js"
 import type { Network } from "../../model/network.js"
 import { makePredictor, type Predictor } from "../../inference/predictor.js"
 import { total } from "../../inference/masking.js"
-import { defaultBatch } from "../../inference/scorer.js"
+import { defaultBatch } from "../../inference/batch.js"
 import { blocksOf } from "./blocks.js"
 import {
   chainPasses,

@@ -10,6 +10,8 @@ import {
   type DocumentRule,
 } from "../../../src/data/rows/documents.js"
 import { splitDocument } from "../../../src/data/rows/split-document.js"
+import { parseTokenizerJson } from "../../../src/data/tokenizers/tokenizer-json.js"
+import { byteLevelTokenizer } from "../byte-level.js"
 
 // Made by running the public code: collators of dhruvdcoder/xlm-core 51c7813 (xlm-models/flexmdm/
 // datamodule_flexmdm.py 595-841), the document splitter of brianlck/FlexMDM 99eb7b7. All values are exact.
@@ -125,6 +127,37 @@ test("long documents are cut at the delimiter nearest the middle, as published",
     [2, 4],
     [4, 5],
   ])
+})
+
+test("a delimiter as published, of ids, and as meant, a text that the tokenizer spells", async (t) => {
+  const { encode } = parseTokenizerJson(Buffer.from(byteLevelTokenizer(["<|end|>"])), {
+    id: "bytes",
+    subject: "bytes",
+  })
+  const ruleOf = (delimiter: string | readonly number[], spell?: typeof encode): DocumentRule =>
+    documentRule(
+      {
+        tokenizer: { boundaryId: 257, padId: 258 },
+        batching: { length: 8, delimiter },
+      },
+      spell,
+    )
+  // Byte-level spelling: a line feed, byte 10, is one id. Two of them are the blank line.
+  const feed = encode("\n")[0]!
+  t.same(ruleOf("\n\n", encode).delimiter, [feed, feed])
+  const tokens = Uint16Array.from([257, ...encode("one line\n\ntwo lines\nthree"), 257])
+  const cut = (rule: DocumentRule): readonly number[] => {
+    const { starts, ends } = buildDocumentIndex(tokens, rule)
+    return Array.from(starts, (start, i) => ends[i]! - start)
+  }
+  // 8 characters stand before the blank line and 15 behind it, which have none and are cut into pieces of a row.
+  t.same(cut(ruleOf("\n\n", encode)), [8, 8, 7])
+  // The pair of GPT-2's ids is never met in a text of other ids: pieces of a row.
+  t.same(cut(ruleOf([198, 198])), [8, 8, 8, 1])
+  t.throws(
+    () => ruleOf("\n\n"),
+    /data\.batching\.delimiter.*cannot spell the mark "\\n\\n".*write one of its pieces, or the ids/s,
+  )
 })
 
 const B = 90

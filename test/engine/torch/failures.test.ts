@@ -71,11 +71,11 @@ void t.test("several processes and nodes are started by torchrun", async (t) => 
   t.equal(await args({}), "-u -m repro_worker")
   t.equal(
     await args({ REPRO_TORCH_PROCESSES: "4" }),
-    "-u -m torch.distributed.run --standalone --nproc-per-node=4 -m repro_worker",
+    "-u -m repro_worker.launch --standalone --nproc-per-node=4 -m repro_worker",
   )
   t.equal(
     await args({ REPRO_TORCH_PROCESSES: "2", REPRO_TORCHRUN: "--nnodes=2 --node-rank=0" }),
-    "-u -m torch.distributed.run --nnodes=2 --node-rank=0 --nproc-per-node=2 -m repro_worker",
+    "-u -m repro_worker.launch --nnodes=2 --node-rank=0 --nproc-per-node=2 -m repro_worker",
   )
   await t.rejects(args({ REPRO_TORCH_PROCESSES: "many" }), { message: /NaN is not a number of processes/ })
 })

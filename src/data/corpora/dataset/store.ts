@@ -164,6 +164,8 @@ const isThere = (job: Job, options: CorpusOptions): Promise<boolean> =>
 export const datasetStore: CorpusStore<Dataset> = {
   kind: "dataset",
   tokenizer: (corpus, options) => Promise.resolve(tokenizerOrigin(corpus, options).path),
+  fetchTokenizer: ({ corpus, tokenizer }, options) =>
+    fetched(tokenizerOrigin(corpus, options), tokenizer.sha256, options),
   prepare: async (job, options) => {
     const { corpus, tokenizer } = job
     await fetched(tokenizerOrigin(corpus, options), tokenizer.sha256, options)

@@ -1,18 +1,14 @@
 /** Generated data, as spec and plan know them. */
-import { BALANCED_LENGTHS, bracketNats, PUBLISHED_LENGTHS } from "../../../tasks/brackets/words.js"
 import { inGroups, type CorpusPart, type DataSubject } from "../part.js"
 import { Generated } from "./schema.js"
-import { generatedIds } from "./sources.js"
-
-const withoutPrompts = (task: Generated["task"]): boolean =>
-  task.kind === "brackets" || (task.kind === "primer" && task.part === "text")
+import { generatedIds, generatedKind } from "./sources.js"
 
 const ids = (["vocabSize", "boundaryId", "separatorId"] as const).map(
   (key) =>
     ({ corpus, tokenizer }: DataSubject<Generated>) => {
       if (tokenizer.model !== "corpus") return false
       const wanted = generatedIds(corpus.task)[key]
-      if (tokenizer[key] === wanted || (key === "separatorId" && withoutPrompts(corpus.task))) return false
+      if (tokenizer[key] === wanted || (key === "separatorId" && !generatedKind(corpus.task).prompts(corpus.task))) return false
       return {
         pointer: `/data/tokenizer/${key}`,
         expected: `${wanted}, as the tokenizer of "${corpus.task.kind}" has it`,
@@ -35,25 +31,8 @@ export const generated: CorpusPart<Generated> = {
       },
   ],
   identity: (corpus) => corpus,
-  dataset: ({ task }) =>
-    task.kind === "star"
-      ? `star-${task.level}`
-      : task.kind === "brackets"
-        ? `brackets-${task.words}`
-        : task.kind === "primer"
-          ? `primer-${task.part}`
-          : task.kind,
-  sourceNats: ({ task }, target) => {
-    switch (task.kind) {
-      case "brackets":
-        return bracketNats(task.words === "balanced" ? BALANCED_LENGTHS : PUBLISHED_LENGTHS, target, task.words)
-      // One path leads from the source to the goal.
-      case "star":
-        return 0
-      case "word-problems":
-        return undefined
-    }
-  },
+  dataset: ({ task }) => generatedKind(task).dataset(task),
+  sourceNats: ({ task }, target) => generatedKind(task).nats?.(task, target),
   visits: (_corpus, batching) => inGroups(1, batching),
   files: () => [],
   tokenizer: ({ task }) => `${task.kind} pieces, generated`,

@@ -9,16 +9,14 @@ import { pieceFile } from "../../tokenizers/piece-file.js"
 import { findPrepared, locatePrepared, TOTALS_FILE, type PreparedPart } from "../prepared.js"
 import type { CorpusOptions, CorpusStore, PrepareOptions, SplitName } from "../store.js"
 import type { Generated } from "./schema.js"
-import { CONTROL_PIECES, generatedIds, generatedItem, generatedSource } from "./sources.js"
+import { CONTROL_PIECES, generatedIds, generatedItem, generatedKind, generatedSource } from "./sources.js"
 
-/** Raised when shards made from equal inputs would differ; 1 where none is named. */
-const RECIPES: Readonly<Partial<Record<Generated["task"]["kind"], number>>> = { primer: 2 }
 const PIECES = "pieces.json"
 
 const place = (corpus: Generated, { cacheDir }: CorpusOptions) => {
   const { task, seed, trainItems, validationItems, validation } = corpus
   const pieces = literalTokenizer([...generatedSource(task).pieces, ...CONTROL_PIECES]).digest
-  const inputs = { recipe: RECIPES[task.kind] ?? 1, task, pieces, seed, trainItems, validationItems, ...(validation === undefined ? {} : { validation }) }
+  const inputs = { recipe: generatedKind(task).recipe ?? 1, task, pieces, seed, trainItems, validationItems, ...(validation === undefined ? {} : { validation }) }
   return { folder: join(cacheDir, "generated", bytesDigest(JSON.stringify(inputs)).slice(0, 16)), inputs }
 }
 

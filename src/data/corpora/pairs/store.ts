@@ -113,6 +113,8 @@ export const pairsStore: CorpusStore<Pairs> = {
   place: fullName,
   predictions: predictionFolder,
   tokenizer: (corpus, options) => Promise.resolve(tokenizerOrigin(corpus, options).path),
+  fetchTokenizer: ({ corpus, tokenizer }, options) =>
+    fetched(tokenizerOrigin(corpus, options), tokenizer.sha256, options),
   prepare: async (job, options) => {
     const { corpus, tokenizer } = job
     const list = listOrigin(corpus, options)

@@ -3,10 +3,10 @@
  * group of batches how far the file is good. What a killed process left is gone on with, batch by batch.
  */
 import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { open, readFile } from "node:fs/promises"
 import { writeFully } from "../../../files/atomic.js"
 import { fromSystemError } from "../../../files/errors.js"
+import { readParts } from "../../../files/parts.js"
 import { addSums, NO_TEXT, type TextSums } from "./count.js"
 import { tokeniseAll, type Threads } from "./pool.js"
 
@@ -44,7 +44,7 @@ const START: Entry = { batches: 0, end: 0, sha256: "", sums: NO_TEXT }
 
 const digestOf = async (path: string, start: number, end: number): Promise<string> => {
   const hash = createHash("sha256")
-  for await (const part of createReadStream(path, { start, end: end - 1 })) hash.update(part as Uint8Array)
+  await readParts(path, (part) => hash.update(part), { start, end })
   return hash.digest("hex")
 }
 
