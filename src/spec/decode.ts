@@ -195,13 +195,13 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readon
     const expected = known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`
     for (const key of Object.keys(value)) {
       if (knows.has(key)) continue
-      const near = problems.length < SHOWN ? (nearest(key, missing) ?? nearest(key, known)) : undefined
-      problems.push({
+      const problem = {
         pointer: child(pointer, key),
         expected,
         found: `the unknown key ${JSON.stringify(key)}`,
-        ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
-      })
+      }
+      const near = problems.length < SHOWN ? (nearest(key, missing) ?? nearest(key, known)) : undefined
+      problems.push(near === undefined ? problem : { ...problem, nearest: JSON.stringify(near) })
     }
   } else {
     for (const [key, inner] of Object.entries(value)) {

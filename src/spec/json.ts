@@ -14,6 +14,8 @@ export interface Position {
 
 export interface ParsedJson {
   readonly value: unknown
+  /** Members of the document, where it is an object or a list: to list the keys of a large object takes long. */
+  readonly size: number
   /** Where the value at a JSON pointer starts (its key, for members of an object). */
   readonly locate: (pointer: string) => Position | undefined
 }
@@ -71,11 +73,12 @@ const memberAt = (container: object, { keys }: Members, key: string): number | u
   return index < 0 ? undefined : index
 }
 
-const WORDS = [
-  ["true", true],
-  ["false", false],
-  ["null", null],
-] as const
+/** By their first letters. */
+const WORDS: ReadonlyMap<string | undefined, readonly [string, boolean | null]> = new Map([
+  ["t", ["true", true]],
+  ["f", ["false", false]],
+  ["n", ["null", null]],
+])
 
 /**
  * Reads one JSON document; throws {@link JsonSyntaxError}.
@@ -147,7 +150,9 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
       skip()
       const start = at
       const key = string(text[at] === "}" ? "another key after the comma" : "a key in double quotes")
-      if (Object.hasOwn(result, key)) fail("every key once", start, `the key ${JSON.stringify(key)} again`)
+      // No value of JSON is undefined; to ask for the own key alone takes as long as to set it.
+      if (result[key] !== undefined && Object.hasOwn(result, key))
+        fail("every key once", start, `the key ${JSON.stringify(key)} again`)
       skip()
       if (text[at] !== ":") fail(`':' after the key ${JSON.stringify(key)}`)
       at++
@@ -190,10 +195,10 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
     if (first === "{") return object(depth)
     if (first === "[") return array(depth)
     if (first === '"') return string("a string")
-    for (const [word, value] of WORDS) {
-      if (first !== word[0] || !text.startsWith(word, at)) continue
-      at += word.length
-      return value
+    const known = WORDS.get(first)
+    if (known !== undefined && text.startsWith(known[0], at)) {
+      at += known[0].length
+      return known[1]
     }
     if (options.nonFinite === true)
       for (const word of ["NaN", "Infinity", "-Infinity"])
@@ -217,6 +222,7 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
   if (at < text.length) fail("the end of the file")
   return {
     value,
+    size: typeof value === "object" && value !== null ? placed.get(value)!.starts.length : 0,
     locate: (pointer) => {
       if (pointer === "") return positionAt(start)
       if (!pointer.startsWith("/")) return undefined

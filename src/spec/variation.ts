@@ -216,9 +216,9 @@ export const resolveSpec = async (
   read: (path: string) => Promise<string>,
   seen: readonly string[] = [],
 ): Promise<Resolved> => {
-  const { value: document, locate } = readJson(text, file)
+  const { value: document, size, locate } = readJson(text, file)
   // Hundreds of thousands of keys are told as they are.
-  if (!isObject(document) || Object.keys(document).length > MOST_KEYS) return { text, locate, changed: false }
+  if (!isObject(document) || size > MOST_KEYS) return { text, locate, changed: false }
   const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
     const whole = completed(own, file)
