@@ -1,5 +1,4 @@
 /** Our side of a measurement: one executor in a process of its own, driven by the same JSON lines as the reference. */
-import { createInterface } from "node:readline"
 import { readSafetensors, toFloat32, writeSafetensors, type StoredTensor } from "../src/files/safetensors.js"
 import { batchFeeds, type CorruptedBatch } from "../src/diffusion/batch.js"
 import { sliceBatch } from "../src/diffusion/slices.js"
@@ -16,6 +15,7 @@ import { initialState, stepScalars } from "../src/train/state.js"
 import { traceGradients, tracePrograms } from "../src/train/programs.js"
 import { ELBO_SEED } from "./job.js"
 import { benchExperiment, type Shape } from "./shapes.js"
+import { answerLines } from "./answer-lines.js"
 
 interface Init {
   readonly shape: Shape
@@ -141,16 +141,7 @@ const commands = {
   },
 } as const
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { command, ...request } = JSON.parse(line) as { command: keyof typeof commands }
-  let answer: unknown
-  try {
-    answer = await (commands[command] as (request: unknown) => Promise<unknown>)(request)
-  } catch (error) {
-    answer = { error: error instanceof Error ? error.message : String(error) }
-  }
-  process.stdout.write(`${JSON.stringify(answer)}\n`)
-}
+await answerLines(commands)
 await trainer?.dispose()
 await scorer?.dispose()
 process.exit(0)

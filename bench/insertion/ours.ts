@@ -1,5 +1,4 @@
 /** Our side of the FlexMDM measurements, in a process of its own, driven by JSON lines. */
-import { createInterface } from "node:readline"
 import { stream } from "../../src/diffusion/philox.js"
 import { openExecutor, type EngineName } from "../../src/engine/choose.js"
 import type { Executor, HostTensors, Trainer } from "../../src/engine/executor.js"
@@ -17,6 +16,7 @@ import { layoutFor, shapeFor } from "../../src/train/layout.js"
 import { tracePrograms } from "../../src/train/programs.js"
 import { initialState, stepScalars } from "../../src/train/state.js"
 import { insertionExperiment, insertionRows, type InsertionShape } from "./job.js"
+import { answerLines } from "../answer-lines.js"
 
 interface Init {
   readonly shape: InsertionShape
@@ -162,15 +162,6 @@ const commands = {
   },
 } as const
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { command, ...request } = JSON.parse(line) as { command: keyof typeof commands }
-  let answer: unknown
-  try {
-    answer = await (commands[command] as (request: unknown) => Promise<unknown>)(request)
-  } catch (error) {
-    answer = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
-  }
-  process.stdout.write(`${JSON.stringify(answer)}\n`)
-}
+await answerLines(commands)
 await forward?.dispose()
 process.exit(0)

@@ -7,15 +7,13 @@ insertions, one argmax at the end.
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 from flexmdm_torch import Bench
-from mdlm_torch import read_safetensors
+from mdlm_torch import read_safetensors, serve
 
 Result = TypeVar("Result")
 
@@ -110,16 +108,5 @@ class Sides:
         }
 
 
-def main() -> None:
-    sides = Sides()
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = getattr(sides, request.pop("command"))(**request)
-        except Exception as error:  # the harness reports it beside the row
-            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Sides())

@@ -11,12 +11,6 @@ export interface CellSpec extends StudyMember {
 
 type Document = Readonly<Record<string, unknown>>
 
-/**
- * Every cell of a spec's sweep; empty without a sweep.
- *
- * A cell's published configuration is the published sweep's cell of the same values where that sweep has it, so that
- * a swept value is no difference from what was published.
- */
 /** A cell begins from what its spec begins from, and is judged by the same. */
 const standingOn = (spec: LoadedSpec, { parent, judges }: LoadedSpec): LoadedSpec => ({
   ...spec,
@@ -24,6 +18,12 @@ const standingOn = (spec: LoadedSpec, { parent, judges }: LoadedSpec): LoadedSpe
   ...(judges === undefined ? {} : { judges }),
 })
 
+/**
+ * Every cell of a spec's sweep; empty without a sweep.
+ *
+ * A cell's published configuration is the published sweep's cell of the same values where that sweep has it, so that
+ * a swept value is no difference from what was published.
+ */
 export const cellSpecs = (whole: LoadedSpec): readonly CellSpec[] => {
   const { text, file, profile } = whole
   if (whole.sweep === undefined) return []

@@ -36,6 +36,11 @@ const named = (most: number) =>
 export const Identifier = named(200)
 /** The same where the name of a run's folder has two of them beside its time: file names end at 255 bytes. */
 export const ShortIdentifier = named(80)
+/** Of an experiment; see `fingerprint.ts`. */
+export const Fingerprint = formed(
+  /^repro-fp1:[0-9a-f]{64}$/,
+  "a fingerprint, repro-fp1: and 64 hexadecimal digits",
+)
 /** Of RFC 6901; the root is not one. */
 export const JsonPointer = formed(
   /^(\/([^~/]|~[01])+)+$/,

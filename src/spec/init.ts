@@ -1,6 +1,6 @@
 /** What an experiment begins from, where it does not draw its weights: another experiment's result, or a checkpoint. */
 import * as Schema from "effect/Schema"
-import { formed, ShortIdentifier, Line, Sha256 } from "./common.js"
+import { Fingerprint, formed, ShortIdentifier, Line, Sha256 } from "./common.js"
 
 const OfRun = Schema.Struct({
   run: ShortIdentifier.annotate({
@@ -10,9 +10,7 @@ const OfRun = Schema.Struct({
   profile: Schema.optionalKey(ShortIdentifier).annotate({
     description: "Profile of that spec; the profile of this one when absent.",
   }),
-  fingerprint: Schema.optionalKey(
-    formed(/^repro-fp1:[0-9a-f]{64}$/, "a fingerprint, repro-fp1: and 64 hexadecimal digits"),
-  ).annotate({
+  fingerprint: Schema.optionalKey(Fingerprint).annotate({
     description:
       "Fingerprint of that experiment. It is filled in when the spec is read; one that is stated is compared, so that an experiment that changed is refused.",
   }),

@@ -1,6 +1,6 @@
 /** A judge of generated texts: a causal network of another spec, named by an evaluation. */
 import * as Schema from "effect/Schema"
-import { formed, Identifier } from "./common.js"
+import { Fingerprint, Identifier } from "./common.js"
 
 export const Judge = Schema.Struct({
   run: Identifier.annotate({
@@ -10,9 +10,7 @@ export const Judge = Schema.Struct({
   profile: Schema.optionalKey(Identifier).annotate({
     description: "Profile of that spec; the profile of this one when absent.",
   }),
-  fingerprint: Schema.optionalKey(
-    formed(/^repro-fp1:[0-9a-f]{64}$/, "a fingerprint, repro-fp1: and 64 hexadecimal digits"),
-  ).annotate({
+  fingerprint: Schema.optionalKey(Fingerprint).annotate({
     description:
       "Fingerprint of that experiment. It is filled in when the spec is read; one that is stated is compared.",
   }),

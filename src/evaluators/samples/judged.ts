@@ -92,7 +92,7 @@ export const judgedFigures = (
     ...(own.length === 0 ? [] : [`${nats(unigramEntropy(own).perText)} by the generator's tokens`]),
     ...(spoken.length === 0 ? [] : [`${nats(unigramEntropy(spoken).perText)} by the judge's`]),
   ]
-  const [judgeDigest] = [judge.digest]
+  const { digest: judgeDigest } = judge
   const about = `Judge ${judge.spec}, profile ${judge.profile}, weights sha256 ${judgeDigest.slice(0, 12)}, tokenizer ${tokenizer.id} sha256 ${tokenizer.digest.slice(0, 12)}, rows of ${judge.window}${judge.begin === "boundary" ? ", opened by its boundary token" : ""}.`
   const perplexities = REDUCTIONS.map((reduction): ItemFigure => {
     const unit = reduction === "chunks" ? "chunk" : "text"

@@ -1,6 +1,6 @@
 /** Rows of a prompt and a target, as spec and plan know them. */
 import { inGroups, type CorpusPart } from "../part.js"
-import { Pairs } from "./schema.js"
+import { Pairs, textRule } from "./schema.js"
 
 const from = ({ source }: Pairs): string => source.replace(/^hf:/, "")
 
@@ -24,38 +24,23 @@ export const pairs: CorpusPart<Pairs> = {
         found: JSON.stringify(corpus.files),
       },
   ],
-  identity: ({
-    kind,
-    source,
-    revision,
-    sha256,
-    prompt,
-    target,
-    promptEnd,
-    blanks,
-    promptTemplate,
-    targetSplit,
-    targetTemplate,
-    holdOut,
-    trainShards,
-    only,
-  }) => ({
-    kind,
-    // A path is no identity; the name of a repository is.
-    source: source.startsWith("hf:") ? source : null,
-    revision: revision ?? null,
-    sha256: Object.values(sha256 ?? {}),
-    prompt,
-    target,
-    promptEnd,
-    ...(blanks === undefined ? {} : { blanks }),
-    ...(promptTemplate === undefined ? {} : { promptTemplate }),
-    ...(targetSplit === undefined ? {} : { targetSplit }),
-    ...(targetTemplate === undefined ? {} : { targetTemplate }),
-    holdOut,
-    trainShards,
-    only: only ?? null,
-  }),
+  identity: (corpus) => {
+    const { kind, source, revision, sha256, prompt, target, promptEnd, holdOut, trainShards, only } = corpus
+    return {
+      kind,
+      // A path is no identity; the name of a repository is.
+      source: source.startsWith("hf:") ? source : null,
+      revision: revision ?? null,
+      sha256: Object.values(sha256 ?? {}),
+      prompt,
+      target,
+      promptEnd,
+      ...textRule(corpus),
+      holdOut,
+      trainShards,
+      only: only ?? null,
+    }
+  },
   dataset: (corpus) => from(corpus).split("/").at(-1)!,
   visits: ({ trainShards, only }, batching) => inGroups(only === undefined ? trainShards : 1, batching),
   files: (corpus) => [

@@ -57,3 +57,11 @@ export const Pairs = Schema.Struct({
   description: "Rows of a prompt and a target, such as TinyGSM's question and code, tokenised apart.",
 })
 export type Pairs = typeof Pairs.Type
+
+/** What a spec says of texts beyond the fields. */
+export const textRule = ({ blanks, promptTemplate, targetSplit, targetTemplate }: Pairs) => ({
+  ...(blanks === undefined ? {} : { blanks }),
+  ...(promptTemplate === undefined ? {} : { promptTemplate }),
+  ...(targetSplit === undefined ? {} : { targetSplit }),
+  ...(targetTemplate === undefined ? {} : { targetTemplate }),
+})

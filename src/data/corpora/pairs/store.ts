@@ -26,7 +26,7 @@ import {
 } from "./place.js"
 import { fetched, heldDigest } from "./fetch.js"
 import { openPool, type TokeniserPool } from "./pool.js"
-import type { Pairs } from "./schema.js"
+import { textRule, type Pairs } from "./schema.js"
 import { partOf, readNote, shardName, writeRows, type Note } from "./write.js"
 
 /** Raise when shards made from equal inputs would differ. */
@@ -74,14 +74,6 @@ const inputsOf = async (
     ...textRule(corpus),
   }
 }
-
-/** What a spec says of texts beyond the fields. */
-const textRule = ({ blanks, promptTemplate, targetSplit, targetTemplate }: Pairs) => ({
-  ...(blanks === undefined ? {} : { blanks }),
-  ...(promptTemplate === undefined ? {} : { promptTemplate }),
-  ...(targetSplit === undefined ? {} : { targetSplit }),
-  ...(targetTemplate === undefined ? {} : { targetTemplate }),
-})
 
 const countOf = ({ trainShards, only }: Pairs): number => (only === undefined ? trainShards : 1)
 
