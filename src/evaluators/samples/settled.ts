@@ -43,7 +43,7 @@ interface Line {
   readonly item: unknown
 }
 
-export const rowItem = (
+const rowItem = (
   task: Task,
   words: (tokens: ArrayLike<number>) => string,
   start: Pick<Start, "index" | "prompt" | "prefix" | "target" | "rest">,
