@@ -70,7 +70,7 @@ def tasks(manifest: Json, smoke: bool) -> list[Json]:
     ends = sorted({mdlm[0], mdlm[-1]}, key=mdlm.index)
     add(2, "MDLM, ours", "train", 240, jobs=mdlm, digested=20, profiled=ends, **ours)
     # The last batch is the best so far; its profile says what stands between it and the card's peak.
-    quick: Json = {"deterministic": False, "profiled": ends[-1:], **ours}
+    quick: Json = {"deterministic": False, "digested": 20, "profiled": ends[-1:], **ours}
     add(2, "MDLM, ours with bits left open", "train", 150, more=True, jobs=ends, **quick)
     plain: Json = {"graphs": False, "digested": 20, **ours}
     add(2, "MDLM, ours without CUDA graphs", "train", 60, more=True, jobs=mdlm[:1], **plain)
@@ -86,7 +86,9 @@ def tasks(manifest: Json, smoke: bool) -> list[Json]:
             count=count,
         )
         tiny = ["mdlm-tiny", "flexmdm-tiny"]
-        add(1, "parity fp32 compiled", "parity", 90, more=True, precision="fp32", compiled=True, jobs=tiny)
+        for kind in ("bf16", "fp32"):
+            also: Json = {"precision": kind, "compiled": True, "jobs": tiny}
+            add(1, f"parity {kind} compiled", "parity", 90, more=True, **also)
 
     steps, tokens = window["elboSteps"], window["orderTokens"]
     add(
