@@ -140,13 +140,19 @@ void t.test("every part that found something has its row, and every other is nam
         }),
         part("passes", { found: { secondsPerUnit: 5e-4, unit: "token" } }),
         part("bits", { found: { digest: "0123456789abcdef0123", steps: 20, deterministic: "strict" } }),
-        part("profile", {
+        part("profiled", {
           found: {
-            millisecondsPerStep: 30,
-            busyMillisecondsPerStep: 20,
-            kernels: [{ name: "a<b | c>", millisecondsPerStep: 5, calls: 11 }],
+            profiles: {
+              "job-8": {
+                waits: [],
+                millisecondsPerStep: 30,
+                busyMillisecondsPerStep: 20,
+                kernels: [{ name: "a<b | c>", millisecondsPerStep: 5, calls: 11 }],
+              },
+            },
           },
         }),
+        part("other side", { found: { skipped: "peft is not installed here" } }),
         part("crash", { status: "failed", errors: ["first", "RuntimeError: last"] }),
       ],
       notMeasured: ["later"],
@@ -159,7 +165,10 @@ void t.test("every part that found something has its row, and every other is nam
     "| step | job-16 | out of memory |  |  |  |",
     "| passes | 500 µs | token |  |",
     "| bits | 20 | `0123456789abcdef` | strict |",
+    "### Where a step's time goes: profiled, job-8",
     "busy for 20.0 ms of a step",
+    "Nothing in a step made the host wait",
+    "- other side: peft is not installed here",
     "| `a<b \\| c>` | 5.00 | 25 % | 11 |",
     "- crash: failed: RuntimeError: last",
     "- later: not measured, time ran out first",

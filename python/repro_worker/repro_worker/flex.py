@@ -12,6 +12,9 @@ import os
 import torch
 from torch import Tensor
 
+in_order = False
+"""Whether sums must be in a fixed order; `determinism.py` says so."""
+
 _WANTED = os.environ.get("REPRO_TORCH_FLEX") != "0"
 
 _OLDEST = (2, 9)
@@ -35,7 +38,7 @@ def serves(q: Tensor, *, causal: bool, masked: bool) -> bool:
         return False
     if width not in (16, 32, 64, 128):
         return False
-    return masked or (not causal and torch.are_deterministic_algorithms_enabled())
+    return masked or (in_order and not causal)
 
 
 def attention(
