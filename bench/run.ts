@@ -97,15 +97,14 @@ const readText = (name: string): Promise<string | undefined> =>
 /** What bundles measured, the latest first; `X.md` beside `X.json` explains it. */
 const bundled = async (): Promise<readonly Bundled[]> => {
   const names = (await readdir(path("gpu")).catch(() => [])).filter((name) => name.endsWith(".json"))
-  return Promise.all(
-    names
-      .sort()
-      .reverse()
-      .map(async (name) => ({
-        report: readReport(`bench/gpu/${name}`, (await readText(`gpu/${name}`)) ?? ""),
-        why: await readText(`gpu/${name.replace(/json$/, "md")}`),
-      })),
+  const reports = await Promise.all(
+    names.map(async (name) => ({
+      report: readReport(`bench/gpu/${name}`, (await readText(`gpu/${name}`)) ?? ""),
+      why: await readText(`gpu/${name.replace(/json$/, "md")}`),
+    })),
   )
+  const when = ({ report }: Bundled) => report.ended ?? report.date
+  return reports.sort((a, b) => (when(a) < when(b) ? 1 : -1))
 }
 const storedInsertion = async (): Promise<InsertionResults | undefined> => {
   const kept = await readText(INSERTION_FILE)

@@ -461,6 +461,7 @@ def measured(
         result = processes.run(task, device, min(task["limit"] * (4 if given.cpu_smoke else 1), left))
         results.append(result)
         report["processes"] = processes.note
+        report["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         report["verdicts"] = verdicts(results)
         write_atomic(given.out, report)
         sys.stderr.write(
