@@ -94,6 +94,7 @@ const stored = async (name: string): Promise<Results | undefined> => {
 }
 const readText = (name: string): Promise<string | undefined> =>
   readFile(path(name), "utf8").catch(() => undefined)
+const when = ({ report }: Bundled): string => report.ended ?? report.date
 /** What bundles measured, the latest first; `X.md` beside `X.json` explains it. */
 const bundled = async (): Promise<readonly Bundled[]> => {
   const names = (await readdir(path("gpu")).catch(() => [])).filter((name) => name.endsWith(".json"))
@@ -103,7 +104,6 @@ const bundled = async (): Promise<readonly Bundled[]> => {
       why: await readText(`gpu/${name.replace(/json$/, "md")}`),
     })),
   )
-  const when = ({ report }: Bundled) => report.ended ?? report.date
   return reports.sort((a, b) => (when(a) < when(b) ? 1 : -1))
 }
 const storedInsertion = async (): Promise<InsertionResults | undefined> => {
