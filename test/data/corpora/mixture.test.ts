@@ -25,6 +25,15 @@ const zst = (text: string): Buffer => execFileSync("zstd", ["-q", "-c"], { input
 const linesOf = (texts: readonly string[]): string =>
   texts.map((text) => `${JSON.stringify({ text, meta: { n: 1 } })}\n`).join("")
 
+const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex")
+
+const countOf = (texts: readonly string[], rows: number) => ({
+  rows,
+  documents: texts.length,
+  tokens: texts.reduce((n, text) => n + Buffer.byteLength(text) + 1, 0),
+  bytes: texts.reduce((n, text) => n + Buffer.byteLength(text), 0),
+})
+
 const specOf = (sources: Mixture["sources"], more: Partial<Mixture> = {}): CorpusSpec => ({
   corpus: {
     kind: "mixture",
@@ -67,7 +76,6 @@ test("two repositories of a hub, parquet and .jsonl.zst: one order as published,
   const parquet = new Map<string, Buffer>()
   for (const name of ["part-0", "part-1", "part-2"])
     parquet.set(`plain_text/${name}.parquet`, await readFile(parquetFile(`${name}.parquet`)))
-  const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex")
   const listOf = (files: ReadonlyMap<string, Buffer>) =>
     JSON.stringify([...files].map(([path, bytes]) => ({ path, lfs: { oid: digest(bytes) } })))
   const server = await startServer((request, response) => {
@@ -123,12 +131,6 @@ test("two repositories of a hub, parquet and .jsonl.zst: one order as published,
     t.ok(texts.some((text) => arxiv.includes(text)))
   }
 
-  const countOf = (texts: readonly string[], rows: number) => ({
-    rows,
-    documents: texts.length,
-    tokens: texts.reduce((n, text) => n + Buffer.byteLength(text) + 1, 0),
-    bytes: texts.reduce((n, text) => n + Buffer.byteLength(text), 0),
-  })
   const rowsOf = (texts: readonly string[]): number => {
     const first = all.indexOf(texts[0]!)
     return Array.from(numpyPermutation(42, all.length))
