@@ -34,6 +34,9 @@ const countOf = (texts: readonly string[], rows: number) => ({
   bytes: texts.reduce((n, text) => n + Buffer.byteLength(text), 0),
 })
 
+const listOf = (files: ReadonlyMap<string, Buffer>) =>
+  JSON.stringify([...files].map(([path, bytes]) => ({ path, lfs: { oid: digest(bytes) } })))
+
 const specOf = (sources: Mixture["sources"], more: Partial<Mixture> = {}): CorpusSpec => ({
   corpus: {
     kind: "mixture",
@@ -76,8 +79,6 @@ test("two repositories of a hub, parquet and .jsonl.zst: one order as published,
   const parquet = new Map<string, Buffer>()
   for (const name of ["part-0", "part-1", "part-2"])
     parquet.set(`plain_text/${name}.parquet`, await readFile(parquetFile(`${name}.parquet`)))
-  const listOf = (files: ReadonlyMap<string, Buffer>) =>
-    JSON.stringify([...files].map(([path, bytes]) => ({ path, lfs: { oid: digest(bytes) } })))
   const server = await startServer((request, response) => {
     const url = request.url ?? ""
     for (const [name, files] of [
