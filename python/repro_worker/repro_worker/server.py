@@ -25,7 +25,7 @@ from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
 from repro_worker.weights import load_weights, merge_updates  # noqa: E402
 from repro_worker.world import World  # noqa: E402
 
-_LOCAL = {"evaluator", "evaluate", "read", "readWeights"}  # rank 0 alone
+_LOCAL = {"evaluator", "evaluate", "repeat", "read", "readWeights"}  # rank 0 alone
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -114,6 +114,8 @@ class Server:
             self._evaluators[key] = Evaluator(header, tensors, weights, self._settings)
         elif kind == "evaluate":
             return self._evaluators[key].run(header, tensors)
+        elif kind == "repeat":
+            return self._evaluators[key].repeat(header, tensors)
         elif kind == "memory":
             return self._peak()
         elif kind == "dispose":

@@ -136,9 +136,28 @@ class Evaluator:
         self._weights = {name: weights[name] for name in self._program.inputs if name in weights}
 
     def run(self, header: Header, tensors: Tensors) -> Tensors:
-        device = self._settings.device
-        feeds = {name: self._settings.to_device(t) for name, t in _under("feed/", tensors).items()}
-        arguments = {**self._weights, **self._held, **feeds, **drawn(header["draws"], "feed/", device)}
+        feeds = self._given("feed/", tensors)
         with torch.no_grad(), self._settings.autocast():
-            results = self._function(*(arguments[name] for name in self._program.inputs))
+            return self._once({**feeds, **drawn(header["draws"], "feed/", self._settings.device)})
+
+    def repeat(self, header: Header, tensors: Tensors) -> Tensors:
+        """So many steps, the outputs of each that are carried being fed to the next; what the last one gives."""
+        feeds = self._given("feed/", tensors)
+        each = self._given("each/", tensors)
+        carried: dict[str, str] = header["carried"]
+        results: Tensors = {}
+        with torch.no_grad(), self._settings.autocast():
+            for step in range(header["steps"]):
+                # A copy: a compiled program is made for tensors that begin where their storage does.
+                own = {name: t[step].clone() for name, t in each.items()}
+                results = self._once({**feeds, **own})
+                feeds.update({feed: results[output] for output, feed in carried.items()})
+        return results
+
+    def _given(self, prefix: str, tensors: Tensors) -> Tensors:
+        return {name: self._settings.to_device(t) for name, t in _under(prefix, tensors).items()}
+
+    def _once(self, feeds: Tensors) -> Tensors:
+        arguments = {**self._weights, **self._held, **feeds}
+        results = self._function(*(arguments[name] for name in self._program.inputs))
         return dict(zip(self._program.outputs, results, strict=True))

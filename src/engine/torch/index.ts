@@ -59,6 +59,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   }
   return {
     name: "torch",
+    repeats: true,
     precision: options.precision,
     layout: WHOLE,
     // Asked for again at every use: an operation that has no deterministic form is found out when it first runs.
@@ -377,6 +378,15 @@ const makeEvaluator = async (
       const { draws, tensors } = split([["feed/", given]])
       return read((await worker.request({ type: "evaluate", id, draws }, tensors)).tensors)
     },
+    repeat: async ({ steps, feeds, each, carried }) =>
+      read(
+        (
+          await worker.request({ type: "repeat", id, steps, carried }, [
+            ...prefixed("feed/", feeds),
+            ...prefixed("each/", each),
+          ])
+        ).tensors,
+      ),
     dispose: async () => {
       await worker.request({ type: "dispose", id })
     },

@@ -1,12 +1,12 @@
-/** A file as text, piece by piece: plain or gzip, by what it begins with; of any size. */
+/** A file as text, piece by piece: plain, gzip or zstd, by what it begins with; of any size. */
 import { DataError, fromSystemError } from "../../files/errors.js"
-import { unzippedBytes } from "../../files/gzip.js"
+import { unpackedBytes } from "../../files/unpacked.js"
 
 /** UTF-8 text without a byte order mark. @throws DataError naming the file */
 export async function* readText(path: string): AsyncGenerator<string> {
   try {
     const decoder = new TextDecoder("utf-8", { fatal: true })
-    for await (const part of unzippedBytes(path)) yield decoder.decode(part, { stream: true })
+    for await (const part of unpackedBytes(path)) yield decoder.decode(part, { stream: true })
     yield decoder.decode()
   } catch (error) {
     if (error instanceof TypeError)
