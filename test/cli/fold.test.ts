@@ -50,23 +50,26 @@ test("a path and a command stay whole, to be copied", (t) => {
   t.end()
 })
 
+const command = (...args: readonly string[]): string => [process.execPath, ...program, ...args].join(" ")
+
+const plain = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  text.replace(/\u001b\[[0-9;]*m/g, "")
+
+const shown = (columns: number, ...args: readonly string[]): string =>
+  spawnSync("script", ["-qec", `stty cols ${columns} rows 50; ${command(...args)}`, "/dev/null"], {
+    cwd: root,
+    encoding: "utf8",
+  }).stdout.replaceAll("\r\n", "\n")
+const piped = (...args: readonly string[]): string =>
+  spawnSync("bash", ["-c", command(...args)], { cwd: root, encoding: "utf8" }).stdout
+
 const script = spawnSync("script", ["--version"]).status === 0 && process.platform === "linux"
 test(
   "a terminal of 60 columns gets words, a document and a pipe their lines",
   script ? { timeout: 600_000 } : { skip: "util-linux's script, which makes a terminal, is not installed" },
   (t) => {
     const RUN = "docs/results/evidence/20261121T132035Z-ar_matched-laptop-afd0adf3"
-    const command = (...args: readonly string[]): string => [process.execPath, ...program, ...args].join(" ")
-    const shown = (columns: number, ...args: readonly string[]): string =>
-      spawnSync("script", ["-qec", `stty cols ${columns} rows 50; ${command(...args)}`, "/dev/null"], {
-        cwd: root,
-        encoding: "utf8",
-      }).stdout.replaceAll("\r\n", "\n")
-    const piped = (...args: readonly string[]): string =>
-      spawnSync("bash", ["-c", command(...args)], { cwd: root, encoding: "utf8" }).stdout
-    const plain = (text: string): string =>
-      // oxlint-disable-next-line no-control-regex
-      text.replace(/\u001b\[[0-9;]*m/g, "")
     for (const args of [
       ["plan", "mdlm_eos", "--profile", "laptop"],
       ["audit", "mdlm_eos"],
