@@ -29,5 +29,11 @@ export const table = async (
         ? renderTable(shown, format, terminal)
         : renderHeadline(results, `repro table ${name} --full`, terminal)
   const painted = terminal.colour && format === "terminal"
-  return { text: text.replace(/\n$/, ""), painted, json: results, notes: await unknownClaimNotes(run) }
+  return {
+    text: text.replace(/\n$/, ""),
+    painted,
+    verbatim: format !== "terminal",
+    json: results,
+    notes: await unknownClaimNotes(run),
+  }
 }
