@@ -12,9 +12,7 @@ const encoder = new TextEncoder()
 /** Bytes of one piece; undefined for a boundary. */
 const bytesOf = ({ piece, type }: Spelled): Uint8Array | undefined => {
   if (type === "control" || type === "unknown" || type === "unused") return undefined
-  return (
-    byteValues({ piece, type }) ?? encoder.encode(piece.startsWith(SPACE) ? ` ${piece.slice(1)}` : piece)
-  )
+  return byteValues({ piece, type }) ?? encoder.encode(piece.startsWith(SPACE) ? ` ${piece.slice(1)}` : piece)
 }
 
 /**
