@@ -324,6 +324,48 @@ test("given text stays, and the rest grows where it may", async (t) => {
   )
 })
 
+test("masks are inserted in the slot whose gap asks for them", async (t) => {
+  for (const where of ["front", "end"] as const) {
+    // Until there are six tokens, one slot alone has a gap.
+    const forward = memoryForward(({ tokens }) => {
+      const gaps = new Float64Array(tokens.length + 1)
+      gaps[where === "front" ? 0 : tokens.length] = Math.max(0, 6 - tokens.length)
+      return { gaps, logits: (position) => [-30, -30, -30, 1, 0.1 * position] }
+    })
+    const rows = new Map<number, Int32Array>()
+    let inserted = 0
+    const job: FlexJob = {
+      ...jobOf(forward, 16),
+      onNews: (news) => {
+        for (const { index, row, revealed, inserted: fresh } of news) {
+          const before = Array.from(rows.get(index) ?? []).filter((token) => token !== PAD)
+          const after = Array.from(row).filter((token) => token !== PAD)
+          const [old, added] =
+            where === "front"
+              ? [after.slice(fresh), after.slice(0, fresh)]
+              : [after.slice(0, after.length - fresh), after.slice(after.length - fresh)]
+          rows.set(index, row)
+          inserted += fresh
+          // What was there stands as it was, but for what this step reveals.
+          const kept = before.filter((_, j) => !revealed.includes(j))
+          if (
+            added.some((token) => token !== MASK) ||
+            kept.join() !== old.filter((_, j) => !revealed.includes(j)).join()
+          )
+            t.fail(`${where}: ${before.join(" ")} became ${after.join(" ")}`)
+        }
+      },
+    }
+    for (const insertion of ["poisson", "bernoulli", "survival"] as const) {
+      rows.clear()
+      await leapTexts(empty(10), settings({ steps: 40, insertion, overflow: "cancel" }), job)
+    }
+    rows.clear()
+    await eventTexts(empty(10), { ...EVENT_DEFAULTS, choice: CHOICE }, job)
+    t.ok(inserted > 150, `${where}: ${inserted} masks`)
+  }
+})
+
 test("overflow of the canvas", async (t) => {
   const rule: RowRule = { padId: 0, maskId: 1, prefix: 0, suffix: 0, anchored: false }
   const v = golden<{
