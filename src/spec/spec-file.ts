@@ -311,8 +311,8 @@ export const decodeSpec = (
   claims?: ReadonlySet<string>,
 ): LoadedSpec => {
   const { value: document, locate } = readJson(text, file)
-  const { told, more } = problemsOfFile(document, claims)
-  if (told.length > 0) throw new SpecError(file, withPositions(told, locate), more)
+  const problems = problemsOfFile(document, claims)
+  if (problems.told.length > 0) throw new SpecError(file, withPositions(problems.told, locate), problems.more)
   const whole = decodeValue(schemaOf(document), document, file, locate)
   const base = bodyOf(document as Readonly<Record<string, unknown>>)
   const { published = base } = document as { readonly published?: unknown }
