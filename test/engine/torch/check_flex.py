@@ -1,4 +1,4 @@
-"""FlexAttention's forward pass, compiled, against the plain formula; one line of JSON. Run by flex.test.ts."""
+"""FlexAttention's forward pass, compiled, against the plain formula; prints JSON. Run by flex.test.ts."""
 
 from __future__ import annotations
 
