@@ -4,6 +4,7 @@ import { renderHeadline } from "../report/render/headline.js"
 import { chooseRows } from "../report/choose-rows.js"
 import { renderLatex } from "../report/render/latex.js"
 import { renderTable, type TableFormat } from "../report/render/index.js"
+import { changedJudges } from "./changed-judge.js"
 import { unknownClaimNotes } from "./claims.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { findRun, outputWidth, recomputeTable } from "./run-results.js"
@@ -35,6 +36,6 @@ export const table = async (
     painted,
     verbatim: format !== "terminal",
     json: results,
-    notes: await unknownClaimNotes(run),
+    notes: [...(await unknownClaimNotes(run)), ...(await changedJudges(run))],
   }
 }
