@@ -198,7 +198,7 @@ export interface Bundled {
 
 /**
  * @param why the text of NOTES.md: what explains a missed target
- * @param bundled what bundles measured, the latest first; the targets are those of the first
+ * @param bundled what bundles measured, the latest first
  * @param insertion FlexMDM on a CPU, with what explains its missed targets
  * @param llada LLaDA on a CPU, likewise
  */
@@ -215,7 +215,7 @@ export const resultsMarkdown = (
     ...insertionVerdicts(insertion?.results.measured ?? []),
     ...lladaVerdicts(llada?.results.measured),
     ...(gpu === undefined && bundled.length > 0 ? [] : gpuVerdicts(gpu?.measured ?? [], gpu?.gpu)),
-    ...bundleVerdicts(bundled[0]?.report),
+    ...bundleVerdicts(bundled.map(({ report }) => report)),
   ]
   return `${[
     "# Benchmark results",

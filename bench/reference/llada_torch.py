@@ -1,8 +1,8 @@
 """LLaDA's tuning step with adapters and its sampler in ordinary PyTorch, to be measured beside ours.
 
 Written from the description of LLaDA (GSAI-ML/LLaDA-8B-Base, modeling_llada.py; GUIDELINES.md, generate.py)
-and of adapters as PEFT adds them: RMSNorm, rotary positions, no causal mask, SwiGLU, an untied head, logits at
-every position, cross-entropy of the masked ones over their share, clip, AdamW over the adapters alone. The
+and of adapters as PEFT adds them: RMSNorm, rotary positions, no causal mask, SwiGLU, an untied head, logits
+at every position, cross-entropy of the masked ones over their share, clip, AdamW over the adapters alone. The
 sampler looks at the whole row in every step.
 """
 

@@ -65,7 +65,7 @@ class Server:
 
     @property
     def graphs(self) -> str:
-        """What became of CUDA graphs, in words; empty where none were asked for."""
+        """What became of CUDA graphs, in words; empty where none were asked for, or none captured yet."""
         notes = [t.graphs.note for t in self._trainers.values() if t.graphs is not None]
         return notes[-1] if notes else ""
 
