@@ -33,6 +33,7 @@ export const table = async (
   return {
     text: text.replace(/\n$/, ""),
     painted,
+    verbatim: format !== "terminal",
     json: results,
     notes: [...(await unknownClaimNotes(run)), ...(await changedJudges(run))],
   }
