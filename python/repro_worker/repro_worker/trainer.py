@@ -141,7 +141,7 @@ class Evaluator:
             return self._once({**feeds, **drawn(header["draws"], "feed/", self._settings.device)})
 
     def repeat(self, header: Header, tensors: Tensors) -> Tensors:
-        """So many steps, the outputs of each that are carried being fed to the next; what the last one gives."""
+        """So many steps, the carried outputs of each being fed to the next; what the last one gives."""
         feeds = self._given("feed/", tensors)
         each = self._given("each/", tensors)
         carried: dict[str, str] = header["carried"]
