@@ -23,9 +23,10 @@ testWithLibrary("every operation equals the eager oracle, on one and on two thre
   for (const threads of [1, 2]) await check(t as never, { threads })
 })
 
+const attention = (op: string): boolean => op.startsWith("attention")
+
 testWithLibrary("attention in blocks of one head and one query, recomputed for the gradient", async (t) => {
   // 5 keys of 4 bytes: blocks of 20 bytes hold one query.
-  const attention = (op: string): boolean => op.startsWith("attention")
   await check(t as never, { attentionBlockBytes: 20, keepAttentionBytes: 0 }, undefined, attention)
   await check(t as never, { attentionBlockBytes: 20 }, undefined, attention)
 })
