@@ -97,7 +97,9 @@ def longest_program(text: str, most: int) -> str:
         if candidate:
             try:
                 _compiled(candidate)
-            except SyntaxError:
+            except Exception:
+                # Not a SyntaxError alone: null characters, lone surrogates and deep nesting have errors of
+                # their own, which differ between versions of Python.
                 continue
             return candidate
     return text

@@ -1,8 +1,10 @@
-/** Parquet files read a row group at a time: only the columns that are asked for, and no more than one group in memory. */
+/** Parquet files read some thousand rows at a time: only the columns that are asked for. */
 import { open } from "node:fs/promises"
 import { DataError, systemCode, fromSystemError } from "./errors.js"
 
 const MAGIC = "PAR1"
+/** Rows that are unpacked at once: one group may hold all rows of a file. */
+const SLICE = 8192
 
 /** Whether a file begins as parquet does. */
 export const isParquet = async (path: string): Promise<boolean> => {
@@ -46,6 +48,16 @@ export interface ParquetRow {
   readonly values: Readonly<Record<string, unknown>>
 }
 
+/** Rows that are read at once, from and up to, none of them across two groups. */
+function* slices(groups: readonly number[]): Generator<readonly [start: number, end: number]> {
+  let start = 0
+  for (const rows of groups) {
+    const groupEnd = start + rows
+    for (; start < groupEnd; start = Math.min(groupEnd, start + SLICE))
+      yield [start, Math.min(groupEnd, start + SLICE)]
+  }
+}
+
 /**
  * The rows of a file in order, with the columns that are named.
  * @throws DataError when it has no such column, is cut or damaged
@@ -62,9 +74,7 @@ export async function* parquetRows(path: string, columns: readonly string[]): As
       path,
       `it has no column ${JSON.stringify(absent)}; its columns are ${there.slice(0, 8).join(", ")}.`,
     )
-  let start = 0
-  for (const group of metadata.row_groups) {
-    const end = start + Number(group.num_rows)
+  for (const [start, end] of slices(metadata.row_groups.map((group) => Number(group.num_rows)))) {
     let rows: readonly Record<string, unknown>[]
     try {
       rows = await parquetReadObjects({
@@ -79,8 +89,7 @@ export async function* parquetRows(path: string, columns: readonly string[]): As
       throw damaged(path, error)
     }
     if (rows.length !== end - start)
-      throw damaged(path, new Error(`a group of ${end - start} rows gives ${rows.length}`))
+      throw damaged(path, new Error(`${end - start} rows of a group give ${rows.length}`))
     for (const [i, values] of rows.entries()) yield { row: start + i + 1, values }
-    start = end
   }
 }

@@ -1,5 +1,6 @@
 /** What plots are drawn of: text, lines, marks of each kind of bound, and the frame around them. */
 import type { BoundKind } from "../analysis/table.js"
+import { most } from "./svg.js"
 
 type Attributes = Readonly<Record<string, string | number>>
 
@@ -35,7 +36,8 @@ const CHARACTER = 0.56
 export const widthOf = (content: string, size = SIZE): number => [...content].length * CHARACTER * size
 
 export const clip = (content: string, most: number): string => {
-  const room = Math.max(4, Math.floor(most / (CHARACTER * SIZE)))
+  // A label as wide as its room fits, whatever the rounding.
+  const room = Math.max(4, Math.floor(most / (CHARACTER * SIZE) + 1e-6))
   const characters = [...content]
   return characters.length <= room ? content : `${characters.slice(0, room - 1).join("")}…`
 }

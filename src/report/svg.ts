@@ -6,20 +6,20 @@ import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
 import { fittedScale, linearScale, logScale, thin, type Scale } from "./plot-scale.js"
 import type { BoundKind } from "../analysis/table.js"
 import {
-  clip,
+  px,
   element,
-  frame,
-  GRID,
+  text,
+  line,
   INK,
+  MUTED,
+  GRID,
+  PALETTE,
+  widthOf,
+  clip,
+  frame,
+  mark,
   KIND_NAMES,
   kindLegend,
-  line,
-  mark,
-  MUTED,
-  PALETTE,
-  px,
-  text,
-  widthOf,
 } from "./svg-elements.js"
 
 export interface IntervalItem {
@@ -42,9 +42,10 @@ export interface IntervalPlot {
 
 /** A forest plot: one line an item, its value with interval on a shared axis. */
 export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
-  const width = 860
   const groups = [...new Set(items.map(({ group }) => group))]
-  const labelWidth = Math.min(340, Math.max(90, ...items.map(({ label }) => widthOf(label))))
+  const labelWidth = Math.min(480, Math.max(90, ...items.map(({ label }) => widthOf(label))))
+  // Long labels widen the picture and leave the axis its room.
+  const width = 860 + Math.max(0, labelWidth - 340)
   const textWidth = Math.max(30, ...items.map((item) => widthOf(item.text)))
   const left = 28 + labelWidth + 24
   const right = width - 24 - textWidth - 12
@@ -138,7 +139,7 @@ const spread = (wanted: readonly number[], gap: number): readonly number[] => {
 }
 
 const least = (list: readonly number[]): number => list.reduce((a, b) => Math.min(a, b))
-const most = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b))
+export const most = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b))
 
 /** Curves such as the training loss, each named at its end. */
 export const linePlot = ({ title, x, y, series, references = [] }: LinePlot): string => {

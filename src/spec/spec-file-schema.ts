@@ -5,9 +5,6 @@ import { experimentSchema } from "./experiment.js"
 import { perRegistration } from "./registration.js"
 import { Sweep } from "./sweep.js"
 
-export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 export const PROFILES = ["paper", "laptop", "ci"] as const
 /** `paper`, or the name of one of the file's overlays: a published spec has those of {@link PROFILES}. */
 export type Profile = string
@@ -53,3 +50,6 @@ const variationSchema = perRegistration(() =>
 
 export const schemaOf = (document: unknown) =>
   isObject(document) && Object.hasOwn(document, "published") ? variationSchema() : fileSchema()
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -80,7 +80,7 @@ export const decodeSpec = (
 ): LoadedSpec => {
   const { value: document, locate } = readJson(text, file)
   const problems = problemsOfFile(document, claims)
-  if (problems.length > 0) throw new SpecError(file, withPositions(problems, locate))
+  if (problems.told.length > 0) throw new SpecError(file, withPositions(problems.told, locate), problems.more)
   const whole = decodeValue(schemaOf(document), document, file, locate)
   const base = bodyOf(document as Readonly<Record<string, unknown>>)
   const { published = base } = document as { readonly published?: unknown }
@@ -234,7 +234,7 @@ const loadStage = async (
     if (!(error instanceof SpecError) || !changed || error.file !== path) throw error
     // Lines are those of the file that a person wrote.
     const bare = error.problems.map(({ position: _position, ...problem }) => problem)
-    throw new SpecError(path, withPositions(bare, resolved.locate))
+    throw new SpecError(path, withPositions(bare, resolved.locate), error.more)
   }
 }
 

@@ -20,7 +20,14 @@ const STOPS = ["<|endoftext|>", "<|eot_id|>", "</s>"] as const
 const untilStop = (text: string): string =>
   STOPS.reduce((rest, stop) => (rest.includes(stop) ? rest.slice(0, rest.indexOf(stop)) : rest), text)
 
-const firstFence = (text: string): string => /```(?:python)?\s*([\s\S]*?)```/i.exec(text)?.[1] ?? text
+const FENCE = "```"
+
+/** What stands between the first two fences, without the language's name; the text where there are no two. */
+const firstFence = (text: string): string => {
+  const open = text.indexOf(FENCE)
+  const close = open < 0 ? -1 : text.indexOf(FENCE, open + FENCE.length)
+  return close < 0 ? text : text.slice(open + FENCE.length, close).replace(/^python/i, "")
+}
 
 /** xlm-core's rule: the first fenced block, from the first "def " wherever it stands; imports before it are lost. */
 export const publishedProgram = (text: string): string => {
@@ -63,14 +70,28 @@ export const withoutAnswer = (execution: Execution, extracted: string): Graded |
   }
 }
 
+/** Of a value, in evidence: programs give numbers of a million digits. */
+const MOST_SHOWN = 300
+
+const brief = (text: string): string =>
+  text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}... (${text.length} characters)`
+
+/** Long numbers in hexadecimal: writing them in decimal takes seconds. */
+const shownInt = (value: bigint): string => {
+  const hex = value.toString(16)
+  return hex.length <= MOST_SHOWN / 2 ? value.toString() : hex.replace(/^-?/, "$&0x")
+}
+
 const shown = (value: Plain): string => {
   switch (value.type) {
     case "none":
       return "None"
     case "other":
       return `a ${value.name}`
+    case "int":
+      return brief(shownInt(value.value))
     default:
-      return String(value.value)
+      return brief(String(value.value))
   }
 }
 

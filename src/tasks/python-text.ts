@@ -20,18 +20,27 @@ export const asciiDigits = (text: string): string =>
   /^[\x00-\x7f]*$/.test(text) ? text : text.replace(ANY_DIGITS, (digit) => String(digitValue(digit)))
 
 // What str.isspace says; unlike JavaScript's \s it has U+001C to U+001F and U+0085 and lacks U+FEFF.
-const SPACE =
-  "[\\t-\\r\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]"
-const AROUND = new RegExp(`^${SPACE}+|${SPACE}+$`, "gu")
-const AFTER = new RegExp(`${SPACE}+$`, "u")
+// oxlint-disable-next-line no-control-regex
+const SPACE = /[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
+const isSpaceAt = (text: string, index: number): boolean => SPACE.test(text.charAt(index))
+
+/** str.rstrip() */
+export const stripEnd = (text: string): string => {
+  let end = text.length
+  while (isSpaceAt(text, end - 1)) end--
+  return text.slice(0, end)
+}
 
 /** str.strip() */
-export const strip = (text: string): string => text.replace(AROUND, "")
-/** str.rstrip() */
-export const stripEnd = (text: string): string => text.replace(AFTER, "")
+export const strip = (text: string): string => {
+  let start = 0
+  while (isSpaceAt(text, start)) start++
+  return stripEnd(text.slice(start))
+}
 
 const DIGITS = "\\d+(?:_\\d+)*"
-const FLOAT = new RegExp(`^[+-]?(?:${DIGITS}\\.?(?:${DIGITS})?|\\.${DIGITS})(?:[eE][+-]?${DIGITS})?$`)
+// Each digit can be matched in one way alone: a long text that is no number is refused in one pass.
+const FLOAT = new RegExp(`^[+-]?(?:${DIGITS}(?:\\.(?:${DIGITS})?)?|\\.${DIGITS})(?:[eE][+-]?${DIGITS})?$`)
 const WORD = /^([+-]?)(inf|infinity|nan)$/i
 
 /** float(text); undefined where Python raises ValueError. */

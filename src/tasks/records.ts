@@ -1,5 +1,6 @@
 /** JSON lines of test sets, with the place of every fault. */
 import { DataError } from "../files/errors.js"
+import { parsePythonJson } from "./python-json.js"
 
 export interface Place {
   readonly subject: string
@@ -21,7 +22,7 @@ export const invalidAt = ({ subject, line }: Place, problem: string): DataError 
 export const parseJsonLine = (text: string, place: Place): Readonly<Record<string, unknown>> => {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parsePythonJson(text)
   } catch (error) {
     throw invalidAt(place, `it is not JSON (${error instanceof Error ? error.message : String(error)}).`)
   }

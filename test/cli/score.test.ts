@@ -162,6 +162,38 @@ const samples = (rights: number, id: number) =>
     truncated: i === 0,
   }))
 
+const line = (id: number, completion: string) => ({ id, answer: "#### 3", completion })
+const stored = (truth: unknown, text: string) => ({ question: text, generations: text, ground_truth: truth })
+
+test("items with different numbers of samples are said, and shares that are all 0 or 1 keep an interval", async (t) => {
+  const uneven = await write("uneven.jsonl", [
+    line(1, "\\boxed{3}"),
+    line(1, "\\boxed{3}"),
+    line(2, "\\boxed{3}"),
+  ])
+  const shown = await invoke("score", uneven, "--task", "gsm8k", "--grader", "tolerant")
+  t.match(shown.stdout, /Items have 1 to 2 generations \(1 of 2 have more than 1\)/)
+  const { json } = await score(uneven, "--task", "gsm8k", "--grader", "tolerant")
+  // Wilson's interval of 2 of 2 at 95 %: its lower end is n / (n + z^2).
+  const low = 2 / (2 + 1.959963984540054 ** 2)
+  t.match(json!.figures, [{ value: 1, high: 1 }])
+  t.ok(Math.abs(json!.figures[0]!.low - low) < 1e-12, String(json!.figures[0]!.low))
+})
+
+test("a gold number may be written as text; one that is no number cannot be compared with", async (t) => {
+  const path = join(folder, "text_generations.json")
+  const generations = [
+    stored("1,018", "\\boxed{1018}"),
+    stored("-2.0", "\\boxed{-2}"),
+    stored("nan", "\\boxed{nan}"),
+  ]
+  await writeFile(path, JSON.stringify({ generations }))
+  const scored = await score(path, "--task", "gsm8k", "--grader", "tolerant")
+  t.equal(scored.code, 0, scored.stderr)
+  t.same(right(scored), { tolerant: 2 })
+  t.equal(scored.json!.figures[0]!.failures["unscorable"], 1)
+})
+
 test("predictions that name no item are items of their own, and need the names with a test set", async (t) => {
   const file = await write("xlm.jsonl", [
     { generated_text: "def simple_math_problem():\n    return 3", answer: "3", correct: true },

@@ -38,6 +38,18 @@ test("snappy, zstd with pages of version 2, gzip: the rows that were written, in
   t.same(brotli.at(-1), { code: "return 19" })
 })
 
+test("a group of more rows than are read at once is read in parts, each row once", async (t) => {
+  const path = parquetFile("group.parquet")
+  const wrong: number[] = []
+  let count = 0
+  for await (const { row, values } of parquetRows(path, ["id", "text"])) {
+    if (row !== ++count || values["id"] !== BigInt(row - 1) || values["text"] !== `${(row - 1) % 7}`)
+      wrong.push(row)
+  }
+  t.equal(count, 20_000)
+  t.same(wrong, [])
+})
+
 test("a column that is not there, a file that is cut or no parquet: a sentence with the file", async (t) => {
   await t.rejects(async () => {
     for await (const row of parquetRows(parquetFile("part-0.parquet"), ["content"])) t.fail(String(row.row))

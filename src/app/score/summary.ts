@@ -74,8 +74,14 @@ export const figuresOf = (scored: Scored): readonly Figure[] => {
     return ks.map((k): Figure => {
       const values = items.numbers.map((number, i) => passAtK(items.samples[i]!, right.get(number)!, k))
       const mean = clusteredMean(values, groups)
-      const wilson = wilsonInterval(total, scored.items.length)
       const spread = Number.isFinite(mean.standardError)
+      // Items that are right or wrong as a whole are counted as such, however many samples say so: the normal interval
+      // of shares that are all alike would have no width.
+      const whole = values.every((value) => value === 0 || value === 1)
+      const wilson = wilsonInterval(
+        values.reduce((a, b) => a + b, 0),
+        values.length,
+      )
       return {
         grader: grader.id,
         k,
@@ -83,9 +89,9 @@ export const figuresOf = (scored: Scored): readonly Figure[] => {
         generations: scored.items.length,
         items: items.numbers.length,
         value: mean.mean,
-        low: single ? wilson.low : spread ? Math.max(0, mean.low) : 0,
-        high: single ? wilson.high : spread ? Math.min(1, mean.high) : 1,
-        method: single ? "Wilson" : "mean over items, normal",
+        low: whole ? wilson.low : spread ? Math.max(0, mean.low) : 0,
+        high: whole ? wilson.high : spread ? Math.min(1, mean.high) : 1,
+        method: single ? "Wilson" : whole ? "Wilson over items" : "mean over items, normal",
         clustered:
           grouped && spread ? { standardError: mean.standardError, clusters: mean.clusters } : undefined,
         failures,

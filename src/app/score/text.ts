@@ -3,7 +3,7 @@ import { columns } from "../text.js"
 import type { Comparison } from "./compare.js"
 import type { Scored } from "./grade.js"
 import type { Preflight } from "./preflight.js"
-import type { Disagreement } from "./summary.js"
+import { rightPerItem, type Disagreement } from "./summary.js"
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 const points = (share: number): string => `${share < 0 ? "-" : "+"}${Math.abs(100 * share).toFixed(2)}`
@@ -25,7 +25,25 @@ export const matrixText = ({ graders, counts }: Disagreement): readonly string[]
         ),
       ]
 
+/** Said where items have different numbers of generations: figures are means over items, and some files repeat a few. */
+const repeatsText = (items: Scored["items"]): readonly string[] => {
+  const counts = [
+    ...rightPerItem(
+      items,
+      items.map(() => true),
+    ).values(),
+  ]
+  const least = counts.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  const most = counts.reduce((a, b) => Math.max(a, b), 0)
+  return least === most
+    ? []
+    : [
+        `Items have ${least} to ${most} generations (${counts.filter((count) => count > least).length} of ${counts.length} have more than ${least}): a figure is the mean of each item's own share.`,
+      ]
+}
+
 export const sharesText = ({ empty, truncated, items, recorded }: Scored): readonly string[] => [
+  ...repeatsText(items),
   `Empty: ${empty} of ${items.length} (${percent(empty / items.length)}). Truncated: ${truncated === undefined ? "not stated" : `${truncated} (${percent(truncated / items.length)})`}.`,
   ...recorded.map(
     ({ grader, agree, differ }) =>

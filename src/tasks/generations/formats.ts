@@ -31,11 +31,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 const name = (value: unknown): string | undefined =>
-  typeof value === "string"
-    ? value
-    : typeof value === "number" && Number.isInteger(value)
-      ? String(value)
-      : undefined
+  typeof value === "string" ? value : typeof value === "number" ? String(value) : undefined
 
 /** By what a record holds, never by the name of its file. */
 export const formatOf = (record: Fields, inDocument: boolean): Format | undefined => {
@@ -88,19 +84,29 @@ const HARNESS_FILTERS: Readonly<Record<string, string>> = {
   "flexible-extract": "flexible",
 }
 
-/** Every text of nested lists: lm-evaluation-harness keeps the repeats of a request in one. */
-const texts = (value: unknown): readonly string[] =>
-  typeof value === "string" ? [value] : Array.isArray(value) ? value.flatMap(texts) : []
+/**
+ * Every text of nested lists: lm-evaluation-harness keeps the repeats of a request in one. Undefined where there is none,
+ * or something else among them, such as the log-likelihoods of a choice.
+ */
+const texts = (value: unknown): readonly string[] | undefined => {
+  if (typeof value === "string") return [value]
+  if (!Array.isArray(value) || value.length === 0) return undefined
+  const each = value.map(texts)
+  return each.includes(undefined) ? undefined : each.flatMap((found) => found!)
+}
 
-const harness = (record: Fields): readonly Stored[] => {
+const harness = (record: Fields): readonly Stored[] | undefined => {
   const doc = isRecord(record["doc"]) ? record["doc"] : {}
   const filter = text(record["filter"])
   const grader = filter === undefined ? undefined : HARNESS_FILTERS[filter]
   const responses = texts(record["resps"])
+  if (responses === undefined) return undefined
   const exact = record["exact_match"]
   const recorded =
-    grader !== undefined && typeof exact === "number" && responses.length === 1
-      ? { [grader]: exact === 1 }
+    grader !== undefined &&
+    (typeof exact === "number" || typeof exact === "boolean") &&
+    responses.length === 1
+      ? { [grader]: Number(exact) === 1 }
       : {}
   return responses.map((content): Stored => ({
     names: names(name(record["doc_id"]) ?? name(doc["task_id"]), text(doc["question"])),
@@ -130,7 +136,7 @@ export const readRecord = (format: Format, record: Fields): readonly Stored[] | 
       ]
     }
     case "lm-eval":
-      return Array.isArray(record["resps"]) ? harness(record) : undefined
+      return harness(record)
     case "human-eval":
     case "evalplus": {
       const whole = text(record["solution"])

@@ -1,4 +1,5 @@
 /** The elements of one array of a JSON document that need not fit the memory. */
+import { parsePythonJson } from "../python-json.js"
 
 export interface Element {
   readonly value: unknown
@@ -21,7 +22,7 @@ export class ElementError extends Error {
 
 const parse = (text: string, offset: number): unknown => {
   try {
-    return JSON.parse(text)
+    return parsePythonJson(text)
   } catch (error) {
     throw new ElementError(
       `it is not JSON (${error instanceof Error ? error.message : String(error)})`,

@@ -1,5 +1,6 @@
 /** Reads files of generations record by record: nothing is held that one record does not need. */
 import { DataError } from "../../files/errors.js"
+import { parsePythonJson } from "../python-json.js"
 import { invalidAt, isRecord, parseJsonLine } from "../records.js"
 import { lines, readText } from "./bytes.js"
 import { formatOf, FORMATS, readRecord, type Format, type Stored } from "./formats.js"
@@ -31,7 +32,7 @@ const isDocument = (begin: string): boolean => {
   const end = begin.indexOf("\n")
   const line = end < 0 ? begin : begin.slice(0, end)
   try {
-    const value: unknown = JSON.parse(line)
+    const value: unknown = parsePythonJson(line)
     return isRecord(value) && Array.isArray(value["generations"])
   } catch {
     // One line longer than what was looked at: a record, unless it begins as the documents do.
@@ -41,6 +42,14 @@ const isDocument = (begin: string): boolean => {
     )
   }
 }
+
+/** The fields of a record, with what is no text or number where one of them is looked for. */
+const fieldsOf = (record: Readonly<Record<string, unknown>>): string =>
+  Object.entries(record)
+    .map(([name, value]) =>
+      value === null || Array.isArray(value) ? `${name} (${value === null ? "null" : "a list"})` : name,
+    )
+    .join(", ") || "(none)"
 
 const requireFormat = (
   file: GenerationsFile,
@@ -54,7 +63,7 @@ const requireFormat = (
     throw new DataError(
       "invalid",
       place,
-      `it is no form of generations that is known here: it has the fields ${Object.keys(record).join(", ") || "(none)"}. Known: ${Object.values(FORMATS).join("; ")}. A plain line needs an id (id, task_id, item, index or question) and a text (completion, generation, output, response or text).`,
+      `it is no form of generations that is known here: it has the fields ${fieldsOf(record)}. Known: ${Object.values(FORMATS).join("; ")}. A plain line needs an id (id, task_id, item, index or question) and a text (completion, generation, output, response or text).`,
     )
   file.format ??= format
   return format
@@ -66,7 +75,7 @@ const storedOf = (format: Format, record: unknown, place: string): readonly Stor
     throw new DataError(
       "invalid",
       place,
-      `it is not a record of ${FORMATS[format]}, as the file's first is${isRecord(record) ? `: it has the fields ${Object.keys(record).join(", ")}` : ""}.`,
+      `it is not a record of ${FORMATS[format]}, as the file's first is${isRecord(record) ? `: it has the fields ${fieldsOf(record)}` : ""}.`,
     )
   return found
 }
@@ -117,7 +126,7 @@ async function* fromLines(file: GenerationsFile): AsyncGenerator<Stored> {
     if (stored === undefined)
       throw invalidAt(
         place,
-        `it is not a record of ${FORMATS[format]}, as the file's first is: it has the fields ${Object.keys(record).join(", ")}.`,
+        `it is not a record of ${FORMATS[format]}, as the file's first is: it has the fields ${fieldsOf(record)}.`,
       )
     yield* stored
   }

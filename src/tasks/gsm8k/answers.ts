@@ -6,9 +6,20 @@
  */
 import { asciiDigits, plainNumbers, pythonFloat, strip } from "../python-text.js"
 
-/** The contents of every \boxed{...} on one line, up to the first closing brace. */
-const boxes = (text: string): readonly string[] =>
-  Array.from(text.matchAll(/\\boxed\{([^\n}]*)\}/g), ([, inside]) => strip(inside!))
+const BOX = "\\boxed{"
+const BOX_END = /[\n}]/g
+
+/** The contents of every \boxed{...} on one line, up to the first closing brace, found in one pass. */
+function* boxes(text: string): Generator<string> {
+  let at = 0
+  for (let open = text.indexOf(BOX); open >= 0; open = text.indexOf(BOX, at)) {
+    const start = (BOX_END.lastIndex = open + BOX.length)
+    const end = BOX_END.exec(text)
+    if (end === null) return
+    if (end[0] === "}") yield strip(text.slice(start, end.index))
+    at = end.index + 1
+  }
+}
 
 const answerBlock = (text: string): string | undefined => {
   const start = text.indexOf("<answer>")
@@ -77,12 +88,13 @@ export const harnessFlexible = (text: string): string => {
   return found === undefined ? INVALID : strip(found[1] ?? found[2]!)
 }
 
-const ignored = (text: string): string =>
-  text
-    .replaceAll(/[,$]/g, "")
-    .replace(/[\s\S]*#### /, "")
-    .replace(/\.(?=\n?$)/, "")
-    .toLowerCase()
+const MARK = "#### "
+
+const ignored = (text: string): string => {
+  const plain = text.replaceAll(/[,$]/g, "")
+  const mark = plain.lastIndexOf(MARK)
+  return (mark < 0 ? plain : plain.slice(mark + MARK.length)).replace(/\.(?=\n?$)/, "").toLowerCase()
+}
 
 /** Its exact_match with what it ignores: commas, $, everything up to "#### ", a final full stop, case. */
 export const harnessEqual = (extracted: string, answer: string): boolean =>

@@ -1,4 +1,5 @@
 /** GSM8K: grade-school word problems whose answer is one number. */
+import { pythonFloat } from "../python-text.js"
 import { parseJsonLines, requireText } from "../records.js"
 import { strictGold, tolerantGold } from "./answers.js"
 
@@ -34,6 +35,11 @@ export const gsm8kItemOf = (fields: Readonly<Record<string, unknown>>, id: strin
   const { question, answer, ground_truth: truth } = fields
   if (typeof answer === "string" && answer.includes("####"))
     return { id, question: typeof question === "string" ? question : "", answer }
-  if (typeof truth !== "number" && truth !== null) return undefined
-  return { id, question: typeof question === "string" ? question : "", groundTruth: truth }
+  const number = typeof truth === "string" ? pythonFloat(truth.replaceAll(",", "")) : truth
+  if (typeof number !== "number" && number !== null) return undefined
+  return {
+    id,
+    question: typeof question === "string" ? question : "",
+    groundTruth: Number.isFinite(number) ? number : null,
+  }
 }

@@ -66,3 +66,15 @@ pq.write_table(
     HERE / "pairs.parquet",
     compression="brotli",
 )
+
+# More rows in one group than are read at once, in several pages; row i holds i and "i mod 7".
+ROWS = 20_000
+pq.write_table(
+    pa.table({"id": pa.array(range(ROWS), pa.int64()), "text": [f"{i % 7}" for i in range(ROWS)]}),
+    HERE / "group.parquet",
+    compression="zstd",
+    use_dictionary=["text"],
+    column_encoding={"id": "DELTA_BINARY_PACKED"},
+    data_page_size=1024,
+    row_group_size=ROWS - 1,
+)

@@ -115,6 +115,30 @@ test("HumanEval, its results, EvalPlus, xlm-core and plain lines", async (t) => 
   t.equal(array.stored.length, 1)
 })
 
+test("Python's NaN and infinities are no numbers, in a document and in lines", async (t) => {
+  const words =
+    '{"generations": [{"question": "q", "generations": "NaN \\"Infinity", "ground_truth": NaN}], "x": [-Infinity]}'
+  for (const text of [words, words.replaceAll(", ", ",\r\n")]) {
+    const { file, stored } = await read(text)
+    t.match(stored, [{ generation: { text: 'NaN "Infinity' }, fields: { ground_truth: null } }])
+    t.same(file.about, { x: [null] })
+  }
+  const { stored } = await read(
+    '{"id": 1, "completion": "a", "p": NaN}\r\n{"id": 2, "completion": "NaN", "p": Infinity}\r\n',
+  )
+  t.match(stored, [{ fields: { p: null } }, { generation: { text: "NaN" }, fields: { p: null } }])
+})
+
+test("a number is a name as well, and a verdict may be a truth value", async (t) => {
+  const { stored } = await read(lines({ id: 1.5, completion: "a" }, { id: "1.5", completion: "b" }))
+  t.same(
+    stored.map(({ names }) => names.id),
+    ["1.5", "1.5"],
+  )
+  const harness = await read(lines({ ...harnessLine("strict-match", 1), exact_match: true }))
+  t.same(harness.stored[0]!.recorded, { "strict-match": true })
+})
+
 test("what is no file of generations is refused with its place", async (t) => {
   const cases: readonly (readonly [string | Uint8Array, RegExp])[] = [
     ["", /it is empty/],
@@ -128,6 +152,11 @@ test("what is no file of generations is refused with its place", async (t) => {
     ['{"generations": [{"question": "q", "generations": "x", "ground_truth": 1}, {"que', /is the file whole/],
     ['{"generations": [3]}', /generation 1: a generation must be a JSON object/],
     [Uint8Array.of(0x7b, 0xff, 0xfe), /not UTF-8/],
+    [Buffer.from("\ufeff{}", "utf16le"), /UTF-16.*save it as UTF-8/],
+    [lines({ id: 1, completion: "a" }, { id: 2, completion: null }), /line 2.*completion \(null\)/],
+    [lines({ ...harnessLine("x", 1), resps: [] }), /lm-evaluation-harness.*resps \(a list\)/],
+    [lines({ ...harnessLine("x", 1), resps: [[["-1.5", false]]] }), /line 1: it is not a record of lm-eval/],
+    ['{"id": 1, "completion": "a", "p": NaN', /line 1: it is not JSON/],
   ]
   for (const [content, message] of cases)
     await t.rejects(read(content), { name: "DataError", message }, String(content).slice(0, 40))

@@ -125,6 +125,33 @@ test("an item without a readable gold is unscorable, and wrong", async (t) => {
   t.match(await GSM8K.graders[4]!.grade(stored, { text: "3" }, NO_SANDBOX), { failure: "unscorable" })
 })
 
+/** In time of the square of its length, one of these would take hours. */
+const N = 1_000_000
+const LONG: readonly (readonly [
+  name: string,
+  text: string,
+  extracted: Readonly<Record<string, string | null>>,
+])[] = [
+  ["digits in a box that are no number", `\\boxed{${"1".repeat(N)}x}`, { "strict-repo": "Infinity" }],
+  ["digits in an answer", `<answer>${"1".repeat(N)}x</answer>`, { "strict-repo": "Infinity" }],
+  ["boxes that are not closed", "\\boxed{".repeat(N / 7), { "strict-repo": null, tolerant: null }],
+  ["blanks in a box", `\\boxed{a${" ".repeat(N)}3}`, { "strict-repo": "3", tolerant: "3" }],
+  ["answers that are not closed", "<answer>".repeat(N / 8), { "strict-repo": null }],
+  ["thousands without end", `1${",111".repeat(N / 4)}`, { "last-number": "Infinity" }],
+  ["full stops", `5${".".repeat(N)}`, { "last-number": "5" }],
+  ["marks", "#### ".repeat(N / 5), { "strict-match": null, flexible: null, "last-number": null }],
+  ["digits behind a mark", `#### ${"7".repeat(N)}`, { "strict-match": "7".repeat(N) }],
+]
+for (const [name, text, extracted] of LONG) {
+  test(`a million characters are read in one pass: ${name}`, async (t) => {
+    for (const id of GSM8K.usual) {
+      const found = await grade(id, "#### 5", text)
+      t.equal(found.correct, id === "last-number" && name === "full stops", id)
+      if (extracted[id] !== undefined) t.ok(found.extracted === extracted[id], `${id}: extraction`)
+    }
+  })
+}
+
 test("xlm-core's gold", async (t) => {
   const { gsm8k_gold: golds } = JSON.parse(
     await readFile(new URL("../tinygsm/execution.golden.json", import.meta.url), "utf8"),

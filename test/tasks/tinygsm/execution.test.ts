@@ -1,7 +1,7 @@
 /** Programs graded by both rules; expected values: test/tasks/README.md. */
 import { readFile } from "node:fs/promises"
 import tap, { test } from "tap"
-import { programText } from "../../../src/tasks/programs.js"
+import { programText, publishedProgram } from "../../../src/tasks/programs.js"
 import { limitsOf, openSandbox } from "../../../src/tasks/sandbox/index.js"
 import type { Graded } from "../../../src/tasks/task.js"
 import { referenceGold, tinyGsmItems, tinyGsmPair } from "../../../src/tasks/tinygsm/items.js"
@@ -96,6 +96,41 @@ test("the program of a text begins at a line of its own", (t) => {
   t.equal(programText("x\n```python\na = 1\n```"), "a = 1")
   t.equal(programText("just words"), "just words")
   t.end()
+})
+
+test("the program of a long text is found in one pass", (t) => {
+  const blanks = "\n ".repeat(500_000)
+  t.ok(
+    programText(`\`\`\`python\n${blanks}\ndef f(): pass`) === "def f(): pass",
+    "a fence that is not closed",
+  )
+  t.ok(publishedProgram(`x${blanks}y`) === `x${blanks}y`, "blanks inside")
+  t.end()
+})
+
+test("an answer that is long to read or to write keeps nobody waiting, and its evidence is short", async (t) => {
+  const answers: readonly (readonly [source: string, shown: RegExp])[] = [
+    ["'1' * 10**6 + 'x'", /^1{300}\.\.\. \(1000001 characters\)$/],
+    ["'1_' * (5 * 10**5)", /^(?:1_){150}\.\.\. \(1000000 characters\)$/],
+    ["'1' + ' ' * 10**6 + '1'", /^1 {299}\.\.\. \(1000002 characters\)$/],
+    ["-(16**10**6 - 1)", /^-0xf{297}\.\.\. \(1000003 characters\)$/],
+    ["10**40", /^10{40}$/],
+  ]
+  for (const [source, shown] of answers) {
+    const found = await grade("execution", program(`return ${source}`), "#### 1")
+    t.equal(found.correct, false, source)
+    t.match(found.value, shown, source)
+  }
+})
+
+test("lines that cannot be compiled are left out, whatever error says so", async (t) => {
+  for (const line of ["a = '\0'", "a = '\ud800'", `a = ${"(".repeat(1000)}`])
+    for (const grader of ["execution", "execution-published"])
+      t.equal(
+        (await grade(grader, program(`return 7\n${line}`), "#### 7")).correct,
+        true,
+        JSON.stringify(line.slice(0, 9)),
+      )
 })
 
 test("preflight: every case is judged as it must be", async (t) => {
