@@ -1,6 +1,5 @@
 /** What plots are drawn of: text, lines, marks of each kind of bound, and the frame around them. */
 import type { BoundKind } from "../analysis/table.js"
-import { most } from "./svg.js"
 
 type Attributes = Readonly<Record<string, string | number>>
 

@@ -139,7 +139,7 @@ const spread = (wanted: readonly number[], gap: number): readonly number[] => {
 }
 
 const least = (list: readonly number[]): number => list.reduce((a, b) => Math.min(a, b))
-export const most = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b))
+const most = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b))
 
 /** Curves such as the training loss, each named at its end. */
 export const linePlot = ({ title, x, y, series, references = [] }: LinePlot): string => {

@@ -39,8 +39,6 @@ testWithLibrary("bf16 rounds the operands of matrix products alone", async (t) =
     await check(t as never, { precision: "bf16", bf16Products }, (op) => bound[op] ?? 1e-5)
 })
 
-const attention = (op: string): boolean => op.startsWith("attention")
-
 void t.test("an operation without a lowering fails by name", (t) => {
   const graph = {
     name: "g",
