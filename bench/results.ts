@@ -197,7 +197,7 @@ export interface Bundled {
 
 /**
  * @param why the text of NOTES.md: what explains a missed target
- * @param bundled what bundles measured, the latest first; the targets are those of the first
+ * @param bundled what bundles measured, the latest first
  * @param insertion FlexMDM on a CPU, with what explains its missed targets
  */
 export const resultsMarkdown = (
@@ -211,7 +211,7 @@ export const resultsMarkdown = (
     ...cpuVerdicts(cpu?.measured ?? [], cpu?.other ?? []),
     ...insertionVerdicts(insertion?.results.measured ?? []),
     ...(gpu === undefined && bundled.length > 0 ? [] : gpuVerdicts(gpu?.measured ?? [], gpu?.gpu)),
-    ...bundleVerdicts(bundled[0]?.report),
+    ...bundleVerdicts(bundled.map(({ report }) => report)),
   ]
   return `${[
     "# Benchmark results",

@@ -94,18 +94,17 @@ const stored = async (name: string): Promise<Results | undefined> => {
 }
 const readText = (name: string): Promise<string | undefined> =>
   readFile(path(name), "utf8").catch(() => undefined)
+const when = ({ report }: Bundled): string => report.ended ?? report.date
 /** What bundles measured, the latest first; `X.md` beside `X.json` explains it. */
 const bundled = async (): Promise<readonly Bundled[]> => {
   const names = (await readdir(path("gpu")).catch(() => [])).filter((name) => name.endsWith(".json"))
-  return Promise.all(
-    names
-      .sort()
-      .reverse()
-      .map(async (name) => ({
-        report: readReport(`bench/gpu/${name}`, (await readText(`gpu/${name}`)) ?? ""),
-        why: await readText(`gpu/${name.replace(/json$/, "md")}`),
-      })),
+  const reports = await Promise.all(
+    names.map(async (name) => ({
+      report: readReport(`bench/gpu/${name}`, (await readText(`gpu/${name}`)) ?? ""),
+      why: await readText(`gpu/${name.replace(/json$/, "md")}`),
+    })),
   )
+  return reports.sort((a, b) => (when(a) < when(b) ? 1 : -1))
 }
 const storedInsertion = async (): Promise<InsertionResults | undefined> => {
   const kept = await readText(INSERTION_FILE)

@@ -496,7 +496,7 @@ export interface Experiment {
            */
           kind: "pairs"
           /**
-           * Where the rows are: hf:OWNER/REPOSITORY with `files` of it, or one file by file:PATH or https://. JSON lines, plain or gzip.
+           * Where the rows are: hf:OWNER/REPOSITORY with `files` of it, or one file by file:PATH or https://. JSON lines, plain, gzip or zstd.
            */
           source: string
           /**
@@ -575,7 +575,7 @@ export interface Experiment {
            */
           kind: "dataset"
           /**
-           * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain or gzip.
+           * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
            */
           source: string
           /**
@@ -588,6 +588,20 @@ export interface Experiment {
            * @minItems 1
            */
           files?: [string, ...string[]]
+          /**
+           * Digest of each file, by its name in the repository, or by its name without its folder.
+           */
+          sha256?: {
+            [k: string]: string
+          }
+          /**
+           * Column, or field, that holds the text of a row.
+           */
+          field: string
+          /**
+           * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+           */
+          detokenise?: "wikitext"
           /**
            * The validation split: what the hub's train_test_split holds out of the rows, or files of its own.
            */
@@ -621,29 +635,168 @@ export interface Experiment {
                 files: [string, ...string[]]
               }
           /**
-           * Digest of each file, by its name in the repository, or by its name without its folder.
-           */
-          sha256?: {
-            [k: string]: string
-          }
-          /**
            * The tokenizer.json.
            */
           tokenizer: string
-          /**
-           * Column, or field, that holds the text of a row.
-           */
-          field: string
-          /**
-           * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
-           */
-          detokenise?: "wikitext"
           /**
            * Documents of more tokens are left out; none when absent.
            */
           mostTokens?: number
           /**
            * Shards that the training rows are cut into, in their order.
+           */
+          trainShards: number
+        }
+      | {
+          /**
+           * Several published data sets of texts, shuffled into one, such as OpenWebText and proof-pile-2; blank rows are no documents.
+           */
+          kind: "mixture"
+          /**
+           * The data sets, one behind another. Each row is there once, so that their sizes are the proportions.
+           *
+           * @minItems 2
+           *
+           * Items: One data set of texts.
+           */
+          sources: [
+            {
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            },
+            {
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            },
+            ...{
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            }[]
+          ]
+          /**
+           * Seed of the one order of all rows, and how many of its first are held out: the hub's concatenate_datasets, then train_test_split.
+           */
+          validation:
+            | {
+                /**
+                 * Share of the rows that is held out, rounded up.
+                 */
+                share: number
+                /**
+                 * Seed of the permutation that chooses them.
+                 */
+                seed: number
+              }
+            | {
+                /**
+                 * Rows that are held out.
+                 */
+                count: number
+                /**
+                 * Seed of the permutation that chooses them.
+                 */
+                seed: number
+              }
+          /**
+           * The tokenizer.json.
+           */
+          tokenizer: string
+          /**
+           * Documents of more tokens are left out; none when absent.
+           */
+          mostTokens?: number
+          /**
+           * Shards that the shuffled training rows are cut into; each is so a sample of the mixture.
            */
           trainShards: number
         }
@@ -1944,7 +2097,9 @@ export interface Overlay {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "text") | null
+      kind?:
+        | ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "mixture" | "text")
+        | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -2023,6 +2178,28 @@ export interface Overlay {
                      * @minItems 1
                      */
                     files: [string, ...string[]]
+                  }
+              )
+            | (
+                | {
+                    /**
+                     * Share of the rows that is held out, rounded up.
+                     */
+                    share: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Rows that are held out.
+                     */
+                    count: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
                   }
               )
             | (
@@ -2134,6 +2311,115 @@ export interface Overlay {
        * Documents of more tokens are left out; none when absent.
        */
       mostTokens?: number | null
+      /**
+       * The data sets, one behind another. Each row is there once, so that their sizes are the proportions.
+       */
+      sources?:
+        | [
+            {
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            },
+            {
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            },
+            ...{
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            }[]
+          ]
+        | null
       /**
        * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
        */
@@ -2957,7 +3243,9 @@ export interface Overlay1 {
       /**
        * Token shards in the parameter-golf format, listed by the repository's manifest.
        */
-      kind?: ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "text") | null
+      kind?:
+        | ("parameter-golf" | "speeches" | "files" | "generated" | "pairs" | "dataset" | "mixture" | "text")
+        | null
       /**
        * Hub dataset repository, for example hf:willdepueoai/parameter-golf.
        */
@@ -3036,6 +3324,28 @@ export interface Overlay1 {
                      * @minItems 1
                      */
                     files: [string, ...string[]]
+                  }
+              )
+            | (
+                | {
+                    /**
+                     * Share of the rows that is held out, rounded up.
+                     */
+                    share: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
+                  }
+                | {
+                    /**
+                     * Rows that are held out.
+                     */
+                    count: number
+                    /**
+                     * Seed of the permutation that chooses them.
+                     */
+                    seed: number
                   }
               )
             | (
@@ -3147,6 +3457,115 @@ export interface Overlay1 {
        * Documents of more tokens are left out; none when absent.
        */
       mostTokens?: number | null
+      /**
+       * The data sets, one behind another. Each row is there once, so that their sizes are the proportions.
+       */
+      sources?:
+        | [
+            {
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            },
+            {
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            },
+            ...{
+              /**
+               * What plan, counts and contracts call it.
+               */
+              name: string
+              /**
+               * Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.
+               */
+              source: string | string
+              /**
+               * Branch, tag or commit of a hub repository; main when absent.
+               */
+              revision?: string
+              /**
+               * Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.
+               *
+               * @minItems 1
+               */
+              files?: [string, ...string[]]
+              /**
+               * Digest of each file, by its name in the repository, or by its name without its folder.
+               */
+              sha256?: {
+                [k: string]: string
+              }
+              /**
+               * Column, or field, that holds the text of a row.
+               */
+              field: string
+              /**
+               * wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.
+               */
+              detokenise?: "wikitext"
+            }[]
+          ]
+        | null
       /**
        * What a document is. file: a whole file. line: each line that is not blank; in JSON Lines each record's text. paragraph: text between blank lines.
        */

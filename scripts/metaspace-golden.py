@@ -59,11 +59,11 @@ def bpe(byte_fallback=True, **more):
     )
 
 
-def unigram(byte_fallback):
+def unigram(byte_fallback, without=()):
     vocab = trained_unigram()
     lowest = min(score for _, score in vocab)
     names = [["<unk>", 0.0], ["<s>", 0.0], ["</s>", 0.0]]
-    names += [[byte, lowest - 5] for byte in BYTES] if byte_fallback else []
+    names += [[byte, lowest - 5] for byte in BYTES if byte not in without] if byte_fallback else []
     names += [entry for entry in vocab if entry[0] != "<unk>"]
     return dict(type="Unigram", unk_id=0, vocab=names, byte_fallback=byte_fallback)
 
@@ -103,6 +103,14 @@ FILES = {
     "without bytes": whole(bpe(byte_fallback=False), pre_tokenizer=metaspace(prepend_scheme="always", split=True)),
     "unigram, always": whole(unigram(False), pre_tokenizer=metaspace(prepend_scheme="always", split=True)),
     "unigram with bytes, first": whole(unigram(True), pre_tokenizer=metaspace(prepend_scheme="first", split=True)),
+    "unigram with bytes, always, unsplit": whole(unigram(True), pre_tokenizer=metaspace(prepend_scheme="always", split=False)),
+    "unigram with bytes, replaced alone": whole(unigram(True), normalizer=REPLACE, last=decoder(0)),
+    "unigram with bytes, normalised before": whole(unigram(True), normalizer=PREPEND),
+    "unigram without the bytes of emoji": whole(
+        unigram(True, ("<0xF0>",)), pre_tokenizer=metaspace(prepend_scheme="always", split=True)
+    ),
+    "unigram, words": whole(unigram(False), pre_tokenizer=dict(type="WhitespaceSplit")),
+    "unigram with bytes, words": whole(unigram(True), pre_tokenizer=dict(type="WhitespaceSplit")),
 }
 
 for name, document in FILES.items():

@@ -4,11 +4,12 @@
  * what it skipped, with the seconds that it took and those of processors; of a file that failed everything is said.
  */
 import { spawn } from "node:child_process"
-import { readdir, stat } from "node:fs/promises"
+import { readdir, readFile, stat } from "node:fs/promises"
 import { join, relative, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { builtPath, root } from "./node-arguments.js"
+import { startForks, type Forks } from "./torch-forks.js"
 import { transpileAll } from "./transpile.js"
 
 /**
@@ -30,7 +31,7 @@ interface Ended {
   readonly failed: string | undefined
   readonly counts: Counts
   readonly seconds: number
-  /** Of the processor, in the file's process and its children; unknown of one that was killed. */
+  /** Of the processor, in the file's process, its children and its forked workers; unknown of one that was killed. */
   readonly cpu: number | undefined
 }
 
@@ -60,7 +61,18 @@ const countsOf = (output: string): Counts | undefined => {
   return { total: count("total"), pass: count("pass"), fail: count("fail"), skip: count("skip") }
 }
 
-const runFile = (file: string, timeout: number): Promise<Ended> =>
+/** A file that starts PyTorch workers asks for them here. */
+const WORKERS = "torch/available.js"
+
+/** Workers are forked where one of the files starts them. */
+const forksFor = async (files: readonly string[]): Promise<Forks | undefined> => {
+  const sources = await Promise.all(files.map((file) => readFile(join(root, file), "utf8")))
+  return sources.some((source) => source.includes(WORKERS) || /from "\.\/available\.js"/.test(source))
+    ? startForks()
+    : undefined
+}
+
+const runFile = (file: string, timeout: number, forks: Forks | undefined): Promise<Ended> =>
   new Promise((done) => {
     const begun = performance.now()
     const before = pathToFileURL(join(root, builtPath("scripts/report-cpu.ts"))).href
@@ -74,6 +86,8 @@ const runFile = (file: string, timeout: number): Promise<Ended> =>
           TAP: "1",
           TAP_TIMEOUT: String(timeout),
           REPRO_TEST_RUNNER: String(process.pid),
+          REPRO_TEST_FILE: file,
+          ...(forks === undefined ? {} : { REPRO_TEST_FORKS: forks.python }),
         },
         stdio: ["ignore", "pipe", "pipe", "pipe"],
       },
@@ -107,7 +121,7 @@ const runFile = (file: string, timeout: number): Promise<Ended> =>
         failed,
         counts: counts ?? NONE,
         seconds: (performance.now() - begun) / 1000,
-        cpu: cpu === "" ? undefined : Number(cpu),
+        cpu: cpu === "" ? undefined : Number(cpu) + (forks?.seconds.get(file) ?? 0),
       })
     })
   })
@@ -140,6 +154,7 @@ const main = async (): Promise<void> => {
   const asked = await Promise.all((positionals.length > 0 ? positionals : [join(root, "test")]).map(filesOf))
   const files = [...new Set(asked.flat())].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
   await transpileAll()
+  const forks = await forksFor(files)
   process.stdout.write(`TAP version 14\n1..${files.length}\n`)
   const failures: string[] = []
   let counts = NONE
@@ -149,7 +164,7 @@ const main = async (): Promise<void> => {
   const worker = async (): Promise<void> => {
     while (next < files.length) {
       const file = files[next++]!
-      const one = await runFile(file, Number(values.timeout))
+      const one = await runFile(file, Number(values.timeout), forks)
       counts = sum(counts, one.counts)
       total += one.cpu ?? 0
       const cpu = one.cpu === undefined ? "" : ` cpu=${one.cpu.toFixed(1)}s`
@@ -163,6 +178,8 @@ const main = async (): Promise<void> => {
   }
   const begun = performance.now()
   await Promise.all(Array.from({ length: Number(values.jobs) }, worker))
+  await forks?.end()
+  total += forks?.seconds.get("") ?? 0
   for (const failure of failures) process.stdout.write(`# failed: ${failure}\n`)
   const { pass, fail, skip } = counts
   const rest = [fail > 0 ? `, fail: ${fail}` : "", skip > 0 ? `, skip: ${skip}` : ""].join("")

@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "reference")]
 
 import flexmdm_torch  # noqa: E402
+import llada_transformers  # noqa: E402
 import mdlm_torch  # noqa: E402
 import torch  # noqa: E402
 
@@ -144,7 +145,7 @@ class Ours:
         precision: str,
         compiled: bool,
         deterministic: bool = True,
-        graphs: bool = False,
+        graphs: bool = True,
     ) -> None:
         from repro_worker.server import Server
         from repro_worker.settings import open_settings
@@ -188,7 +189,7 @@ class Ours:
     @property
     def graphs(self) -> str:
         """What became of CUDA graphs."""
-        return self._server.graphs or "no CUDA graphs: they need a GPU and to be asked for"
+        return self._server.graphs or "no CUDA graphs"
 
     def begin(self) -> Late:
         """The next step or pass, in turn, under way."""
@@ -337,13 +338,20 @@ def parity_published(task: Task) -> None:
 class Published(Protocol):
     """An ordinary PyTorch side: a step, and its loss and gradients as the first step has them."""
 
-    def step(self) -> object: ...
+    def step(self) -> float: ...
 
     def gradients(self) -> tuple[float, dict[str, torch.Tensor]]: ...
 
 
 def published(task: Task, name: str, mode: str) -> Published:
-    return flexmdm(task, name, mode) if task.job(name)["family"] == "flexmdm" else Mdlm(task, name, mode)
+    family = task.job(name)["family"]
+    if family == "llada":
+        return llada(task, name)
+    return flexmdm(task, name, mode) if family == "flexmdm" else Mdlm(task, name, mode)
+
+
+def llada(task: Task, name: str) -> llada_transformers.Bench:
+    return llada_transformers.Bench(task.job(name), first_feeds(f"{name}.train"), task.device)
 
 
 def flexmdm(task: Task, name: str, mode: str) -> flexmdm_torch.Bench:
@@ -381,8 +389,8 @@ class Mdlm:
                 threads=threads,
             )
 
-    def step(self) -> object:
-        return self.bench.steps(1)["loss"]
+    def step(self) -> float:
+        return float(self.bench.steps(1)["loss"])
 
     def gradients(self) -> tuple[float, dict[str, torch.Tensor]]:
         with tempfile.TemporaryDirectory() as folder:
@@ -399,21 +407,40 @@ def train_published(task: Task, jobs: list[str], mode: str, count: int) -> None:
         task.fresh()
         try:
             side = published(task, name, mode)
-            rows[name] = {**task.speed(name, timed(task, side.step, 3, count)), "memory": task.memory()}
+            loss = side.step()
+            rows[name] = {
+                **task.speed(name, timed(task, side.step, 2, count)),
+                "firstLoss": loss,
+                "memory": task.memory(),
+            }
             del side
         except torch.OutOfMemoryError:
             rows[name] = {"failed": "out of memory"}
+        except ImportError as error:
+            rows[name] = {"skipped": f"{error.name} is not installed here"}
         task.say(rows=rows)
-        if "failed" in rows[name]:
+        if "tokensPerSecond" not in rows[name]:
             break
 
 
 def train(
-    task: Task, jobs: list[str], precision: str, compiled: bool, count: int, graphs: bool = False
+    task: Task,
+    jobs: list[str],
+    precision: str,
+    compiled: bool,
+    count: int,
+    graphs: bool = True,
+    deterministic: bool = True,
+    digested: int = 0,
+    profiled: list[str] | None = None,
 ) -> None:
-    """Our step at growing batches, until memory or time ends."""
-    worker = Ours(task, precision, compiled, graphs=graphs)
+    """
+    Our step at growing batches, until memory or time ends. The state of the first job after `digested` steps
+    is kept as a digest; where the time of steps goes is listed for the jobs `profiled`.
+    """
+    worker = Ours(task, precision, compiled, deterministic, graphs)
     rows: Json = {}
+    profiles: Json = {}
     slowest = 0.0
     for name in jobs:
         if rows and task.left() < 1.2 * slowest + 5:
@@ -421,20 +448,25 @@ def train(
         start = time.perf_counter()
         try:
             worker.load(f"{name}.train")
-            loss = worker.run()["loss"].item()
+            losses = [worker.run()["loss"].item()]
             ready = time.perf_counter() - start
+            if digested > 0 and name == jobs[0]:
+                losses += [worker.run()["loss"].item() for _ in range(digested - 1)]
+                task.say(steps=digested, digest=digest(worker.state()), losses=losses)
             rows[name] = {
                 **task.speed(name, timed_steps(task, worker, 2, count)),
                 "secondsToFirstStep": ready,
-                "firstLoss": loss,
+                "firstLoss": losses[0],
                 "memory": task.memory(),
-                **({"graphs": worker.graphs} if graphs else {}),
+                "graphs": worker.graphs,
             }
+            if name in (profiled or []):
+                profiles[name] = profile(task, worker)
         except torch.OutOfMemoryError:
             rows[name] = {"failed": "out of memory"}
         worker.drop()
         slowest = max(slowest, time.perf_counter() - start)
-        task.say(compiled=worker.note, deterministic=worker.bits, rows=rows)
+        task.say(compiled=worker.note, deterministic=worker.bits, rows=rows, profiles=profiles)
         if "failed" in rows[name]:
             break
 
@@ -504,23 +536,23 @@ def captured(task: Task, jobs: list[str], precision: str, compiled: bool, steps:
         sys.exit("captured steps differ from plain ones by more than fp32 rounding: see jobs")
 
 
-def profile(task: Task, name: str, precision: str, compiled: bool, steps: int, top: int) -> None:
+KERNELS = 40
+"""As many as a profile lists."""
+
+
+def profile(task: Task, worker: Ours, steps: int = 3) -> Json:
     """Where our step's time goes: kernels by their time on the device (on a CPU, operations by their own)."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as recording
 
-    worker = Ours(task, precision, compiled)
-    worker.load(f"{name}.train")
-    timed(task, worker.run, 3, 3)
     on_card = task.device == "cuda"
-    task.say(waits=waits(worker) if on_card else [])
-    kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_card else [])]
-    start = time.perf_counter()
-    with recording(activities=kinds) as recorded:
+    waiting = waits(worker) if on_card else []
+    with recording(activities=[ProfilerActivity.CUDA if on_card else ProfilerActivity.CPU]) as recorded:
+        start = time.perf_counter()
         for _ in range(steps):
             worker.run()
         task.sync()
-    wall = time.perf_counter() - start
+        wall = time.perf_counter() - start
     rows = []
     for event in recorded.key_averages():
         # Kernels alone: an operation's time on the device is that of the kernels that it starts.
@@ -531,13 +563,12 @@ def profile(task: Task, name: str, precision: str, compiled: bool, steps: int, t
             {"name": event.key[:120], "millisecondsPerStep": own / 1e3 / steps, "calls": event.count / steps}
         )
     rows.sort(key=lambda row: -row["millisecondsPerStep"])
-    task.say(
-        job=name,
-        compiled=worker.note,
-        millisecondsPerStep=1e3 * wall / steps,
-        busyMillisecondsPerStep=sum(row["millisecondsPerStep"] for row in rows),
-        kernels=rows[:top],
-    )
+    return {
+        "waits": waiting,
+        "millisecondsPerStep": 1e3 * wall / steps,
+        "busyMillisecondsPerStep": sum(row["millisecondsPerStep"] for row in rows),
+        "kernels": rows[:KERNELS],
+    }
 
 
 def evaluate_published(task: Task, name: str, mode: str, steps: int, tokens: int) -> None:
@@ -552,7 +583,11 @@ def evaluate_published(task: Task, name: str, mode: str, steps: int, tokens: int
 
 
 def sample_published(task: Task, name: str, mode: str, count: int) -> None:
-    bench = flexmdm(task, name, mode)
+    try:
+        bench = llada(task, name) if task.job(name)["family"] == "llada" else flexmdm(task, name, mode)
+    except ImportError as error:
+        task.say(skipped=f"{error.name} is not installed here")
+        return
     seconds = timed(task, bench.sample, 2, count)
     task.say(secondsPerUnit=statistics.median(seconds), unit="pass", all=seconds, memory=task.memory())
 
@@ -626,7 +661,7 @@ def one_world(task: Task, name: str, precision: str, compiled: bool, world: int,
             "precision": precision,
             "threads": 0,
         }
-        ask({**hello, "device": device, "compile": compiled, "recompute": False}, bytearray())
+        ask({**hello, "device": device, "compile": compiled, "recompute": False, "graphs": True}, bytearray())
         steps: list[Frame] = []
         for header, payload in frames(f"{name}.train"):
             if header["type"] == "step":
@@ -679,7 +714,6 @@ TASKS: dict[str, Callable[..., None]] = {
         train,
         train_published,
         passes,
-        profile,
         evaluate_published,
         sample_published,
         bits,

@@ -21,6 +21,13 @@ interface Kernel {
   readonly millisecondsPerStep: number
   readonly calls: number
 }
+interface Profile {
+  readonly millisecondsPerStep: number
+  readonly busyMillisecondsPerStep: number
+  readonly kernels: readonly Kernel[]
+  /** Where a step made the host wait for the device, in PyTorch's words. */
+  readonly waits: readonly string[]
+}
 interface Found {
   readonly compiled?: string
   readonly jobs?: Readonly<Record<string, ParityRow>>
@@ -35,9 +42,9 @@ interface Found {
   readonly digest?: string
   readonly deterministic?: string
   readonly steps?: number
-  readonly millisecondsPerStep?: number
-  readonly busyMillisecondsPerStep?: number
-  readonly kernels?: readonly Kernel[]
+  readonly profiles?: Readonly<Record<string, Profile>>
+  /** Why nothing was measured. */
+  readonly skipped?: string
 }
 const foundOf = (result: BundleResult): Found => result.found as Found
 
@@ -156,29 +163,36 @@ const bits = (results: readonly BundleResult[]): readonly string[] => {
 const LISTED = 12
 
 const profiles = (results: readonly BundleResult[]): readonly string[] =>
-  results.flatMap((result) => {
-    const { kernels, millisecondsPerStep: wall, busyMillisecondsPerStep: busy } = foundOf(result)
-    if (kernels === undefined || wall === undefined || busy === undefined) return []
-    const rows = kernels
-      .slice(0, LISTED)
-      .map(({ name, millisecondsPerStep, calls }) => [
-        `\`${name.replaceAll("|", "\\|").slice(0, 72)}\``,
-        millisecondsPerStep.toFixed(2),
-        `${((100 * millisecondsPerStep) / busy).toFixed(0)} %`,
-        calls.toFixed(0),
-      ])
-    return [
-      `### ${result.name}`,
-      `The device was busy for ${busy.toFixed(1)} ms of a step; under the profiler, which slows the host, a step took ${wall.toFixed(1)} ms.`,
-      table(["kernel", "ms a step", "of the busy time", "calls"], rows),
-    ]
-  })
+  results.flatMap((result) =>
+    Object.entries(foundOf(result).profiles ?? {}).flatMap(([job, profile]) => {
+      const { kernels, millisecondsPerStep: wall, busyMillisecondsPerStep: busy, waits } = profile
+      const rows = kernels
+        .slice(0, LISTED)
+        .map(({ name, millisecondsPerStep, calls }) => [
+          `\`${name.replaceAll("|", "\\|").slice(0, 72)}\``,
+          millisecondsPerStep.toFixed(2),
+          `${((100 * millisecondsPerStep) / busy).toFixed(0)} %`,
+          calls.toFixed(0),
+        ])
+      const waited =
+        waits.length === 0 ? "Nothing in a step made the host wait for it." : `Waits: ${waits.join("; ")}.`
+      return [
+        `### Where a step's time goes: ${result.name}, ${job}`,
+        `The device was busy for ${busy.toFixed(1)} ms of a step; under the profiler, which slows the host, a step took ${wall.toFixed(1)} ms. ${waited}`,
+        table(["kernel", "ms a step", "of the busy time", "calls"], rows),
+      ]
+    }),
+  )
 
 const left = ({ results, notMeasured = [] }: BundleReport): readonly string[] => {
   const lines = [
     ...results
       .filter(({ status }) => status !== "ok")
       .map(({ name, status, errors = [] }) => `- ${name}: ${[status, ...errors.slice(-1)].join(": ")}`),
+    ...results.flatMap((result) => {
+      const { skipped } = foundOf(result)
+      return skipped === undefined ? [] : [`- ${result.name}: ${skipped}`]
+    }),
     ...notMeasured.map((name) => `- ${name}: not measured, time ran out first`),
   ]
   return lines.length === 0 ? [] : ["### Not measured, or cut short", lines.join("\n")]

@@ -98,8 +98,8 @@ def longest_program(text: str, most: int) -> str:
             try:
                 _compiled(candidate)
             except Exception:
-                # Not a SyntaxError alone: null characters, lone surrogates and deep nesting have errors of their own,
-                # which differ between versions of Python.
+                # Not a SyntaxError alone: null characters, lone surrogates and deep nesting have errors of
+                # their own, which differ between versions of Python.
                 continue
             return candidate
     return text

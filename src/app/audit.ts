@@ -169,5 +169,6 @@ export const audit = async (options: AuditOptions): Promise<Outcome> => {
     for (const [name, content] of files) await writeFileAtomic(join(folder, name), content)
     notes.push(`Written: ${files.map(([name]) => shortPath(join(folder, name))).join(", ")}`)
   }
-  return { text: options.md === true ? markdown.trimEnd() : summary(result), json: result, notes }
+  const md = options.md === true
+  return { text: md ? markdown.trimEnd() : summary(result), verbatim: md, json: result, notes }
 }

@@ -42,6 +42,14 @@ const modelOf = async ({ experiment: { id, data } }: LoadedSpec, by: string) => 
   }
 }
 
+/** Of a judge's weights: the SHA-256 of the one file, or of the list of digests of several. */
+export const judgeDigest = ({ began: { files } }: Pick<Beginning, "began">): string => {
+  const [only, ...others] = files
+  return only !== undefined && others.length === 0
+    ? only.sha256
+    : bytesDigest(files.map(({ sha256 }) => `${sha256}\n`).join(""))
+}
+
 /** Each is whole, or there is one sentence about what it lacks. */
 const foundJudge = async (evaluation: Evaluation, { judges, runs }: Judges) => {
   const named = judgeIn(evaluation)
@@ -82,16 +90,12 @@ export const openJudge = async (
   const { tokenizer, batching } = experiment.data
   const { files } = weights.began
   const held = await executor.weights(weights.source)
-  const [only, ...others] = files
   return {
     account: {
       spec: experiment.id,
       profile,
       fingerprint,
-      digest:
-        only !== undefined && others.length === 0
-          ? only.sha256
-          : bytesDigest(files.map(({ sha256 }) => `${sha256}\n`).join("")),
+      digest: judgeDigest(weights),
       files: files.map(({ file, sha256 }) => ({ file: basename(file), sha256 })),
       tokenizer: { id: tokenizer.id, digest: model.digest, boundaryId: tokenizer.boundaryId },
       window: batching.length,

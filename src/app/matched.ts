@@ -137,6 +137,7 @@ export const matchedComparison = async (
   return {
     text: text.replace(/\n$/, ""),
     painted,
+    verbatim: input.format !== "terminal",
     json: result,
     ...(notes.length === 0 ? {} : { notes }),
     ...(result.comparable ? {} : { exitCode: 3 }),

@@ -7,6 +7,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { visible, visiblePainted } from "../spec/visible.js"
+import { foldFor } from "./fold.js"
 
 export type ExitCode = 0 | 1 | 2 | 3
 
@@ -15,6 +16,8 @@ export interface Outcome {
   readonly text: string
   /** The text may have colours, set around what was made visible before. */
   readonly painted?: boolean
+  /** The text is a document or a generated text: a terminal gets its lines as they are. */
+  readonly verbatim?: boolean
   /** The same for programs; printed as one JSON document by `--json`. It may name its own `format` and `version`. */
   readonly json: object
   /** Remarks for standard error. */
@@ -65,11 +68,16 @@ export const runHandler = (
 ) =>
   Effect.gen(function* () {
     const outcome = yield* Effect.tryPromise({ try: handler, catch: (error: unknown) => error })
-    for (const note of outcome.notes ?? []) yield* Console.error(visible(note))
+    for (const note of outcome.notes ?? []) yield* Console.error(foldFor(process.stderr, visible(note)))
     const shown = outcome.painted === true ? visiblePainted : visible
+    const text = shown(outcome.text)
     yield* Console.log(
       // JSON escapes the controls of C0 alone; the same escapes are right for the others.
-      options.json ? visible(JSON.stringify(documentOf(name, outcome.json), null, 2)) : shown(outcome.text),
+      options.json
+        ? visible(JSON.stringify(documentOf(name, outcome.json), null, 2))
+        : outcome.verbatim === true
+          ? text
+          : foldFor(process.stdout, text),
     )
     if (outcome.exitCode !== undefined && outcome.exitCode !== 0)
       return yield* Effect.fail(new ExitWith(outcome.exitCode))

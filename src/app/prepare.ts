@@ -1,4 +1,4 @@
-import { checkCorpus, prepareCorpus, type PrepareOptions } from "../data/corpora/corpus.js"
+import { checkCorpus, prepareCorpus, type PartTotals, type PrepareOptions } from "../data/corpora/corpus.js"
 import { fetchMeasured } from "../evaluators/evaluate.js"
 import { cacheDirectory } from "../files/sources.js"
 import { plannedFiles } from "../plan/files.js"
@@ -11,6 +11,24 @@ import type { Outcome } from "./outcome.js"
 import { describePrepareEvents } from "./prepare-events.js"
 import { columns } from "./text.js"
 import { whole } from "../plan/render.js"
+
+/** How much of each source is in the training split of a corpus that mixes several. */
+const sourceLines = ({ sources, tokens }: PartTotals): readonly string[] =>
+  sources === undefined
+    ? []
+    : [
+        "Of the training split:",
+        columns(
+          Object.entries(sources).map(([name, count]) => [
+            name,
+            `${whole(count.rows)} rows`,
+            `${whole(count.documents)} documents`,
+            `${whole(count.tokens)} tokens (${((100 * count.tokens) / tokens).toFixed(1)} %)`,
+            `${whole(count.bytes)} bytes of text`,
+          ]),
+          "  ",
+        ),
+      ]
 
 /** Makes the data of a spec ready. */
 export const prepare = async (
@@ -69,6 +87,7 @@ export const prepare = async (
           ],
           "  ",
         ),
+        ...sourceLines(totals.train),
       ].join("\n"),
       json: {
         fetched: !before.ready,

@@ -356,6 +356,7 @@ export const sample = async (
     }
     return {
       text: showTexts(samples, describeSettings(request, resolved, weights.about, { ...summary, entropy })),
+      verbatim: true,
       json: { ...summary, texts: samples },
       ...(out === undefined ? {} : { notes: [`Written to ${shortPath(out)}.`] }),
       ...(summary.finished ? {} : { exitCode: 3 as const }),

@@ -8,5 +8,5 @@ export const SCHEMAS = ["experiment", "claim"] as const
 
 export const schema = async (name: (typeof SCHEMAS)[number]): Promise<Outcome> => {
   const text = await readFile(join(packageRoot, "generated", `${name}.schema.json`), "utf8")
-  return { text: text.trimEnd(), json: JSON.parse(text) as object }
+  return { text: text.trimEnd(), verbatim: true, json: JSON.parse(text) as object }
 }

@@ -152,6 +152,7 @@ const results = async (frame: Frame, outcomes?: readonly MemberOutcome[]): Promi
   return {
     text: shown.replace(/\n$/, ""),
     painted: colour && input.format === "terminal",
+    verbatim: input.format !== "terminal",
     json: { sweep: { ...summary, comparisons }, ...table },
     notes: [...notes, ...(written.length === 0 ? [] : [`Written: ${written.join(", ")}.`])],
     exitCode,

@@ -3,6 +3,7 @@ import { renderHeadline } from "../report/render/headline.js"
 import { chooseRows } from "../report/choose-rows.js"
 import { renderLatex } from "../report/render/latex.js"
 import { renderTable, type TableFormat } from "../report/render/index.js"
+import { changedJudges } from "./changed-judge.js"
 import { unknownClaimNotes } from "./claims.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { findRun, outputWidth, recomputeTable } from "./run-results.js"
@@ -29,5 +30,11 @@ export const table = async (
         ? renderTable(shown, format, terminal)
         : renderHeadline(results, `repro table ${name} --full`, terminal)
   const painted = terminal.colour && format === "terminal"
-  return { text: text.replace(/\n$/, ""), painted, json: results, notes: await unknownClaimNotes(run) }
+  return {
+    text: text.replace(/\n$/, ""),
+    painted,
+    verbatim: format !== "terminal",
+    json: results,
+    notes: [...(await unknownClaimNotes(run)), ...(await changedJudges(run))],
+  }
 }

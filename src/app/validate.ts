@@ -1,4 +1,4 @@
-import { formatProblems, SpecError } from "../spec/spec-error.js"
+import { SpecError } from "../spec/spec-error.js"
 import { loadSpec } from "../spec/spec-file.js"
 import { knownClaims } from "./claims.js"
 import { locateSpec, specFiles } from "./locate.js"
@@ -23,10 +23,10 @@ const validateOne = async (given: string, known: ReadonlySet<string>) => {
     const { profiles } = await loadSpec(file, "paper", known)
     const fingerprints: Record<string, string> = {}
     for (const profile of profiles) fingerprints[profile] = (await loadSpec(file, profile)).fingerprint
-    return { file, problems: [], fingerprints, text: `${file}: valid (${profiles.join(", ")})` }
+    return { file, problems: [], more: 0, fingerprints, text: `${file}: valid (${profiles.join(", ")})` }
   } catch (error) {
     if (!(error instanceof SpecError)) throw error
-    const { file, problems } = error
-    return { file, problems, fingerprints: {}, text: formatProblems(file, problems) }
+    const { file, problems, more } = error
+    return { file, problems, more, fingerprints: {}, text: error.message }
   }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** Entry point: checks Node, switches the telemetry of libraries off, then loads the rest. */
+import { foldFor } from "../app/fold.js"
 import { switchTelemetryOff } from "../engine/telemetry.js"
 import { packageFile } from "../files/package-files.js"
 import { endWithParent } from "./orphan.js"
@@ -27,7 +28,9 @@ const args = process.argv.slice(2)
 const showHelp = async (): Promise<boolean> => {
   const { readFile } = await import("node:fs/promises")
   try {
-    process.stdout.write(await readFile(packageFile("generated", "help.txt"), "utf8"))
+    process.stdout.write(
+      foldFor(process.stdout, await readFile(packageFile("generated", "help.txt"), "utf8")),
+    )
     return true
   } catch {
     return false

@@ -29,7 +29,7 @@ export const errorDocument = (errors: readonly Error[], exitCode: ExitCode): str
   const told = errors.map((error) => ({
     name: error.name,
     message: error.message,
-    ...(error instanceof SpecError ? { file: error.file, problems: error.problems } : {}),
+    ...(error instanceof SpecError ? { file: error.file, problems: error.problems, more: error.more } : {}),
   }))
   return visible(JSON.stringify(documentOf("error", { exitCode, errors: told }), null, 2))
 }

@@ -16,6 +16,7 @@ import * as NodeStdio from "@effect/platform-node-shared/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node-shared/NodeTerminal"
 import { commands } from "./commands/index.js"
 import { packageRoot } from "../files/package-files.js"
+import { foldFor } from "../app/fold.js"
 import { ExitWith, UsageError, type ExitCode } from "../app/outcome.js"
 import { asError, describe, errorDocument, exitCodeOf } from "./errors.js"
 
@@ -93,7 +94,7 @@ export const run = (given: readonly string[]) => {
         Effect.sync((): ExitCode => {
           if (error instanceof ExitWith) return error.exitCode
           const fail = (code: ExitCode, ...told: readonly Error[]): ExitCode => {
-            for (const each of told) console.error(describe(each))
+            for (const each of told) console.error(foldFor(process.stderr, describe(each)))
             if (asksJson(args)) console.log(errorDocument(told, code))
             return code
           }
@@ -110,7 +111,7 @@ export const run = (given: readonly string[]) => {
         }),
       ),
     )
-    if (shown !== undefined) console.log(shown.text)
+    if (shown !== undefined) console.log(foldFor(process.stdout, shown.text))
     return outcome
   }).pipe(
     Effect.provide(

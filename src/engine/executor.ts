@@ -91,9 +91,23 @@ export interface Trainer {
   readonly dispose: () => Promise<void>
 }
 
+/** Runs of one program in a row; what the last one gives comes back. */
+export interface Repeat {
+  /** At least 1. */
+  readonly steps: number
+  /** Of every step; of the first one alone where they are carried. */
+  readonly feeds: HostTensors
+  /** Feeds of their own for each step: [steps, ...shape of the feed]. */
+  readonly each: HostTensors
+  /** Outputs that are fed to the next step: name of the output to name of the feed. */
+  readonly carried: Readonly<Record<string, string>>
+}
+
 /** A compiled forward function with its parameters held by the executor. */
 export interface Evaluator {
   readonly run: (feeds: Feeds) => Promise<HostTensors>
+  /** Runs it several times without a word in between; absent where a run is no message to another process. */
+  readonly repeat?: (repeat: Repeat) => Promise<HostTensors>
   readonly dispose: () => Promise<void>
 }
 
@@ -118,6 +132,8 @@ export interface Executor {
   /** fp32 when absent. */
   readonly precision?: ExecutorOptions["precision"]
   readonly layout: StepLayout
+  /** Its evaluators have `repeat`, and programs over one set of weights hold no copies of them. */
+  readonly repeats?: true
   /** `weights` holds the frozen inputs, and gives a copy of each parameter or state that `initial` lacks. */
   readonly trainer: (programs: TrainPrograms, initial: HostTensors, weights?: Weights) => Promise<Trainer>
   /** Between them `parameters` and `weights` hold every input but the feeds; of two the parameter is taken. */

@@ -33,6 +33,16 @@ export const duration = (seconds: number): string => {
 
 const json = (value: unknown): string => (value === undefined ? "absent" : JSON.stringify(value))
 
+/** A long value in brief: parts that have ids by these, anything else by its beginning. */
+const brief = (value: unknown): string => {
+  const text = json(value)
+  if (text.length <= 120) return text
+  const ids = Array.isArray(value) ? value.map((part: { readonly id?: unknown } | null) => part?.id) : []
+  return ids.length > 0 && ids.every((id) => typeof id === "string")
+    ? `${ids.length} (${ids.join(", ")})`
+    : `${[...text].slice(0, 100).join("")}… (whole with --json)`
+}
+
 const section = (title: string, lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)]
 
@@ -111,7 +121,9 @@ export const renderPlan = (plan: RunPlan): string => {
     ),
     ...section(
       `Differs from the published configuration in ${plan.differences.length} places`,
-      plan.differences.map(({ pointer, paper, profile }) => `${pointer}: ${json(paper)} -> ${json(profile)}`),
+      plan.differences.map(
+        ({ pointer, paper, profile }) => `${pointer}: ${brief(paper)} -> ${brief(profile)}`,
+      ),
     ).slice(plan.differences.length === 0 ? Infinity : 0),
     ...section("Claims it is set beside", plan.claims),
     ...section("Warnings", plan.warnings),

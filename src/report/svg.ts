@@ -40,7 +40,8 @@ const CHARACTER = 0.56
 const widthOf = (content: string, size = SIZE): number => [...content].length * CHARACTER * size
 
 const clip = (content: string, most: number): string => {
-  const room = Math.max(4, Math.floor(most / (CHARACTER * SIZE)))
+  // A label as wide as its room fits, whatever the rounding.
+  const room = Math.max(4, Math.floor(most / (CHARACTER * SIZE) + 1e-6))
   const characters = [...content]
   return characters.length <= room ? content : `${characters.slice(0, room - 1).join("")}…`
 }
@@ -131,9 +132,10 @@ export interface IntervalPlot {
 
 /** A forest plot: one line an item, its value with interval on a shared axis. */
 export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
-  const width = 860
   const groups = [...new Set(items.map(({ group }) => group))]
-  const labelWidth = Math.min(340, Math.max(90, ...items.map(({ label }) => widthOf(label))))
+  const labelWidth = Math.min(480, Math.max(90, ...items.map(({ label }) => widthOf(label))))
+  // Long labels widen the picture and leave the axis its room.
+  const width = 860 + Math.max(0, labelWidth - 340)
   const textWidth = Math.max(30, ...items.map((item) => widthOf(item.text)))
   const left = 28 + labelWidth + 24
   const right = width - 24 - textWidth - 12

@@ -56,6 +56,7 @@ export const experimentOf = ({ directory, manifest }: ManifestOfRun): Experiment
     const places = error.problems.map((problem) =>
       formatProblem({ ...problem, pointer: `/experiment${problem.pointer}` }),
     )
+    if (error.more > 0) places.push(`And ${error.more} more.`)
     throw new RunError(
       "damaged",
       file,

@@ -59,6 +59,36 @@ export interface Guidance {
   readonly unconditional: readonly Int32Array[]
 }
 
+/** One step of LLaDA's sampler at the block that begins at `from`. */
+export interface BlockStep {
+  readonly from: number
+  /** Candidates that stay. */
+  readonly count: number
+  /** By row, for each position of the block: what a draw inverts, at a temperature above 0. */
+  readonly uniforms?: readonly ArrayLike<number>[]
+  /** By row, for each position of the block: larger stays, where any candidate may; whole numbers. */
+  readonly ranks?: readonly ArrayLike<number>[]
+}
+
+/** What is the same in all of its steps. */
+export interface BlockRule {
+  readonly maskId: number
+  readonly choice: ChoiceRule
+  readonly remasking: "low_confidence" | "random"
+}
+
+/** The rows, all of one length, after some steps. */
+export type BlockSteps = (
+  rows: readonly Int32Array[],
+  steps: readonly BlockStep[],
+  rule: BlockRule,
+) => Promise<readonly Int32Array[]>
+
 export interface MaskedForward {
   forward(rows: readonly Int32Array[], guidance?: Guidance): Promise<TokenPass>
+  /**
+   * What makes many steps without a word from here in between, for so many rows of a length and blocks of a length;
+   * undefined, or absent, where each step is asked for.
+   */
+  steps?(rows: number, length: number, block: number): BlockSteps | undefined
 }

@@ -5,8 +5,8 @@ import { ContractVersionError, migrateContract } from "../metric/contract/migrat
 import { unknownClaim } from "./claim-id.js"
 import { ClaimsFile, resolveClaims, type Fact, type ResolvedClaim } from "./claim.js"
 import { decodeValue, readJson } from "./decode.js"
-import { nearest } from "./nearest.js"
 import { child } from "./pointer.js"
+import { ProblemList } from "./problems.js"
 import { SpecError, type Problem } from "./spec-error.js"
 
 export type LedgerFact = Fact & { readonly source: ClaimsFile["source"]; readonly file: string }
@@ -54,17 +54,20 @@ export const ledgerOf = (
   files: readonly { readonly name: string; readonly content: ClaimsFile }[],
 ): Ledger => {
   const claims = new Map<string, ResolvedClaim>()
-  const problems = new Map<string, Problem[]>()
-  const problem = (file: string, each: Problem) => problems.set(file, [...(problems.get(file) ?? []), each])
+  const problems = new Map<string, ProblemList>()
+  const problem = (file: string, pointer: string, words: () => Omit<Problem, "pointer">): void => {
+    const there = problems.get(file) ?? new ProblemList()
+    problems.set(file, there)
+    there.add(() => pointer, words)
+  }
   for (const { name, content } of files) {
     for (const [index, claim] of resolveClaims(content, name).entries()) {
       const other = claims.get(claim.id)
       if (other !== undefined)
-        problem(name, {
-          pointer: `/claims/${index}/id`,
+        problem(name, `/claims/${index}/id`, () => ({
           expected: "an id that no other claims file uses",
           found: `"${claim.id}", which ${other.file} has`,
-        })
+        }))
       claims.set(claim.id, claim)
     }
   }
@@ -74,17 +77,15 @@ export const ledgerOf = (
       facts.push({ ...fact, source: content.source, file: name })
       for (const [at, id] of fact.claims.entries()) {
         if (claims.has(id)) continue
-        const near = nearest(id, [...claims.keys()])
-        problem(name, {
-          pointer: `/facts/${index}/claims/${at}`,
+        const pointer = `/facts/${index}/claims/${at}`
+        problem(name, pointer, () => ({
+          ...unknownClaim(pointer, id, claims.keys()),
           expected: "the id of a claim",
-          found: JSON.stringify(id),
-          ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
-        })
+        }))
       }
     }
   }
-  for (const [file, list] of problems) throw new SpecError(file, list)
+  for (const [file, { told, more }] of problems) throw new SpecError(file, told, more)
   return { claims, facts }
 }
 
@@ -119,13 +120,17 @@ export const claimsOf = (
   file: string,
   pointer = "/claims",
 ): readonly ResolvedClaim[] => {
-  const problems: Problem[] = []
+  const unknown = new ProblemList()
   const found = ids.flatMap((id, index) => {
     const claim = ledger.claims.get(id)
     if (claim !== undefined) return [claim]
-    problems.push(unknownClaim(pointer === "" ? "" : child(pointer, index), id, ledger.claims.keys()))
+    const place = pointer === "" ? "" : child(pointer, index)
+    unknown.add(
+      () => place,
+      () => unknownClaim(place, id, ledger.claims.keys()),
+    )
     return []
   })
-  if (problems.length > 0) throw new SpecError(file, problems)
+  if (unknown.found > 0) throw new SpecError(file, unknown.told, unknown.more)
   return found
 }

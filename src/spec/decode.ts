@@ -12,20 +12,24 @@ import * as SchemaParser from "effect/SchemaParser"
 import { JsonSyntaxError, parseJson, type Position } from "./json.js"
 import { nearest } from "./nearest.js"
 import { child, valueAt } from "./pointer.js"
-import { SHOWN, SpecError, type Problem } from "./spec-error.js"
+import { ProblemList } from "./problems.js"
+import { SpecError, type Problem } from "./spec-error.js"
 
 /** Where a place stands in a text; undefined where it does not. */
 export type Locate = (pointer: string) => Position | undefined
 
 const STRICT = { errors: "all", onExcessProperty: "error" } as const
 
+/** Characters of a value that are shown. */
+const SHORT = 60
+
 /** A value as short JSON. */
 export const show = (value: unknown): string => {
   if (value === undefined) return "nothing"
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`
-  const text = JSON.stringify(value) ?? String(value)
+  const text = JSON.stringify(typeof value === "string" ? value.slice(0, SHORT) : value) ?? String(value)
   if (typeof value === "object" && value !== null && text.length > 40) return "an object"
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+  return text.length > SHORT ? `${text.slice(0, SHORT - 3)}...` : text
 }
 
 const list = (words: readonly string[]): string =>
@@ -37,8 +41,16 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const unwrap = (ast: SchemaAST.AST): SchemaAST.AST =>
   SchemaAST.isSuspend(ast) ? unwrap(ast.thunk()) : ast.encoding === undefined ? ast : SchemaAST.toEncoded(ast)
 
-const parse = (ast: SchemaAST.AST, value: unknown) =>
-  SchemaParser.decodeUnknownResult(Schema.make<Schema.ConstraintDecoder<unknown>>(ast), STRICT)(value)
+const decoderOf = (ast: SchemaAST.AST) =>
+  SchemaParser.decodeUnknownResult(Schema.make<Schema.ConstraintDecoder<unknown>>(ast), STRICT)
+
+const decoders = new WeakMap<SchemaAST.AST, ReturnType<typeof decoderOf>>()
+
+const parse = (ast: SchemaAST.AST, value: unknown) => {
+  let decode = decoders.get(ast)
+  if (decode === undefined) decoders.set(ast, (decode = decoderOf(ast)))
+  return decode(value)
+}
 
 /** The literal values of a union of literals (or of one literal), else undefined. */
 const literalsOf = (ast: SchemaAST.AST): readonly SchemaAST.LiteralValue[] | undefined => {
@@ -134,21 +146,27 @@ const expectations = (issue: SchemaIssue.Issue, pointer: string): readonly Expec
   }
 }
 
-const leaf = (ast: SchemaAST.AST, value: unknown, pointer: string): readonly Problem[] => {
+const leaf = (ast: SchemaAST.AST, value: unknown, pointer: string, to: ProblemList): void => {
   const result = parse(ast, value)
-  if (Result.isSuccess(result)) return []
+  if (Result.isSuccess(result)) return
   // A number that violates two checks is one place to mend, so it is one problem.
   const places = new Map<string, Set<string>>()
   for (const { pointer: at, expected } of expectations(result.failure, pointer))
     places.set(at, (places.get(at) ?? new Set()).add(expected))
-  const near = prefixed(ast, value)
-  return [...places].map(([at, words]) => ({
-    pointer: at,
-    expected: [...words].join(" and "),
-    found: show(at === pointer ? value : valueAt(value, at.slice(pointer.length))),
-    ...(near === undefined || at !== pointer ? {} : { nearest: JSON.stringify(near) }),
-  }))
+  for (const [at, words] of places)
+    to.add(
+      () => at,
+      () => ({
+        expected: [...words].join(" and "),
+        found: show(at === pointer ? value : valueAt(value, at.slice(pointer.length))),
+        ...nearWord(at === pointer ? prefixed(ast, value) : undefined),
+      }),
+    )
 }
+
+/** The nearest valid word, where there is one, as a problem holds it. */
+const nearWord = (near: SchemaAST.LiteralValue | undefined): Pick<Problem, "nearest"> =>
+  near === undefined ? {} : { nearest: JSON.stringify(near) }
 
 /** A string with the prefix that a check of the schema names, where that makes it valid. */
 const prefixed = (ast: SchemaAST.AST, value: unknown): string | undefined =>
@@ -161,160 +179,186 @@ const prefixed = (ast: SchemaAST.AST, value: unknown): string | undefined =>
           : []
       })[0]
 
-const literalProblem = (
+const literalWords = (
+  literals: readonly SchemaAST.LiteralValue[],
+  value: unknown,
+): Omit<Problem, "pointer"> => {
+  const words = literals.filter((literal) => typeof literal === "string")
+  return {
+    expected: list(literals.map((literal) => JSON.stringify(literal))),
+    found: show(value),
+    ...nearWord(typeof value === "string" ? nearest(value, words) : undefined),
+  }
+}
+
+const literal = (
   literals: readonly SchemaAST.LiteralValue[],
   value: unknown,
   pointer: string,
-): readonly Problem[] => {
-  if (literals.some((literal) => literal === value)) return []
-  const words = literals.filter((literal) => typeof literal === "string")
-  const near = typeof value === "string" ? nearest(value, words) : undefined
-  const expected = list(literals.map((literal) => JSON.stringify(literal)))
-  return [
-    {
-      pointer,
-      expected,
-      found: show(value),
-      ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
-    },
-  ]
+  to: ProblemList,
+): void => {
+  if (literals.some((each) => each === value)) return
+  to.add(
+    () => pointer,
+    () => literalWords(literals, value),
+  )
 }
 
-/** A loop: as arguments of a call, hundreds of thousands would exhaust the stack. */
-const append = <A>(to: A[], items: readonly A[]): void => {
-  for (const item of items) to.push(item)
-}
-
-const object = (ast: SchemaAST.Objects, value: unknown, pointer: string): readonly Problem[] => {
-  if (!isRecord(value)) return [{ pointer, expected: "an object", found: show(value) }]
-  const problems: Problem[] = []
+const object = (ast: SchemaAST.Objects, value: unknown, pointer: string, to: ProblemList): void => {
+  if (!isRecord(value))
+    return to.add(
+      () => pointer,
+      () => ({ expected: "an object", found: show(value) }),
+    )
   const known = ast.propertySignatures.map((property) => String(property.name))
   const knows = new Set(known)
-  const missing = known.filter((name) => !Object.hasOwn(value, name))
   if (ast.indexSignatures.length === 0) {
-    const expected = known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`
+    const missing = known.filter((name) => !Object.hasOwn(value, name))
     for (const key of Object.keys(value)) {
       if (knows.has(key)) continue
-      const problem = {
-        pointer: child(pointer, key),
-        expected,
-        found: `the unknown key ${JSON.stringify(key)}`,
-      }
-      const near = problems.length < SHOWN ? (nearest(key, missing) ?? nearest(key, known)) : undefined
-      problems.push(near === undefined ? problem : { ...problem, nearest: JSON.stringify(near) })
+      to.add(
+        () => child(pointer, key),
+        () => ({
+          expected: known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`,
+          found: `the unknown key ${show(key)}`,
+          ...nearWord(nearest(key, missing) ?? nearest(key, known)),
+        }),
+      )
     }
   } else {
     for (const [key, inner] of Object.entries(value)) {
       if (knows.has(key)) continue
       const signature = ast.indexSignatures.find(({ parameter }) => Result.isSuccess(parse(parameter, key)))
-      if (signature !== undefined) append(problems, walk(signature.type, inner, child(pointer, key)))
+      if (signature !== undefined) walk(signature.type, inner, child(pointer, key), to)
       else
-        problems.push({
-          pointer: child(pointer, key),
-          expected: `a key that is ${list(ast.indexSignatures.map(({ parameter }) => describe(parameter)))}`,
-          found: `the key ${JSON.stringify(key)}`,
-        })
+        to.add(
+          () => child(pointer, key),
+          () => ({
+            expected: `a key that is ${list(ast.indexSignatures.map(({ parameter }) => describe(parameter)))}`,
+            found: `the key ${show(key)}`,
+          }),
+        )
     }
   }
   for (const { name, type } of ast.propertySignatures) {
     const key = String(name)
-    const place = child(pointer, key)
-    if (Object.hasOwn(value, key)) append(problems, walk(type, value[key], place))
-    else if (!SchemaAST.isOptional(type)) {
-      const about = SchemaAST.resolveDescription(type)
-      problems.push({
-        pointer: place,
-        expected: describe(type),
-        found: "nothing",
-        ...(about === undefined ? {} : { hint: `${key}: ${about}` }),
-      })
-    }
+    if (Object.hasOwn(value, key)) walk(type, value[key], child(pointer, key), to)
+    else if (!SchemaAST.isOptional(type))
+      to.add(
+        () => child(pointer, key),
+        () => {
+          const about = SchemaAST.resolveDescription(type)
+          return {
+            expected: describe(type),
+            found: "nothing",
+            ...(about === undefined ? {} : { hint: `${key}: ${about}` }),
+          }
+        },
+      )
   }
-  return problems
 }
 
-const array = (ast: SchemaAST.Arrays, value: unknown, pointer: string): readonly Problem[] => {
-  if (!Array.isArray(value)) return [{ pointer, expected: describe(ast), found: show(value) }]
+const array = (ast: SchemaAST.Arrays, value: unknown, pointer: string, to: ProblemList): void => {
+  const wrong = (expected: string): void =>
+    to.add(
+      () => pointer,
+      () => ({ expected, found: show(value) }),
+    )
+  if (!Array.isArray(value)) return wrong(describe(ast))
   const required = ast.elements.filter((element) => !SchemaAST.isOptional(element)).length
-  if (value.length < required || (ast.rest.length === 0 && value.length > ast.elements.length)) {
-    const size = ast.rest.length === 0 ? `a list of ${ast.elements.length}` : `a list of at least ${required}`
-    return [{ pointer, expected: size, found: show(value) }]
-  }
-  return value.flatMap((item: unknown, index) => {
+  if (value.length < required || (ast.rest.length === 0 && value.length > ast.elements.length))
+    return wrong(
+      ast.rest.length === 0 ? `a list of ${ast.elements.length}` : `a list of at least ${required}`,
+    )
+  for (const [index, item] of value.entries()) {
     const type = ast.elements[index] ?? ast.rest[0]
-    return type === undefined ? [] : walk(type, item, child(pointer, index))
-  })
+    if (type !== undefined) walk(type, item, child(pointer, index), to)
+  }
 }
 
-const union = (ast: SchemaAST.Union, value: unknown, pointer: string): readonly Problem[] => {
+const union = (ast: SchemaAST.Union, value: unknown, pointer: string, to: ProblemList): void => {
   const literals = literalsOf(ast)
-  if (literals !== undefined) return literalProblem(literals, value, pointer)
+  if (literals !== undefined) return literal(literals, value, pointer, to)
   const members = ast.types.map(unwrap)
   const key = discriminator(members)
   if (key !== undefined && isRecord(value)) {
     const kinds = members.map((member) => literalOfKey(member, key)!)
     const chosen = members.find((_, index) => kinds[index] === value[key])
-    if (chosen !== undefined) return walk(chosen, value, pointer)
+    if (chosen !== undefined) return walk(chosen, value, pointer, to)
     const tacit = Object.hasOwn(value, key) ? undefined : members.find((member) => mayLack(member, key))
-    if (tacit !== undefined) return walk(tacit, value, pointer)
-    const problem = literalProblem(kinds, value[key], child(pointer, key))[0]!
+    if (tacit !== undefined) return walk(tacit, value, pointer, to)
+    const words = literalWords(kinds, value[key])
+    to.add(
+      () => child(pointer, key),
+      () => words,
+    )
     // Near a valid kind, the rest of the object is judged as that kind, so that nothing waits for a second try.
-    const meant = members.find((_, index) => JSON.stringify(kinds[index]) === problem.nearest)
-    const rest =
-      meant === undefined ? [] : walk(meant, { ...value, [key]: literalOfKey(meant, key) }, pointer)
-    return [problem, ...rest]
+    const meant = members.find((_, index) => JSON.stringify(kinds[index]) === words.nearest)
+    if (meant !== undefined) walk(meant, { ...value, [key]: literalOfKey(meant, key) }, pointer, to)
+    return
   }
   const objects = members.filter(SchemaAST.isObjects)
   const arrays = members.filter(SchemaAST.isArrays)
-  if (isRecord(value) && objects.length === 1) return walk(objects[0]!, value, pointer)
-  if (Array.isArray(value) && arrays.length === 1) return walk(arrays[0]!, value, pointer)
-  const attempts = members.map((member) => walk(member, value, pointer))
-  if (attempts.some((attempt) => attempt.length === 0)) return []
-  const deep = attempts.filter((attempt) => attempt.some((problem) => problem.pointer !== pointer))
-  const closest = deep.sort((a, b) => a.length - b.length)[0]
-  const strings = members
-    .flatMap((member) => literalsOf(member) ?? [])
-    .filter((word) => typeof word === "string")
-  const near = typeof value === "string" ? nearest(value, strings) : undefined
-  return (
-    closest ?? [
-      {
-        pointer,
+  if (isRecord(value) && objects.length === 1) return walk(objects[0]!, value, pointer, to)
+  if (Array.isArray(value) && arrays.length === 1) return walk(arrays[0]!, value, pointer, to)
+  const attempts = members.map((member) => {
+    const attempt = new ProblemList()
+    walk(member, value, pointer, attempt)
+    return attempt
+  })
+  if (attempts.some(({ found }) => found === 0)) return
+  const deep = attempts.filter(({ told }) => told.some((problem) => problem.pointer !== pointer))
+  const closest = deep.sort((a, b) => a.found - b.found)[0]
+  if (closest !== undefined) return to.append(closest.told, closest.more)
+  to.add(
+    () => pointer,
+    () => {
+      const strings = members
+        .flatMap((member) => literalsOf(member) ?? [])
+        .filter((word) => typeof word === "string")
+      return {
         expected: describe(ast),
         found: show(value),
-        ...(near === undefined ? {} : { nearest: JSON.stringify(near) }),
-      },
-    ]
+        ...nearWord(typeof value === "string" ? nearest(value, strings) : undefined),
+      }
+    },
   )
 }
 
-const walk = (wrapped: SchemaAST.AST, value: unknown, pointer: string): readonly Problem[] => {
+const walk = (wrapped: SchemaAST.AST, value: unknown, pointer: string, to: ProblemList): void => {
   const ast = unwrap(wrapped)
-  const inner = SchemaAST.isObjects(ast)
-    ? object(ast, value, pointer)
-    : SchemaAST.isArrays(ast)
-      ? array(ast, value, pointer)
-      : SchemaAST.isUnion(ast)
-        ? union(ast, value, pointer)
-        : SchemaAST.isLiteral(ast)
-          ? literalProblem([ast.literal], value, pointer)
-          : undefined
-  if (inner !== undefined && inner.length > 0) return inner
+  const before = to.found
+  if (SchemaAST.isObjects(ast)) object(ast, value, pointer, to)
+  else if (SchemaAST.isArrays(ast)) array(ast, value, pointer, to)
+  else if (SchemaAST.isUnion(ast)) union(ast, value, pointer, to)
+  else if (SchemaAST.isLiteral(ast)) literal([ast.literal], value, pointer, to)
+  if (to.found > before) return
   // The parts are right: what is left are checks on the whole, and transformations.
-  return leaf(wrapped, value, pointer)
+  const isPartsAlone = (SchemaAST.isObjects(wrapped) || SchemaAST.isArrays(wrapped)) && ast === wrapped
+  if (!isPartsAlone || ast.checks !== undefined) leaf(wrapped, value, pointer, to)
 }
 
-/** Every problem of `value`; empty exactly when the schema accepts it. */
-export const problemsOf = (schema: Schema.Constraint, value: unknown): readonly Problem[] =>
-  walk(schema.ast, value, "")
+/**
+ * What is wrong with `value`; none exactly when the schema accepts it.
+ *
+ * @param keeps whether a problem at a place counts; each does when absent
+ */
+export const problemsOf = (
+  schema: Schema.Constraint,
+  value: unknown,
+  keeps?: (pointer: string) => boolean,
+): ProblemList => {
+  const found = new ProblemList(keeps)
+  walk(schema.ast, value, "", found)
+  return found
+}
 
 /**
- * Adds line and column to problems; a missing place gets the position of the nearest place above it. Beyond those that
- * are told, nothing is looked for.
+ * Adds line and column to problems; a missing place gets the position of the nearest place above it.
  */
 export const withPositions = (problems: readonly Problem[], locate: Locate): readonly Problem[] =>
-  problems.map((problem, index) => {
-    if (problem.position !== undefined || index >= SHOWN) return problem
+  problems.map((problem) => {
+    if (problem.position !== undefined) return problem
     let pointer = problem.pointer
     for (;;) {
       const position = locate(pointer)
@@ -354,8 +398,8 @@ export const decodeValue = <S extends Schema.ConstraintDecoder<unknown>>(
 ): S["Type"] => {
   const result = SchemaParser.decodeUnknownResult(schema, STRICT)(value)
   if (Result.isSuccess(result)) return result.success
-  const problems = problemsOf(schema, value)
-  throw new SpecError(file, locate === undefined ? problems : withPositions(problems, locate))
+  const { told, more } = problemsOf(schema, value)
+  throw new SpecError(file, locate === undefined ? told : withPositions(told, locate), more)
 }
 
 /** Decodes JSON text against `schema`; throws {@link SpecError} with every problem, each with line and column. */

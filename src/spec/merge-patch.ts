@@ -17,10 +17,11 @@ export const mergePatch = (target: unknown, patch: unknown): unknown => {
   if (!isObject(patch)) return patch
   const result: Record<string, unknown> = {}
   if (isObject(target)) {
-    for (const [key, value] of Object.entries(target))
-      if (patch[key] !== null || !Object.hasOwn(patch, key)) define(result, key, value)
+    for (const key of Object.keys(target))
+      if (patch[key] !== null || !Object.hasOwn(patch, key)) define(result, key, target[key])
   }
-  for (const [key, value] of Object.entries(patch)) {
+  for (const key of Object.keys(patch)) {
+    const value = patch[key]
     if (value === null) continue
     define(result, key, mergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value))
   }

@@ -87,6 +87,7 @@ export const withSettings = (spec: LoadedSpec, settings: readonly string[]): Loa
     throw new SpecError(
       `${spec.file} ${said}`,
       error.problems.map((problem) => placed(problem, spec.profile)),
+      error.more,
     )
   }
 }

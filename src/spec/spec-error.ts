@@ -15,10 +15,16 @@ export interface Problem {
   readonly position?: Position
 }
 
+/** Characters of a pointer that are told: a key may be of any length. */
+const LONGEST_PLACE = 500
+
+const shortened = (pointer: string): string =>
+  pointer.length > LONGEST_PLACE ? `${pointer.slice(0, LONGEST_PLACE - 3)}...` : pointer
+
 /** One problem as one sentence. */
 export const formatProblem = (problem: Problem): string => {
   const { pointer, expected, found, nearest, hint, position } = problem
-  const place = pointer === "" ? "(whole document)" : pointer
+  const place = pointer === "" ? "(whole document)" : shortened(pointer)
   const line = position === undefined ? "" : `${position.line}:${position.column} `
   const didYouMean = nearest === undefined ? "" : ` Did you mean ${nearest}?`
   return visibleLine(
@@ -26,30 +32,36 @@ export const formatProblem = (problem: Problem): string => {
   )
 }
 
-/** Problems of a file that are told; beyond them no near word is looked for. */
+/** Problems of a file that are told; beyond them they are counted. */
 export const SHOWN = 100
 
-/** Every problem of a file, one per line below a heading. */
-export const formatProblems = (file: string, problems: readonly Problem[]): string => {
-  const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`
-  const more = problems.length - SHOWN
+/**
+ * The problems of a file, one per line below a heading.
+ *
+ * @param more problems beyond those given
+ */
+export const formatProblems = (file: string, problems: readonly Problem[], more = 0): string => {
+  const count = problems.length + more
+  const untold = Math.max(0, count - SHOWN)
   return [
-    `${file}: ${count}`,
+    `${file}: ${count === 1 ? "1 problem" : `${count} problems`}`,
     ...problems.slice(0, SHOWN).map((problem) => `  ${formatProblem(problem)}`),
-    ...(more > 0 ? [`  and ${more} more`] : []),
+    ...(untold > 0 ? [`  and ${untold} more`] : []),
   ].join("\n")
 }
 
-/** A file of the wrong form. `problems` is never empty and holds all of them. */
+/** A file of the wrong form. `problems` is never empty: all of them, or the first {@link SHOWN} and how many `more`. */
 export class SpecError extends Error {
   readonly _tag = "SpecError"
   readonly file: string
   readonly problems: readonly Problem[]
+  readonly more: number
 
-  constructor(file: string, problems: readonly Problem[]) {
-    super(formatProblems(file, problems))
+  constructor(file: string, problems: readonly Problem[], more = 0) {
+    super(formatProblems(file, problems, more))
     this.name = "SpecError"
     this.file = file
-    this.problems = problems
+    this.problems = problems.slice(0, SHOWN)
+    this.more = more + problems.length - this.problems.length
   }
 }

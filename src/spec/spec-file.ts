@@ -17,6 +17,7 @@ import { fingerprint } from "./fingerprint.js"
 import { judgeIn } from "./judge.js"
 import { composePatches, differencesOf, mergePatch } from "./merge-patch.js"
 import { child, keysOf, upwards, valueAt } from "./pointer.js"
+import { ProblemList } from "./problems.js"
 import { brokenRules } from "./rules.js"
 import { perRegistration } from "./registration.js"
 import { SHOWN, SpecError, type Problem } from "./spec-error.js"
@@ -143,32 +144,38 @@ const wrongPlaces = (problems: readonly Problem[]): ReadonlySet<string> =>
 const isWrong = (wrong: ReadonlySet<string>, pointer: string): boolean =>
   upwards(pointer).some((place) => wrong.has(place))
 
-/** Problems of a body beside those of its fields: rules between them, claims, and the sweep's cells. */
-const furtherProblems = (
+/** Adds the problems of a body beside those of its fields: rules between them, claims, and the sweep's cells. */
+const addFurther = (
   document: Readonly<Record<string, unknown>>,
   inFields: readonly Problem[],
   claims: ReadonlySet<string> | undefined,
-): readonly Problem[] => {
+  to: ProblemList,
+): void => {
   const wrong = wrongPlaces(inFields)
   const broken = brokenRules(document, wrong)
-  const unknown = claims === undefined ? [] : unknownClaims(document["claims"], wrong, claims)
-  const here = [...broken, ...unknown]
+  to.append(broken)
+  if (claims !== undefined) addUnknownClaims(document["claims"], wrong, claims, to)
   const sweep = Schema.decodeUnknownResult(Sweep)(document["sweep"])
-  if (Result.isFailure(sweep)) return here
-  return [...here, ...sweepProblems(experimentOf(document), sweep.success, [...inFields, ...broken])]
+  if (Result.isFailure(sweep)) return
+  to.append(sweepProblems(experimentOf(document), sweep.success, [...inFields, ...broken]))
 }
 
-const unknownClaims = (
+const addUnknownClaims = (
   given: unknown,
   wrong: ReadonlySet<string>,
   claims: ReadonlySet<string>,
-): readonly Problem[] => {
-  let told = 0
-  return (Array.isArray(given) ? given : []).flatMap((id: unknown, index): readonly Problem[] => {
+  to: ProblemList,
+): void => {
+  if (!Array.isArray(given)) return
+  for (const [index, id] of (given as readonly unknown[]).entries()) {
+    if (typeof id !== "string" || claims.has(id)) continue
     const pointer = `/claims/${index}`
-    if (typeof id !== "string" || wrong.has(pointer) || claims.has(id)) return []
-    return [unknownClaim(pointer, id, told++ < SHOWN ? claims : [])]
-  })
+    if (!wrong.has(pointer))
+      to.add(
+        () => pointer,
+        () => unknownClaim(pointer, id, claims),
+      )
+  }
 }
 
 /** The problems of a sweep's cells that the experiment does not have without the sweep. */
@@ -205,7 +212,7 @@ const sweepProblems = (
   const inCells = cellsOf({ ...sweep, grid, seeds: [sweep.seeds[0]] }).flatMap((cell) => {
     if (seen.size > SHOWN) return []
     const value = applyCell(experiment, cell)
-    const fields = Result.isSuccess(decodes(value)) ? [] : problemsOf(experimentSchema(), value)
+    const fields = Result.isSuccess(decodes(value)) ? [] : problemsOf(experimentSchema(), value).told
     const found = [...fields, ...brokenRules(value, wrongPlaces(fields))]
     return found.flatMap((problem): readonly Problem[] => {
       const axis = grid.findIndex(
@@ -236,49 +243,56 @@ const isSetBy = (overlay: unknown, pointer: string): boolean => {
   return true
 }
 
-/** The problems that an overlay causes, placed in the overlay. */
-const overlayProblems = (
+/**
+ * Adds the problems that an overlay causes, placed in the overlay.
+ *
+ * @param inBase those of the published configuration: of its fields, and all
+ */
+const addOverlay = (
   name: string,
   base: unknown,
   overlay: unknown,
-  inBase: readonly Problem[],
+  inBase: { readonly inFields: readonly Problem[]; readonly all: readonly Problem[] },
   claims: ReadonlySet<string> | undefined,
-): readonly Problem[] => {
+  to: ProblemList,
+): void => {
   const merged = mergePatch(base, overlay) as Readonly<Record<string, unknown>>
-  const inFields = problemsOf(bodySchema(), merged)
-  const wrongInBase = new Set(inBase.map(({ pointer }) => pointer))
-  return [...inFields, ...furtherProblems(merged, inFields, claims)].flatMap((problem) => {
-    const inherited = !isSetBy(overlay, problem.pointer)
-    // Where the published configuration is wrong, it is what must change.
-    if (inherited && isWrong(wrongInBase, problem.pointer)) return []
+  const wrongInBase = new Set(inBase.all.map(({ pointer }) => pointer))
+  // Where the published configuration is wrong, it is what must change.
+  const keeps = (pointer: string): boolean => !isWrong(wrongInBase, pointer) || isSetBy(overlay, pointer)
+  const found = problemsOf(bodySchema(), merged, wrongInBase.size === 0 ? undefined : keeps)
+  const inherited = inBase.inFields.filter(({ pointer }) => !isSetBy(overlay, pointer))
+  if (!found.isFull) addFurther(merged, [...inherited, ...found.told], claims, found)
+  const placed = found.told.map((problem): Problem => {
     const cure =
-      !inherited || valueAt(base, problem.pointer) === undefined
+      isSetBy(overlay, problem.pointer) || valueAt(base, problem.pointer) === undefined
         ? undefined
         : problem.found.startsWith("the unknown key")
           ? "It is left over from the published configuration: set it to null in this overlay."
           : "The value comes from the published configuration; this overlay must change it too."
     const hint = [problem.hint, cure].filter((text) => text !== undefined).join(" ")
-    return [
-      { ...problem, pointer: child("/profiles", name) + problem.pointer, ...(hint === "" ? {} : { hint }) },
-    ]
+    const pointer = child("/profiles", name) + problem.pointer
+    return { ...problem, pointer, ...(hint === "" ? {} : { hint }) }
   })
+  to.append(placed, found.more)
 }
 
-const problemsOfFile = (document: unknown, claims: ReadonlySet<string> | undefined): readonly Problem[] => {
-  const frame = problemsOf(schemaOf(document), document)
-  // Beyond what is told, nothing more is looked for.
-  if (!isObject(document) || frame.length > SHOWN) return frame
+const problemsOfFile = (document: unknown, claims: ReadonlySet<string> | undefined): ProblemList => {
+  const found = problemsOf(schemaOf(document), document)
+  if (!isObject(document) || found.isFull) return found
   const base = bodyOf(document)
-  const inBase = [...frame, ...furtherProblems(base, frame, claims)]
-  if (inBase.length > SHOWN) return inBase
+  const inFields = [...found.told]
+  addFurther(base, inFields, claims, found)
+  if (found.isFull) return found
+  const inBase = { inFields, all: [...found.told] }
   const profiles = isObject(document["profiles"]) ? document["profiles"] : {}
-  const inOverlays = Object.entries(profiles).flatMap(([name, overlay]) =>
-    isObject(overlay) &&
-    (Object.hasOwn(document, "published") || (PROFILES as readonly string[]).includes(name))
-      ? overlayProblems(name, base, overlay, inBase, claims)
-      : [],
-  )
-  return [...inBase, ...inOverlays]
+  for (const [name, overlay] of Object.entries(profiles))
+    if (
+      isObject(overlay) &&
+      (Object.hasOwn(document, "published") || (PROFILES as readonly string[]).includes(name))
+    )
+      addOverlay(name, base, overlay, inBase, claims, found)
+  return found
 }
 
 /** Places whose difference changes no number. */
@@ -298,7 +312,7 @@ export const decodeSpec = (
 ): LoadedSpec => {
   const { value: document, locate } = readJson(text, file)
   const problems = problemsOfFile(document, claims)
-  if (problems.length > 0) throw new SpecError(file, withPositions(problems, locate))
+  if (problems.told.length > 0) throw new SpecError(file, withPositions(problems.told, locate), problems.more)
   const whole = decodeValue(schemaOf(document), document, file, locate)
   const base = bodyOf(document as Readonly<Record<string, unknown>>)
   const { published = base } = document as { readonly published?: unknown }
@@ -452,7 +466,7 @@ const loadStage = async (
     if (!(error instanceof SpecError) || !changed || error.file !== path) throw error
     // Lines are those of the file that a person wrote.
     const bare = error.problems.map(({ position: _position, ...problem }) => problem)
-    throw new SpecError(path, withPositions(bare, resolved.locate))
+    throw new SpecError(path, withPositions(bare, resolved.locate), error.more)
   }
 }
 

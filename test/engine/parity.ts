@@ -26,18 +26,29 @@ const run = async (on: Executor, c: ReturnType<typeof opCases>[number]): Promise
   }
 }
 
+/** The cases with what the oracle answers: one for all executors of a test file. */
+const expectedCases = (async () => {
+  const oracle = await makeTfjsExecutor({ precision: "fp32", device: "cpu", threads: 0 })
+  const cases = []
+  for (const c of opCases()) cases.push({ ...c, expected: await run(oracle, c) })
+  return cases
+})()
+
 /**
  * Runs every operation case on the executor. Tolerance: fp32 rounding over sums of at most 400 terms, 1e-5 of
- * the largest entry, unless the caller states another (bf16 matrix products).
+ * the largest entry, unless the caller states another (bf16 matrix products). `of`: the operations that an option of
+ * the executor is about.
  */
 export const checkOperations = async (
   t: Test,
   executor: Executor,
   tolerance: (op: string) => number = () => 1e-5,
+  of: (op: string) => boolean = () => true,
 ): Promise<void> => {
-  const oracle = await makeTfjsExecutor({ precision: "fp32", device: "cpu", threads: 0 })
-  for (const c of opCases()) {
-    const [expected, actual] = [await run(oracle, c), await run(executor, c)]
+  const cases = (await expectedCases).filter(({ op }) => of(op))
+  t.ok(cases.length > 0, "operations to compare")
+  for (const { expected, ...c } of cases) {
+    const actual = await run(executor, c)
     for (const [name, tensor] of Object.entries(expected)) {
       t.same(actual[name]!.shape, tensor.shape, `${executor.name}: ${c.name}: shape of ${name}`)
       const difference = relativeDifference(tensor.data, actual[name]!.data)

@@ -81,6 +81,17 @@ void t.test(
   },
 )
 
+/** What `verify` and `table` say of the judge of a run whose files are all as written. */
+const saidOfJudge = async (t: Test, run: string, runs: string): Promise<readonly string[]> => {
+  const said: string[] = []
+  for (const command of ["verify", "table"]) {
+    const { code, stdout, stderr } = await invoke(command, run, "--runs", runs)
+    t.equal(code, 0, stderr)
+    said.push(`${stdout}\n${stderr}`.split("\n").find((line) => line.includes("its judge")) ?? "nothing")
+  }
+  return said
+}
+
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 
 interface Row {
@@ -125,6 +136,18 @@ void t.test(
     t.match(note, new RegExp(`Judge tiny_judge.*weights sha256 ${sha256.slice(0, 12)}`))
     t.ok(row("entropy-judge").value! > 0)
     t.ok(row("generative-perplexity-corpus").interval)
+    t.same(await saidOfJudge(t, run, runs), ["nothing", "nothing"])
+    const weights = join(folder, "judge.safetensors")
+    const bytes = await readFile(weights)
+    bytes[bytes.length - 1]! ^= 1
+    await writeFile(weights, bytes)
+    for (const said of await saidOfJudge(t, run, runs))
+      t.match(
+        said,
+        new RegExp(`texts: its judge tiny_judge.*other weights since: sha256 ${sha256.slice(0, 12)}`),
+      )
+    await rm(weights)
+    t.same(await saidOfJudge(t, run, runs), ["nothing", "nothing"], "a judge that is gone cannot be compared")
   },
 )
 
@@ -152,9 +175,31 @@ void t.test(
       .map(({ name }) => name)
     t.equal(made.filter((name) => name.includes("tiny_judge")).length, 1, "the judge's run is found again")
     t.equal(made.length, 3)
+    const judgedRun = made.find((name) => !name.includes("tiny_judge"))!
+    t.same(await saidOfJudge(t, judgedRun, runs), ["nothing", "nothing"])
+    // The same experiment by another executor: other roundings, other weights.
+    const other = await invoke(
+      "run",
+      path,
+      "--profile",
+      "paper",
+      "--runs",
+      runs,
+      "--again",
+      "--engine",
+      "tfjs",
+    )
+    t.equal(other.code, 0, other.stderr)
+    for (const said of await saidOfJudge(t, judgedRun, runs))
+      t.match(
+        said,
+        /texts: its judge tiny_judge, profile paper, has other weights since: .* in the run .*tiny_judge/,
+      )
     const before = (await loadSpec(spec, "paper")).fingerprint
     await writeFile(path, JSON.stringify({ ...judge, training: { ...training, seed: 8 } }))
     t.not((await loadSpec(spec, "paper")).fingerprint, before)
+    for (const said of await saidOfJudge(t, judgedRun, runs))
+      t.match(said, /texts: its judge tiny_judge, profile paper, is another experiment since/)
   },
 )
 

@@ -118,7 +118,11 @@ void t.test("a toy family trains, and what is frozen stays", async (t) => {
     t.ok(losses.at(-1)! < losses[0]! - 0.02, `last loss ${losses.at(-1)}`)
     const start = initialState(networkOf(experiment), experiment.training)
     t.same(state["scale"]!.data, start["scale"]!.data)
-    t.notSame(state["table.in"]!.data, start["table.in"]!.data)
+    const [before, after] = [start, state].map((each) => each["table.in"]!.data as Float32Array)
+    t.ok(
+      before!.some((value, i) => value !== after![i]),
+      "what is not frozen moves",
+    )
     t.same(
       Object.keys(state).filter((key) => key.endsWith("scale")),
       ["scale"],

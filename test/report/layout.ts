@@ -13,7 +13,7 @@ export const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr
 /** Height of a screen, of a phone's and of a desktop's window. */
 const SCREEN = 900
 
-/** Runs in the page: what sticks out sideways, what of a plot lies on what, and how low the headline ends. */
+/** Runs in the page: what sticks out sideways, what of a plot lies on what, what is broken in a word or cut, and how low the headline ends. */
 const MEASURE = `
 const width = document.documentElement.clientWidth
 const out = []
@@ -45,6 +45,20 @@ for (let i = 0; i < blocks.length; i++) for (let j = 0; j < i; j++) {
   if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
     out.push("overlap of blocks " + x.textContent.slice(0, 30) + " / " + y.textContent.slice(0, 30))
 }
+for (const element of document.querySelectorAll("h1, h2, h3, th, td")) {
+  if (element.closest("details:not([open]) > :not(summary)")) continue
+  for (const child of element.childNodes) {
+    if (child.nodeType !== 3) continue
+    // A number in groups holds no-break spaces: it is one word. Longer words, such as paths, may be broken.
+    for (const found of child.textContent.matchAll(/[^ \\n\\/-]{2,24}/g)) {
+      const range = document.createRange()
+      range.setStart(child, found.index)
+      range.setEnd(child, found.index + found[0].length)
+      if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) out.push("broken " + found[0] + " in " + element.textContent.slice(0, 40))
+    }
+  }
+}
+for (const text of document.querySelectorAll("svg text")) if (text.textContent.endsWith("…")) out.push("cut " + text.textContent)
 const bottom = (selector) => { const found = document.querySelector(selector); return found === null ? null : found.getBoundingClientRect().bottom }
 const small = [...document.querySelectorAll("p, td, th, li, dd")].filter((element) => element.textContent.trim() !== "" && element.getClientRects().length > 0 && parseFloat(getComputedStyle(element).fontSize) < 12).length
 parent.measured(NUMBER, { width, out, verdict: bottom(".verdict"), headline: bottom("table.head"), small })
@@ -53,7 +67,7 @@ parent.measured(NUMBER, { width, out, verdict: bottom(".verdict"), headline: bot
 export interface Layout {
   /** Of the frame, in pixels. */
   readonly width: number
-  /** What sticks out or overlaps, in words. */
+  /** What sticks out, overlaps, is broken within a word or cut, in words. */
   readonly out: readonly string[]
   /** How far down, in pixels, the sentence of the verdict and the headline's rows end; null without one. */
   readonly verdict: number | null

@@ -97,13 +97,18 @@ t.test(
     const widths = [390, 1280]
     const found = await layouts([
       ...widths.map((width) => ({ html, width })),
+      {
+        html: html.replace("</style>", "td{overflow-wrap:anywhere;max-width:1rem}</style>"),
+        width: 1280,
+      },
       { html: html.replace("<main>", '<main style="min-width:900px">'), width: 390 },
     ])
     for (const [index, width] of widths.entries()) {
       const measured = found[index]!
       test.equal(measured.width, width, "the window has the width asked for")
-      test.same(measured.out, [], `nothing sticks out or overlaps at ${width} pixels`)
+      test.same(measured.out, [], `nothing sticks out, overlaps or breaks a word at ${width} pixels`)
     }
+    test.match(found.at(-2)!.out.join("\n"), /^broken /m, "the measure sees a word broken in a cell")
     test.ok(found.at(-1)!.out.length > 0, "the measure sees a page that is too wide")
   },
 )

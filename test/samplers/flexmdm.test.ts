@@ -14,49 +14,12 @@ import type { FlexForward } from "../../src/samplers/forward.js"
 import { memoryForward } from "../../src/samplers/memory.js"
 import { distance, golden } from "../diffusion/insertion/golden.js"
 import { oracle, type Words } from "../diffusion/insertion/oracle.js"
+import { lengthForward, missing, MIXTURE } from "./length-oracle.js"
 
 // Simulations take longer than the default of a file that is run directly.
 t.setTimeout(600_000)
 
 const [PAD, MASK, A] = [0, 1, 2]
-const MIXTURE = new Map([
-  [4, 0.1],
-  [16, 0.4],
-  [32, 0.4],
-  [64, 0.1],
-])
-
-/** ln (length (length - 1) ... (length - n + 1)): embeddings of n equal tokens, but for a factor of n alone. */
-const FALLING = new Map<number, readonly number[]>()
-const logFalling = (length: number, n: number): number => {
-  let sums = FALLING.get(length)
-  if (sums === undefined) {
-    let sum = 0
-    sums = [0, ...Array.from({ length }, (_, k) => (sum += Math.log(length - k)))]
-    FALLING.set(length, sums)
-  }
-  return sums[n]! - n * Math.log(32)
-}
-
-/** E[tokens missing | n tokens, t] of equal tokens of random number: the oracle of the length mixture. */
-const missing = (lengths: ReadonlyMap<number, number>, n: number, t: number): number => {
-  let [weight, sum] = [0, 0]
-  for (const [length, p] of lengths) {
-    if (length < n) continue
-    const w = p * (1 - t) ** (length - n) * Math.exp(logFalling(length, n))
-    weight += w
-    sum += w * (length - n)
-  }
-  return weight === 0 ? 0 : sum / weight
-}
-
-const lengthForward = (lengths: ReadonlyMap<number, number>): FlexForward =>
-  memoryForward(({ tokens, t }) => {
-    const n = tokens.length
-    const gap = missing(lengths, n, t) / (n + 1)
-    return { gaps: new Float64Array(n + 1).fill(gap), logits: () => [-30, -30, 0] }
-  })
-
 const jobOf = (forward: FlexForward, canvas: number, seed = 5): FlexJob => ({
   forward,
   source: stream(seed, "sample"),
@@ -359,6 +322,48 @@ test("given text stays, and the rest grows where it may", async (t) => {
     broken.some(({ row }) => row.slice(lengthOf(row, PAD)).some((token) => token !== PAD)),
     "a PAD within a row is caught",
   )
+})
+
+test("masks are inserted in the slot whose gap asks for them", async (t) => {
+  for (const where of ["front", "end"] as const) {
+    // Until there are six tokens, one slot alone has a gap.
+    const forward = memoryForward(({ tokens }) => {
+      const gaps = new Float64Array(tokens.length + 1)
+      gaps[where === "front" ? 0 : tokens.length] = Math.max(0, 6 - tokens.length)
+      return { gaps, logits: (position) => [-30, -30, -30, 1, 0.1 * position] }
+    })
+    const rows = new Map<number, Int32Array>()
+    let inserted = 0
+    const job: FlexJob = {
+      ...jobOf(forward, 16),
+      onNews: (news) => {
+        for (const { index, row, revealed, inserted: fresh } of news) {
+          const before = Array.from(rows.get(index) ?? []).filter((token) => token !== PAD)
+          const after = Array.from(row).filter((token) => token !== PAD)
+          const [old, added] =
+            where === "front"
+              ? [after.slice(fresh), after.slice(0, fresh)]
+              : [after.slice(0, after.length - fresh), after.slice(after.length - fresh)]
+          rows.set(index, row)
+          inserted += fresh
+          // What was there stands as it was, but for what this step reveals.
+          const kept = before.filter((_, j) => !revealed.includes(j))
+          if (
+            added.some((token) => token !== MASK) ||
+            kept.join() !== old.filter((_, j) => !revealed.includes(j)).join()
+          )
+            t.fail(`${where}: ${before.join(" ")} became ${after.join(" ")}`)
+        }
+      },
+    }
+    for (const insertion of ["poisson", "bernoulli", "survival"] as const) {
+      rows.clear()
+      await leapTexts(empty(10), settings({ steps: 40, insertion, overflow: "cancel" }), job)
+    }
+    rows.clear()
+    await eventTexts(empty(10), { ...EVENT_DEFAULTS, choice: CHOICE }, job)
+    t.ok(inserted > 150, `${where}: ${inserted} masks`)
+  }
 })
 
 test("overflow of the canvas", async (t) => {

@@ -88,7 +88,7 @@ test("a name that is far from every valid one gets no suggestion", async (t) => 
 })
 
 test("keys that objects inherit are neither present nor valid", async (t) => {
-  const found = problemsOf(Drawing, JSON.parse(`{"__proto__": 1, "toString": 2}`)).map(
+  const found = problemsOf(Drawing, JSON.parse(`{"__proto__": 1, "toString": 2}`)).told.map(
     ({ pointer }) => pointer,
   )
   t.same(found, ["/__proto__", "/toString", "/name", "/colour", "/pair", "/shapes"])

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from repro_worker import flex
+
 SAME = "the same bits again"
 
 _REFUSED = re.compile(r"(\S+) does not have a deterministic implementation")
@@ -24,6 +26,7 @@ class Determinism:
         self._refuse(strict)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cuda.enable_cudnn_sdp(not strict)
+        flex.in_order = strict
 
     def _refuse(self, strict: bool) -> None:
         """Deterministic forms alone; where there is none, an error or a warning."""

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-PROTOCOL = 4
+PROTOCOL = 5
 
 Header = dict[str, Any]
 Tensors = dict[str, torch.Tensor]

@@ -13,31 +13,44 @@ from torch import Tensor
 from repro_worker.frames import Tensors
 
 WARM = 2
-"""Passes of a program before it is captured: in them kernels are compiled and chosen."""
+"""Passes of a program before the one that is recorded: in them kernels are compiled and chosen."""
 
 CAPTURED = "CUDA graphs"
 
 
-class Capture(Protocol):
-    """Records what `work` does. Its results lie where every later call of the second part puts them again."""
+@dataclass(frozen=True)
+class Recorded:
+    now: Tensor
+    """The result of the pass that was run to be recorded."""
+    later: Tensor
+    """Where every replay puts its result."""
+    replay: Callable[[], None]
 
-    def __call__(self, work: Callable[[], list[Tensor]]) -> tuple[list[Tensor], Callable[[], None]]: ...
+
+class Capture(Protocol):
+    """Runs `work` once, and records it."""
+
+    def __call__(self, work: Callable[[], Tensor]) -> Recorded | tuple[Tensor, Exception]:
+        """What failed beside the result, where `work` ran and could not be recorded."""
 
 
 def cuda_capture() -> Capture:
     """Graphs that share memory: they are replayed one after another, results used before the next."""
     pool = torch.cuda.graph_pool_handle()
 
-    def capture(work: Callable[[], list[Tensor]]) -> tuple[list[Tensor], Callable[[], None]]:
+    def capture(work: Callable[[], Tensor]) -> Recorded | tuple[Tensor, Exception]:
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            work()
+            now = work().clone()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
-            results = work()
-        return results, graph.replay
+        try:
+            with torch.cuda.graph(graph, pool=pool):
+                later = work()
+        except Exception as error:
+            return now, error
+        return Recorded(now, later, graph.replay)
 
     return capture
 
@@ -45,80 +58,57 @@ def cuda_capture() -> Capture:
 @dataclass(frozen=True)
 class _Held:
     feeds: Tensors
-    results: list[Tensor]
-    """The loss, then the gradients of the parameters that it depends on."""
-    reached: list[int]
+    loss: Tensor
     replay: Callable[[], None]
 
 
 class Graphs:
     """
     Runs the micro-batches of a job, from graphs where they could be captured. `note` says whether they could;
-    after a failure everything goes on as it would without.
+    after a failure everything goes on as it would without. Gradients are added to what parameters hold in
+    `grad`, which must be the same memory at every call.
     """
 
     def __init__(self, capture: Capture) -> None:
         self._capture: Capture | None = capture
         self._seen: Counter[int] = Counter()
         self._held: dict[int, _Held] = {}
-        self.note = "CUDA graphs: none captured yet"
+        self.note = ""
 
-    def run(
-        self,
-        program: int,
-        feeds: Tensors,
-        parameters: list[Tensor],
-        differentiate: Callable[[Tensors], Tensor],
-    ) -> Tensor:
+    def run(self, program: int, feeds: Tensors, differentiate: Callable[[Tensors], Tensor]) -> Tensor:
         """
-        The loss of a micro-batch; its gradients are added to those of `parameters`. `differentiate` does the
-        same. The loss stays where it is until the next call.
+        The loss of a micro-batch; `differentiate` gives it and adds the gradients. The loss stays where it is
+        until the next call.
         """
-        if program not in self._held and not self._begin(program, feeds, parameters, differentiate):
-            return differentiate(feeds)
-        held = self._held[program]
+        held = self._held.get(program)
+        if held is None:
+            self._seen[program] += 1
+            if self._capture is None or self._seen[program] <= WARM:
+                return differentiate(feeds)
+            return self._record(self._capture, program, feeds, differentiate)
         for name, t in feeds.items():
             held.feeds[name].copy_(t, non_blocking=True)
         held.replay()
-        loss, *gradients = held.results
-        for i, gradient in zip(held.reached, gradients, strict=True):
-            p = parameters[i]
-            # A copy: the next micro-batch writes its gradients to the same place.
-            p.grad = gradient.clone() if p.grad is None else p.grad.add_(gradient)
-        return loss
+        return held.loss
 
-    def _begin(
-        self,
-        program: int,
-        feeds: Tensors,
-        parameters: list[Tensor],
-        differentiate: Callable[[Tensors], Tensor],
-    ) -> bool:
-        """Captures the program when it has run often enough. False where it is to run as it is."""
-        self._seen[program] += 1
-        if self._capture is None or self._seen[program] <= WARM:
-            return False
+    def _record(
+        self, capture: Capture, program: int, feeds: Tensors, differentiate: Callable[[Tensors], Tensor]
+    ) -> Tensor:
         own = {name: t.clone() for name, t in feeds.items()}
-        before = [p.grad for p in parameters]
-        reached: list[int] = []
-
-        def work() -> list[Tensor]:
-            for p in parameters:
-                p.grad = None
-            loss = differentiate(own)
-            found = [(i, p.grad) for i, p in enumerate(parameters)]
-            reached[:] = [i for i, gradient in found if gradient is not None]
-            return [loss, *(gradient for _, gradient in found if gradient is not None)]
-
-        try:
-            results, replay = self._capture(work)
-        except Exception as error:
-            self._capture, self._held = None, {}
-            self.note = f"no CUDA graphs: {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-            return False
-        finally:
-            for p, gradient in zip(parameters, before, strict=True):
-                p.grad = gradient
-        self._held[program] = _Held(own, results, reached, replay)
+        recorded = capture(lambda: differentiate(own))
+        if not isinstance(recorded, Recorded):
+            now, error = recorded
+            self.give_up(f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}")
+            return now
+        self._held[program] = _Held(own, recorded.later, recorded.replay)
         self.note = CAPTURED
-        return True
+        return recorded.now
+
+    def give_up(self, why: str) -> bool:
+        """Goes on without graphs. True where there were some, whose memory is free now."""
+        held = len(self._held) > 0
+        self._capture, self._held = None, {}
+        self.note = f"no CUDA graphs: {why}"
+        if held and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return held

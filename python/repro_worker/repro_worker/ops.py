@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from repro_worker import sums
+from repro_worker import flex, sums
 from repro_worker.frames import dtype_of
 
 
@@ -186,6 +186,9 @@ def _attention(
     q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None, *, scale: float, causal: bool
 ) -> Tensor:
     """[B, T, H, D] throughout; lengths: int32 [B]."""
+    if flex.serves(q, causal=causal, masked=lengths is not None):
+        y = flex.attention(q, k, v, lengths, scale=scale, causal=causal)
+        return y if lengths is None else _where_seen(y, lengths)
     seen = None if lengths is None else _seen(q, k, lengths, causal)
     if seen is not None:  # the fused kernels take masks of the whole shape alone
         seen = seen.expand(q.shape[0], q.shape[2], q.shape[1], k.shape[1])

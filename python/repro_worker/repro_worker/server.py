@@ -25,7 +25,7 @@ from repro_worker.trainer import Evaluator, Trainer  # noqa: E402
 from repro_worker.weights import load_weights, merge_updates  # noqa: E402
 from repro_worker.world import World  # noqa: E402
 
-_LOCAL = {"evaluator", "evaluate", "read", "readWeights"}  # rank 0 alone
+_LOCAL = {"evaluator", "evaluate", "repeat", "read", "readWeights"}  # rank 0 alone
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -65,7 +65,7 @@ class Server:
 
     @property
     def graphs(self) -> str:
-        """What became of CUDA graphs, in words; empty where none were asked for."""
+        """What became of CUDA graphs, in words; empty where none were asked for, or none captured yet."""
         notes = [t.graphs.note for t in self._trainers.values() if t.graphs is not None]
         return notes[-1] if notes else ""
 
@@ -114,6 +114,8 @@ class Server:
             self._evaluators[key] = Evaluator(header, tensors, weights, self._settings)
         elif kind == "evaluate":
             return self._evaluators[key].run(header, tensors)
+        elif kind == "repeat":
+            return self._evaluators[key].repeat(header, tensors)
         elif kind == "memory":
             return self._peak()
         elif kind == "dispose":

@@ -31,6 +31,7 @@ class Trainer:
         self._frozen = weights
         capture = settings.capture()
         self.graphs = None if capture is None else Graphs(capture)
+        self._sums: list[torch.Tensor] = []
         self._losses: dict[int, tuple[Program, Callable[..., Any]]] = {}
         self.add_program(0, header["loss"], tensors)
         self._names = self._losses[0][0].parameters
@@ -56,23 +57,17 @@ class Trainer:
         Losses and gradients are summed over the slices of a micro-batch and averaged over
         micro-batches: `divisor`.
         """
-        world, device, programs = self._world, self._settings.device, header["programs"]
+        try:
+            loss = self._sum(header, tensors)
+        except torch.OutOfMemoryError:
+            if self.graphs is None or not self.graphs.give_up("with them the GPU's memory did not suffice"):
+                raise
+            loss = self._sum(header, tensors)
         parameters = [self._state[name] for name in self._names]
-        for p in parameters:
-            p.grad = None
-        loss = torch.zeros([], device=device)
-        for i in range(world.rank, len(programs), world.size):
-            feeds = {name: self._settings.to_device(t) for name, t in _under(f"{i}/", tensors).items()}
-            feeds |= drawn(header["draws"], f"{i}/", device)
-            differentiate = partial(self._differentiate, programs[i])
-            if self.graphs is None:
-                loss += differentiate(feeds)
-            else:
-                loss += self.graphs.run(programs[i], feeds, parameters, differentiate)
         gradients = [(torch.zeros_like(p) if p.grad is None else p.grad).float() for p in parameters]
         for p in parameters:
             p.grad = None
-        world.sum([loss, *gradients])
+        self._world.sum([loss, *gradients])
         if header["divisor"] > 1:
             loss /= header["divisor"]
             torch._foreach_div_(gradients, header["divisor"])
@@ -80,6 +75,32 @@ class Trainer:
         with torch.no_grad():
             norm = self._update(held, gradients, _under("scalar/", tensors))
         return {"loss": loss, "gradNorm": norm}
+
+    def _sum(self, header: Header, tensors: Tensors) -> torch.Tensor:
+        """The loss of this rank's micro-batches; their gradients are with the parameters."""
+        world, device, programs = self._world, self._settings.device, header["programs"]
+        self._clear()
+        loss = torch.zeros([], device=device)
+        for i in range(world.rank, len(programs), world.size):
+            feeds = {name: self._settings.to_device(t) for name, t in _under(f"{i}/", tensors).items()}
+            feeds |= drawn(header["draws"], f"{i}/", device)
+            differentiate = partial(self._differentiate, programs[i])
+            graphs = self.graphs
+            loss += differentiate(feeds) if graphs is None else graphs.run(programs[i], feeds, differentiate)
+        return loss
+
+    def _clear(self) -> None:
+        """No gradients. Graphs add them to the same memory at every step, which begins as zeros."""
+        parameters = [self._state[name] for name in self._names]
+        if self.graphs is None:
+            for p in parameters:
+                p.grad = None
+            return
+        if not self._sums:
+            self._sums = [torch.zeros_like(p, requires_grad=False) for p in parameters]
+        torch._foreach_zero_(self._sums)
+        for p, total in zip(parameters, self._sums, strict=True):
+            p.grad = total
 
     def _differentiate(self, index: int, feeds: Tensors) -> torch.Tensor:
         """The loss of a micro-batch; its gradients are added to those of the parameters."""
@@ -115,9 +136,28 @@ class Evaluator:
         self._weights = {name: weights[name] for name in self._program.inputs if name in weights}
 
     def run(self, header: Header, tensors: Tensors) -> Tensors:
-        device = self._settings.device
-        feeds = {name: self._settings.to_device(t) for name, t in _under("feed/", tensors).items()}
-        arguments = {**self._weights, **self._held, **feeds, **drawn(header["draws"], "feed/", device)}
+        feeds = self._given("feed/", tensors)
         with torch.no_grad(), self._settings.autocast():
-            results = self._function(*(arguments[name] for name in self._program.inputs))
+            return self._once({**feeds, **drawn(header["draws"], "feed/", self._settings.device)})
+
+    def repeat(self, header: Header, tensors: Tensors) -> Tensors:
+        """So many steps, the carried outputs of each being fed to the next; what the last one gives."""
+        feeds = self._given("feed/", tensors)
+        each = self._given("each/", tensors)
+        carried: dict[str, str] = header["carried"]
+        results: Tensors = {}
+        with torch.no_grad(), self._settings.autocast():
+            for step in range(header["steps"]):
+                # A copy: a compiled program is made for tensors that begin where their storage does.
+                own = {name: t[step].clone() for name, t in each.items()}
+                results = self._once({**feeds, **own})
+                feeds.update({feed: results[output] for output, feed in carried.items()})
+        return results
+
+    def _given(self, prefix: str, tensors: Tensors) -> Tensors:
+        return {name: self._settings.to_device(t) for name, t in _under(prefix, tensors).items()}
+
+    def _once(self, feeds: Tensors) -> Tensors:
+        arguments = {**self._weights, **self._held, **feeds}
+        results = self._function(*(arguments[name] for name in self._program.inputs))
         return dict(zip(self._program.outputs, results, strict=True))

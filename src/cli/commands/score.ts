@@ -68,7 +68,7 @@ export const scoreCommand = Command.make(
     }),
 ).pipe(
   Command.withDescription(
-    "Grade generations that were made elsewhere, under several graders side by side. Reads FlexMDM's *_generations.json, HumanEval and EvalPlus samples, lm-evaluation-harness' samples_*.jsonl, xlm-core's predictions and plain JSON lines, recognised by what they hold, plain or gzip. A test set comes from the source that you name and is known by its digest; it is never guessed. Programs run only in a sandbox; where there is none they are not run. Exit codes: 0 scored, 1 failed, 2 wrong use, 3 items without a generation, or a claim that the figures do not agree with.",
+    "Grade generations that were made elsewhere, under several graders side by side. Reads FlexMDM's *_generations.json, HumanEval and EvalPlus samples, lm-evaluation-harness' samples_*.jsonl, xlm-core's predictions and plain JSON lines, recognised by what they hold, plain, gzip or zstd. A test set comes from the source that you name and is known by its digest; it is never guessed. Programs run only in a sandbox; where there is none they are not run. Exit codes: 0 scored, 1 failed, 2 wrong use, 3 items without a generation, or a claim that the figures do not agree with.",
   ),
   Command.withShortDescription("Grade stored generations of a task"),
   Command.withExamples([

@@ -10,7 +10,7 @@ export const verifyCommand = Command.make("verify", { run, runs, json }, (input)
   }),
 ).pipe(
   Command.withDescription(
-    "Compare every file of a run with the digest that the run recorded when it wrote the file, and the manifest with what can be derived from it again. Nothing is changed. Exit codes: 0 all as written, 1 something is not, 2 invalid use, 3 the run is of an earlier version and recorded no digests.",
+    "Compare every file of a run with the digest that the run recorded when it wrote the file, and the manifest with what can be derived from it again. Nothing is changed. A judge of its texts that is another by now is told beside. Exit codes: 0 all as written, 1 something is not, 2 invalid use, 3 the run is of an earlier version and recorded no digests.",
   ),
   Command.withShortDescription("Prove that a run's files are as they were written"),
   Command.withExamples([

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import { dataset } from "./dataset/corpus.js"
 import { files } from "./files/corpus.js"
 import { generated } from "./generated/corpus.js"
+import { mixture } from "./mixture/corpus.js"
 import { parameterGolf } from "./parameter-golf/corpus.js"
 import type { CorpusPart, Kind } from "./part.js"
 import { pairs } from "./pairs/corpus.js"
@@ -13,7 +14,7 @@ import { registrationChanged } from "../../spec/registration.js"
 import { speeches } from "./speeches/corpus.js"
 import { text } from "./text/corpus.js"
 
-export const CORPORA = [parameterGolf, speeches, files, generated, pairs, dataset, text] as const
+export const CORPORA = [parameterGolf, speeches, files, generated, pairs, dataset, mixture, text] as const
 
 type SpecOf<P> = P extends { readonly schema: Schema.Codec<infer A> } ? A : never
 

@@ -1,13 +1,6 @@
 /** A corpus on disk, with the digests of its files. */
 import type { SentencePieceModel } from "../tokenizers/sentencepiece.js"
-
-export interface PartTotals {
-  readonly tokens: number
-  /** Where known. */
-  readonly documents?: number
-  /** UTF-8 bytes of the documents' text, where known: the check for the byte table's sum. */
-  readonly bytes?: number
-}
+import type { PartTotals } from "./store.js"
 
 /** A corpus that is on disk and whole. */
 export interface LoadedCorpus {

@@ -24,12 +24,22 @@ export interface PrepareOptions extends CorpusOptions {
   readonly rewrite?: boolean
 }
 
+/** What one source of several gave to a split. */
+export interface SourceCount {
+  readonly rows: number
+  readonly documents: number
+  readonly tokens: number
+  readonly bytes: number
+}
+
 export interface PartTotals {
   readonly tokens: number
   /** Where known. */
   readonly documents?: number
   /** UTF-8 bytes of the documents' text, where known: the check for the byte table's sum. */
   readonly bytes?: number
+  /** By name, of a corpus that mixes several. */
+  readonly sources?: Readonly<Record<string, SourceCount>>
 }
 
 export const SPLITS = ["train", "validation"] as const

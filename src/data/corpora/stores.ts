@@ -3,6 +3,7 @@ import { datasetStore } from "./dataset/store.js"
 import { filesStore } from "./files/store.js"
 import { generatedStore } from "./generated/store.js"
 import { registerCorpusPart, type Corpus, type CorpusOf } from "./index.js"
+import { mixtureStore } from "./mixture/store.js"
 import { parameterGolfStore } from "./parameter-golf/store.js"
 import { pairsStore } from "./pairs/store.js"
 import type { CorpusPart, Kind } from "./part.js"
@@ -17,6 +18,7 @@ const STORES: { readonly [K in Corpus["kind"]]: CorpusStore<CorpusOf<K>> } = {
   generated: generatedStore,
   pairs: pairsStore,
   dataset: datasetStore,
+  mixture: mixtureStore,
   text: textStore,
 }
 

@@ -80,13 +80,17 @@ export type HoldOut = { readonly seed: number } & (
   { readonly share: number; readonly count?: never } | { readonly count: number; readonly share?: never }
 )
 
+/** How many of n rows it holds out. */
+export const heldOutCount = (n: number, { share, count }: HoldOut): number =>
+  count === undefined ? Math.ceil(share * n) : Math.min(count, n)
+
 /** How it cuts n rows: it holds out the first ceil(share n), or count, of the permutation. */
 export const hubSplit = (
   n: number,
-  { share, count, seed }: HoldOut,
+  holdOut: HoldOut,
 ): { readonly heldOut: Uint8Array; readonly firstTrain: number; readonly firstHeldOut: number } => {
-  const order = numpyPermutation(seed, n)
-  const size = count === undefined ? Math.ceil(share * n) : Math.min(count, n)
+  const order = numpyPermutation(holdOut.seed, n)
+  const size = heldOutCount(n, holdOut)
   const heldOut = new Uint8Array(n)
   for (let i = 0; i < size; i++) heldOut[order[i]!] = 1
   return { heldOut, firstTrain: order[size] ?? 0, firstHeldOut: order[0] ?? 0 }

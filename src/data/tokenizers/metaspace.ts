@@ -1,7 +1,8 @@
 /**
- * Metaspace steps of a tokenizer.json as the encoding library needs them: it knows neither the splitting of words
+ * Metaspace steps of a tokenizer.json, and splitting at white space, as the encoding library needs them: it knows neither the splitting of words
  * before each mark of a space, which is done unless the file says `"split": false`, nor the `add_prefix_space` of files
- * older than `prepend_scheme`.
+ * older than `prepend_scheme`. What is white space is Unicode's property, which JavaScript's differs from in U+FEFF and
+ * U+0085.
  */
 import { SPACE } from "./normalizer.js"
 
@@ -10,11 +11,13 @@ interface Step {
   readonly [key: string]: unknown
 }
 
-/** A pre-tokenizer whose Metaspace steps, also inside sequences, say all that they do. */
+/** A pre-tokenizer whose steps, also inside sequences, say all that they do. */
 export const spelledOut = (step: Step | null | undefined): Step | null | undefined => {
   if (step === null || step === undefined) return step
   const inner = step["pretokenizers"]
   if (Array.isArray(inner)) return { ...step, pretokenizers: (inner as readonly Step[]).map(spelledOut) }
+  if (step.type === "WhitespaceSplit")
+    return { type: "Split", pattern: { Regex: "\\p{White_Space}+" }, behavior: "Removed", invert: false }
   if (step.type !== "Metaspace") return step
   const {
     replacement = SPACE,

@@ -7,6 +7,7 @@ import { spelledOut } from "./metaspace.js"
 import { jsonModel, type JsonVocabulary } from "./json-pieces.js"
 import type { SentencePieceModel } from "./sentencepiece.js"
 import type { Tokenizer } from "./text-tokenizer.js"
+import { asReferenceUnigram } from "./unigram-words.js"
 
 type TokenizerJson = JsonVocabulary
 
@@ -88,12 +89,6 @@ export const parseTokenizerJson = (
       subject,
       `its algorithm ${JSON.stringify(model.type)} has no encoder here, only ${ALGORITHMS.join(", ")}; give another tokenizer, or shards that are already tokenised.`,
     )
-  if ((model.type === "Unigram" || Array.isArray(model.vocab)) && model.byte_fallback === true)
-    throw new DataError(
-      "refused",
-      subject,
-      "its unigram model spells unknown characters by their bytes, which has no encoder here; give the SentencePiece model that it was made from (often tokenizer.model or spiece.model).",
-    )
   const base = sizeOf(json)
   for (const [i, piece] of added.entries())
     if (
@@ -114,6 +109,8 @@ export const parseTokenizerJson = (
   let library: Library
   try {
     library = new Library(extended, {})
+    if (library.model !== null && (model.type === "Unigram" || Array.isArray(model.vocab)))
+      asReferenceUnigram(library.model, model.byte_fallback === true)
   } catch (error) {
     throw new DataError(
       "refused",

@@ -14,7 +14,7 @@ import type { HostArray, HostTensor } from "../executor.js"
 import { sizeOf, type DType } from "../ir.js"
 
 /** Both sides refuse to work with any other version. */
-export const PROTOCOL = 4
+export const PROTOCOL = 5
 
 const MAGIC = 0x4f525052 // "RPRO", little-endian
 const PREFIX_BYTES = 16

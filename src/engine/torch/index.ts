@@ -49,7 +49,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
     compile: compiles(env, options),
     recompute: options.recompute === true,
     deterministic: env["REPRO_TORCH_DETERMINISTIC"] !== "0",
-    graphs: env["REPRO_TORCH_GRAPHS"] === "1",
+    graphs: env["REPRO_TORCH_GRAPHS"] !== "0",
   })
   let ids = 0
   const held = (weights: Weights | undefined): TorchWeights | undefined => {
@@ -59,6 +59,7 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   }
   return {
     name: "torch",
+    repeats: true,
     precision: options.precision,
     layout: WHOLE,
     // Asked for again at every use: an operation that has no deterministic form is found out when it first runs.
@@ -80,6 +81,9 @@ export const makeTorchExecutor = async (options: TorchOptions): Promise<Executor
   }
 }
 
+/** What the worker says where a GPU replays graphs, which is what it is expected to do. */
+const CAPTURED = "CUDA graphs"
+
 /** PyTorch, its device, and what a reader of its numbers must know; that bits may differ among it. */
 const versionOf = ({ torch, device, world, compile, bits = SAME_BITS, graphs = "" }: WorkerReady): string => {
   const said = [
@@ -87,7 +91,7 @@ const versionOf = ({ torch, device, world, compile, bits = SAME_BITS, graphs = "
     compile,
     ...(world > 1 ? [`${world} processes`] : []),
     ...(bits === SAME_BITS ? [] : [bits]),
-    ...(graphs === "" ? [] : [graphs]),
+    ...(graphs === "" || graphs === CAPTURED ? [] : [graphs]),
   ]
   return `${torch} (${said.join(", ")})`
 }
@@ -374,6 +378,15 @@ const makeEvaluator = async (
       const { draws, tensors } = split([["feed/", given]])
       return read((await worker.request({ type: "evaluate", id, draws }, tensors)).tensors)
     },
+    repeat: async ({ steps, feeds, each, carried }) =>
+      read(
+        (
+          await worker.request({ type: "repeat", id, steps, carried }, [
+            ...prefixed("feed/", feeds),
+            ...prefixed("each/", each),
+          ])
+        ).tensors,
+      ),
     dispose: async () => {
       await worker.request({ type: "dispose", id })
     },

@@ -41,7 +41,7 @@ export interface WorkerReady {
   readonly compile: string
   /** What holds of the bits of two runs, in words: `SAME_BITS`, or why they may differ. */
   readonly bits?: string
-  /** What became of CUDA graphs, in words; empty where none were asked for. */
+  /** What became of CUDA graphs, in words; empty where none were asked for, or none captured yet. */
   readonly graphs?: string
 }
 

@@ -24,6 +24,11 @@ const safe = (text: string): string =>
     .replaceAll('"', "&quot;")
     .replaceAll("'", "&#39;")
 
+/** Text to be read: a number in groups of three digits is not broken. */
+const prose = (text: string): string => safe(text).replace(/(\d) (?=\d{3}(?!\d))/g, "$1\u00a0")
+
+const whole = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, "\u00a0")
+
 const link = (url: string): string =>
   /^https?:\/\//.test(url) ? `<a href="${safe(url)}">${safe(url)}</a>` : safe(url)
 
@@ -56,7 +61,7 @@ const card = (claim: ClaimAudit): string => {
   const boundary = claim.charged.find(({ id }) => id === "boundary-entropy")
   return [
     '<div class="card">',
-    `<h3>${safe(claim.title)}</h3>`,
+    `<h3>${prose(claim.title)}</h3>`,
     `<p><span class="soft">${claim.mark === "stated" ? "published" : safe(claim.provenance)}</span> ${safe(withUnit(claim.printed, String(claim.contract.unit)))}</p>`,
     claim.rescored?.number === undefined
       ? `<p>${claim.rescored === null ? "no definition fits" : safe(showPoint(claim.rescored))}</p>`
@@ -84,7 +89,7 @@ const claimSection = (claim: ClaimAudit): string => {
   )
   const steps = [...derivation, ...assumptions, ...charges]
   return [
-    `<details open id="${safe(claim.id)}"><summary>${safe(claim.title)} <code>${safe(claim.id)}</code></summary>`,
+    `<details open id="${safe(claim.id)}"><summary>${prose(claim.title)} <code>${safe(claim.id)}</code></summary>`,
     list([
       [
         claim.mark === "stated" ? "published" : "value",
@@ -96,9 +101,9 @@ const claimSection = (claim: ClaimAudit): string => {
           ? "no definition fits"
           : `${safe(showRescored(rescored))}. ${safe(rescored.reason)}`,
       ],
-      ["model", safe(claim.model)],
+      ["model", prose(claim.model)],
       ["source", `${safe(claim.source)}<br>${link(claim.url)}`],
-      ["hardware", safe(claim.hardware)],
+      ["hardware", prose(claim.hardware)],
       ...claim.notes.map((note): readonly [string, string] => ["note", safe(note)]),
       ["contract", `<code>${safe(claim.contractId)}</code>`],
       ["again", claim.commands.map((command) => `<code>${safe(command)}</code>`).join("<br>")],
@@ -151,7 +156,7 @@ const chargeSection = (claims: readonly ClaimAudit[]): string =>
         "<h2>Not in the values</h2>",
         `<p>${safe(CHARGE_WORDS)}</p>`,
         table(
-          ["claim", "amount of", "bits/byte", "value with it", "mark"],
+          ["claim", "what", "amount", "value with it", "mark"],
           claims.flatMap((claim) =>
             claim.charged.map((row) => [
               `<code>${safe(claim.id)}</code>`,
@@ -211,10 +216,10 @@ export const packetHtml = (audit: Audit): string => {
     '<ol class="findings">',
     ...findings.map((finding) =>
       [
-        `<li id="${safe(finding.id)}"><h3>${safe(finding.title)} ${mark(finding.mark)}</h3>`,
-        `<p>${safe(finding.text)}</p>`,
+        `<li id="${safe(finding.id)}"><h3>${prose(finding.title)} ${mark(finding.mark)}</h3>`,
+        `<p>${prose(finding.text)}</p>`,
         finding.formula === undefined ? "" : `<p class="small"><code>${safe(finding.formula)}</code></p>`,
-        ...finding.assumptions.map((text) => `<p class="small soft">Assumption: ${safe(text)}</p>`),
+        ...finding.assumptions.map((text) => `<p class="small soft">Assumption: ${prose(text)}</p>`),
         `<p class="small soft">Source: ${safe(finding.source)}${finding.command === undefined ? "" : `. Again: <code>${safe(finding.command)}</code>`}</p></li>`,
       ].join("\n"),
     ),
@@ -225,7 +230,7 @@ export const packetHtml = (audit: Audit): string => {
       : `<ul>${warnings
           .map(
             ({ rule, claims: ids, text }) =>
-              `<li><strong>${safe(rule)}</strong>: ${safe(text)} <span class="soft small">${ids.length === 0 ? "the spec" : ids.map(safe).join(", ")}</span></li>`,
+              `<li><strong>${safe(rule)}</strong>: ${prose(text)} <span class="soft small">${ids.length === 0 ? "the spec" : ids.map(safe).join(", ")}</span></li>`,
           )
           .join("")}</ul>`,
     "<h2>Totals</h2>",
@@ -233,8 +238,8 @@ export const packetHtml = (audit: Audit): string => {
       ["slice", "tokens", "bytes", "bytes per token", "source"],
       totals.map((slice) => [
         safe(slice.name),
-        String(slice.tokens),
-        String(slice.bytes),
+        whole(slice.tokens),
+        whole(slice.bytes),
         slice.bytesPerToken.toFixed(7),
         safe(slice.source),
       ]),

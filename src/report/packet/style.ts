@@ -24,8 +24,9 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);padding:.
 ol.findings{padding-left:1.5rem}ol.findings>li{margin:0 0 1rem}
 dl{display:grid;grid-template-columns:minmax(6rem,11rem) 1fr;gap:.15rem .8rem;margin:.4rem 0}
 dt{color:var(--soft)}dd{margin:0;min-width:0}
-table{border-collapse:collapse;width:100%;table-layout:fixed;font-size:.875rem}
+table{border-collapse:collapse;width:100%;font-size:.875rem}
 th,td{text-align:left;vertical-align:top;padding:.3rem .4rem;border-bottom:1px solid var(--line)}
+td,th{overflow-wrap:break-word}td code{overflow-wrap:anywhere}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 details{border:1px solid var(--line);border-radius:8px;margin:.6rem 0;padding:.6rem .8rem}
 summary{cursor:pointer;font-weight:600;padding:.2rem 0}
@@ -40,7 +41,8 @@ figcaption{color:var(--soft);font-size:.875rem}
 table.stack,table.stack tbody,table.stack tr,table.stack td{display:block;width:auto}
 table.stack thead{display:none}
 table.stack tr{border-bottom:1px solid var(--line);padding:.4rem 0}
-table.stack td{border:0;padding:.05rem 0;text-align:left}
+table.stack td:empty{display:none}
+table.stack td{border:0;padding:.05rem 0;text-align:left;overflow-wrap:anywhere}
 table.stack td::before{content:attr(data-name) " ";color:var(--soft)}
 dl{grid-template-columns:1fr}dt{margin-top:.3rem}
 }

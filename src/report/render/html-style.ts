@@ -5,11 +5,12 @@ export const TABLE_STYLE = `${STYLE}
 main{max-width:78rem}
 .scroll{overflow-x:auto}
 table{table-layout:auto;font-variant-numeric:tabular-nums}
-td,th{overflow-wrap:normal}
+td,th,td code{overflow-wrap:normal}
 thead th{color:var(--soft);font-weight:400}
 tbody th{font-weight:400}
+.scroll th[scope=row]{min-width:13rem}
 th.group{padding-top:1.1rem;font-weight:650;border-bottom-color:var(--ink)}
-td.value,td.interval,table.head td{white-space:nowrap}
+td.value,td.interval,td.data,table.head td{white-space:nowrap}
 td.value,td.data,th.value,th.data{text-align:right}
 table.head{width:auto;min-width:min(100%,42rem)}
 table.head td:nth-child(2){font-weight:650}
@@ -20,21 +21,21 @@ ul.lines{margin:.5rem 0;padding-left:1.2rem}
 figure{max-width:none}figure svg{display:block;max-width:100%;height:auto;background:#fff}
 .notes{font-size:.875rem}
 @media (max-width:34rem){
-table.stack th[scope=row]{display:block;border:0;padding:.2rem 0;font-weight:650}
+table.stack th[scope=row]{display:block;min-width:0;border:0;padding:.2rem 0;font-weight:650}
 table.stack th.group{display:block;padding:1.1rem 0 .2rem}
 table.stack td{white-space:normal}
-table.stack td:empty{display:none}
 table.stack td::before{content:attr(data-name) ": "}
-table.stack td,table.stack th{overflow-wrap:anywhere}
+table.stack td,table.stack th,table.stack td code{overflow-wrap:anywhere}
 table.head{min-width:0;width:100%}
 table.stack.head td{display:inline-block;margin-right:.9rem;text-align:left}
 figure{overflow-x:auto}
 figure svg{min-width:34rem}
 }
 @media print{
+@page{size:landscape}
 .scroll{overflow:visible}
+.scroll th[scope=row]{min-width:11rem}
 table{font-size:7.5pt}
 thead{display:table-header-group}
-td.contract,th.contract{display:none}
-figure svg{max-height:9cm}
+figure svg{max-height:16cm}
 }`

@@ -9,16 +9,19 @@ import { TABLE_STYLE } from "./html-style.js"
 export const escapeHtml = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 
+/** Text to be read: a number in groups of three digits is not broken. */
+const prose = (text: string): string => escapeHtml(text).replace(/(\d) (?=\d{3}(?!\d))/g, "$1\u00a0")
+
 /** A cell that says on a phone, where the heads of columns are not shown, what it holds. */
 const cellHtml = (name: string, text: string, kind = ""): string =>
-  `<td${kind === "" ? "" : ` class="${kind}"`} data-name="${escapeHtml(name)}">${escapeHtml(text)}</td>`
+  `<td${kind === "" ? "" : ` class="${kind}"`} data-name="${escapeHtml(name)}">${prose(text)}</td>`
 
 const rowHtml = (view: RowView, { level, data }: TableView): string => {
   const { row, shown, notes } = view
   const mark = row.mark === null ? "" : ` <span class="chip">${escapeHtml(row.mark)}</span>`
   const links = notes.map((note) => `<sup><a href="#note-${note}">${note}</a></sup>`).join(" ")
   const cells = [
-    `<th scope="row">${escapeHtml(row.label)}${mark}${links === "" ? "" : ` ${links}`}</th>`,
+    `<th scope="row">${prose(row.label)}${mark}${links === "" ? "" : ` ${links}`}</th>`,
     cellHtml("value", [shown.sign, shown.value].filter((text) => text !== "").join(" "), "value"),
     cellHtml("unit", row.unit),
     cellHtml(intervalTitle(level), showInterval(view, level), "interval"),
@@ -58,10 +61,10 @@ const headlineHtml = (table: ResultsTable): readonly string[] => {
           "</tbody></table>",
         ]),
     '<ul class="lines">',
-    ...lines.filter((line) => line !== "").map((line) => `<li>${escapeHtml(line)}</li>`),
+    ...lines.filter((line) => line !== "").map((line) => `<li>${prose(line)}</li>`),
     "</ul>",
     "<h2>Every row</h2>",
-    ...verdict.map((sentence) => `<p>${escapeHtml(sentence)}</p>`),
+    ...verdict.map((sentence) => `<p>${prose(sentence)}</p>`),
   ]
 }
 
@@ -113,7 +116,7 @@ export const renderHtml = (table: ResultsTable, figures: readonly HtmlFigure[] =
   lines.push("</table></div>")
   if (view.legend.length > 0) lines.push(`<p class="notes">${view.legend.map(escapeHtml).join(", ")}.</p>`)
   if (view.notes.length > 0) {
-    const items = view.notes.map((note, index) => `<li id="note-${index + 1}">${escapeHtml(note)}</li>`)
+    const items = view.notes.map((note, index) => `<li id="note-${index + 1}">${prose(note)}</li>`)
     lines.push('<ol class="notes">', ...items, "</ol>")
   }
   for (const { caption, svg } of figures) {

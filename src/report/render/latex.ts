@@ -60,7 +60,7 @@ const bodyOf = (view: TableView, noted: boolean): readonly string[] =>
     ...rows.map((row) => {
       const marks = !noted || row.notes.length === 0 ? "" : `\\textsuperscript{${row.notes.join(",")}}`
       const cells = [
-        `\\raggedright ${escapeLatex(row.label)}${marks}`,
+        `\\raggedright\\hangindent=1em ${escapeLatex(row.label)}${marks}`,
         number(row.shown.sign, row.shown.value),
         `\\raggedright ${escapeLatex(row.row.unit)}`,
         escapeLatex(showInterval(row, view.level)),
@@ -78,18 +78,39 @@ const legendOf = (view: TableView): string => `${view.legend.map(escapeLatex).jo
 const intervalOf = (view: TableView): string =>
   view.level === undefined ? "interval" : `${view.level} interval`
 
-const floatOf = (view: TableView, columns: string, body: readonly string[]): string =>
+/** Lines below the columns, over the whole width. */
+const belowOf = (lines: readonly string[]): readonly string[] =>
+  lines.length === 0
+    ? []
+    : [
+        "",
+        "  \\medskip",
+        "  \\begin{minipage}{\\linewidth}\\raggedright",
+        ...lines.map((line) => `    ${line}\\par`),
+        "  \\end{minipage}",
+      ]
+
+const floatOf = (
+  view: TableView,
+  columns: string,
+  body: readonly string[],
+  below: readonly string[] = [],
+): string =>
   [
     "% Needs \\usepackage{array,booktabs}. Every row with its notes: --rows all.",
     "\\begin{table}",
-    "  \\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
+    "  \\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}\\setlength{\\belowcaptionskip}{6pt}",
     `  \\caption{${captionOf(view, view.verdict.map(withoutDetails))}}`,
-    `  \\begin{tabular}{${columns}}`,
-    "    \\toprule",
-    ...body.map((line) => `    ${line}`),
-    "    \\bottomrule",
-    "  \\end{tabular}",
-    ...(view.legend.length === 0 ? [] : ["", "  \\medskip", `  ${legendOf(view)}`]),
+    ...(body.length === 0
+      ? []
+      : [
+          `  \\begin{tabular}{${columns}}`,
+          "    \\toprule",
+          ...body.map((line) => `    ${line}`),
+          "    \\bottomrule",
+          "  \\end{tabular}",
+        ]),
+    ...belowOf([...below, ...(view.legend.length === 0 ? [] : [legendOf(view)])]),
     "\\end{table}",
     "",
   ].join("\n")
@@ -112,19 +133,21 @@ const head = (title: string): string => {
 const headlineFloat = (view: TableView, headline: Headline): string => {
   const columns = headlineColumns(headline)
   const below = [...headline.graded.map(gradedLine), ...headline.claims.map(claimLine), floorsLine(headline)]
-  const wide = (line: string): string =>
-    `\\multicolumn{${columns.length + 1}}{@{}p{\\linewidth}@{}}{\\raggedright ${escapeLatex(line)}} \\\\`
-  return floatOf(view, `@{}l${"r".repeat(columns.length)}@{}`, [
-    ...(headline.rows.length === 0
+  return floatOf(
+    view,
+    `@{}l${"r".repeat(columns.length)}@{}`,
+    headline.rows.length === 0
       ? []
-      : [`& ${columns.map(({ title }) => head(title)).join(" & ")} \\\\`, "\\midrule"]),
-    ...headline.rows.map(
-      (row) =>
-        `${[escapeLatex(headlineLabel(row)), ...columns.map(({ cell }) => shownNumber(cell(row)))].join(" & ")} \\\\`,
-    ),
-    ...(headline.rows.length === 0 ? [] : ["\\midrule"]),
-    ...below.filter((line) => line !== "").map(wide),
-  ])
+      : [
+          `& ${columns.map(({ title }) => head(title)).join(" & ")} \\\\`,
+          "\\midrule",
+          ...headline.rows.map(
+            (row) =>
+              `${[escapeLatex(headlineLabel(row)), ...columns.map(({ cell }) => shownNumber(cell(row)))].join(" & ")} \\\\`,
+          ),
+        ],
+    below.filter((line) => line !== "").map(escapeLatex),
+  )
 }
 
 /** Rows over as many pages as they take, the notes behind them. */

@@ -10,7 +10,8 @@ import type { FlexForward, MaskedForward, Place, TokenPass } from "../forward.js
 import { makeBody, type BodyOutput } from "./body.js"
 import { makeHead, type Asked, type Features } from "./head.js"
 import type { SampledNetwork } from "./network.js"
-import { openPrograms } from "./programs.js"
+import { openPrograms, part, type Programs } from "./programs.js"
+import { makeSteps } from "./steps.js"
 
 export interface ForwardOptions {
   /** Tokens of a row at most, its given ones included. */
@@ -30,20 +31,70 @@ export interface ExecutorForward extends FlexForward {
 
 const MOST_ROWS = 64
 
+interface Parts {
+  readonly body: Programs
+  readonly head: Programs
+  /** Programs of body and head together. */
+  readonly whole: Programs
+  readonly dispose: () => Promise<void>
+}
+
+/** Programs of body and head: over one set of weights where none of them holds a copy, else each over its own. */
+const openParts = async (
+  executor: Executor,
+  network: SampledNetwork,
+  values: HostTensors,
+): Promise<Parts> => {
+  const { parameters, merged } = network
+  if (executor.repeats !== true) {
+    const body = { parameters: parameters.body, adapters: merged?.body }
+    const head = { parameters: parameters.head, adapters: merged?.head }
+    const bodyPrograms = await openPrograms(executor, "body", body, values)
+    const headPrograms = await openPrograms(executor, "head", head, values)
+    return {
+      body: bodyPrograms,
+      head: headPrograms,
+      whole: bodyPrograms,
+      dispose: async () => {
+        await bodyPrograms.dispose()
+        await headPrograms.dispose()
+      },
+    }
+  }
+  const own = new Set(parameters.body.map(({ name }) => name))
+  const adapted = new Set(merged?.body.map(({ weight }) => weight))
+  const whole = await openPrograms(
+    executor,
+    "network",
+    {
+      parameters: [...parameters.body, ...parameters.head.filter(({ name }) => !own.has(name))],
+      adapters: [
+        ...(merged?.body ?? []),
+        ...(merged?.head.filter(({ weight }) => !adapted.has(weight)) ?? []),
+      ],
+    },
+    values,
+  )
+  return {
+    body: part(whole, "body", parameters.body),
+    head: part(whole, "head", parameters.head),
+    whole,
+    dispose: whole.dispose,
+  }
+}
+
 export const openForward = async (
   executor: Executor,
   network: SampledNetwork,
   values: HostTensors,
   { canvas, padId, batch = MOST_ROWS }: ForwardOptions,
 ): Promise<ExecutorForward> => {
-  const { parameters, merged } = network
-  const body = { parameters: parameters.body, adapters: merged?.body }
-  const bodyPrograms = await openPrograms(executor, "body", body, values)
-  const headParameters = { parameters: parameters.head, adapters: merged?.head }
-  const headPrograms = await openPrograms(executor, "head", headParameters, values)
+  const programs = await openParts(executor, network, values)
+  const { body: bodyPrograms, head: headPrograms } = programs
   const growing = makeBody(network, bodyPrograms, { canvas, padId, batch })
   const exact = makeBody(network, bodyPrograms, { canvas: "exact", padId, batch })
   const head = makeHead(network, headPrograms)
+  const steps = makeSteps(network, programs.whole, { padId, batch })
   let forwards = 0
 
   const featuresAt = ({ features }: BodyOutput, position: number): Float32Array =>
@@ -104,11 +155,17 @@ export const openForward = async (
               },
         )
       },
+      steps: (rows, length, block) => {
+        const make = steps(rows, length, block)
+        return make === undefined
+          ? undefined
+          : async (given, each, rule) => {
+              forwards += given.length * each.length
+              return make(given, each, rule)
+            }
+      },
     },
     forwards: () => forwards,
-    dispose: async () => {
-      await bodyPrograms.dispose()
-      await headPrograms.dispose()
-    },
+    dispose: programs.dispose,
   }
 }

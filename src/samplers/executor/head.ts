@@ -60,7 +60,8 @@ const logitsOf = (network: SampledNetwork, all: Tensors, guided: boolean): tf.Te
   return tf.add(without, tf.mul(factor, tf.sub(given, without)))
 }
 
-const answers = (logits: tf.Tensor, all: Tensors, question: Question): Tensors => {
+/** Token and value of each row of logits [k, classes]. */
+export const answersOf = (logits: tf.Tensor, all: Tensors, question: Question): Tensors => {
   if (question.kind === "probability") return { value: tf.exp(tokenLogProbs(logits, get(all, "ids"))) }
   const allowed = banTokens(logits, get(all, "banned"))
   if (question.kind === "confidence") {
@@ -81,6 +82,10 @@ const answers = (logits: tf.Tensor, all: Tensors, question: Question): Tensors =
   return { token, value: tf.exp(tokenLogProbs(allowed, token)) }
 }
 
+/** What a draw at k positions is fed beside the banned ids. */
+export const drawFeeds = ({ temperature }: ChoiceRule, k: number): readonly Feed[] =>
+  temperature > 0 ? [column("uniforms", "f32", k), column("temperature", "f32", 1)] : []
+
 const sourceOf =
   (network: SampledNetwork, question: Question, guided: boolean, k: number): (() => ProgramSource) =>
   () => ({
@@ -92,23 +97,23 @@ const sourceOf =
       ...(question.kind === "probability"
         ? [column("ids", "i32", k)]
         : [{ name: "banned", dtype: "bool", shape: [network.classes] } as const]),
-      ...(question.kind === "draw" && question.rule.temperature > 0
-        ? [column("uniforms", "f32", k), column("temperature", "f32", 1)]
-        : []),
+      ...(question.kind === "draw" ? drawFeeds(question.rule, k) : []),
       ...(question.kind === "confidence" && question.ranking.of === "rates"
         ? [column("hazard", "f32", 1)]
         : []),
     ],
-    outputs: (all) => answers(logitsOf(network, all, guided), all, question),
+    outputs: (all) => answersOf(logitsOf(network, all, guided), all, question),
   })
+
+/** What of a draw's rule is in its program. */
+export const drawName = ({ temperature, topP, topK, nucleus }: ChoiceRule): string =>
+  temperature === 0 ? "largest" : `draw-${topP}-${topK ?? ""}-${nucleus ?? ""}`
 
 /** The program of a question: what is fed is not in its name. */
 const programOf = (question: Question): string => {
   switch (question.kind) {
-    case "draw": {
-      const { temperature, topP, topK, nucleus } = question.rule
-      return temperature === 0 ? "largest" : `draw-${topP}-${topK ?? ""}-${nucleus ?? ""}`
-    }
+    case "draw":
+      return drawName(question.rule)
     case "confidence":
       return `${question.by}-${question.ranking.of}`
     case "probability":
@@ -116,13 +121,13 @@ const programOf = (question: Question): string => {
   }
 }
 
-const bannedOf = (ids: readonly number[], classes: number): HostTensor => {
+export const bannedOf = (ids: readonly number[], classes: number): HostTensor => {
   const data = new Uint8Array(classes)
   for (const id of ids) if (id < classes) data[id] = 1
   return { shape: [classes], data }
 }
 
-const single = (value: number): HostTensor => ({ shape: [1], data: Float32Array.of(value) })
+export const single = (value: number): HostTensor => ({ shape: [1], data: Float32Array.of(value) })
 
 export const makeHead = (
   network: SampledNetwork,

@@ -1,5 +1,5 @@
 /** Programs compiled when they are first asked for, over weights that the executor holds once. */
-import type { Evaluator, Executor, HostTensors } from "../../engine/executor.js"
+import type { Evaluator, Executor, HostTensors, Repeat } from "../../engine/executor.js"
 import { trace, type TraceInput } from "../../engine/trace/trace.js"
 import type { Weights } from "../../engine/weights.js"
 import type { Tensors } from "../../model/layers.js"
@@ -10,6 +10,8 @@ import type { MergedAdapter } from "../../model/sampled-network.js"
 export type Feed = Omit<TraceInput, "kind">
 
 export interface ProgramSource {
+  /** Names of the parameters that it reads; all when absent. */
+  readonly reads?: ReadonlySet<string>
   readonly feeds: readonly Feed[]
   readonly outputs: (all: Tensors) => Tensors
 }
@@ -17,6 +19,8 @@ export interface ProgramSource {
 export interface Programs {
   /** Runs the program called `key`, compiled from `source` where it is not held. */
   readonly run: (key: string, source: () => ProgramSource, feeds: HostTensors) => Promise<HostTensors>
+  /** Runs it several times; absent where the executor does not. */
+  readonly repeat?: (key: string, source: () => ProgramSource, repeat: Repeat) => Promise<HostTensors>
   readonly dispose: () => Promise<void>
 }
 
@@ -25,8 +29,9 @@ export interface ProgramParameters {
   readonly adapters?: readonly MergedAdapter[] | undefined
 }
 
-/** Programs held at once: an executor may keep a copy of the weights in each. */
+/** Programs held at once: an executor may keep a copy of the weights in each; one that repeats keeps none. */
 const HELD = 8
+const HELD_WITHOUT_COPIES = 32
 
 /**
  * @param adapters added into the parameters by the executor, once
@@ -61,9 +66,9 @@ export const openPrograms = async (
     ...(merged.length === 0 ? {} : { merged }),
   })
   const held = new Map<string, Evaluator>()
-  const compile = (key: string, { feeds, outputs }: ProgramSource): Promise<Evaluator> => {
+  const compile = (key: string, { reads, feeds, outputs }: ProgramSource): Promise<Evaluator> => {
     const inputs: readonly TraceInput[] = [
-      ...parameterInputs(inputSpecs),
+      ...parameterInputs(inputSpecs.filter((spec) => reads?.has(spec.name) ?? true)),
       ...feeds.map((feed): TraceInput => ({ ...feed, kind: "feed" })),
     ]
     return executor.evaluator(trace(`${name}-${key}`, inputs, outputs), {}, weights)
@@ -73,7 +78,7 @@ export const openPrograms = async (
     held.delete(key)
     held.set(key, found)
     const [[oldest, program]] = held as unknown as [[string, Evaluator]]
-    if (held.size > HELD) {
+    if (held.size > (executor.repeats === true ? HELD_WITHOUT_COPIES : HELD)) {
       held.delete(oldest)
       await program.dispose()
     }
@@ -81,17 +86,34 @@ export const openPrograms = async (
   }
   // One run at a time: a program that is running is never given back.
   let last: Promise<unknown> = Promise.resolve()
+  const inTurn = (
+    key: string,
+    source: () => ProgramSource,
+    use: (program: Evaluator) => Promise<HostTensors>,
+  ) => {
+    const result = last.then(async () => use(await programOf(key, source)))
+    last = result.catch(() => undefined)
+    return result
+  }
   return {
-    run: (key, source, feeds) => {
-      const result = last.then(async () => (await programOf(key, source)).run(feeds))
-      last = result.catch(() => undefined)
-      return result
-    },
+    run: (key, source, feeds) => inTurn(key, source, (program) => program.run(feeds)),
+    ...(executor.repeats === true
+      ? { repeat: (key, source, repeat) => inTurn(key, source, (program) => program.repeat!(repeat)) }
+      : {}),
     dispose: async () => {
       await last
       for (const program of held.values()) await program.dispose()
       held.clear()
       await weights.dispose()
     },
+  }
+}
+
+/** Programs that read some of the parameters; they end with those that they are part of. */
+export const part = (programs: Programs, name: string, parameters: readonly ParameterSpec[]): Programs => {
+  const reads = new Set(parameters.map((spec) => spec.name))
+  return {
+    run: (key, source, feeds) => programs.run(`${name}-${key}`, () => ({ ...source(), reads }), feeds),
+    dispose: () => Promise.resolve(),
   }
 }

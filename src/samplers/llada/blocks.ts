@@ -8,7 +8,7 @@
 import { uniforms, type Stream } from "../../diffusion/philox.js"
 import type { ChoiceRule } from "../choice.js"
 import { mostConfident } from "../confidence.js"
-import type { MaskedForward, TokenPass } from "../forward.js"
+import type { BlockStep, MaskedForward, TokenPass } from "../forward.js"
 import { blockPlans } from "./transfer.js"
 
 export interface LladaSettings {
@@ -58,20 +58,41 @@ export const settle = (
   return next
 }
 
+const ruleOf = ({ choice, specials }: LladaSettings, { maskId, banned }: LladaJob): ChoiceRule => ({
+  ...choice,
+  banned: specials === "excluded" ? [maskId, ...banned] : [],
+})
+
+/** Both numbers of each position of a block in one step. */
+const blockDraws = (source: Stream, index: number, step: number, from: number, block: number) => {
+  const both = Array.from({ length: block }, (_, i) => uniforms(source, [index, step, from + i], 2))
+  return [both.map((u) => u[0]!), both.map((u) => u[1]!)] as const
+}
+
+/** Whole numbers in the order of the values, the first of equals largest. */
+const ranksOf = (values: readonly number[]): Int32Array => {
+  const ranks = new Int32Array(values.length)
+  const order = Array.from(values.keys()).sort((a, b) => values[b]! - values[a]! || a - b)
+  order.forEach((k, i) => (ranks[k] = values.length - i))
+  return ranks
+}
+
+/** Steps made at once at most, so that a request to stop is heard. */
+const MOST_STEPS = 64
+
 const candidatesOf = async (
   pass: TokenPass,
   r: number,
   index: number,
   step: number,
   masks: readonly number[],
-  { remasking, choice, specials }: LladaSettings,
-  { source, maskId, banned }: LladaJob,
+  settings: LladaSettings,
+  job: LladaJob,
 ): Promise<Candidates> => {
-  const draws = masks.map((position) => uniforms(source, [index, step, position], 2))
+  const draws = masks.map((position) => uniforms(job.source, [index, step, position], 2))
   const at = masks.map((position, k) => ({ row: r, position, uniform: draws[k]![0]! }))
-  const rule = { ...choice, banned: specials === "excluded" ? [maskId, ...banned] : [] }
-  const { tokens, probabilities } = await pass.draw(at, rule)
-  return { tokens, confidences: remasking === "random" ? draws.map((u) => u[1]!) : probabilities }
+  const { tokens, probabilities } = await pass.draw(at, ruleOf(settings, job))
+  return { tokens, confidences: settings.remasking === "random" ? draws.map((u) => u[1]!) : probabilities }
 }
 
 /** @param prompts of the texts, by index; every prompt of a batch has the same length */
@@ -91,29 +112,47 @@ export const lladaTexts = async (
     throw new RangeError(
       "prompts of one batch have the same length; sample those of each length on their own.",
     )
-  let [step, forwards] = [0, 0]
-  for (const { from, to, counts } of blockPlans(start, settings)) {
-    for (const count of counts) {
+  const steps = blockPlans(start, settings)
+    .flatMap(({ from, to, counts }) => Array.from(counts, (count) => ({ from, to, count })))
+    .map((each, i) => ({ ...each, step: i + 1 }))
+    // Steps beyond the masks settle nothing, and their pass would not be looked at.
+    .filter(({ count }) => count > 0)
+  const atOnce = guidance === 0 ? job.forward.steps?.(rows.length, start + length, settings.block) : undefined
+  if (atOnce !== undefined) {
+    const rule = { maskId: job.maskId, choice: ruleOf(settings, job), remasking: settings.remasking }
+    for (let i = 0; i < steps.length; i += MOST_STEPS) {
       if (job.stopping?.() === true) return []
-      step++
-      // Steps beyond the masks settle nothing, and their pass would not be looked at.
-      if (count === 0) continue
-      const unconditional = rows.map((row) => row.slice().fill(job.maskId, 0, start))
-      const pass = await job.forward.forward(
-        rows,
-        guidance === 0 ? undefined : { scale: guidance, unconditional },
-      )
-      forwards += guidance === 0 ? 1 : 2
-      rows = await Promise.all(
-        rows.map(async (row, r) => {
-          const masks = Array.from({ length: to - from }, (_, i) => from + i).filter(
-            (j) => row[j] === job.maskId,
-          )
-          const candidates = await candidatesOf(pass, r, prompts[r]!.index, step, masks, settings, job)
-          return settle(row, masks, candidates, count)
-        }),
-      )
+      const asked = steps.slice(i, i + MOST_STEPS).map(({ from, count, step }): BlockStep => {
+        const draws = prompts.map(({ index }) => blockDraws(job.source, index, step, from, settings.block))
+        return {
+          from,
+          count,
+          ...(settings.choice.temperature > 0 ? { uniforms: draws.map(([candidate]) => candidate) } : {}),
+          ...(settings.remasking === "random" ? { ranks: draws.map(([, place]) => ranksOf(place)) } : {}),
+        }
+      })
+      rows = await atOnce(rows, asked, rule)
     }
+    return prompts.map(({ index }, r) => ({ index, row: rows[r]!, forwards: steps.length }))
+  }
+  let forwards = 0
+  for (const { from, to, count, step } of steps) {
+    if (job.stopping?.() === true) return []
+    const unconditional = rows.map((row) => row.slice().fill(job.maskId, 0, start))
+    const pass = await job.forward.forward(
+      rows,
+      guidance === 0 ? undefined : { scale: guidance, unconditional },
+    )
+    forwards += guidance === 0 ? 1 : 2
+    rows = await Promise.all(
+      rows.map(async (row, r) => {
+        const masks = Array.from({ length: to - from }, (_, i) => from + i).filter(
+          (j) => row[j] === job.maskId,
+        )
+        const candidates = await candidatesOf(pass, r, prompts[r]!.index, step, masks, settings, job)
+        return settle(row, masks, candidates, count)
+      }),
+    )
   }
   return prompts.map(({ index }, r) => ({ index, row: rows[r]!, forwards }))
 }

@@ -1,6 +1,6 @@
-/** A file as text, piece by piece: plain or gzip, by what it begins with; of any size. */
+/** A file as text, piece by piece: plain, gzip or zstd, by what it begins with; of any size. */
 import { DataError, fromSystemError } from "../../files/errors.js"
-import { unzippedBytes } from "../../files/gzip.js"
+import { unpackedBytes } from "../../files/unpacked.js"
 
 const isUtf16 = ([a, b]: Uint8Array): boolean => (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)
 
@@ -9,7 +9,7 @@ export async function* readText(path: string): AsyncGenerator<string> {
   try {
     const decoder = new TextDecoder("utf-8", { fatal: true })
     let first = true
-    for await (const part of unzippedBytes(path)) {
+    for await (const part of unpackedBytes(path)) {
       if (first && isUtf16(part))
         throw new DataError("invalid", path, "it is UTF-16 text, as PowerShell writes it; save it as UTF-8.")
       first = false

@@ -17,11 +17,10 @@ const goldens = (await readFile(new URL("metaspace.golden.ndjson", import.meta.u
   .map((line) => JSON.parse(line) as Golden)
 
 const modelOf = ({ name, json }: Golden) => jsonModelOf(Buffer.from(JSON.stringify(json)), name)
-const isRefused = ({ json: { model } }: Golden): boolean => model.type === "Unigram" && model.byte_fallback
 
 test("ids are those of the reference, on texts that are hard for such files", (t) => {
-  t.ok(goldens.length >= 12)
-  for (const golden of goldens.filter((each) => !isRefused(each))) {
+  t.ok(goldens.length >= 18)
+  for (const golden of goldens) {
     const { encode } = modelOf(golden)
     const other = golden.rows.filter(
       ([text, ids]) => JSON.stringify(Array.from(encode!(text))) !== JSON.stringify(ids),
@@ -36,24 +35,20 @@ test("ids are those of the reference, on texts that are hard for such files", (t
 const plain = (text: string): boolean => !/\u2581|<(s|\/s|unk|0x41)>/.test(text)
 
 test("what the tokens stand for has the bytes of the text", (t) => {
-  for (const golden of goldens.filter(({ json }) => json.model.byte_fallback && json.model.type === "BPE")) {
+  for (const golden of goldens.filter(
+    ({ name, json }) => json.model.byte_fallback && !/words|without/.test(name),
+  )) {
     const model = modelOf(golden)
     const batches = new BatchTokeniser(model, 1)
     for (const [text] of golden.rows.filter(([each]) => plain(each))) {
       const { bytes, decodedBytes } = batches.tokenise([text]).sums
       // Metaspace puts no second mark before a text that begins with a space: "x" and " x" are the same ids.
       const lost =
-        golden.name.includes("metaspace") && model.normalizer.addDummyPrefix && text.startsWith(" ")
+        !/^Gemma|normalizer|replaced alone|normalised before/.test(golden.name) &&
+        model.normalizer.addDummyPrefix &&
+        text.startsWith(" ")
       t.equal(decodedBytes, bytes - (lost ? 1 : 0), `${golden.name}: ${JSON.stringify(text)}`)
     }
   }
-  t.end()
-})
-
-test("a unigram model with bytes is refused with what to give instead", (t) => {
-  const refused = goldens.filter(isRefused)
-  t.ok(refused.length > 0)
-  for (const golden of refused)
-    t.throws(() => modelOf(golden), { message: /SentencePiece model that it was made from/ })
   t.end()
 })

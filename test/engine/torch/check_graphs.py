@@ -9,33 +9,28 @@ import torch
 from torch import Tensor
 
 from repro_worker.frames import Tensors
-from repro_worker.graphs import Capture, Graphs
+from repro_worker.graphs import Capture, Graphs, Recorded
 
 
-def rehearsal(log: list[str], parameters: list[Tensor]) -> Capture:
-    """Fills the same memory again by running the work again. As a graph it leaves `grad` alone."""
+def rehearsal(log: list[str]) -> Capture:
+    """Fills the same memory again by running the work again."""
 
-    def capture(work: Callable[[], list[Tensor]]) -> tuple[list[Tensor], Callable[[], None]]:
+    def capture(work: Callable[[], Tensor]) -> Recorded | tuple[Tensor, Exception]:
         log.append("capture")
-        results = work()
+        now = work()
+        later = torch.empty_like(now)
 
         def replay() -> None:
             log.append("replay")
-            before = [p.grad for p in parameters]
-            again = work()
-            for p, gradient in zip(parameters, before, strict=True):
-                p.grad = gradient
-            for held, t in zip(results, again, strict=True):
-                held.copy_(t)
+            later.copy_(work())
 
-        return results, replay
+        return Recorded(now, later, replay)
 
     return capture
 
 
-def refusing(work: Callable[[], list[Tensor]]) -> tuple[list[Tensor], Callable[[], None]]:
-    work()  # leaves gradients behind, as a capture that fails half way does
-    raise RuntimeError("operation not permitted when stream is capturing\nmore")
+def refusing(work: Callable[[], Tensor]) -> Recorded | tuple[Tensor, Exception]:
+    return work(), RuntimeError("operation not permitted when stream is capturing\nmore")
 
 
 class Problem:
@@ -53,51 +48,45 @@ class Problem:
         return value.detach()
 
 
-def losses(make: Callable[[list[Tensor]], Graphs] | None) -> tuple[list[float], list[list[float]]]:
+def losses(graphs: Graphs | None, short_of_memory: int = -1) -> tuple[list[float], list[list[float]]]:
     """Five steps of two micro-batches each: loss and gradients of every step, with descent between them."""
     problem = Problem()
-    graphs = None if make is None else make(problem.parameters)
     draw = torch.Generator().manual_seed(1)
+    sums = [torch.zeros_like(p, requires_grad=False) for p in problem.parameters]
     all_losses, all_gradients = [], []
     for step in range(5):
-        for p in problem.parameters:
-            p.grad = None
-        total = torch.zeros([])
+        if graphs is not None and step == short_of_memory:
+            assert graphs.give_up("with them the GPU's memory did not suffice")
+        torch._foreach_zero_(sums)
+        for p, total in zip(problem.parameters, sums, strict=True):
+            p.grad = total
+        loss = torch.zeros([])
         for program in (0, 1) if step % 2 == 0 else (0, 0):
             feeds = {"x": torch.randn(4 + program, 3, generator=draw)}
 
             def run(given: Tensors, program: int = program) -> Tensor:
                 return problem.differentiate(program, given)
 
-            total += run(feeds) if graphs is None else graphs.run(program, feeds, problem.parameters, run)
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in problem.parameters]
-        all_losses.append(total.item())
-        all_gradients.append(torch.cat([g.flatten() for g in gradients]).tolist())
+            loss += run(feeds) if graphs is None else graphs.run(program, feeds, run)
+        all_losses.append(loss.item())
+        all_gradients.append(torch.cat([g.flatten() for g in sums]).tolist())
         with torch.no_grad():
-            for p, gradient in zip(problem.parameters, gradients, strict=True):
+            for p, gradient in zip(problem.parameters, sums, strict=True):
                 p -= 0.01 * gradient
     return all_losses, all_gradients
 
 
 def main() -> None:
     log: list[str] = []
-    made: list[Graphs] = []
-
-    def captured(parameters: list[Tensor]) -> Graphs:
-        made.append(Graphs(rehearsal(log, parameters)))
-        return made[-1]
-
-    def refused(parameters: list[Tensor]) -> Graphs:
-        made.append(Graphs(refusing))
-        return made[-1]
-
+    captured, refused, given_up = Graphs(rehearsal(log)), Graphs(refusing), Graphs(rehearsal([]))
     plain = losses(None)
     print(
         json.dumps(
             {
                 "captured": losses(captured) == plain,
                 "refused": losses(refused) == plain,
-                "notes": [graphs.note for graphs in made],
+                "givenUp": losses(given_up, short_of_memory=2) == plain,
+                "notes": [graphs.note for graphs in (captured, refused, given_up)],
                 "log": log,
                 "steps": plain[0],
             }

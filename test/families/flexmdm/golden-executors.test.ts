@@ -8,14 +8,13 @@ import type { Executor, HostTensors } from "../../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../../src/engine/onnxruntime/index.js"
 import { makeTensorflowExecutor } from "../../../src/engine/tensorflow/index.js"
 import { makeTfjsExecutor } from "../../../src/engine/tfjs/index.js"
-import { makeTorchExecutor } from "../../../src/engine/torch/index.js"
 import { trace, type TraceInput } from "../../../src/engine/trace/trace.js"
 import { flexmdmGaps, flexmdmHidden, flexmdmLogits } from "../../../src/families/flexmdm/network.js"
 import { get, type Tensors } from "../../../src/model/layers.js"
 import * as tf from "../../../src/model/tf.js"
 import { flexmdmLoss } from "../../../src/objectives/flexmdm/loss.js"
 import { testWithLibrary } from "../../engine/tensorflow/available.js"
-import { testWithTorch } from "../../engine/torch/available.js"
+import { openTorch, testWithTorch } from "../../engine/torch/available.js"
 import { forwardCases, lossCases, type ForwardCase, type LossCase } from "./cases.js"
 
 type Tap = Pick<import("tap").Test, "ok" | "equal">
@@ -115,4 +114,4 @@ const check = async (t: Tap, executor: Executor): Promise<void> => {
 void t.test("onnxruntime", async (t) => check(t, await makeOnnxruntimeExecutor(options)))
 void t.test("tfjs", async (t) => check(t, await makeTfjsExecutor(options)))
 testWithLibrary("tensorflow", async (t) => check(t, await makeTensorflowExecutor(options)))
-testWithTorch("torch", async (t) => check(t, await makeTorchExecutor({ ...options, compile: false })))
+testWithTorch("torch", async (t) => check(t, await openTorch(t, options)))

@@ -13,7 +13,6 @@ import { hostFeeds, type Executor, type HostTensors } from "../../../src/engine/
 import { makeOnnxruntimeExecutor } from "../../../src/engine/onnxruntime/index.js"
 import { makeTensorflowExecutor } from "../../../src/engine/tensorflow/index.js"
 import { makeTfjsExecutor } from "../../../src/engine/tfjs/index.js"
-import { makeTorchExecutor } from "../../../src/engine/torch/index.js"
 import type { Network } from "../../../src/model/network.js"
 import * as tf from "../../../src/model/tf.js"
 import { dropoutMasks, dropoutSpecs, type FedStep } from "../../../src/train/dropout.js"
@@ -21,7 +20,7 @@ import { layoutFor, shapeFor } from "../../../src/train/layout.js"
 import { traceGradients } from "../../../src/train/programs.js"
 import { relativeDifference } from "../../engine/parity.js"
 import { testWithLibrary } from "../../engine/tensorflow/available.js"
-import { testWithTorch } from "../../engine/torch/available.js"
+import { openTorch, testWithTorch } from "../../engine/torch/available.js"
 import { paddedRows, tinyFlexmdm, TOKENIZER, VOCABULARY } from "./tiny.js"
 
 t.setTimeout(540_000)
@@ -192,4 +191,4 @@ const check = async (t: Tap, executor: Executor): Promise<void> => {
 void t.test("onnxruntime", async (t) => check(t, await makeOnnxruntimeExecutor(options)))
 void t.test("tfjs", async (t) => check(t, await makeTfjsExecutor(options)))
 testWithLibrary("tensorflow", async (t) => check(t, await makeTensorflowExecutor(options)))
-testWithTorch("torch", async (t) => check(t, await makeTorchExecutor({ ...options, compile: false })))
+testWithTorch("torch", async (t) => check(t, await openTorch(t, options)))

@@ -6,11 +6,11 @@ import { WebSource } from "../pairs/schema.js"
 
 const Files = Schema.NonEmptyArray(Schema.String)
 
-export const Dataset = Schema.Struct({
-  kind: Schema.Literal("dataset"),
+/** Where rows are, and which field of them is the text. */
+export const ROW_FIELDS = {
   source: Schema.Union([HubSource, FileSource]).annotate({
     description:
-      "Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain or gzip.",
+      "Where the rows are: hf:OWNER/REPOSITORY, or file:PATH of a file, a folder or a pattern. Parquet, or JSON lines, plain, gzip or zstd.",
   }),
   revision: Schema.optionalKey(Schema.String).annotate({
     description: "Branch, tag or commit of a hub repository; main when absent.",
@@ -19,15 +19,39 @@ export const Dataset = Schema.Struct({
     description:
       "Files of a hub repository with training rows, in their order; * stands for any part of a name. All its files with rows when absent.",
   }),
+  sha256: Schema.optionalKey(Schema.Record(Schema.String, Sha256)).annotate({
+    description: "Digest of each file, by its name in the repository, or by its name without its folder.",
+  }),
+  field: Schema.String.annotate({ description: "Column, or field, that holds the text of a row." }),
+  detokenise: Schema.optionalKey(Schema.Literal("wikitext")).annotate({
+    description:
+      "wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.",
+  }),
+} as const
+const Rows = Schema.Struct(ROW_FIELDS)
+export type Rows = typeof Rows.Type
+
+/** What the hub's train_test_split is told. */
+export const HELD_OUT = [
+  Schema.Struct({
+    share: Proportion.annotate({ description: "Share of the rows that is held out, rounded up." }),
+    seed: Natural.annotate({ description: "Seed of the permutation that chooses them." }),
+  }),
+  Schema.Struct({
+    count: Count.annotate({ description: "Rows that are held out." }),
+    seed: Natural.annotate({ description: "Seed of the permutation that chooses them." }),
+  }),
+] as const
+
+export const MostTokens = Schema.optionalKey(Count).annotate({
+  description: "Documents of more tokens are left out; none when absent.",
+})
+
+export const Dataset = Schema.Struct({
+  kind: Schema.Literal("dataset"),
+  ...ROW_FIELDS,
   validation: Schema.Union([
-    Schema.Struct({
-      share: Proportion.annotate({ description: "Share of the rows that is held out, rounded up." }),
-      seed: Natural.annotate({ description: "Seed of the permutation that chooses them." }),
-    }),
-    Schema.Struct({
-      count: Count.annotate({ description: "Rows that are held out." }),
-      seed: Natural.annotate({ description: "Seed of the permutation that chooses them." }),
-    }),
+    ...HELD_OUT,
     Schema.Struct({
       files: Files.annotate({
         description: "Files with validation rows: of the hub repository, or file:PATH where the source is.",
@@ -37,18 +61,8 @@ export const Dataset = Schema.Struct({
     description:
       "The validation split: what the hub's train_test_split holds out of the rows, or files of its own.",
   }),
-  sha256: Schema.optionalKey(Schema.Record(Schema.String, Sha256)).annotate({
-    description: "Digest of each file, by its name in the repository, or by its name without its folder.",
-  }),
   tokenizer: Schema.Union([FileSource, WebSource]).annotate({ description: "The tokenizer.json." }),
-  field: Schema.String.annotate({ description: "Column, or field, that holds the text of a row." }),
-  detokenise: Schema.optionalKey(Schema.Literal("wikitext")).annotate({
-    description:
-      "wikitext: blanks that WikiText puts around marks are taken out; texts as they are when absent.",
-  }),
-  mostTokens: Schema.optionalKey(Count).annotate({
-    description: "Documents of more tokens are left out; none when absent.",
-  }),
+  mostTokens: MostTokens,
   trainShards: Count.annotate({ description: "Shards that the training rows are cut into, in their order." }),
 }).annotate({
   description:

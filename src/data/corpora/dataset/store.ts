@@ -1,21 +1,12 @@
 /** A data set of texts on disk: its files are fetched, its rows tokenised once by several threads. */
 import { availableParallelism } from "node:os"
 import { readFile, rm } from "node:fs/promises"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import { writeFileAtomic } from "../../../files/atomic.js"
 import { bytesDigest } from "../../../files/digest.js"
-import { DataError, fromSystemError } from "../../../files/errors.js"
-import { fetched, heldDigest } from "../pairs/fetch.js"
-import {
-  fullName,
-  listedFiles,
-  listOrigin,
-  parseList,
-  rowOrigins,
-  tokenizerOrigin,
-  type ListedFile,
-  type Origin,
-} from "../pairs/place.js"
+import { DataError } from "../../../files/errors.js"
+import { fetched } from "../pairs/fetch.js"
+import { fullName, tokenizerOrigin } from "../pairs/place.js"
 import { openPool, type TokeniserPool } from "../pairs/pool.js"
 import { partOf, readNote, shardName, writeRows, type Note } from "../pairs/write.js"
 import { locateParts, TOTALS_FILE } from "../prepared.js"
@@ -27,7 +18,7 @@ import {
   type SplitName,
   type StoreJob,
 } from "../store.js"
-import { textFiles } from "../text/inputs.js"
+import { fetchList, fetchRows, rowDigests, rowFiles, type ListedOrigin } from "./origins.js"
 import type { Dataset } from "./schema.js"
 
 /** Raise when shards made from equal inputs would differ. */
@@ -36,61 +27,16 @@ const RECIPE = 1
 const STEM = "dataset"
 
 type Job = StoreJob<Dataset>
-type Sources = Readonly<Record<SplitName, readonly (Origin & { readonly listed?: string })[]>>
+type Sources = Readonly<Record<SplitName, readonly ListedOrigin[]>>
 
-const escaped = (text: string): string => text.replaceAll(/[.+^${}()|[\]\\?]/g, "\\$&")
-
-/** Names of a repository's files that the spec means, by pattern, in the order of the patterns. */
-const chosen = (
-  patterns: readonly string[],
-  listed: readonly ListedFile[],
-  subject: string,
-): readonly string[] => {
-  const found = new Set<string>()
-  for (const pattern of patterns) {
-    const meant = new RegExp(`^${escaped(pattern).replaceAll("*", ".*")}$`, "u")
-    const own = listed.filter(({ path }) => meant.test(path)).map(({ path }) => path)
-    if (own.length === 0)
-      throw new DataError(
-        "missing",
-        subject,
-        `it has no file ${JSON.stringify(pattern)}, but ${listed
-          .slice(0, 6)
-          .map(({ path }) => path)
-          .join(", ")}; correct data.corpus in the spec.`,
-      )
-    for (const path of own.sort()) found.add(path)
-  }
-  return [...found]
-}
-
-/** The files of each split. Those of a hub repository are found in its list, which `prepare` fetched. */
-const sourcesOf = async (corpus: Dataset, options: CorpusOptions): Promise<Sources> => {
-  const { source, files, validation } = corpus
-  if (!source.startsWith("hf:")) {
-    const own = async (paths: readonly string[], where: string): Promise<readonly Origin[]> =>
-      (await textFiles(paths, where, options.base)).map((path) => ({ path, name: basename(path) }))
-    return {
-      train: await own([source], "data.corpus.source"),
-      validation: "files" in validation ? await own(validation.files, "data.corpus.validation") : [],
-    }
-  }
-  const { path } = listOrigin(corpus, options)
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw fromSystemError(error, path, "looking for the files of the repository")
-  })
-  const listed = parseList(text, source)
-  const digests = new Map(listed.map((file) => [file.path, file.sha256]))
-  const origins = (names: readonly string[]) =>
-    rowOrigins(corpus, names, options).map((origin) => {
-      const sha256 = digests.get(origin.name)
-      return sha256 === undefined ? origin : { ...origin, listed: sha256 }
-    })
-  return {
-    train: origins(files === undefined ? listedFiles(text, source) : chosen(files, listed, source)),
-    validation: origins("files" in validation ? chosen(validation.files, listed, source) : []),
-  }
-}
+/** The files of each split. */
+const sourcesOf = async (corpus: Dataset, options: CorpusOptions): Promise<Sources> => ({
+  train: await rowFiles(corpus, corpus.files, "data.corpus.source", options),
+  validation:
+    "files" in corpus.validation
+      ? await rowFiles(corpus, corpus.validation.files, "data.corpus.validation", options)
+      : [],
+})
 
 interface Place {
   readonly folder: string
@@ -104,11 +50,7 @@ interface Place {
 const placeOf = async ({ corpus, tokenizer, model }: Job, options: CorpusOptions): Promise<Place> => {
   const { validation, field, detokenise, mostTokens, trainShards } = corpus
   const sources = await sourcesOf(corpus, options)
-  const digestsOf = async (split: SplitName): Promise<readonly string[]> => {
-    const found: string[] = []
-    for (const origin of sources[split]) found.push(await heldDigest(origin, corpus.sha256?.[origin.name]))
-    return found
-  }
+  const digestsOf = (split: SplitName): Promise<readonly string[]> => rowDigests(corpus, sources[split])
   const inputs = {
     recipe: RECIPE,
     train: await digestsOf("train"),
@@ -169,11 +111,9 @@ export const datasetStore: CorpusStore<Dataset> = {
   prepare: async (job, options) => {
     const { corpus, tokenizer } = job
     await fetched(tokenizerOrigin(corpus, options), tokenizer.sha256, options)
-    // A branch moves, so a list is asked for again.
-    if (corpus.source.startsWith("hf:")) await fetched(listOrigin(corpus, options), undefined, options, true)
+    await fetchList(corpus, options)
     const sources = await sourcesOf(corpus, options)
-    for (const { listed, ...origin } of [...sources.train, ...sources.validation])
-      await fetched(origin, corpus.sha256?.[origin.name] ?? listed, options)
+    await fetchRows(corpus, [...sources.train, ...sources.validation], options)
     const place = await placeOf(job, options)
     const { folder } = place
     if (options.rewrite === true) await rm(folder, { recursive: true, force: true })

@@ -7,8 +7,8 @@ import { hubUrl, parseSource } from "../../../files/sources.js"
 import type { CorpusOptions, SplitName } from "../store.js"
 import type { Pairs } from "./schema.js"
 
-/** What of a corpus says where its rows and its tokenizer lie. */
-export type RowSource = Pick<Pairs, "source" | "revision" | "tokenizer">
+/** What of a corpus says where its rows lie. */
+export type RowSource = Pick<Pairs, "source" | "revision">
 
 /** A file, and where it comes from; undefined: it is the user's own. */
 export interface Origin {
@@ -24,7 +24,7 @@ export interface Origin {
 export const fullName = ({ source }: Pick<RowSource, "source">): string =>
   source.startsWith("hf:")
     ? source.slice(3)
-    : basename(source.replace(/[?#].*$/, "")).replace(/(\.(json|jsonl|gz|parquet))+$/, "") || "rows"
+    : basename(source.replace(/[?#].*$/, "")).replace(/(\.(json|jsonl|gz|zst|parquet))+$/, "") || "rows"
 
 /** Ending of the folder of a split, after the full name. */
 const SUFFIXES: Readonly<Record<"all" | "first-row", Readonly<Record<SplitName, string>>>> = {
@@ -60,7 +60,7 @@ const fileOrWeb = (source: string, options: CorpusOptions): Origin => {
   throw new DataError("invalid", source, "write file:PATH or https://...")
 }
 
-export const tokenizerOrigin = ({ tokenizer }: RowSource, options: CorpusOptions): Origin =>
+export const tokenizerOrigin = ({ tokenizer }: Pick<Pairs, "tokenizer">, options: CorpusOptions): Origin =>
   fileOrWeb(tokenizer, options)
 
 /** Name of the list of files, as the hub answers it, beside them. */
@@ -93,7 +93,7 @@ export const listOrigin = (corpus: RowSource, options: CorpusOptions): Origin =>
   hubOrigin(hubFolder(corpus, options), LIST)
 
 /** Endings of files with rows; a repository that has several kinds means the first of them. */
-const ROWS = [/\.(jsonl|json)(\.gz)?$/, /\.parquet$/] as const
+const ROWS = [/\.(jsonl|json)(\.(gz|zst))?$/, /\.parquet$/] as const
 
 /** A file that a hub repository lists; the hub knows the digest of large ones. */
 export interface ListedFile {

@@ -1,12 +1,13 @@
-/** Rows of large files, without keeping them: JSON lines, plain or gzip, or parquet; several files as one stream. */
+/** Rows of large files, without keeping them: JSON lines, plain, gzip or zstd, or parquet; several files as one stream. */
 import { fromSystemError } from "../../../files/errors.js"
-import { unzippedBytes } from "../../../files/gzip.js"
 import { countParquetRows, isParquet, parquetRows } from "../../../files/parquet.js"
+import { unpackedBytes } from "../../../files/unpacked.js"
 
 const LINE_FEED = 10
 async function* bytesOf(path: string): AsyncGenerator<Buffer> {
   try {
-    yield* unzippedBytes(path)
+    for await (const { buffer, byteOffset, length } of unpackedBytes(path))
+      yield Buffer.from(buffer as ArrayBuffer, byteOffset, length)
   } catch (error) {
     throw fromSystemError(error, path, "reading its rows")
   }

@@ -9,7 +9,7 @@ export const Pairs = Schema.Struct({
   kind: Schema.Literal("pairs"),
   source: Schema.Union([HubSource, FileSource, WebSource]).annotate({
     description:
-      "Where the rows are: hf:OWNER/REPOSITORY with `files` of it, or one file by file:PATH or https://. JSON lines, plain or gzip.",
+      "Where the rows are: hf:OWNER/REPOSITORY with `files` of it, or one file by file:PATH or https://. JSON lines, plain, gzip or zstd.",
   }),
   revision: Schema.optionalKey(Schema.String).annotate({
     description: "Branch, tag or commit of a hub repository; main when absent.",

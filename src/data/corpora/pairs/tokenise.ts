@@ -38,6 +38,9 @@ export interface Block {
 export interface TokenisedBlock {
   /** Of each document: prompt, separator, target, boundary; or text, boundary. */
   readonly ids: Uint32Array
+  /** Of each row: its ids, and the UTF-8 bytes of its texts; 0 where it is no document. */
+  readonly lengths: Uint32Array
+  readonly sizes: Uint32Array
   readonly documents: number
   /** UTF-8 bytes of the texts. */
   readonly bytes: number
@@ -125,6 +128,7 @@ export const tokeniseBlock = (
 ): TokenisedBlock => {
   const make = "field" in rule ? textsBy(rule, tokenizer) : pairsBy(rule, tokenizer)
   const ids: number[] = []
+  const [lengths, sizes] = [new Uint32Array(texts.length), new Uint32Array(texts.length)]
   let [bytes, documents] = [0, 0]
   texts.forEach((text, i) => {
     const place = `${file}, ${unit} ${numbers[i]}`
@@ -136,10 +140,13 @@ export const tokeniseBlock = (
     }
     const made = make(row, place)
     if (made === undefined) return
+    const before = ids.length
     for (const part of made.ids) for (let k = 0; k < part.length; k++) ids.push(part[k]!)
     ids.push(rule.boundaryId)
     bytes += made.bytes
     documents++
+    lengths[i] = ids.length - before
+    sizes[i] = made.bytes
   })
-  return { ids: Uint32Array.from(ids), documents, bytes }
+  return { ids: Uint32Array.from(ids), lengths, sizes, documents, bytes }
 }

@@ -55,6 +55,22 @@ export const readNote = async (folder: string, file: string, made: string): Prom
   }
 }
 
+/** Writes a shard, then the note of what it was made from. */
+export const writeNoted = async (
+  folder: string,
+  tokens: Tokens,
+  about: Pick<Note, "file" | "made" | "documents" | "bytes">,
+  onEvent: PrepareOptions["onEvent"],
+): Promise<Note> => {
+  const path = join(folder, about.file)
+  await writeShard(path, tokens)
+  const { file, made, documents, bytes } = about
+  const note = { file, tokens: tokens.length, sha256: await fileDigest(path), made, documents, bytes }
+  await writeFileAtomic(notePath(folder, file), `${JSON.stringify(note)}\n`)
+  onEvent?.({ kind: "written", path, tokens: tokens.length })
+  return note
+}
+
 /** What is known of the shards of one split. */
 export const partOf = (notes: readonly Note[]): PreparedPart => ({
   documents: notes.reduce((n, { documents }) => n + documents, 0),
@@ -149,25 +165,16 @@ export const writeRows = async (
 
   const close = async (shard: Shard): Promise<Note> => {
     const { split, index } = shard
-    const folder = plan.folders[split]
-    const file = shardName(stem, split, index)
     const blocks = await shard.done(pool())
-    const tokens = joined(blocks, plan)
-    const path = join(folder, file)
-    await writeShard(path, tokens)
     const sum = (of: (block: TokenisedBlock) => number): number =>
       blocks.reduce((n, block) => n + of(block), 0)
-    const note: Note = {
-      file,
-      tokens: tokens.length,
-      sha256: await fileDigest(path),
+    const about = {
+      file: shardName(stem, split, index),
       made: plan.made,
       documents: sum(({ documents }) => documents),
       bytes: sum(({ bytes }) => bytes),
     }
-    await writeFileAtomic(notePath(folder, file), `${JSON.stringify(note)}\n`)
-    onEvent?.({ kind: "written", path, tokens: tokens.length })
-    return note
+    return writeNoted(plan.folders[split], joined(blocks, plan), about, onEvent)
   }
 
   const source = rawRows(plan.files, plan.columns)

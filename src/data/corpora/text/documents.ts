@@ -1,8 +1,6 @@
 /** Documents of text files, read as a stream: decompressed, decoded as UTF-8 and cut. */
-import { createReadStream } from "node:fs"
-import * as zlib from "node:zlib"
-import { pipeline } from "node:stream"
 import { DataError, fromSystemError, systemCode } from "../../../files/errors.js"
+import { unpackedBytes } from "../../../files/unpacked.js"
 import type { Text } from "./schema.js"
 
 export type Cut = Pick<Text, "document" | "field">
@@ -12,74 +10,11 @@ const LARGEST = 1 << 28
 const DEFAULT_FIELD = "text"
 const JSON_LINES = /\.(jsonl|ndjson)(\.(gz|gzip|zst|zstd))?$/i
 
-type Chunks = AsyncIterable<Uint8Array>
-
-/** zstd by Node itself where it has it (22.15 and newer), else by fzstd. */
-async function* zstd(source: Chunks): Chunks {
-  const native = (zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream }).createZstdDecompress
-  if (native !== undefined) {
-    const stream = native()
-    pipeline(source, stream, () => undefined)
-    yield* stream as unknown as Chunks
-    return
-  }
-  const { Decompress } = await import("fzstd")
-  let ready: Uint8Array[] = []
-  const stream = new Decompress((chunk) => ready.push(chunk))
-  for await (const chunk of source) {
-    stream.push(chunk)
-    yield* ready
-    ready = []
-  }
-  stream.push(new Uint8Array(), true)
-  yield* ready
-}
-
-/** Bytes of a file, decompressed where its first bytes say that it is compressed. */
-async function* contentOf(path: string, onRead: (bytes: number) => void): Chunks {
-  const source = createReadStream(path, { highWaterMark: 1 << 18 })
-  const counted = async function* (): Chunks {
-    for await (const chunk of source as Chunks) {
-      onRead(chunk.length)
-      yield chunk
-    }
-  }
-  const chunks = counted()[Symbol.asyncIterator]()
-  const first = await chunks.next()
-  if (first.done === true) return
-  const rest = async function* (): Chunks {
-    yield first.value
-    yield* { [Symbol.asyncIterator]: () => chunks }
-  }
-  const [a, b, c, d] = first.value
-  const gzip = a === 0x1f && b === 0x8b
-  const zst = a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd
-  try {
-    if (gzip) {
-      const stream = zlib.createGunzip()
-      pipeline(rest(), stream, () => undefined)
-      yield* stream as unknown as Chunks
-    } else if (zst) yield* zstd(rest())
-    else yield* rest()
-  } catch (error) {
-    if (error instanceof DataError || (!gzip && !zst) || /^E[A-Z]+$/.test(systemCode(error) ?? ""))
-      throw error
-    throw new DataError(
-      "invalid",
-      path,
-      `its ${gzip ? "gzip" : "zstd"} data cannot be read (${error instanceof Error ? error.message : String(error)}); it is cut or damaged: copy it again.`,
-      error,
-    )
-  } finally {
-    source.destroy()
-  }
-}
-
 async function* textOf(path: string, onRead: (bytes: number) => void): AsyncIterable<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true })
   let done = 0
   try {
-    for await (const chunk of contentOf(path, onRead)) {
+    for await (const chunk of unpackedBytes(path, onRead)) {
       yield decoder.decode(chunk, { stream: true })
       done += chunk.length
     }
