@@ -165,8 +165,8 @@ class ProgramError(Exception):
     """The program raised, ended, or returned something that is no plain value."""
 
 
-# No errors of a program's function: the first is the tests' own word, the others end a loop over its answers as if all
-# had been asked for.
+# No errors of a program's function: the first is the tests' own word, the others end a loop over its answers
+# as if all had been asked for.
 _NOT_THE_PROGRAMS = (AssertionError, StopIteration, StopAsyncIteration)
 
 

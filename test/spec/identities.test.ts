@@ -1,7 +1,8 @@
 import { readdir, readFile } from "node:fs/promises"
 import t, { test } from "tap"
 import { currentIdentities, pinnedIdentities } from "../../scripts/pin-identities.js"
-import { fingerprint } from "../../src/spec/fingerprint.js"
+import { FINGERPRINT_ALGORITHM, fingerprint, runFingerprint } from "../../src/spec/fingerprint.js"
+import type { DataContent } from "../../src/spec/content.js"
 import type { Experiment } from "../../src/spec/experiment.js"
 
 t.setTimeout(300_000)
@@ -28,7 +29,12 @@ test("a stored run's experiment has the fingerprint that it was stored under", a
     const manifest = JSON.parse(await readFile(`${folder}/${name}/manifest.json`, "utf8")) as {
       readonly experiment: Experiment
       readonly fingerprint: string
+      readonly data?: DataContent
     }
-    t.equal(fingerprint(manifest.experiment), manifest.fingerprint, name)
+    const { experiment, data } = manifest
+    const derived = manifest.fingerprint.startsWith(`${FINGERPRINT_ALGORITHM}+data:`)
+      ? runFingerprint(experiment, data!)
+      : fingerprint(experiment)
+    t.equal(derived, manifest.fingerprint, name)
   }
 })
