@@ -1,5 +1,6 @@
 /** Findings from what published code does: settings read in it, and arithmetic on them. */
 import { NOT_STATED } from "../metric/contract/contract.js"
+import { bfloat16Spacing, frozenFrom } from "../metric/statistics/bfloat16.js"
 import {
   count,
   findingOf,
@@ -29,19 +30,13 @@ const timeRange: Rule<"time-range"> = (fact) => {
   })
 }
 
-/** Bits of the significand of bfloat16, the leading one included. */
-const BF16_BITS = 8
-
 const narrow: Rule<"narrow-updates"> = (fact) => {
-  // Numbers from 2^k to 2^(k + 1) lie 2^(k - 7) apart; less than half of that is lost.
-  const magnitude = fact.learningRate * 2 ** BF16_BITS
-  const exponent = Math.floor(Math.log2(magnitude))
-  const least = 2 ** exponent
+  const stuckAbove = frozenFrom(fact.learningRate)
   return findingOf(fact, {
     title: "Parameters in bfloat16 do not take small updates",
-    text: `The trained parameters are bfloat16 before the optimiser is made, at a learning rate of at most ${fact.learningRate}. An update of AdamW is about that large; a parameter above ${(2 * least).toPrecision(3)} in magnitude lies at least ${(2 * least * 2 ** (1 - BF16_BITS)).toPrecision(2)} from the next number of its type, more than twice the update, and stays as it is.`,
+    text: `The trained parameters are bfloat16 before the optimiser is made, at a learning rate of at most ${fact.learningRate}. An update of AdamW is about that large; a parameter above ${stuckAbove.toPrecision(3)} in magnitude lies at least ${bfloat16Spacing(stuckAbove).toPrecision(2)} from the next number of its type, more than twice the update, and stays as it is.`,
     formula: `spacing of bf16 in [2^k, 2^(k+1)) = 2^(k-7); lost where |update| < spacing / 2`,
-    values: { stuckAbove: 2 * least, learningRate: fact.learningRate },
+    values: { stuckAbove, learningRate: fact.learningRate },
     mark: weakest(fact.mark, "derived"),
     assumptions: ["An update of AdamW is about as large as the learning rate."],
   })

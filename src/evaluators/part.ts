@@ -68,6 +68,8 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
   readonly printed?: true
   /** Whether it stands in a comparison of models, given every evaluation of its kind in the run. */
   headline(evaluation: Unnamed<E>, kind: readonly Unnamed<E>[]): boolean
+  /** Seeds of the random numbers of its texts; an evaluator without texts has none. */
+  sampleSeeds?(evaluation: E): readonly number[]
   /** Files that it reads besides the corpus; none when absent. */
   files?(evaluation: E): readonly PlannedFile[]
   /** What evidence says: one summary, or several where one measurement gives several figures. Pure. */

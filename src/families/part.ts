@@ -115,6 +115,8 @@ export interface NetworkPart<M extends Kind = Kind> {
   dropout?(model: M): DropoutUse | undefined
   /** The optional feeds that it takes, such as `sigma`, the noise level of each row. */
   takes(model: M): readonly string[]
+  /** Frequencies base^(-i / count) of the noise level's embedding, where it has one. */
+  levelFrequencies?(model: M): { readonly count: number; readonly base: number } | undefined
   /** The name here of a tensor of a published file, null for what is derived; their names are ours when absent. */
   publishedName?(stored: string): string | null
   /** Every parameter, in the order of the published state dict. */

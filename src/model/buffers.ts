@@ -2,6 +2,7 @@
  * Values that a network computes and published checkpoints carry as buffers: rotary frequencies and tables, and the
  * frequencies of the noise level's embedding. They tell whether a checkpoint is of another base.
  */
+import { networkPart } from "../families/index.js"
 import type { Model } from "../spec/model.js"
 import type { FloatTensor } from "./parameters.js"
 
@@ -102,10 +103,6 @@ const compareRotations = ({ shape, data }: FloatTensor, half: number, base: numb
   return { kind: "equal" }
 }
 
-/** Of the noise level's embedding, in the published network. */
-const LEVEL_FREQUENCIES = 64
-const LEVEL_BASE = 10000
-
 /** Whether a buffer of a checkpoint holds what a network of this spec computes. */
 export const checkBuffer = (name: string, buffer: FloatTensor, model: Model): BufferCheck => {
   const kind = BUFFER.exec(name)?.[2]
@@ -122,10 +119,9 @@ export const checkBuffer = (name: string, buffer: FloatTensor, model: Model): Bu
     case "freqs_cis":
       return compareRotations(buffer, half, model.ropeBase)
     case "freqs": {
-      if (!name.endsWith("sigma_map.freqs") || model.kind !== "mdlm") return { kind: "unknown" }
-      const { conditioning } = model
-      const count = conditioning.kind === "sigma" ? conditioning.frequencies : LEVEL_FREQUENCIES
-      return compareFrequencies(buffer.data, count, LEVEL_BASE)
+      const level = networkPart(model).levelFrequencies?.(model)
+      if (!name.endsWith("sigma_map.freqs") || level === undefined) return { kind: "unknown" }
+      return compareFrequencies(buffer.data, level.count, level.base)
     }
     default:
       return { kind: "unknown" }

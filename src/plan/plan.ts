@@ -1,7 +1,7 @@
 /** The plan: an experiment with every derived quantity written out. Making it runs nothing and reads no data. */
 import { corpusPart } from "../data/corpora/index.js"
 import { networkPart, objectivePart } from "../families/index.js"
-import { contractOf } from "../evaluators/index.js"
+import { contractOf, evaluatorPart } from "../evaluators/index.js"
 import { handedPath } from "../files/handed-path.js"
 import type { Contract } from "../metric/contract/contract.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -147,13 +147,11 @@ const streamsOf = ({ model, training, objective, evaluations }: Experiment): rea
       ? []
       : [{ name: "dropout" as const, seed, used: "which activations are dropped in training" }]),
     ...evaluations.flatMap((evaluation) =>
-      evaluation.kind === "samples"
-        ? evaluation.seeds.map((own) => ({
-            name: "sample" as const,
-            seed: own,
-            used: `texts of ${evaluation.id}`,
-          }))
-        : [],
+      (evaluatorPart(evaluation).sampleSeeds?.(evaluation) ?? []).map((own) => ({
+        name: "sample" as const,
+        seed: own,
+        used: `texts of ${evaluation.id}`,
+      })),
     ),
     ...masks.map((evaluation) => ({
       name: "eval-mask" as const,

@@ -1,5 +1,6 @@
 /** A matched comparison in each form that the results table has, its findings below or in front. */
-import { comparisonName, showComparison, type Finding } from "../analysis/matched-findings.js"
+import { comparisonName, showComparison } from "../analysis/matched-comparison.js"
+import type { Finding } from "../analysis/matched-findings.js"
 import type { Matched } from "../analysis/matched.js"
 import { renderTable, type TableFormat } from "./render/index.js"
 import { wrap, type TerminalOptions } from "./render/terminal.js"

@@ -5,112 +5,22 @@
 import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
 import { fittedScale, linearScale, logScale, thin, type Scale } from "./plot-scale.js"
 import type { BoundKind } from "../analysis/table.js"
-
-type Attributes = Readonly<Record<string, string | number>>
-
-/** At most two decimals, no trailing zeros. */
-const px = (value: number): string => String(Number(value.toFixed(2)) + 0)
-
-const escape = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
-
-const element = (name: string, attributes: Attributes, content = ""): string => {
-  const list = Object.entries(attributes)
-    .map(([key, value]) => ` ${key}="${typeof value === "number" ? px(value) : escape(value)}"`)
-    .join("")
-  return content === "" ? `<${name}${list}/>` : `<${name}${list}>${content}</${name}>`
-}
-
-const text = (x: number, y: number, content: string, attributes: Attributes = {}): string =>
-  element("text", { x, y, ...attributes }, escape(content))
-
-const line = (x1: number, y1: number, x2: number, y2: number, attributes: Attributes = {}): string =>
-  element("line", { x1, y1, x2, y2, ...attributes })
-
-const INK = "#1a1a1a"
-const MUTED = "#5f6368"
-const GRID = "#e3e5e8"
-/** Colours that stay apart under colour-vision deficiency (Okabe and Ito 2008). */
-export const PALETTE = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"] as const
-
-const SIZE = 13
-/** Mean width of a character of a sans-serif face, in em; a generous guess. */
-const CHARACTER = 0.56
-
-const widthOf = (content: string, size = SIZE): number => [...content].length * CHARACTER * size
-
-const clip = (content: string, most: number): string => {
-  // A label as wide as its room fits, whatever the rounding.
-  const room = Math.max(4, Math.floor(most / (CHARACTER * SIZE) + 1e-6))
-  const characters = [...content]
-  return characters.length <= room ? content : `${characters.slice(0, room - 1).join("")}…`
-}
-
-const frame = (width: number, height: number, title: string, parts: readonly string[]): string =>
-  [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${px(width)}" height="${px(height)}" viewBox="0 0 ${px(width)} ${px(height)}" role="img" aria-label="${escape(title)}" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="${SIZE}" fill="${INK}">`,
-    element("rect", { width, height, fill: "#fff" }),
-    text(16, 24, title, { "font-size": 15, "font-weight": 600 }),
-    ...parts,
-    "</svg>",
-    "",
-  ].join("\n")
-
-/** A mark at a value. Upper and lower bounds carry an arrow along `axis` towards smaller or larger values. */
-const mark = (x: number, y: number, kind: BoundKind, colour: string, axis: "x" | "y"): string => {
-  switch (kind) {
-    case "exact":
-      return element("circle", { cx: x, cy: y, r: 4.5, fill: colour })
-    case "estimate":
-      return element("circle", { cx: x, cy: y, r: 4, fill: "#fff", stroke: colour, "stroke-width": 2 })
-    case "unknown":
-      return element("path", {
-        d: `M${px(x)} ${px(y - 6)}l6 6l-6 6l-6 -6z`,
-        fill: "#fff",
-        stroke: colour,
-        "stroke-width": 2,
-      })
-    default: {
-      // Smaller values lie to the left, or below.
-      const towards = kind === "upper-bound" ? -1 : 1
-      const [dx, dy] = axis === "x" ? [towards, 0] : [0, -towards]
-      const tip = [x + dx * 18, y + dy * 18] as const
-      const side = (sign: number): string =>
-        `M${px(tip[0])} ${px(tip[1])}L${px(tip[0] - dx * 5 + sign * dy * 4)} ${px(tip[1] - dy * 5 + sign * dx * 4)}`
-      return (
-        line(x, y, tip[0], tip[1], { stroke: colour, "stroke-width": 2 }) +
-        element("path", { d: side(1) + side(-1), stroke: colour, "stroke-width": 2, fill: "none" }) +
-        // A bar on the side that is certain.
-        line(x - dy * 6, y - dx * 6, x + dy * 6, y + dx * 6, { stroke: colour, "stroke-width": 3 })
-      )
-    }
-  }
-}
-
-const KIND_NAMES: Readonly<Record<BoundKind, string>> = {
-  exact: "exact",
-  "upper-bound": "upper bound",
-  "lower-bound": "lower bound",
-  estimate: "estimate",
-  unknown: "kind unknown",
-}
-
-const kindLegend = (kinds: readonly BoundKind[], left: number, y: number): readonly string[] => {
-  const shown: string[] = []
-  let x = left
-  const say = (content: string): void => {
-    shown.push(text(x, y, content, { fill: MUTED, "font-size": 12 }))
-    x += widthOf(content, 12) + 24
-  }
-  for (const kind of kinds) {
-    const at = x + (kind === "upper-bound" ? 20 : 6)
-    shown.push(mark(at, y - 4, kind, MUTED, "x"))
-    x = at + (kind === "lower-bound" ? 26 : 12)
-    say(KIND_NAMES[kind])
-  }
-  if (kinds.some((kind) => kind.endsWith("-bound"))) say("An arrow points to where the truth may lie.")
-  return shown
-}
+import {
+  px,
+  element,
+  text,
+  line,
+  INK,
+  MUTED,
+  GRID,
+  PALETTE,
+  widthOf,
+  clip,
+  frame,
+  mark,
+  KIND_NAMES,
+  kindLegend,
+} from "./svg-elements.js"
 
 export interface IntervalItem {
   readonly label: string

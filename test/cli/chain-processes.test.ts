@@ -31,7 +31,7 @@ const settings = [
 /** The parent is the same bits for all: an executor of one process makes it, once. */
 const withParent = async (): Promise<string> => {
   const runs = join(folder, "parent")
-  const parent = await invoke("run", "llada_8b", "--profile", "ci", "--runs", runs, "--engine", "onnxruntime")
+  const parent = await invoke("run", "llada_8b", "--profile", "ci", "--runs", runs, "--engine", "onnxruntime", "--threads", "1")
   if (parent.code !== 0) throw new Error(parent.stderr)
   return runs
 }

@@ -19,7 +19,7 @@ t.setTimeout(540_000)
 const folder = await mkdtemp(join(tmpdir(), "repro-chain-"))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
 const runs = join(folder, "runs")
-const common = ["--profile", "ci", "--runs", runs, "--engine", "onnxruntime"] as const
+const common = ["--profile", "ci", "--runs", runs, "--engine", "onnxruntime", "--threads", "1"] as const
 
 const runOf = async (spec: string): Promise<RunReader> => {
   const [found] = await listRuns(runs, (manifest) => manifest.spec === spec)

@@ -26,13 +26,17 @@ const run = async (on: Executor, c: ReturnType<typeof opCases>[number]): Promise
   }
 }
 
-/** The cases with what the oracle answers: one for all executors of a test file. */
-const expectedCases = (async () => {
+const withOracle = async () => {
   const oracle = await makeTfjsExecutor({ precision: "fp32", device: "cpu", threads: 0 })
   const cases = []
   for (const c of opCases()) cases.push({ ...c, expected: await run(oracle, c) })
   return cases
-})()
+}
+
+let known: ReturnType<typeof withOracle> | undefined
+
+/** The cases with what the oracle answers, asked once for all executors of a test file. */
+const expectedCases = (): ReturnType<typeof withOracle> => (known ??= withOracle())
 
 /**
  * Runs every operation case on the executor. Tolerance: fp32 rounding over sums of at most 400 terms, 1e-5 of
@@ -45,7 +49,7 @@ export const checkOperations = async (
   tolerance: (op: string) => number = () => 1e-5,
   of: (op: string) => boolean = () => true,
 ): Promise<void> => {
-  const cases = (await expectedCases).filter(({ op }) => of(op))
+  const cases = (await expectedCases()).filter(({ op }) => of(op))
   t.ok(cases.length > 0, "operations to compare")
   for (const { expected, ...c } of cases) {
     const actual = await run(executor, c)

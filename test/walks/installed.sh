@@ -2,5 +2,5 @@
 set -eu
 npm install --no-audit --no-fund "$PACKAGE" 2> install.log
 npx repro list
-npx repro run mdlm_eos --profile ci --engine onnxruntime
+npx repro run mdlm_eos --profile ci --engine onnxruntime --threads 1
 npx repro table latest

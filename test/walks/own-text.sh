@@ -3,5 +3,5 @@ set -eu
 npx repro validate mine
 npx repro plan mine --profile ci
 npx repro tokenize mine --profile ci
-npx repro run mine --profile ci --engine onnxruntime
+npx repro run mine --profile ci --engine onnxruntime --threads 1
 npx repro table latest --format md

@@ -131,6 +131,7 @@ export const samples: EvaluatorPart<Samples> = {
     typeof from === "object"
       ? [{ path: from.source, about: `test set of ${task ?? "a task"}`, bytes: null }]
       : [],
+  sampleSeeds: ({ seeds }) => seeds,
   words: ({ sampling, count, seeds }) =>
     `${count * seeds.length} texts, ${sampling.sampler ?? "the network's usual sampler"}${sampling.steps === undefined ? "" : `, ${sampling.steps} steps`}`,
   headline: () => false,

@@ -2,7 +2,7 @@
 import type { NetworkPart, Rule } from "../part.js"
 import { problem } from "../part.js"
 import { headRules, transformerActivations, transformerFlops } from "../transformer.js"
-import { mdlmParameters } from "./parameters.js"
+import { LEVEL_BASE, mdlmParameters, sizesOf } from "./parameters.js"
 import { MdlmModel } from "./schema.js"
 
 const conditioning: Rule<MdlmModel> = ({ model, parts }) =>
@@ -32,6 +32,7 @@ export const mdlmNetwork: NetworkPart<MdlmModel> = {
   tokenRows: ({ tableRows }) => tableRows,
   attention: ({ attention }) => attention,
   takes: ({ conditioning: { kind } }) => (kind === "sigma" ? ["sigma"] : []),
+  levelFrequencies: (model) => ({ count: sizesOf(model).frequencies, base: LEVEL_BASE }),
   parameters: (model) => mdlmParameters(model),
   flops: (model, _vocabSize, length) =>
     transformerFlops(model, mdlmParameters(model), model.tableRows, length),

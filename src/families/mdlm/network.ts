@@ -24,7 +24,7 @@ import {
 import * as tf from "../../model/tf.js"
 import type { NetworkProgram, Scored } from "../../model/network.js"
 import type { MdlmModel } from "./schema.js"
-import { sizesOf } from "./parameters.js"
+import { LEVEL_BASE, sizesOf } from "./parameters.js"
 
 /** Which positions of [rows, length] a matrix of activations holds. */
 interface Positions {
@@ -60,7 +60,7 @@ const conditionOf = (parameters: Tensors, model: MdlmModel, sigma: tf.Tensor | u
       [1, 2 * frequencies],
     )
   } else {
-    const table = Float32Array.from({ length: frequencies }, (_, i) => 10000 ** (-i / frequencies))
+    const table = Float32Array.from({ length: frequencies }, (_, i) => LEVEL_BASE ** (-i / frequencies))
     const angles = tf.mul(tf.reshape(sigma, [sigma.size, 1]), tf.tensor2d(table, [1, frequencies]))
     embedding = tf.concat([tf.sin(angles), tf.cos(angles)], 1)
   }

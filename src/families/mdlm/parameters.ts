@@ -20,6 +20,9 @@ export interface Sizes {
 /** Conditioning of the published network, kept with constant noise level 0 when the model has none. */
 const PUBLISHED_CONDITIONING = { frequencies: 64, hidden: 512 } as const
 
+/** Of the frequencies of the noise level's embedding. */
+export const LEVEL_BASE = 10000
+
 export const sizesOf = (model: MdlmModel): Sizes => {
   const given = model.conditioning.kind === "sigma" ? model.conditioning : PUBLISHED_CONDITIONING
   const { frequencies, hidden } = given

@@ -1,5 +1,4 @@
 /** Rounding to bfloat16 (8 bits of significand), and which parameters an update of a given size can still move. */
-import { normalCdf } from "./distributions.js"
 
 const bits = new DataView(new ArrayBuffer(4))
 
@@ -22,5 +21,5 @@ export const updatedBfloat16 = (stored: number, update: number): number =>
  */
 export const frozenFrom = (update: number): number => 2 ** (Math.floor(Math.log2(update)) + 1 + 8)
 
-/** Share of standard normal values of at least this magnitude. */
-export const normalShareAbove = (magnitude: number): number => 2 * normalCdf(-Math.abs(magnitude))
+/** Distance of neighbours: numbers from 2^k to 2^(k + 1) lie 2^(k - 7) apart. */
+export const bfloat16Spacing = (magnitude: number): number => 2 ** (Math.floor(Math.log2(magnitude)) - 7)

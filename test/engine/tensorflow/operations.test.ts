@@ -23,6 +23,8 @@ testWithLibrary("every operation equals the eager oracle, on one and on two thre
   for (const threads of [1, 2]) await check(t as never, { threads })
 })
 
+const attention = (op: string): boolean => op.startsWith("attention")
+
 testWithLibrary("attention in blocks of one head and one query, recomputed for the gradient", async (t) => {
   // 5 keys of 4 bytes: blocks of 20 bytes hold one query.
   await check(t as never, { attentionBlockBytes: 20, keepAttentionBytes: 0 }, undefined, attention)
@@ -36,8 +38,6 @@ testWithLibrary("bf16 rounds the operands of matrix products alone", async (t) =
   for (const bf16Products of ["bf16", "fp32"] as const)
     await check(t as never, { precision: "bf16", bf16Products }, (op) => bound[op] ?? 1e-5)
 })
-
-const attention = (op: string): boolean => op.startsWith("attention")
 
 void t.test("an operation without a lowering fails by name", (t) => {
   const graph = {

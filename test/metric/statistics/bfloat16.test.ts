@@ -1,11 +1,10 @@
 import { test } from "tap"
 import {
+  bfloat16Spacing,
   frozenFrom,
-  normalShareAbove,
   toBfloat16,
   updatedBfloat16,
 } from "../../../src/metric/statistics/bfloat16.js"
-import { close } from "../toy.js"
 
 void test("stored values and updates", (t) => {
   // Computed independently in bfloat16 arithmetic: stored, after + 6e-4, after + 6e-5.
@@ -48,9 +47,15 @@ void test("which parameters stay where they were drawn", (t) => {
     const below = toBfloat16(from * 0.75)
     t.not(updatedBfloat16(below, update * 1.0001), below, `${update} moves ${below}`)
   }
-  // Two-sided tails of the standard normal: erfc(0.25 / sqrt 2), erfc(0.5 / sqrt 2), erfc(3 / sqrt 2).
-  t.ok(close(normalShareAbove(0.25), 0.8025873486341526, 1e-13))
-  t.ok(close(normalShareAbove(0.5), 0.6170750774519738, 1e-13))
-  t.ok(close(normalShareAbove(3), 0.0026997960632601913, 1e-11))
+  // The next number above 1 is 1 + 2^-7, above 0.25 is 0.25 + 2^-9.
+  for (const value of [1, 0.25, 0.75]) {
+    const next = value + bfloat16Spacing(value)
+    t.equal(toBfloat16(next), next)
+    t.equal(
+      toBfloat16(value + bfloat16Spacing(value) / 4),
+      value,
+      `nothing lies between ${value} and ${next}`,
+    )
+  }
   t.end()
 })
