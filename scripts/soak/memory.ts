@@ -9,7 +9,7 @@ import type { Figures, Part } from "./figures.js"
 import { PROGRAM } from "./program.js"
 
 /** What of one that is not flat: a tenfold that holds everything holds more than this, here. */
-const ALLOWED_MEBIBYTES = 48
+const ALLOWED_MEBIBYTES = 32
 const POLL_MS = 20
 
 /** The most that was resident at once, in MiB, by the system's own high-water mark. */

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import { JsonSyntaxError, parseJson, type Position } from "./json.js"
+import { JsonSyntaxError, ownKeys, parseJson, type Position } from "./json.js"
 import { nearest } from "./nearest.js"
 import { child, valueAt } from "./pointer.js"
 import { ProblemList } from "./problems.js"
@@ -214,7 +214,7 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string, to: Pro
   const knows = new Set(known)
   if (ast.indexSignatures.length === 0) {
     const missing = known.filter((name) => !Object.hasOwn(value, name))
-    for (const key of Object.keys(value)) {
+    for (const key of ownKeys(value)) {
       if (knows.has(key)) continue
       to.add(
         () => child(pointer, key),

@@ -66,6 +66,13 @@ interface Members {
   readonly keys?: string[]
 }
 
+/** Of objects as large as {@link LARGE}, and only of those. */
+const keysRead = new WeakMap<object, readonly string[]>()
+const LARGE = 1000
+
+/** The own keys of an object; where it was read from a text, those of a large one need not be collected again. */
+export const ownKeys = (value: object): readonly string[] => keysRead.get(value) ?? Object.keys(value)
+
 /** Which member of `container` a key of a pointer names; undefined where none. */
 const memberAt = (container: object, { keys }: Members, key: string): number | undefined => {
   if (keys === undefined) return Object.hasOwn(container, key) ? Number(key) : undefined
@@ -166,7 +173,9 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
       skip()
       if (text[at] !== "}" && text[at] !== ",") fail("',' or '}'")
       path.pop()
-      if (text[at++] === "}") return result
+      if (text[at++] !== "}") continue
+      if (keys.length >= LARGE) keysRead.set(result, keys)
+      return result
     }
   }
   const array = (depth: number): unknown => {

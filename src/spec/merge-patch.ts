@@ -1,4 +1,5 @@
 /** JSON Merge Patch (RFC 7396): objects merge, null removes, everything else (lists too) replaces. */
+import { ownKeys } from "./json.js"
 import { child } from "./pointer.js"
 
 type Json = Readonly<Record<string, unknown>>
@@ -20,7 +21,7 @@ export const mergePatch = (target: unknown, patch: unknown): unknown => {
     for (const key of Object.keys(target))
       if (patch[key] !== null || !Object.hasOwn(patch, key)) define(result, key, target[key])
   }
-  for (const key of Object.keys(patch)) {
+  for (const key of ownKeys(patch)) {
     const value = patch[key]
     if (value === null) continue
     define(result, key, mergePatch(Object.hasOwn(result, key) ? result[key] : undefined, value))
