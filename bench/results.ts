@@ -3,6 +3,7 @@ import { bf16Peak, type Versions } from "./machine.js"
 import type { Measured, Timing } from "./measure.js"
 import { bundleVerdicts, type BundleReport } from "./bundle/report.js"
 import { bundleSection } from "./bundle/tables.js"
+import { lladaSection, lladaVerdicts, type LladaResults } from "./llada/section.js"
 import { insertionSection, insertionVerdicts, type InsertionResults } from "./insertion/section.js"
 import type { Other } from "./other.js"
 import { table } from "./table.js"
@@ -199,6 +200,7 @@ export interface Bundled {
  * @param why the text of NOTES.md: what explains a missed target
  * @param bundled what bundles measured, the latest first
  * @param insertion FlexMDM on a CPU, with what explains its missed targets
+ * @param llada LLaDA on a CPU, likewise
  */
 export const resultsMarkdown = (
   cpu: Results | undefined,
@@ -206,10 +208,12 @@ export const resultsMarkdown = (
   why: string | undefined,
   bundled: readonly Bundled[] = [],
   insertion?: { readonly results: InsertionResults; readonly why: string | undefined },
+  llada?: { readonly results: LladaResults; readonly why: string | undefined },
 ): string => {
   const verdicts = [
     ...cpuVerdicts(cpu?.measured ?? [], cpu?.other ?? []),
     ...insertionVerdicts(insertion?.results.measured ?? []),
+    ...lladaVerdicts(llada?.results.measured),
     ...(gpu === undefined && bundled.length > 0 ? [] : gpuVerdicts(gpu?.measured ?? [], gpu?.gpu)),
     ...bundleVerdicts(bundled.map(({ report }) => report)),
   ]
@@ -223,6 +227,7 @@ export const resultsMarkdown = (
     ...(why === undefined ? [] : [why.trim()]),
     ...(cpu?.measured ?? []).map((m) => shapeSection(m, undefined)),
     ...(insertion === undefined ? [] : [insertionSection(insertion.results, insertion.why)]),
+    ...(llada === undefined ? [] : [lladaSection(llada.results, llada.why)]),
     "# GPU",
     ...(gpu === undefined
       ? bundled.length === 0

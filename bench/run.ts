@@ -12,6 +12,8 @@
  * --flexmdm    FlexMDM's train step and samplers against the published ones, beside what is stored; with --shape one of
  *              small, OWT; --threads N, --rounds N; --only A,B: contenders, "steps" and "sampling" whose names contain A or
  *              B, beside what is stored of the shape; --quick is a smoke test that writes nothing
+ * --llada      LLaDA's tuning step with adapters and its sampler against the published ones; --threads N, --rounds N;
+ *              --quick is a smoke test that writes nothing
  * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
  * --gpu-bundle D  a folder that measures a GPU without Node (README.md); with --quick its small jobs alone
  * --gpu-results F G ...  keeps what measure.py of a bundle wrote, runs of one machine as one, in bench/gpu, and renders
@@ -37,6 +39,9 @@ import {
   type InsertionPlan,
 } from "./insertion/measure.js"
 import { INSERTION_FORMAT, type InsertionResults } from "./insertion/section.js"
+import { LLADA_SMALL, LLADA_TINY } from "./llada/job.js"
+import { measureLlada } from "./llada/measure.js"
+import { LLADA_FORMAT, type LladaResults } from "./llada/section.js"
 import { commit, gpuName, hardware, versions } from "./machine.js"
 import { measure, REFERENCE, type Measured, type Plan, type Side } from "./measure.js"
 import { measureOther } from "./other.js"
@@ -60,6 +65,7 @@ const { values: flags, positionals } = parseArgs({
     "gpu-results": { type: "boolean", default: false },
     "left-to-right": { type: "boolean", default: false },
     flexmdm: { type: "boolean", default: false },
+    llada: { type: "boolean", default: false },
     threads: { type: "string" },
     rounds: { type: "string" },
   },
@@ -84,6 +90,7 @@ const MORE_SIDES: readonly Side[] = [
 const CPU_FILE = "results.json"
 const GPU_FILE = "results-gpu.json"
 const INSERTION_FILE = "results-flexmdm.json"
+const LLADA_FILE = "results-llada.json"
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 const stored = async (name: string): Promise<Results | undefined> => {
   const kept = await readText(name)
@@ -106,21 +113,27 @@ const bundled = async (): Promise<readonly Bundled[]> => {
   )
   return reports.sort((a, b) => (when(a) < when(b) ? 1 : -1))
 }
-const storedInsertion = async (): Promise<InsertionResults | undefined> => {
-  const kept = await readText(INSERTION_FILE)
+const storedAs = async <A extends { readonly format: number }>(
+  name: string,
+  format: A["format"],
+): Promise<A | undefined> => {
+  const kept = await readText(name)
   if (kept === undefined) return undefined
-  const found = JSON.parse(kept) as InsertionResults
-  if (found.format === INSERTION_FORMAT) return found
-  throw new Error(`bench/${INSERTION_FILE} is of an earlier benchmark: measure it again, or delete it`)
+  const found = JSON.parse(kept) as A
+  if (found.format === format) return found
+  throw new Error(`bench/${name} is of an earlier benchmark: measure it again, or delete it`)
 }
+const storedInsertion = () => storedAs<InsertionResults>(INSERTION_FILE, INSERTION_FORMAT)
 const render = async (onCpu: Results | undefined, onGpu: Results | undefined): Promise<string> => {
   const insertion = await storedInsertion()
+  const llada = await storedAs<LladaResults>(LLADA_FILE, LLADA_FORMAT)
   return resultsMarkdown(
     onCpu,
     onGpu,
     await readText("NOTES.md"),
     await bundled(),
     insertion === undefined ? undefined : { results: insertion, why: await readText("NOTES-FLEXMDM.md") },
+    llada === undefined ? undefined : { results: llada, why: await readText("NOTES-LLADA.md") },
   )
 }
 
@@ -245,6 +258,43 @@ if (flags.flexmdm) {
     process.stdout.write(await renderStored())
   }
   process.exit(found.failures.length === 0 ? 0 : 1)
+}
+
+if (flags.llada) {
+  const [threads, rounds] = [Number(flags.threads ?? 1), Number(flags.rounds ?? 5)]
+  for (const [name, value] of Object.entries({ threads, rounds }))
+    if (!Number.isSafeInteger(value) || value < 1) {
+      say(`--${name}: expected a whole number of at least 1`)
+      process.exit(2)
+    }
+  const before = loadavg()[0]!
+  const measured = await measureLlada(
+    flags.quick ? LLADA_TINY : LLADA_SMALL,
+    {
+      rounds: flags.quick ? 1 : rounds,
+      stepsPerRound: flags.quick ? 1 : 4,
+      threads,
+      modes: flags.quick ? ["eager"] : ["eager", "compile"],
+      engines: ["onnxruntime", "tensorflow"],
+      texts: flags.quick ? 2 : 8,
+    },
+    say,
+  )
+  const llada: LladaResults = {
+    format: LLADA_FORMAT,
+    date: new Date().toISOString().slice(0, 10),
+    hardware: hardware(),
+    load: before,
+    commit: commit(),
+    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+    measured,
+  }
+  if (flags.quick) process.stdout.write(`${JSON.stringify(llada)}\n`)
+  else {
+    await store(LLADA_FILE, llada)
+    process.stdout.write(await renderStored())
+  }
+  process.exit(measured.failures.length === 0 ? 0 : 1)
 }
 
 /** A page of its own, formatted, written and shown. */

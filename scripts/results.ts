@@ -183,16 +183,25 @@ const reencode = async (id: string): Promise<void> => {
   await rename(fresh, join(folder, "evidence"))
 }
 
-/** A run without its checkpoints and its lock. */
+/** The files of evidence, byte for byte: those that the run recorded the digests of. */
+const copyEvidence = async (from: string, ids: readonly string[], to: string): Promise<void> => {
+  for (const name of await readdir(from)) {
+    const id = name.replace(/\.(safetensors|ndjson)$/, "")
+    if (id === name || ids.includes(id)) await cp(join(from, name), join(to, name), { recursive: true })
+  }
+}
+
+/** A run without its checkpoints and its lock. One that recorded no digests is stored in the present format. */
 const storeRun = async (folder: string, keep: ReadonlySet<string> | undefined): Promise<string> => {
   const run = await readRun(folder)
   const to = join(resultsFolder, "evidence", run.manifest.id)
   await rm(to, { recursive: true, force: true })
   await mkdir(join(to, "evidence"), { recursive: true })
   for (const file of ["manifest.json", "events.ndjson"]) await cp(join(folder, file), join(to, file))
-  for (const id of await run.evidence())
-    if (keep === undefined || keep.has(id) || id === "floors")
-      await storeEvidence(run, id, join(to, "evidence"))
+  const ids = (await run.evidence()).filter((id) => keep === undefined || keep.has(id) || id === "floors")
+  if ((await run.recorded()) === undefined)
+    for (const id of ids) await storeEvidence(run, id, join(to, "evidence"))
+  else await copyEvidence(join(folder, "evidence"), ids, join(to, "evidence"))
   await writeTable(run.manifest.id)
   return run.manifest.id
 }

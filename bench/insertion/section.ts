@@ -17,9 +17,9 @@ export interface InsertionResults {
 }
 
 const OURS = ["onnxruntime", "tensorflow"] as const
-const seconds = (value: number): string => `${value.toPrecision(3)} s`
+export const seconds = (value: number): string => `${value.toPrecision(3)} s`
 
-const verdict = (
+export const verdict = (
   what: string,
   measuredAs: string,
   target: number,
@@ -41,7 +41,7 @@ const verdict = (
   }
 }
 
-const over = (
+export const over = (
   base: readonly Seconds[] | undefined,
   ours: readonly Seconds[] | undefined,
 ): number | undefined =>

@@ -165,10 +165,15 @@ class ProgramError(Exception):
     """The program raised, ended, or returned something that is no plain value."""
 
 
+# No errors of a program's function: the first is the tests' own word, the others end a loop over its answers as if all
+# had been asked for.
+_NOT_THE_PROGRAMS = (AssertionError, StopIteration, StopAsyncIteration)
+
+
 def _raised(answer: Answer) -> BaseException:
     """The program's error under the name of a built-in one, so that tests of errors see what they expect."""
     kind = getattr(builtins, str(answer.get("kind")), None)
-    if isinstance(kind, type) and issubclass(kind, Exception) and kind is not AssertionError:
+    if isinstance(kind, type) and issubclass(kind, Exception) and kind not in _NOT_THE_PROGRAMS:
         with contextlib.suppress(Exception):
             return kind(str(answer["error"]))
     return ProgramError(str(answer["error"]))

@@ -12,6 +12,7 @@ import { claimsText, findClaims, type ListedClaim } from "./list-claims.js"
 import { specFiles } from "./locate.js"
 import { UsageError, type Outcome } from "./outcome.js"
 import { resultsOf } from "./run-results.js"
+import { runsFlag } from "./resume-advice.js"
 import { columns } from "./text.js"
 
 export const LISTED = ["specs", "runs", "claims"] as const
@@ -126,12 +127,12 @@ const runsText = (runs: readonly ListedRun[], words: readonly string[]): string 
         ]),
       ])
 
-const runNotes = (runs: readonly ListedRun[]): readonly string[] =>
+const runNotes = (runs: readonly ListedRun[], root: string): readonly string[] =>
   runs.flatMap(({ id, damagedLines }) =>
     damagedLines === undefined
       ? []
       : [
-          `${id}: line ${damagedLines[0]} of its events.ndjson is not an event${damagedLines.length === 1 ? "" : ` (and ${damagedLines.length - 1} more)`}; \`repro verify ${id}\` says what else is wrong.`,
+          `${id}: line ${damagedLines[0]} of its events.ndjson is not an event${damagedLines.length === 1 ? "" : ` (and ${damagedLines.length - 1} more)`}; \`repro verify ${id}${runsFlag(root)}\` says what else is wrong.`,
         ],
   )
 
@@ -176,7 +177,7 @@ export const list = async (options: ListOptions = {}): Promise<Outcome> => {
     },
     notes: [
       ...(given === undefined ? [] : (ledger.remarks ?? [])),
-      ...runNotes(runs),
+      ...runNotes(runs, root),
       ...damaged.map(({ problem }) => problem),
     ],
     ...(words.length > 0 && specs.length + runs.length + claims.length === 0 ? { exitCode: 3 } : {}),

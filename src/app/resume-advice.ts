@@ -10,12 +10,13 @@ import { SpecError } from "../spec/spec-error.js"
 import { loadSpec, type Profile } from "../spec/spec-file.js"
 import { locateSpec, shortPath, specFiles } from "./locate.js"
 
-const runsFlag = (runs: string): string =>
-  resolve(runs) === resolve("runs") ? "" : ` --runs ${shortPath(resolve(runs))}`
-
 /** A word as a shell reads it. */
-const quoted = (word: string): string =>
+export const quoted = (word: string): string =>
   /^[\w./:=,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+
+/** What a command needs to find the runs of a folder that is not the usual one. */
+export const runsFlag = (runs: string): string =>
+  resolve(runs) === resolve("runs") ? "" : ` --runs ${quoted(shortPath(resolve(runs)))}`
 
 export const setFlags = (settings: readonly string[] = []): string =>
   settings.map((each) => ` --set ${quoted(each)}`).join("")

@@ -1,5 +1,5 @@
 /** `repro run`: from a spec to a results table. */
-import { basename, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import * as Option from "effect/Option"
 import { cacheDirectory } from "../files/sources.js"
 import { findAvailable, type Available } from "../engine/choose.js"
@@ -21,7 +21,7 @@ import { waitingForJudge } from "./waiting.js"
 import { standingRuns } from "./chain-data.js"
 import { experimentState } from "./experiment-state.js"
 import { presentContent } from "./present-content.js"
-import { resumeCommand, setFlags } from "./resume-advice.js"
+import { resumeCommand, runsFlag, setFlags } from "./resume-advice.js"
 import { runExperiment } from "./run-experiment.js"
 import { outputWidth, recomputeTable } from "./run-results.js"
 
@@ -74,11 +74,12 @@ const finished = async (spec: LoadedSpec, input: RunInput): Promise<Outcome | un
   const run = await readRun(join(input.runs, state.run.id))
   const table = await recomputeTable(run)
   const { id } = run.manifest
+  const flag = runsFlag(dirname(run.directory))
   return {
     ...shown(run, table),
     notes: [
       `This experiment is finished here, as run ${id}: nothing was trained. Train it again: add --again.`,
-      `Every row: repro table ${id} --full. Beside the published claims: repro diff ${id}.`,
+      `Every row: repro table ${id} --full${flag}. Beside the published claims: repro diff ${id}${flag}.`,
     ],
   }
 }
@@ -86,7 +87,7 @@ const finished = async (spec: LoadedSpec, input: RunInput): Promise<Outcome | un
 const shown = (run: RunReader, table: ResultsTable): Pick<Outcome, "text" | "painted" | "json"> => {
   const { id, fingerprint, data = null } = run.manifest
   const colour = mayColour(process.stdout, process.env)
-  const text = renderHeadline(table, `repro table ${id} --full`, {
+  const text = renderHeadline(table, `repro table ${id} --full${runsFlag(dirname(run.directory))}`, {
     colour,
     width: outputWidth(),
   }).replace(/\n$/, "")
@@ -172,9 +173,10 @@ export const run = async (input: RunInput, display: Display = openDisplay()): Pr
         exitCode: 3,
       }
     }
+    const flag = runsFlag(input.runs)
     return {
       ...shown(ran.run, ran.table),
-      notes: [`Table again: repro table ${id}. Beside the published claims: repro diff ${id}.`],
+      notes: [`Table again: repro table ${id}${flag}. Beside the published claims: repro diff ${id}${flag}.`],
     }
   } catch (error) {
     if (!isAbort(error)) throw error

@@ -1,3 +1,4 @@
+import { quoted, runsFlag } from "./resume-advice.js"
 import { mayColour } from "../run/display.js"
 import { renderHeadline } from "../report/render/headline.js"
 import { chooseRows } from "../report/choose-rows.js"
@@ -28,7 +29,7 @@ export const table = async (
       ? renderLatex(shown, rows !== undefined)
       : full || rows !== undefined || format !== "terminal"
         ? renderTable(shown, format, terminal)
-        : renderHeadline(results, `repro table ${name} --full`, terminal)
+        : renderHeadline(results, `repro table ${quoted(name)} --full${runsFlag(root)}`, terminal)
   const painted = terminal.colour && format === "terminal"
   return {
     text: text.replace(/\n$/, ""),

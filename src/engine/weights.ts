@@ -5,10 +5,9 @@
  * They may come from this process, be drawn by the executor, or be read by it from safetensors files. The torch worker
  * does the last two itself, so that numbers which fill a GPU never pass through this process.
  */
-import { createHash } from "node:crypto"
 import { readFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { readParts } from "../files/parts.js"
+import { fileDigest } from "../files/digest.js"
 import { readSafetensors, toBFloat16, toFloat32, type StoredTensor } from "../files/safetensors.js"
 import { drawTensor, type Draw } from "./draw.js"
 import { ExecutorError } from "./errors.js"
@@ -169,9 +168,7 @@ const extraSentence = (names: readonly string[]): string =>
   `the files hold tensors that nothing takes: ${some(names)}`
 
 const checkDigest = async (path: string, sha256: string, fail: Fail): Promise<void> => {
-  const hash = createHash("sha256")
-  await readParts(path, (part) => hash.update(part))
-  const found = hash.digest("hex")
+  const found = await fileDigest(path)
   if (found !== sha256.toLowerCase()) fail(`${path} has the SHA-256 ${found}, not ${sha256}`)
 }
 

@@ -43,6 +43,9 @@ export const digestMismatch = (path: string, where: string, stated: string, foun
 export const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
 
+const misplaced = (error: unknown, subject: string, what: string): DataError =>
+  new DataError("input-output", subject, `${what}; correct the path or choose another place.`, error)
+
 /** A system error as a sentence with a cure; a {@link DataError} passes through unchanged. */
 export const fromSystemError = (error: unknown, subject: string, doing: string): DataError => {
   if (error instanceof DataError) return error
@@ -71,6 +74,15 @@ export const fromSystemError = (error: unknown, subject: string, doing: string):
         `there is no such file (${doing}); check the path or prepare the data first.`,
         error,
       )
+    case "ENOTDIR":
+    case "EEXIST":
+      return misplaced(error, subject, `a file stands where a folder is needed while ${doing}`)
+    case "EISDIR":
+      return misplaced(error, subject, `a folder stands where a file is needed while ${doing}`)
+    case "ELOOP":
+      return misplaced(error, subject, `symbolic links lead in a circle while ${doing}`)
+    case "ENAMETOOLONG":
+      return misplaced(error, subject, `a name is longer than the file system holds while ${doing}`)
     default:
       return new DataError(
         "input-output",

@@ -160,6 +160,8 @@ export const fetchNpmTarball = async (
   } catch (error) {
     const retry =
       error instanceof DataError &&
+      // Where nothing may be written, npm may not either.
+      !Object.hasOwn(UNWRITABLE, systemCode(error.cause) ?? "") &&
       (error.reason === "offline" || error.reason === "refused" || error.reason === "not-found")
     if (!retry || options.registry !== undefined) throw error
     if (!(await packWithNpm(source, path, rest))) throw error

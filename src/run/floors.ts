@@ -4,20 +4,14 @@
  */
 import { createHash } from "node:crypto"
 import { execa } from "execa"
-import { readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
+import { forEachShard, readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
+import type { ShardInfo } from "../data/rows/shards.js"
 import type { Tokens } from "../data/rows/tokens.js"
 import { textRulesOf } from "../data/tokenizers/text-rules.js"
 import { evaluatorPart } from "../evaluators/index.js"
 import { accountOf, distinct, positionsOf, targetBytes } from "../evaluators/targets.js"
-import {
-  bigramBits,
-  compressedBitsPerByte,
-  trigramBits,
-  unigramBits,
-  uniformFloor,
-  type FloorInput,
-} from "../metric/code/floors.js"
+import { compressedBitsPerByte, FloorCounts, uniformFloor, type ScoredSlice } from "../metric/code/floors.js"
 import type { TextAccount, TextStanding } from "../metric/bytes/text-account.js"
 import { decodeText, type TokenRun } from "../metric/bytes/text-bytes.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -173,24 +167,25 @@ export const measureFloors = async ({ run, experiment, corpus, display }: Floors
   const places = distinct(Int32Array.from(sets.flatMap(({ positions, ends }) => [...positions, ...ends])))
   const indexOf = new Int32Array(split.length).fill(-1)
   places.forEach((place, i) => (indexOf[place] = i))
-  const train = await readTokens(await shardsUpTo(corpus.train))
+  const shards = await shardsUpTo(corpus.train)
+  const fitted = shards.reduce((sum, { tokens }) => sum + tokens, 0)
   const partial =
-    train.length < corpus.totals.train.tokens
-      ? [`Fitted on the first ${train.length} of ${corpus.totals.train.tokens} training tokens.`]
+    fitted < corpus.totals.train.tokens
+      ? [`Fitted on the first ${fitted} of ${corpus.totals.train.tokens} training tokens.`]
       : []
-  const input: FloorInput = {
-    train,
+  const scored: ScoredSlice = {
     score: Uint32Array.from(places, (place) => split[place]!),
     previous: [],
     contextOf: (i, back) => split[places[i]! - back],
     vocabSize,
   }
+  const order = fitted <= TRIGRAM_TOKENS ? 3 : 2
+  const counts = new FloorCounts(scored, order)
+  await forEachShard(shards, (tokens) => counts.add(tokens))
   const models = [
-    ["unigram", "unigram of the training split", unigramBits(input)],
-    ["bigram", "bigram, Witten-Bell", bigramBits(input)],
-    ...(train.length <= TRIGRAM_TOKENS
-      ? ([["trigram", "trigram, Witten-Bell", trigramBits(input)]] as const)
-      : []),
+    ["unigram", "unigram of the training split", counts.unigram()],
+    ["bigram", "bigram, Witten-Bell", counts.bigram()],
+    ...(order === 3 ? ([["trigram", "trigram, Witten-Bell", counts.trigram()]] as const) : []),
   ] as const
   const rules = textRulesOf(corpus.tokenizer)
   const floors: FloorSummary[] = []
@@ -272,12 +267,13 @@ const DIVIDES: Readonly<Record<Exclude<TextStanding, "exact">, string>> = {
   none: "Not per byte: the tokens do not say how many bytes their text has.",
 }
 
-const shardsUpTo = async (shards: readonly string[]): Promise<readonly string[]> => {
+const shardsUpTo = async (paths: readonly string[]): Promise<readonly ShardInfo[]> => {
   const { inspectShard } = await import("../data/rows/shards.js")
-  const used: string[] = []
+  const used: ShardInfo[] = []
   let tokens = 0
-  for (const shard of shards) {
-    tokens += (await inspectShard(shard)).tokens
+  for (const path of paths) {
+    const shard = await inspectShard(path)
+    tokens += shard.tokens
     if (used.length > 0 && tokens > TRAIN_TOKENS) break
     used.push(shard)
   }

@@ -67,6 +67,8 @@ export const departure = async (
   const digests = recorded.get(file)
   if (digests === undefined)
     return `the run recorded no file of this name, so it is not one that the run wrote; ${cureOf(file)}.`
+  // To open a pipe would wait for someone to write to it.
+  if (!(await stat(join(directory, file))).isFile()) return `it is not a regular file; ${cureOf(file)}.`
   const found = await knownFileDigest(join(directory, file))
   return digests.has(found)
     ? undefined

@@ -3,6 +3,10 @@ import * as Schema from "effect/Schema"
 
 /** A positive integer, such as a count of layers or steps. */
 export const Count = Schema.Int.check(Schema.isGreaterThan(0))
+/** Blocks of a network. Each has parameters of its own to list; published ones have some hundred at most. */
+export const Layers = Count.check(
+  Schema.isLessThanOrEqualTo(1000, { expected: "at most 1000 layers" }),
+).annotate({ description: "Transformer blocks." })
 /** A non-negative integer. */
 export const Natural = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 /** A positive finite number. */

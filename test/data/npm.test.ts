@@ -58,3 +58,20 @@ test("npm asks the registry once: its own retries would be a silent minute", asy
   })
   t.same(server.requests, ["GET /@scope/data/-/data-1.2.3.tgz -", "GET /@scope%2fdata -"])
 })
+
+const linux = { skip: process.platform === "linux" ? false : "/sys is Linux's" }
+
+test(
+  "where nothing may be written npm is not asked, and the words are those of a download",
+  linux,
+  async (t) => {
+    const events: unknown[] = []
+    const path = "/sys/kernel/repro/npm/data.tgz"
+    await t.rejects(fetchNpmTarball(source, path, { onEvent: (event) => events.push(event) }), {
+      name: "DataError",
+      reason: "refused",
+      message: /permission was denied while making its folder/,
+    })
+    t.same(events, [])
+  },
+)

@@ -54,6 +54,15 @@ test("table prints every format from the run's results", async (t) => {
   t.match((await table(root, "latest", "tex")).text, /\\toprule/)
 })
 
+test("a command that is named finds the run: in another folder of runs too", async (t) => {
+  const root = "docs/results/evidence"
+  const { text } = await table(root, "20261121T132035Z-ar_matched-laptop-afd0adf3", "terminal", false)
+  t.match(
+    text.replaceAll("\n", " "),
+    /repro table 20261121T132035Z-ar_matched-laptop-afd0adf3 --full --runs docs\/results\/evidence$/,
+  )
+})
+
 test("a run without results is incomplete: exit code 3 and the cure", async (t) => {
   const root = await folder(t)
   await makeRun(root, undefined)

@@ -1,11 +1,14 @@
 /** docs/results: what is printed there follows from the evidence that lies beside it. */
 import { readdir, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { test } from "tap"
+import t, { test } from "tap"
 import { readPages, renderPages, resultsFolder } from "../../scripts/results.js"
 import { resultsOf } from "../../src/app/run-results.js"
 import { runTable } from "../../src/analysis/run-table.js"
 import { readRun } from "../../src/run/directory.js"
+
+// Every page is rendered from all of its evidence.
+t.setTimeout(600_000)
 
 const pages = await readPages()
 const ids = [...new Set(pages.flatMap(({ runs }) => runs))]

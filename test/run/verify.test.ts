@@ -1,6 +1,7 @@
 /** Damage of every kind to a run's files: named with file and cure, by every read and by `verifyRun`. */
-import { copyFile, cp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises"
+import { copyFile, cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { execa } from "execa"
 import { test } from "tap"
 import { createRun, latestCheckpoint, openRun, readRun, type RunReader } from "../../src/run/directory.js"
 import { effectiveEvents } from "../../src/run/events.js"
@@ -315,6 +316,26 @@ test("the digest is recorded before the file has its name, so no file is ever wi
   t.same((await run.readEvidence("a")).tensors.get("b")?.data, new Int32Array(5).fill(2))
   t.equal(effectiveEvents(await run.events()).filter(({ type }) => type === "evaluation").length, 1)
   await run.close()
+})
+
+test("a folder or a pipe under the name of a recorded file is told, not waited for", async (t) => {
+  const directory = await finished(await temporary(t))
+  const path = join(directory, "evidence", "a.safetensors")
+  await rm(path)
+  await mkdir(path)
+  t.match((await verifyRun(directory)).problems, [
+    /evidence\/a.safetensors: it is not a regular file; restore it/,
+  ])
+  if (process.platform === "win32") return
+  await rm(path, { recursive: true })
+  await execa("mkfifo", [path])
+  t.match((await verifyRun(directory)).problems, [
+    /evidence\/a.safetensors: it is not a regular file; restore it/,
+  ])
+  await t.rejects(async () => (await readRun(directory)).readEvidence("a"), {
+    name: "RunError",
+    message: /not a regular file/,
+  })
 })
 
 test("a damaged line hides no run, and a damaged manifest is named", async (t) => {

@@ -39,6 +39,30 @@ test("unknown keys at the root, in an object and in the data", (t) => {
   t.end()
 })
 
+test("unknown keys in an overlay, and beside problems of the published configuration", (t) => {
+  const overlays = (laptop: object): object => ({ profiles: { ...published["profiles"], laptop } })
+  isBounded(t, refusal(overlays(keysOf(20_000))), 20_000)
+  isBounded(t, refusal(overlays({ model: keysOf(20_000) })), 20_000)
+  // The overlay inherits the wrong width, which is told once, where it stands.
+  const model = { ...published["model"], width: "wide" }
+  isBounded(t, refusal({ model, ...overlays({ model: keysOf(20_000) }) }), 20_001)
+  t.end()
+})
+
+test("a network of a billion layers is refused by the number, not by listing their parameters", (t) => {
+  const { problems } = refusal({ model: { ...published["model"], layers: 1e9 }, profiles: {} })
+  t.match(problems, [{ pointer: "/model/layers", expected: "at most 1000 layers", found: "1000000000" }])
+  t.end()
+})
+
+test("a key of megabytes is told by its beginning", (t) => {
+  const { message, problems } = refusal({ ["k".repeat(12_000_000)]: 1 })
+  t.equal(problems.length, 1)
+  t.match(message, /unknown key "kkk/)
+  t.ok(message.length < 2000)
+  t.end()
+})
+
 test("unknown claims are compared with the ledger for as long as they are told", (t) => {
   let looked = 0
   class Counted extends Set<string> {

@@ -1,6 +1,6 @@
 /** Before grading: the graders pass what is right and refuse what is not, or nothing is graded. */
 import { requireSound } from "../../tasks/preflight.js"
-import { SandboxError, type Sandbox } from "../../tasks/sandbox/index.js"
+import { SandboxError, type Execution, type Sandbox } from "../../tasks/sandbox/index.js"
 import type { Grader, Run, Task } from "../../tasks/task.js"
 import type { TestSet } from "../../tasks/test-set.js"
 
@@ -25,6 +25,20 @@ const spread = <A>(items: readonly A[], most: number): readonly A[] =>
     ? items
     : Array.from({ length: most }, (_, i) => items[Math.floor((i * items.length) / most)]!)
 
+/** A sandbox that runs a job once, however many graders make the same program of a known text. */
+const runningOnce = (sandbox: Sandbox): Sandbox => {
+  const known = new Map<string, Promise<Execution>>()
+  return {
+    ...sandbox,
+    run: (job, limits) => {
+      const key = JSON.stringify([job, limits])
+      const execution = known.get(key) ?? sandbox.run(job, limits)
+      known.set(key, execution)
+      return execution
+    },
+  }
+}
+
 /**
  * @throws SandboxError when a grader says of a known text what it must not, or an item's own program does not pass:
  * then its verdicts would mean nothing
@@ -36,7 +50,7 @@ export const preflight = async (
   sandbox: Sandbox | undefined,
   { all = false }: { readonly all?: boolean } = {},
 ): Promise<Preflight> => {
-  const run: Run = { sandbox, patience: 2 }
+  const run: Run = { sandbox: sandbox === undefined ? undefined : runningOnce(sandbox), patience: 2 }
   const cases = await requireSound(task, graders, run)
   const ceilings: Ceiling[] = []
   for (const grader of graders) {

@@ -219,3 +219,13 @@ export const readTokens = async (paths: readonly string[], options: ShardOptions
   }
   return tokens
 }
+
+/** Shows `use` the tokens of each shard in turn, in one buffer: they are its own until it returns. */
+export const forEachShard = async (
+  shards: readonly ShardInfo[],
+  use: (tokens: Tokens) => void,
+): Promise<void> => {
+  const largest = shards.reduce((most, { tokens }) => Math.max(most, tokens), 0)
+  const buffer = tokenArray(widthOf(shards[0] ?? {}), largest)
+  for (const { path } of shards) use(buffer.subarray(0, await readShardInto(path, buffer)))
+}

@@ -1,7 +1,7 @@
 /** Schemas of the FlexMDM network, both published variants told apart by named fields, and of its objective. */
 import * as Schema from "effect/Schema"
 import { AlphaSchedule } from "../../diffusion/insertion/schedule.js"
-import { Count, Positive, Proportion } from "../../spec/common.js"
+import { Count, Layers, Positive, Proportion } from "../../spec/common.js"
 
 const GapHead = Schema.Struct({
   scale: Positive.annotate({
@@ -16,7 +16,7 @@ const GapHead = Schema.Struct({
 
 export const FlexmdmModel = Schema.Struct({
   kind: Schema.Literal("flexmdm"),
-  layers: Count.annotate({ description: "Transformer blocks." }),
+  layers: Layers,
   width: Count.annotate({ description: "Width of the residual stream." }),
   heads: Count.annotate({ description: "Attention heads; the head width is width / heads." }),
   mlpRatio: Positive.annotate({ description: "Hidden width of the MLP divided by the width." }),

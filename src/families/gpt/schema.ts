@@ -1,10 +1,10 @@
 /** The autoregressive baseline of parameter-golf and its objective as a spec holds them. */
 import * as Schema from "effect/Schema"
-import { Count, NonNegative, Positive } from "../../spec/common.js"
+import { Count, Layers, NonNegative, Positive } from "../../spec/common.js"
 
 export const GptModel = Schema.Struct({
   kind: Schema.Literal("gpt"),
-  layers: Count.annotate({ description: "Transformer blocks." }),
+  layers: Layers,
   width: Count.annotate({ description: "Width of the residual stream." }),
   heads: Count.annotate({ description: "Query heads; the head width is width / heads." }),
   kvHeads: Count.annotate({ description: "Key and value heads of grouped-query attention." }),

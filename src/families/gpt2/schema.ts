@@ -1,10 +1,12 @@
 /** GPT-2 as a spec holds it. */
 import * as Schema from "effect/Schema"
-import { Count, Positive } from "../../spec/common.js"
+import { Count, Layers, Positive } from "../../spec/common.js"
 
 export const Gpt2Model = Schema.Struct({
   kind: Schema.Literal("gpt2"),
-  layers: Count.annotate({ description: "Transformer blocks: 12 (gpt2), 24 (medium), 36 (large), 48 (xl)." }),
+  layers: Layers.annotate({
+    description: "Transformer blocks: 12 (gpt2), 24 (medium), 36 (large), 48 (xl).",
+  }),
   width: Count.annotate({ description: "Width of the residual stream: 768, 1024, 1280, 1600." }),
   heads: Count.annotate({ description: "Attention heads: 12, 16, 20, 25." }),
   positions: Count.annotate({ description: "Learned positions, the longest sequence: 1024." }),

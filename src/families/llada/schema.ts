@@ -1,6 +1,6 @@
 /** Schema of the LLaDA network, and of what turns it into FlexMDM. */
 import * as Schema from "effect/Schema"
-import { Count, Positive, Proportion } from "../../spec/common.js"
+import { Count, Layers, Positive, Proportion } from "../../spec/common.js"
 
 const LoraSettings = Schema.Struct({
   rank: Count.annotate({ description: "Rank of the update." }),
@@ -27,7 +27,7 @@ const Flex = Schema.Struct({
 
 export const LladaModel = Schema.Struct({
   kind: Schema.Literal("llada"),
-  layers: Count.annotate({ description: "Transformer blocks." }),
+  layers: Layers,
   width: Count.annotate({ description: "Width of the residual stream." }),
   heads: Count.annotate({ description: "Attention heads; as many key and value heads." }),
   mlpWidth: Count.annotate({ description: "Hidden width of the gated MLP." }),

@@ -1,10 +1,10 @@
 /** The networks of parameter-golf PR #1106, #1241 and #820, and masked diffusion, as a spec holds them. */
 import * as Schema from "effect/Schema"
-import { Count, Positive, Proportion } from "../../spec/common.js"
+import { Count, Layers, Positive, Proportion } from "../../spec/common.js"
 
 export const MdlmModel = Schema.Struct({
   kind: Schema.Literal("mdlm"),
-  layers: Count.annotate({ description: "Transformer blocks." }),
+  layers: Layers,
   width: Count.annotate({ description: "Width of the residual stream." }),
   heads: Count.annotate({ description: "Attention heads; the head width is width / heads." }),
   kvHeads: Schema.optionalKey(Count).annotate({

@@ -6,9 +6,8 @@
  */
 import type { Tokens } from "../tokens.js"
 
-export interface FloorInput {
-  /** Training stream the counts are taken from. */
-  readonly train: Tokens
+/** What is scored, whatever the counts are taken from. */
+export interface ScoredSlice {
   /** The scored slice. */
   readonly score: Tokens
   /** Up to two tokens before the slice, most recent last; missing context is an unseen one. */
@@ -21,6 +20,11 @@ export interface FloorInput {
   readonly vocabSize: number
 }
 
+export interface FloorInput extends ScoredSlice {
+  /** Training stream the counts are taken from. */
+  readonly train: Tokens
+}
+
 export interface FloorBits {
   readonly bits: number
   readonly tokens: number
@@ -29,32 +33,10 @@ export interface FloorBits {
 /** Bits per token of the uniform distribution. */
 export const uniformFloor = (vocabSize: number): number => Math.log2(vocabSize)
 
-/** Add-one smoothed frequencies: never zero, and indistinguishable from plain ones at millions of tokens. */
-const unigramProbabilities = (train: Tokens, vocabSize: number): Float64Array => {
-  const counts = new Float64Array(vocabSize).fill(1)
-  for (let i = 0; i < train.length; i++) counts[train[i]!]!++
-  const total = train.length + vocabSize
-  return counts.map((c) => c / total)
-}
-
 const sumOf = (bits: Float64Array): FloorBits => ({
   bits: bits.reduce((sum, each) => sum + each, 0),
   tokens: bits.length,
 })
-
-/** Bits of every token of the slice. */
-export const unigramBits = ({ train, score, vocabSize }: FloorInput): Float64Array => {
-  const p = unigramProbabilities(train, vocabSize)
-  return Float64Array.from(score, (token) => -Math.log2(p[token]!))
-}
-
-export const unigramFloor = (input: FloorInput): FloorBits => sumOf(unigramBits(input))
-
-/** Counts of a context's successors: total and number of distinct ones. */
-interface Successors {
-  readonly total: Float64Array
-  readonly distinct: Float64Array
-}
 
 /** Counts of pairs, by context * vocabSize + token. */
 interface PairCounts {
@@ -81,30 +63,6 @@ const pairCounts = (vocabSize: number): PairCounts => {
   return { of, add }
 }
 
-interface BigramModel {
-  readonly counts: PairCounts
-  readonly successors: Successors
-  readonly unigram: Float64Array
-  readonly vocabSize: number
-}
-
-const fitBigram = (train: Tokens, vocabSize: number): BigramModel => {
-  const counts = pairCounts(vocabSize)
-  const total = new Float64Array(vocabSize)
-  const distinct = new Float64Array(vocabSize)
-  for (let i = 1; i < train.length; i++) {
-    const context = train[i - 1]!
-    if (counts.add(context * vocabSize + train[i]!) === 1) distinct[context]!++
-    total[context]!++
-  }
-  return {
-    counts,
-    successors: { total, distinct },
-    unigram: unigramProbabilities(train, vocabSize),
-    vocabSize,
-  }
-}
-
 /**
  * Witten-Bell smoothing: p(y|h) = (c(h,y) + d(h) p(y|h')) / (c(h) + d(h)), with d(h) the number of distinct
  * successors of h and h' the shorter context (Chen and Goodman 1999, section 2.5). An unseen context gives p(y|h').
@@ -112,23 +70,9 @@ const fitBigram = (train: Tokens, vocabSize: number): BigramModel => {
 const wittenBell = (count: number, total: number, distinct: number, lower: number): number =>
   total === 0 ? lower : (count + distinct * lower) / (total + distinct)
 
-const bigramProbability = (
-  { counts, successors, unigram, vocabSize }: BigramModel,
-  context: number | undefined,
-  token: number,
-): number =>
-  context === undefined
-    ? unigram[token]!
-    : wittenBell(
-        counts.of(context * vocabSize + token),
-        successors.total[context]!,
-        successors.distinct[context]!,
-        unigram[token]!,
-      )
-
 /** Token `back` places before position i of the slice. */
 const contextAt = (
-  { score, previous, contextOf }: FloorInput,
+  { score, previous, contextOf }: ScoredSlice,
   i: number,
   back: number,
 ): number | undefined =>
@@ -138,58 +82,144 @@ const contextAt = (
       ? score[i - back]
       : previous[previous.length + i - back]
 
-/** Bits of every token of the slice. */
-export const bigramBits = (input: FloorInput): Float64Array => {
-  const model = fitBigram(input.train, input.vocabSize)
-  return Float64Array.from(
-    input.score,
-    (token, i) => -Math.log2(bigramProbability(model, contextAt(input, i, 1), token)),
-  )
+/** Counts of three tokens in a row, of the contexts that a slice asks for: the table stays as small as the slice. */
+class TrigramCounts {
+  /** Of each token of the slice; -1 where it has no two tokens before it. */
+  readonly slots: Int32Array
+  readonly totals: Float64Array
+  readonly distinct: Float64Array
+  readonly #slotOf: Int32Array
+  readonly #counts = new Map<number, number>()
+  readonly #vocabSize: number
+
+  constructor(scored: ScoredSlice) {
+    const { score, vocabSize } = scored
+    this.#vocabSize = vocabSize
+    this.#slotOf = new Int32Array(vocabSize * vocabSize).fill(-1)
+    this.slots = new Int32Array(score.length).fill(-1)
+    let count = 0
+    for (let i = 0; i < score.length; i++) {
+      const [a, b] = [contextAt(scored, i, 2), contextAt(scored, i, 1)]
+      if (a === undefined || b === undefined) continue
+      const key = a * vocabSize + b
+      if (this.#slotOf[key]! < 0) this.#slotOf[key] = count++
+      this.slots[i] = this.#slotOf[key]!
+    }
+    this.totals = new Float64Array(count)
+    this.distinct = new Float64Array(count)
+  }
+
+  add(a: number, b: number, token: number): void {
+    const slot = this.#slotOf[a * this.#vocabSize + b]!
+    if (slot < 0) return
+    const key = slot * this.#vocabSize + token
+    const count = this.#counts.get(key)
+    if (count === undefined) this.distinct[slot]!++
+    this.#counts.set(key, (count ?? 0) + 1)
+    this.totals[slot]!++
+  }
+
+  of(slot: number, token: number): number {
+    return this.#counts.get(slot * this.#vocabSize + token) ?? 0
+  }
 }
 
-export const bigramFloor = (input: FloorInput): FloorBits => sumOf(bigramBits(input))
+/** Counts of a training stream that comes part by part: each part goes on where the one before ended. */
+export class FloorCounts {
+  readonly #scored: ScoredSlice
+  #tokens = 0
+  /** The last tokens of the stream, most recent first. */
+  #last: number | undefined
+  #lastButOne: number | undefined
+  readonly #singles: Float64Array
+  readonly #pairs: PairCounts
+  readonly #totals: Float64Array
+  readonly #distinct: Float64Array
+  readonly #triples: TrigramCounts | undefined
 
-/** Bits of every token of the slice. */
-export const trigramBits = (input: FloorInput): Float64Array => {
-  const { train, score, vocabSize } = input
-  const bigram = fitBigram(train, vocabSize)
-  // Only contexts that the slice asks for are counted: the table stays as small as the slice.
-  const slots = new Map<number, number>()
-  const contexts = new Int32Array(score.length).fill(-1)
-  for (let i = 0; i < score.length; i++) {
-    const [a, b] = [contextAt(input, i, 2), contextAt(input, i, 1)]
-    if (a === undefined || b === undefined) continue
-    const key = a * vocabSize + b
-    let slot = slots.get(key)
-    if (slot === undefined) slots.set(key, (slot = slots.size))
-    contexts[i] = slot
+  /** @param order 3 counts for {@link trigram} too */
+  constructor(scored: ScoredSlice, order: 2 | 3) {
+    const { vocabSize } = scored
+    this.#scored = scored
+    this.#singles = new Float64Array(vocabSize)
+    this.#pairs = pairCounts(vocabSize)
+    this.#totals = new Float64Array(vocabSize)
+    this.#distinct = new Float64Array(vocabSize)
+    this.#triples = order === 3 ? new TrigramCounts(scored) : undefined
   }
-  const totals = new Float64Array(slots.size)
-  const distinct = new Float64Array(slots.size)
-  const counts = new Map<number, number>()
-  const slotOf = new Int32Array(vocabSize * vocabSize).fill(-1)
-  for (const [key, slot] of slots) slotOf[key] = slot
-  for (let i = 2; i < train.length; i++) {
-    const slot = slotOf[train[i - 2]! * vocabSize + train[i - 1]!]!
-    if (slot < 0) continue
-    const key = slot * vocabSize + train[i]!
-    const count = counts.get(key)
-    if (count === undefined) distinct[slot]!++
-    counts.set(key, (count ?? 0) + 1)
-    totals[slot]!++
+
+  add(part: Tokens): void {
+    const { vocabSize } = this.#scored
+    let [a, b] = [this.#lastButOne, this.#last]
+    for (let i = 0; i < part.length; i++) {
+      const token = part[i]!
+      this.#singles[token]!++
+      if (b !== undefined) {
+        if (this.#pairs.add(b * vocabSize + token) === 1) this.#distinct[b]!++
+        this.#totals[b]!++
+        if (a !== undefined) this.#triples?.add(a, b, token)
+      }
+      a = b
+      b = token
+    }
+    this.#lastButOne = a
+    this.#last = b
+    this.#tokens += part.length
   }
-  return Float64Array.from(score, (token, i) => {
-    const lower = bigramProbability(bigram, contextAt(input, i, 1), token)
-    const slot = contexts[i]!
-    return -Math.log2(
-      slot < 0
-        ? lower
-        : wittenBell(counts.get(slot * vocabSize + token) ?? 0, totals[slot]!, distinct[slot]!, lower),
+
+  /** Add-one smoothed frequency: never zero, and indistinguishable from a plain one at millions of tokens. */
+  #single(token: number): number {
+    return (this.#singles[token]! + 1) / (this.#tokens + this.#scored.vocabSize)
+  }
+
+  #pair(context: number | undefined, token: number): number {
+    const lower = this.#single(token)
+    if (context === undefined) return lower
+    const count = this.#pairs.of(context * this.#scored.vocabSize + token)
+    return wittenBell(count, this.#totals[context]!, this.#distinct[context]!, lower)
+  }
+
+  /** Bits of every token of the slice. */
+  unigram(): Float64Array {
+    return Float64Array.from(this.#scored.score, (token) => -Math.log2(this.#single(token)))
+  }
+
+  /** Bits of every token of the slice. */
+  bigram(): Float64Array {
+    return Float64Array.from(
+      this.#scored.score,
+      (token, i) => -Math.log2(this.#pair(contextAt(this.#scored, i, 1), token)),
     )
-  })
+  }
+
+  /** Bits of every token of the slice. @throws Error when only pairs were counted */
+  trigram(): Float64Array {
+    const triples = this.#triples
+    if (triples === undefined) throw new Error("FloorCounts: no triples were counted.")
+    return Float64Array.from(this.#scored.score, (token, i) => {
+      const lower = this.#pair(contextAt(this.#scored, i, 1), token)
+      const slot = triples.slots[i]!
+      if (slot < 0) return -Math.log2(lower)
+      const [total, distinct] = [triples.totals[slot]!, triples.distinct[slot]!]
+      return -Math.log2(wittenBell(triples.of(slot, token), total, distinct, lower))
+    })
+  }
 }
 
-export const trigramFloor = (input: FloorInput): FloorBits => sumOf(trigramBits(input))
+const countsOf = (input: FloorInput, order: 2 | 3): FloorCounts => {
+  const counts = new FloorCounts(input, order)
+  counts.add(input.train)
+  return counts
+}
+
+/** Bits of every token of the slice. */
+export const unigramBits = (input: FloorInput): Float64Array => countsOf(input, 2).unigram()
+
+export const unigramFloor = (input: FloorInput): FloorBits => sumOf(unigramBits(input))
+
+export const bigramFloor = (input: FloorInput): FloorBits => sumOf(countsOf(input, 2).bigram())
+
+export const trigramFloor = (input: FloorInput): FloorBits => sumOf(countsOf(input, 3).trigram())
 
 /** A compressor's output in bits per byte of its input. */
 export const compressedBitsPerByte = (compressedBytes: number, textBytes: number): number =>

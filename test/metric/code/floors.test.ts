@@ -2,6 +2,7 @@ import { test } from "tap"
 import {
   bigramFloor,
   compressedBitsPerByte,
+  FloorCounts,
   floorVerdict,
   trigramFloor,
   uniformFloor,
@@ -45,6 +46,22 @@ void test("every floor is a probability: over all continuations it sums to one",
       t.ok(close(sum, 1), `${floor.name} after ${previous.join(" ")}`)
     }
   }
+  t.end()
+})
+
+void test("a stream counted in parts has the floors of the whole, to the last bit", (t) => {
+  const scored = input([1, 0, 2, 0, 1], [0, 1])
+  for (const cuts of [[0], [1], [4], [0, 0, 1, 2, 7, 8], [1, 2, 3, 4, 5, 6, 7]]) {
+    const counts = new FloorCounts(scored, 3)
+    for (const [i, cut] of [...cuts, train.length].entries())
+      counts.add(train.subarray(i === 0 ? 0 : cuts[i - 1], cut))
+    const bits = [counts.unigram(), counts.bigram(), counts.trigram()].map((each) =>
+      each.reduce((sum, one) => sum + one, 0),
+    )
+    const whole = [unigramFloor, bigramFloor, trigramFloor].map((floor) => floor(scored).bits)
+    t.same(bits, whole, `cut at ${cuts.join(" ")}`)
+  }
+  t.throws(() => new FloorCounts(scored, 2).trigram(), { message: /no triples/ })
   t.end()
 })
 

@@ -100,6 +100,37 @@ export const ATTACKS: readonly Attack[] = [
       "assert found",
     ),
   },
+  {
+    name: "opens for writing by a newer system call",
+    kind: "files",
+    source: syscall(437, -100, "b'/tmp/x'", "(ctypes.c_uint64 * 3)(0o101, 0o600, 0)", 24),
+  },
+  { name: "copies a mount by descriptor", kind: "files", source: syscall(428, -100, "b'/'", 1) },
+  {
+    name: "asks for a handle that opens without a path",
+    kind: "files",
+    source: syscall(
+      303,
+      -100,
+      "b'/'",
+      "ctypes.create_string_buffer(b'\\x80' + bytes(255))",
+      "ctypes.create_string_buffer(8)",
+      0,
+    ),
+  },
+  {
+    name: "changes the runner's mode",
+    kind: "files",
+    source: action("os.chmod('/sandbox/server.py', 0o777)"),
+  },
+  {
+    name: "reads a file in a home folder",
+    kind: "files",
+    source: action(
+      "found = [f'{home}/{name}' for home in ('/root', '/home', os.path.expanduser('~')) if os.path.isdir(home) for name in os.listdir(home)]",
+      "open(next(path for path in found if os.path.isfile(path))).read()",
+    ),
+  },
   // ----------------------------------------------------------------------------------------- network
   {
     name: "connects to this machine",
@@ -133,6 +164,17 @@ export const ATTACKS: readonly Attack[] = [
     source: action("import socket", "socket.socketpair()"),
   },
   { name: "sets up io_uring", kind: "network", source: syscall(425, 8, "ctypes.create_string_buffer(256)") },
+  {
+    name: "leaves a key in the kernel",
+    kind: "network",
+    source: syscall(248, "b'user'", "b'name'", "b'value'", 5, -3),
+  },
+  { name: "shares memory by a key", kind: "network", source: syscall(29, 42, 4096, 0o1666) },
+  {
+    name: "opens a queue of messages",
+    kind: "network",
+    source: syscall(240, "b'queue'", 0o102, 0o666, "None"),
+  },
   // --------------------------------------------------------------------------------------- processes
   {
     name: "fork bomb",
@@ -191,6 +233,56 @@ export const ATTACKS: readonly Attack[] = [
   { name: "makes a user namespace", kind: "processes", source: syscall(272, 0x10000000) },
   { name: "holds on to its parent", kind: "processes", source: syscall(434, "os.getppid()", 0) },
   { name: "sets the clock", kind: "processes", source: action("import time", "time.clock_settime(0, 0)") },
+  {
+    name: "calls the kernel in 32 bits",
+    kind: "processes",
+    source: libc(
+      "import mmap",
+      "page = mmap.mmap(-1, 4096, prot=7)",
+      "# push rbx; mov eax, 20 (getpid); int 0x80; pop rbx; ret",
+      "page.write(bytes([0x53, 0xB8, 20, 0, 0, 0, 0xCD, 0x80, 0x5B, 0xC3]))",
+      "code = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))",
+      "assert code() > 0",
+    ),
+  },
+  { name: "calls the kernel by its x32 numbers", kind: "processes", source: syscall(0x40000000 + 39) },
+  {
+    name: "becomes another program by descriptor",
+    kind: "processes",
+    source: syscall(322, "os.open(__import__('sys').executable, os.O_RDONLY)", "b''", "None", "None", 0x1000),
+  },
+  {
+    name: "signals a thread of its parent",
+    kind: "processes",
+    source: syscall(234, "os.getppid()", "os.getppid()", 0),
+  },
+  {
+    name: "becomes the judge of system calls",
+    kind: "processes",
+    source: libc(
+      "allow = ctypes.create_string_buffer(bytes([6, 0, 0, 0, 0, 0, 255, 127]), 8)",
+      "class Program(ctypes.Structure):",
+      "    _fields_ = [('length', ctypes.c_ushort), ('filter', ctypes.c_void_p)]",
+      "program = Program(1, ctypes.addressof(allow))",
+      "assert libc.syscall(317, 1, 8, ctypes.byref(program)) >= 0",
+    ),
+  },
+  {
+    name: "loads a program into the kernel",
+    kind: "processes",
+    source: syscall(
+      321,
+      0,
+      "ctypes.create_string_buffer(bytes([2, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 1]), 128)",
+      128,
+    ),
+  },
+  { name: "handles its own page faults", kind: "processes", source: syscall(323, 1) },
+  {
+    name: "takes a place before everyone else",
+    kind: "processes",
+    source: action("os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))"),
+  },
   // --------------------------------------------------------------------------------------- resources
   { name: "takes ten gigabytes", kind: "resources", source: action("len(bytes(10 * 2**30))") },
   {
@@ -256,6 +348,33 @@ export const ATTACKS: readonly Attack[] = [
     name: "answers with a huge number",
     kind: "resources",
     source: "def simple_math_problem():\n    return 1 << (8 * 10**6)\n",
+  },
+  {
+    name: "maps memory that it never touches",
+    kind: "resources",
+    source: action("import mmap", "mmap.mmap(-1, 10 * 2**30)"),
+  },
+  {
+    name: "prints without end",
+    kind: "resources",
+    source: "def simple_math_problem():\n    while True:\n        print('x' * 2**20)\n",
+  },
+  {
+    name: "fails with an error that never ends",
+    kind: "resources",
+    source: [
+      "class Endless(Exception):",
+      "    def __str__(self):",
+      "        while True:",
+      "            pass",
+      "def simple_math_problem():",
+      "    raise Endless",
+    ].join("\n"),
+  },
+  {
+    name: "closes every descriptor",
+    kind: "resources",
+    source: "import os\nos.closerange(0, 4096)\ndef simple_math_problem():\n    return None\n",
   },
   // ----------------------------------------------------------------------------------------- forgery
   {
@@ -470,6 +589,40 @@ export const ATTACKS: readonly Attack[] = [
       "            pass",
       "def simple_math_problem():",
       "    return True",
+    ].join("\n"),
+  },
+  {
+    name: "ends the loop of the tests",
+    kind: "forgery",
+    source: "def simple_math_problem():\n    raise StopIteration\n",
+    test: "def check(candidate):\n    for got in map(lambda _: candidate(), range(3)):\n        assert got == 42\n",
+  },
+  {
+    name: "lies about its class",
+    kind: "forgery",
+    source: [
+      "class Any:",
+      "    __class__ = property(lambda self: int)",
+      "    __int__ = __index__ = lambda self: 7",
+      "    def __eq__(self, other):",
+      "        return True",
+      "def simple_math_problem():",
+      "    return Any()",
+    ].join("\n"),
+    test: "def check(candidate):\n    assert isinstance(candidate(), int) and candidate() == 42\n",
+  },
+  {
+    name: "changes the comparison of int in memory",
+    kind: "forgery",
+    source: [
+      "import ctypes",
+      "COMPARE = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.py_object, ctypes.c_int)",
+      "always = COMPARE(lambda first, second, how: True)",
+      "def simple_math_problem():",
+      "    slots = (ctypes.c_void_p * 40).from_address(id(int))",
+      "    # tp_richcompare",
+      "    slots[25] = ctypes.cast(always, ctypes.c_void_p).value",
+      "    return 7",
     ].join("\n"),
   },
 ]

@@ -140,7 +140,7 @@ const primer: GeneratedKind<typeof Primer.Type> = {
       return { prompt: description, target: body }
     },
   }),
-  recipe: 2,
+  recipe: 3,
 }
 
 export const GENERATED_KINDS = [brackets, star, wordProblems, primer] as const
