@@ -67,15 +67,17 @@ for (const [name, experiment] of Object.entries(experiments)) {
       t.ok(relativeDifference(data, sliced.state[key]!.data) < 1e-3, `${what}: ${key}`)
   }
 
+  const inOne = makeOnnxruntimeExecutor(options).then((executor) => run(experiment, executor))
+
   void t.test(`${name}: two slices on onnxruntime`, async (t) => {
     const layout = { slices: 2, sizes: "many" } as const
     t.equal(layoutFor(experiment, layout).slices, 2)
-    const whole = await run(experiment, await makeOnnxruntimeExecutor(options))
+    const whole = await inOne
     same(t, whole, await run(experiment, cut(await makeOnnxruntimeExecutor(options), layout)), "onnxruntime")
   })
 
   testWithLibrary(`${name}: tensorflow, a slice for each of two threads`, async (t) => {
-    const whole = await run(experiment, await makeOnnxruntimeExecutor(options))
+    const whole = await inOne
     for (const threads of [1, 2]) {
       const executor = await makeTensorflowExecutor({ ...options, threads })
       t.same(executor.layout, { slices: threads, sizes: "many" })
