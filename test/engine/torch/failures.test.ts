@@ -83,7 +83,7 @@ void t.test("several processes and nodes are started by torchrun", async (t) => 
 void t.test("a worker of another protocol is refused, whatever it says", async (t) => {
   await t.rejects(start(answering({ type: "ready", protocol: 2 })), {
     name: "ExecutorError",
-    message: /protocol mismatch: the worker speaks protocol 2, this program 4; install repro again/,
+    message: /protocol mismatch: the worker speaks protocol 2, this program 5; install repro again/,
   })
   await t.rejects(start(script(`console.log("PyTorch worker, at your service")`)), {
     message:
@@ -107,7 +107,7 @@ void t.test("a worker that ends before it answers is reported with its last line
 
 testWithTorch("the real worker refuses another protocol", async (t) => {
   await t.rejects(TorchWorker.start(await workerCommand({}, process.env), { ...hello, protocol: 0 }), {
-    message: /protocol mismatch: this program speaks 0, the worker 4; install repro again/,
+    message: /protocol mismatch: this program speaks 0, the worker 5; install repro again/,
   })
 })
 
