@@ -1,9 +1,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import t, { test } from "tap"
 import { currentIdentities, pinnedIdentities } from "../../scripts/pin-identities.js"
-import { FINGERPRINT_ALGORITHM, fingerprint, runFingerprint } from "../../src/spec/fingerprint.js"
-import type { DataContent } from "../../src/spec/content.js"
-import type { Experiment } from "../../src/spec/experiment.js"
+import { derivedFingerprint, type StoredManifest } from "../run/derived-fingerprint.js"
 
 t.setTimeout(300_000)
 
@@ -26,15 +24,7 @@ test("a stored run's experiment has the fingerprint that it was stored under", a
   const names = await readdir(folder)
   t.ok(names.length > 0)
   for (const name of names) {
-    const manifest = JSON.parse(await readFile(`${folder}/${name}/manifest.json`, "utf8")) as {
-      readonly experiment: Experiment
-      readonly fingerprint: string
-      readonly data?: DataContent
-    }
-    const { experiment, data } = manifest
-    const derived = manifest.fingerprint.startsWith(`${FINGERPRINT_ALGORITHM}+data:`)
-      ? runFingerprint(experiment, data!)
-      : fingerprint(experiment)
-    t.equal(derived, manifest.fingerprint, name)
+    const manifest = JSON.parse(await readFile(`${folder}/${name}/manifest.json`, "utf8")) as StoredManifest
+    t.equal(derivedFingerprint(manifest), manifest.fingerprint, name)
   }
 })

@@ -5,7 +5,7 @@
  */
 import t from "tap"
 import { openSpec } from "../../../src/app/open-spec.js"
-import type { Files } from "../../../src/data/corpora/files/schema.js"
+import type { Mixture } from "../../../src/data/corpora/mixture/schema.js"
 import { rowWeights } from "../../../src/diffusion/insertion/loss.js"
 import { addedParameters, lladaName, lladaParameters } from "../../../src/families/llada/parameters.js"
 import { lladaGaps, lladaHidden, lladaLogits } from "../../../src/families/llada/network.js"
@@ -132,7 +132,7 @@ const fivePeriods = (warmup: number): LearningRateSchedule => ({
 t.test("the table of learning rates", async (t) => {
   const { experiment } = await openSpec("flexmdm_8b_transfer", "paper")
   const { training, data } = experiment
-  const shards = (data.corpus as Files).train.length / data.batching.shardsInMemory
+  const shards = (data.corpus as Mixture).trainShards / data.batching.shardsInMemory
   const total = training.stepsPerGroup * shards
   t.same([data.batching.rotation, total], [true, 200_000], "every shard is visited")
   t.same(training.schedule, fivePeriods(total * 0.05), "the spec's own: five periods behind a warm-up of 5 %")
