@@ -1,66 +1,9 @@
-/** Whether the judges of a run's texts are today what they were when they judged, as far as the files say without training. */
-import { dirname, join } from "node:path"
-import { parseEvidenceHeader, type JudgeAccount } from "../evaluators/evidence.js"
-import { DataError } from "../files/errors.js"
-import { readRun, type RunReader } from "../run/directory.js"
-import { RunError } from "../run/errors.js"
+/** Whether the judges of a run's texts are today what they were when they judged. */
+import { dirname } from "node:path"
+import { parseEvidenceHeader } from "../evaluators/evidence.js"
+import type { RunReader } from "../run/directory.js"
 import { experimentOf } from "../run/experiment-of.js"
-import { isRunOf } from "../run/identity.js"
-import { listRuns } from "../run/list.js"
 import { judgeIn } from "../spec/judge.js"
-import { loadSpec, type LoadedSpec } from "../spec/spec-file.js"
-import { SpecError } from "../spec/spec-error.js"
-import { findNamedSpec } from "../spec/variation.js"
-import { endOfRun, findBeginning } from "./beginning.js"
-import { experimentState } from "./experiment-state.js"
-import { judgeDigest } from "./judge.js"
-
-/** What `read` finds; undefined where files are gone or cannot be read, which says nothing about a judge. */
-const known = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
-  try {
-    return await read()
-  } catch (error) {
-    if (error instanceof SpecError || error instanceof DataError || error instanceof RunError)
-      return undefined
-    throw error
-  }
-}
-
-/** The judge's spec beside the runs, in `specs`, or among those that come with repro. */
-const specOf = ({ spec, profile }: JudgeAccount, runs: string): Promise<LoadedSpec | undefined> =>
-  known(async () => loadSpec(await findNamedSpec(spec, runs, ""), profile))
-
-/** The weights with which it would judge now, and where they are. */
-const weightsNow = async (
-  { fingerprint }: JudgeAccount,
-  spec: LoadedSpec | undefined,
-  runs: string,
-): Promise<{ readonly digest: string; readonly where: string } | undefined> => {
-  if (spec?.experiment.training.stepsPerGroup === 0) {
-    const found = await findBeginning(spec.experiment, undefined)
-    return (
-      found && { digest: judgeDigest(found), where: found.began.files.map(({ file }) => file).join(", ") }
-    )
-  }
-  const state = experimentState(await listRuns(runs, (manifest) => isRunOf(manifest, { fingerprint })))
-  if (state.state !== "finished") return undefined
-  return {
-    digest: judgeDigest(await endOfRun(await readRun(join(runs, state.run.id)))),
-    where: `the run ${state.run.id}`,
-  }
-}
-
-const sentenceOf = async (id: string, judge: JudgeAccount, runs: string): Promise<string | undefined> => {
-  const { spec: name, profile, fingerprint, digest } = judge
-  const spec = await specOf(judge, runs)
-  const cure =
-    "A run made now is judged by what is there now; compare generative perplexities of one judge alone."
-  if (spec !== undefined && spec.fingerprint !== fingerprint)
-    return `${id}: its judge ${name}, profile ${profile}, is another experiment since: ${fingerprint} then, ${spec.fingerprint} now. ${cure}`
-  const now = await known(() => weightsNow(judge, spec, runs))
-  if (now === undefined || now.digest === digest) return undefined
-  return `${id}: its judge ${name}, profile ${profile}, has other weights since: sha256 ${digest.slice(0, 12)} then, ${now.digest.slice(0, 12)} in ${now.where} now. ${cure}`
-}
 
 /** A sentence for each evaluation whose judge is known to be another by now. */
 export const changedJudges = async (run: RunReader): Promise<readonly string[]> => {
@@ -69,6 +12,8 @@ export const changedJudges = async (run: RunReader): Promise<readonly string[]> 
   for (const evaluation of experimentOf(run).evaluations) {
     if (judgeIn(evaluation) === undefined) continue
     const { id } = evaluation
+    // What finds a judge loads networks: a table without one does not wait for them.
+    const { known, sentenceOf } = await import("./judge-since.js")
     const file = await known(() => run.readEvidence(id))
     const judge = file && parseEvidenceHeader(file.metadata, id).judge
     const sentence = judge && (await sentenceOf(id, judge, runs))

@@ -3,7 +3,6 @@
  * scored. Measured once per run and kept beside the evidence, because they need the training data.
  */
 import { createHash } from "node:crypto"
-import { execa } from "execa"
 import { forEachShard, readTokens, type LoadedCorpus } from "../data/corpora/corpus.js"
 import { requireUnchanged } from "../data/corpora/identity.js"
 import type { ShardInfo } from "../data/rows/shards.js"
@@ -74,6 +73,7 @@ export const readFloors = async (run: RunReader): Promise<readonly FloorSummary[
 /** Bytes that `xz -9e` needs, or why it could not be asked. */
 const xzBytes = async (text: Uint8Array): Promise<number | string> => {
   try {
+    const { execa } = await import("execa") // whoever reads stored floors does not wait for it
     const { stdout } = await execa("xz", ["-9e", "--stdout", "--format=xz"], {
       input: text,
       encoding: "buffer",

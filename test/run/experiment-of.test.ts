@@ -4,7 +4,6 @@ import { readRun } from "../../src/run/directory.js"
 import { RunError } from "../../src/run/errors.js"
 import { experimentOf } from "../../src/run/experiment-of.js"
 import type { Json } from "../../src/run/events.js"
-import { fingerprint } from "../../src/spec/fingerprint.js"
 import { loadSpec } from "../../src/spec/spec-file.js"
 import { derivedFingerprint } from "./derived-fingerprint.js"
 
