@@ -80,7 +80,7 @@ test("the sampler's lengths have that law at N = 64 and at N = 1024, and at N = 
   for (const [steps, overflow, rows] of [
     [64, "fill", 600],
     [64, "cancel", 600],
-    [1024, "cancel", 200],
+    [1024, "cancel", 100],
   ] as const) {
     const texts = await leapTexts(empty(rows), settings({ steps, overflow }), jobOf(MIXTURE, CANVAS))
     const lengths = texts.map(({ row }) => lengthOf(row, PAD))
@@ -116,10 +116,10 @@ test("the mean-field table of what steps leave behind, by simulation", async (t)
   for (const [steps, rows] of [
     [64, 100],
     [128, 60],
-    [256, 40],
-    [512, 30],
-    [1024, 20],
-    [4096, 8],
+    [256, 30],
+    [512, 15],
+    [1024, 8],
+    [4096, 2],
   ] as const) {
     for (const [name, grid, fire, unmasking] of CASES) {
       const texts = await leapTexts(
