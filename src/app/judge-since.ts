@@ -1,20 +1,17 @@
 /** Whether a judge of texts is today what it was when it judged, as far as the files say without training. */
-import { join } from "node:path"
+import { basename, dirname } from "node:path"
 import type { JudgeAccount } from "../evaluators/evidence.js"
 import { DataError } from "../files/errors.js"
-import { readRun } from "../run/directory.js"
 import { RunError } from "../run/errors.js"
-import { isRunOf } from "../run/identity.js"
-import { listRuns } from "../run/list.js"
 import { loadSpec, type LoadedSpec } from "../spec/spec-file.js"
 import { SpecError } from "../spec/spec-error.js"
 import { findNamedSpec } from "../spec/variation.js"
+import { finishedRun } from "./based-weights.js"
 import { endOfRun, findBeginning } from "./beginning.js"
-import { experimentState } from "./experiment-state.js"
 import { judgeDigest } from "./judge.js"
 
 /** What `read` finds; undefined where files are gone or cannot be read, which says nothing about a judge. */
-export const known = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
+const known = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
   try {
     return await read()
   } catch (error) {
@@ -30,22 +27,17 @@ const specOf = ({ spec, profile }: JudgeAccount, runs: string): Promise<LoadedSp
 
 /** The weights with which it would judge now, and where they are. */
 const weightsNow = async (
-  { fingerprint }: JudgeAccount,
-  spec: LoadedSpec | undefined,
+  spec: LoadedSpec,
   runs: string,
 ): Promise<{ readonly digest: string; readonly where: string } | undefined> => {
-  if (spec?.experiment.training.stepsPerGroup === 0) {
+  if (spec.experiment.training.stepsPerGroup === 0) {
     const found = await findBeginning(spec.experiment, undefined)
     return (
       found && { digest: judgeDigest(found), where: found.began.files.map(({ file }) => file).join(", ") }
     )
   }
-  const state = experimentState(await listRuns(runs, (manifest) => isRunOf(manifest, { fingerprint })))
-  if (state.state !== "finished") return undefined
-  return {
-    digest: judgeDigest(await endOfRun(await readRun(join(runs, state.run.id)))),
-    where: `the run ${state.run.id}`,
-  }
+  const run = await finishedRun(spec, runs)
+  return run && { digest: judgeDigest(await endOfRun(run)), where: `the run ${run.manifest.id}` }
 }
 
 /** How it is another; undefined where it is the same, or where nothing is known of it. @param runs the folder of runs */
@@ -58,9 +50,10 @@ export const sentenceOf = async (
   const spec = await specOf(judge, runs)
   const cure =
     "A run made now is judged by what is there now; compare generative perplexities of one judge alone."
-  if (spec !== undefined && spec.fingerprint !== fingerprint)
-    return `${id}: its judge ${name}, profile ${profile}, is another experiment since: ${fingerprint} then, ${spec.fingerprint} now. ${cure}`
-  const now = await known(() => weightsNow(judge, spec, runs))
+  if (spec === undefined) return undefined
+  if (spec.fingerprint !== fingerprint)
+    return `${id}: its judge ${name}, profile ${profile}, is another experiment since: ${fingerprint} then, ${spec.fingerprint} in ${basename(dirname(spec.file))}/${basename(spec.file)} now. ${cure}`
+  const now = await known(() => weightsNow(spec, runs))
   if (now === undefined || now.digest === digest) return undefined
   return `${id}: its judge ${name}, profile ${profile}, has other weights since: sha256 ${digest.slice(0, 12)} then, ${now.digest.slice(0, 12)} in ${now.where} now. ${cure}`
 }

@@ -14,15 +14,8 @@ async function* gunzipped(source: Chunks): Chunks {
   yield* stream as Chunks
 }
 
-/** zstd by Node itself where it has it (22.15 and newer), else by fzstd. */
+/** By fzstd alone: Node's own ends at the first of several frames, and takes cut data for whole (ADR 15). */
 async function* unpackedZstd(source: Chunks): Chunks {
-  const native = (zlib as { createZstdDecompress?: () => NodeJS.ReadWriteStream }).createZstdDecompress
-  if (native !== undefined) {
-    const stream = native()
-    pipeline(source, stream, () => undefined)
-    yield* stream as unknown as Chunks
-    return
-  }
   const { Decompress } = await import("fzstd")
   let ready: Uint8Array[] = []
   const stream = new Decompress((chunk) => ready.push(chunk))

@@ -71,16 +71,27 @@ class Server:
 
     def answer(self, header: Header, payload: bytearray) -> Tensors | Late:
         """
-        A request that is refused for want of a deterministic operation is answered without one. The results
-        of a step are late: whoever asks for the next step does not wait for them.
+        A request that is refused for want of a deterministic operation is answered without one, and one for
+        which CUDA graphs leave too little memory without them. The results of a step are late: whoever asks
+        for the next step does not wait for them.
         """
         try:
             results = self._answer(header, payload)
         except RuntimeError as error:  # the state changes after the last operation that can be refused
-            if not self._settings.determinism.loosen(error):
+            if not (self._settings.determinism.loosen(error) or self._gives_up_graphs(error)):
                 raise
+            results = None
+        if results is None:  # here, where the error no longer holds on to what was computed before it
             results = self._answer(header, payload)
         return late(results) if header["type"] == "step" else results
+
+    def _gives_up_graphs(self, error: RuntimeError) -> bool:
+        """Where memory did not suffice: whether there were graphs, whose memory is free now."""
+        if not isinstance(error, torch.OutOfMemoryError):
+            return False
+        why = "with them the GPU's memory did not suffice"
+        held = [t.graphs.give_up(why) for t in self._trainers.values() if t.graphs is not None]
+        return any(held)
 
     def _peak(self) -> Tensors:
         """The most memory that tensors took on the GPU since this was last asked; nothing on a CPU."""

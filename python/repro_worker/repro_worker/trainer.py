@@ -57,12 +57,7 @@ class Trainer:
         Losses and gradients are summed over the slices of a micro-batch and averaged over
         micro-batches: `divisor`.
         """
-        try:
-            loss = self._sum(header, tensors)
-        except torch.OutOfMemoryError:
-            if self.graphs is None or not self.graphs.give_up("with them the GPU's memory did not suffice"):
-                raise
-            loss = self._sum(header, tensors)
+        loss = self._sum(header, tensors)
         parameters = [self._state[name] for name in self._names]
         gradients = [(torch.zeros_like(p) if p.grad is None else p.grad).float() for p in parameters]
         for p in parameters:

@@ -22,7 +22,7 @@ import { fetchList, fetchRows, rowDigests, rowFiles, type ListedOrigin } from ".
 import type { Dataset } from "./schema.js"
 
 /** Raise when shards made from equal inputs would differ. */
-const RECIPE = 1
+const RECIPE = 2
 /** First part of the shards' names. */
 const STEM = "dataset"
 

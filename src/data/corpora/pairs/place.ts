@@ -93,7 +93,7 @@ export const listOrigin = (corpus: RowSource, options: CorpusOptions): Origin =>
   hubOrigin(hubFolder(corpus, options), LIST)
 
 /** Endings of files with rows; a repository that has several kinds means the first of them. */
-const ROWS = [/\.(jsonl|json)(\.(gz|zst))?$/, /\.parquet$/] as const
+const ROWS = [/\.(jsonl|json)(\.gz)?$/, /\.parquet$/, /\.(jsonl|json)\.zst$/] as const
 
 /** A file that a hub repository lists; the hub knows the digest of large ones. */
 export interface ListedFile {

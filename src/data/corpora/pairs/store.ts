@@ -30,7 +30,7 @@ import { textRule, type Pairs } from "./schema.js"
 import { partOf, readNote, shardName, writeRows, type Note } from "./write.js"
 
 /** Raise when shards made from equal inputs would differ. */
-const RECIPE = 1
+const RECIPE = 2
 /** First part of the shards' names. */
 const STEM = "pairs"
 

@@ -16,7 +16,7 @@ import { writeStream } from "./stream.js"
 import { workFolder } from "./work-folder.js"
 
 /** Raise when shards made from equal inputs would differ. */
-const RECIPE = 1
+const RECIPE = 2
 /** Bytes of files that are worth a thread. */
 const BYTES_PER_THREAD = 1 << 22
 const MOST_THREADS = 16
