@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from repro_worker.frames import Tensors
+from repro_worker.frames import Header, Tensors
 from repro_worker.graphs import Capture, Graphs, Recorded
+from repro_worker.server import Server
+from repro_worker.settings import open_settings
+from repro_worker.trainer import Trainer
+from repro_worker.world import World
 
 
 def rehearsal(log: list[str]) -> Capture:
@@ -76,6 +82,30 @@ def losses(graphs: Graphs | None, short_of_memory: int = -1) -> tuple[list[float
     return all_losses, all_gradients
 
 
+def answered(held: bool) -> list[str]:
+    """What becomes of a request that does not fit into memory at first, beside graphs or without any."""
+    hello = {"oldest": "2.0", "precision": "fp32", "device": "cpu", "threads": 1, "compile": False}
+    server = Server(open_settings(hello, 0, 1), World())
+    graphs = Graphs(rehearsal([]))
+    if held:
+        losses(graphs)
+    server._trainers[0] = cast(Trainer, SimpleNamespace(graphs=graphs))
+    calls: list[str] = []
+
+    def answer(header: Header, payload: bytearray) -> Tensors:
+        calls.append(graphs.note)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return {}
+
+    server._answer = answer  # type: ignore[method-assign]
+    try:
+        server.answer({"type": "evaluate", "id": 1}, bytearray())
+    except torch.OutOfMemoryError:
+        calls.append("refused")
+    return calls
+
+
 def main() -> None:
     log: list[str] = []
     captured, refused, given_up = Graphs(rehearsal(log)), Graphs(refusing), Graphs(rehearsal([]))
@@ -87,6 +117,7 @@ def main() -> None:
                 "refused": losses(refused) == plain,
                 "givenUp": losses(given_up, short_of_memory=2) == plain,
                 "notes": [graphs.note for graphs in (captured, refused, given_up)],
+                "answered": [answered(True), answered(False)],
                 "log": log,
                 "steps": plain[0],
             }

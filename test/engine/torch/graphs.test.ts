@@ -13,10 +13,11 @@ testWithTorch("captured micro-batches give the losses and gradients of plain one
   const { stdout } = await execa((await findPython())!, [script], {
     env: { ...process.env, PYTHONPATH: WORKER_FOLDER },
   })
-  const { captured, refused, givenUp, notes, log, steps } = JSON.parse(stdout) as {
+  const { captured, refused, givenUp, answered, notes, log, steps } = JSON.parse(stdout) as {
     readonly captured: boolean
     readonly refused: boolean
     readonly givenUp: boolean
+    readonly answered: readonly (readonly string[])[]
     readonly notes: readonly string[]
     readonly log: readonly string[]
     readonly steps: readonly number[]
@@ -31,5 +32,13 @@ testWithTorch("captured micro-batches give the losses and gradients of plain one
   ])
   // Micro-batches of programs 0 1 | 0 0 | 0 1 | 0 0 | 0 1: each program runs twice as it is, then it is recorded.
   t.same(log, ["capture", ...Array<string>(4).fill("replay"), "capture"])
+  t.same(
+    answered,
+    [
+      ["CUDA graphs", "no CUDA graphs: with them the GPU's memory did not suffice"],
+      ["", "refused"],
+    ],
+    "any request that does not fit beside graphs is answered without them, and refused where there are none",
+  )
   t.equal(new Set(steps).size, 5, "every step has another loss")
 })
