@@ -31,13 +31,7 @@ import { writeFileAtomic } from "../src/files/atomic.js"
 import { mergeReports, readReport, reportFile } from "./bundle/report.js"
 import { GPU_SIDES, searchBatches } from "./gpu.js"
 import { SMALL, SHAPES as INSERTION_SHAPES, TINY } from "./insertion/job.js"
-import {
-  engineName,
-  measureInsertion,
-  mergeMeasured,
-  torchName,
-  type InsertionPlan,
-} from "./insertion/measure.js"
+import { measureInsertion, mergeMeasured, type InsertionPlan } from "./insertion/measure.js"
 import { INSERTION_FORMAT, type InsertionResults } from "./insertion/section.js"
 import { LLADA_SMALL, LLADA_TINY } from "./llada/job.js"
 import { measureLlada } from "./llada/measure.js"
@@ -48,6 +42,7 @@ import { measureOther } from "./other.js"
 import { FORMAT, resultsMarkdown, type Bundled, type Results } from "./results.js"
 import { CPU_SHAPES, PUBLISHED_BATCH, smokeShape } from "./shapes.js"
 import { disagreements, PUBLISHED } from "./targets.js"
+import { engineName, torchName } from "./turns.js"
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,

@@ -2,19 +2,8 @@
 import { rm } from "node:fs/promises"
 import type { FlexmdmModel } from "../../src/families/flexmdm/schema.js"
 import { startOurs, startReference, type Contender } from "../contender.js"
+import { engineName, torchName, Turns, type Failure, type Seconds, type StepTimes } from "../turns.js"
 import { insertionExperiment, writeInsertionJob, type InsertionShape } from "./job.js"
-
-/** Seconds, on the wall and of the processor, all threads together. */
-export interface Seconds {
-  readonly wall: number
-  readonly cpu: number
-}
-
-export interface StepTimes {
-  readonly id: string
-  /** One unit each, round by round; contenders of a measurement took turns. */
-  readonly rounds: readonly Seconds[]
-}
 
 export interface SampleTimes extends StepTimes {
   /** Per text of a whole run of `steps` steps; a published step costs the same wherever it is taken. */
@@ -37,7 +26,7 @@ export interface InsertionMeasured {
     readonly meanLength: number
     readonly times: readonly SampleTimes[]
   }
-  readonly failures: readonly { readonly id: string; readonly why: string }[]
+  readonly failures: readonly Failure[]
 }
 
 export interface InsertionPlan {
@@ -56,30 +45,11 @@ export interface InsertionPlan {
   }
 }
 
-interface Steps {
-  readonly wall: readonly number[]
-  readonly cpu: readonly number[]
-  readonly loss: number
-}
-
 interface Sampled extends Seconds {
   readonly body: Seconds
   readonly passes: number
   readonly meanLength?: number
 }
-
-const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const half = sorted.length / 2
-  return sorted.length % 2 === 1 ? sorted[Math.floor(half)]! : (sorted[half - 1]! + sorted[half]!) / 2
-}
-export const medianOf = (rounds: readonly Seconds[]): Seconds => ({
-  wall: median(rounds.map(({ wall }) => wall)),
-  cpu: median(rounds.map(({ cpu }) => cpu)),
-})
-
-export const torchName = (mode: "eager" | "compile"): string => `torch ${mode} fp32`
-export const engineName = (engine: "onnxruntime" | "tensorflow"): string => `${engine} fp32`
 
 export const measureInsertion = async (
   shape: InsertionShape,
@@ -91,32 +61,12 @@ export const measureInsertion = async (
   const { data, training } = experiment
   const { tokenizer } = data
   const job = await writeInsertionJob(shape)
-  const failures: { readonly id: string; readonly why: string }[] = []
-  const open: Contender[] = []
-  const failed = async (contender: Contender, error: unknown): Promise<void> => {
-    const why = error instanceof Error ? error.message : String(error)
-    failures.push({ id: contender.id, why })
-    say(`${contender.id} failed: ${why}`)
-    const at = open.indexOf(contender)
-    if (at >= 0) open.splice(at, 1)
-    await contender.close()
-  }
-  const add = async (contender: Contender, request: object): Promise<void> => {
-    say(`starting ${contender.id}`)
-    open.push(contender)
-    try {
-      await contender.ask("init", { ...request, parameters: job.parameters, threads: plan.threads })
-    } catch (error) {
-      await failed(contender, error)
-    }
-  }
-  const losses = new Map<string, number>()
-  const steps = new Map<string, Seconds[]>()
+  const turns = new Turns(say, { parameters: job.parameters, threads: plan.threads })
   const sampled = new Map<string, { rounds: Seconds[]; passes: Seconds[]; perText: number }>()
   let meanLength = 0
   try {
     for (const mode of plan.modes)
-      await add(startReference(torchName(mode), plan.threads, "flexmdm_bench.py"), {
+      await turns.add(startReference(torchName(mode), plan.threads, "flexmdm_bench.py"), {
         model: experiment.model as FlexmdmModel,
         length: shape.canvas,
         optimizer: training.optimizer,
@@ -127,28 +77,12 @@ export const measureInsertion = async (
         ids: { mask: tokenizer.maskId, pad: tokenizer.padId, eos: tokenizer.boundaryId },
       })
     for (const engine of plan.engines)
-      await add(startOurs(engineName(engine), "bench/insertion/ours.ts"), { shape, engine })
-    // The first step compiles, and its loss is of the same parameters and states on every side.
-    for (const contender of plan.rounds === 0 ? [] : open.slice())
-      await contender.ask<Steps>("steps", { count: 1 }).then(
-        ({ loss }) => void losses.set(contender.id, loss),
-        (error: unknown) => failed(contender, error),
-      )
-    say(`${plan.rounds} rounds of ${plan.stepsPerRound} steps`)
-    for (let round = 0; round < plan.rounds; round++)
-      for (const contender of open.slice())
-        await contender.ask<Steps>("steps", { count: plan.stepsPerRound }).then(
-          ({ wall, cpu }) =>
-            void steps.set(contender.id, [
-              ...(steps.get(contender.id) ?? []),
-              ...wall.map((seconds, i) => ({ wall: seconds, cpu: cpu[i]! })),
-            ]),
-          (error: unknown) => failed(contender, error),
-        )
+      await turns.add(startOurs(engineName(engine), "bench/insertion/ours.ts"), { shape, engine })
+    await turns.train(plan.rounds, plan.stepsPerRound)
     const { sampling } = plan
     if (sampling !== undefined) {
-      const published = open.find(({ id }) => id === torchName("eager"))
-      const ours = open
+      const published = turns.standing.find(({ id }) => id === torchName("eager"))
+      const ours = turns.standing
         .filter(({ id }) => plan.engines.some((engine) => engineName(engine) === id))
         .slice(0, 1)
       const take = async (
@@ -158,21 +92,19 @@ export const measureInsertion = async (
         times: number,
       ): Promise<void> => {
         const { texts } = sampling
-        try {
-          const answer = await contender.ask<Sampled>("sample", { texts, steps: sampling.steps, ...request })
-          const scaled = ({ wall, cpu }: Seconds): Seconds => ({
-            wall: (wall * times) / texts,
-            cpu: (cpu * times) / texts,
-          })
+        const scaled = ({ wall, cpu }: Seconds): Seconds => ({
+          wall: (wall * times) / texts,
+          cpu: (cpu * times) / texts,
+        })
+        const asked = { texts, steps: sampling.steps, ...request }
+        await turns.ask<Sampled>(contender, "sample", asked, (answer) => {
           const kept = sampled.get(id) ?? { rounds: [], passes: [], perText: 0 }
           kept.rounds.push(scaled(answer))
           kept.passes.push(scaled(answer.body))
           kept.perText = (answer.passes * times) / texts
           sampled.set(id, kept)
           meanLength = answer.meanLength ?? meanLength
-        } catch (error) {
-          await failed(contender, error)
-        }
+        })
       }
       // Programs of every width are compiled by a first run, which is not counted.
       for (const contender of ours) {
@@ -194,17 +126,11 @@ export const measureInsertion = async (
         }
       }
     }
-    const base = losses.get(torchName("eager"))
     return {
       shape,
       threads: plan.threads,
-      losses: plan.engines.flatMap((engine) => {
-        const own = losses.get(engineName(engine))
-        return own === undefined || base === undefined
-          ? []
-          : [{ id: engineName(engine), difference: Math.abs(own / base - 1) }]
-      }),
-      steps: [...steps].map(([id, rounds]) => ({ id, rounds })),
+      losses: turns.differences(plan.engines.map(engineName)),
+      steps: turns.steps,
       ...(sampling === undefined
         ? {}
         : {
@@ -221,10 +147,10 @@ export const measureInsertion = async (
               })),
             },
           }),
-      failures,
+      failures: turns.failures,
     }
   } finally {
-    await Promise.all(open.map((contender) => contender.close()))
+    await turns.close()
     await rm(job.folder, { recursive: true, force: true })
   }
 }

@@ -1,7 +1,8 @@
 /** The FlexMDM part of RESULTS.md. */
 import { table } from "../table.js"
 import type { Verdict } from "../targets.js"
-import { engineName, medianOf, torchName, type InsertionMeasured, type Seconds } from "./measure.js"
+import { engineName, medianOf, torchName, type Seconds } from "../turns.js"
+import type { InsertionMeasured } from "./measure.js"
 
 /** Stored results of another format are not read. */
 export const INSERTION_FORMAT = 1

@@ -1,8 +1,8 @@
 /** The LLaDA part of RESULTS.md. */
-import { medianOf, torchName, type Seconds, type StepTimes } from "../insertion/measure.js"
 import { over, seconds, verdict } from "../insertion/section.js"
 import { table } from "../table.js"
 import type { Verdict } from "../targets.js"
+import { medianOf, torchName, type Seconds, type StepTimes } from "../turns.js"
 import type { LladaMeasured } from "./measure.js"
 
 /** Stored results of another format are not read. */

@@ -1,7 +1,8 @@
 import t from "tap"
 import { SMALL } from "../../bench/insertion/job.js"
-import { medianOf, mergeMeasured, type InsertionMeasured } from "../../bench/insertion/measure.js"
+import { mergeMeasured, type InsertionMeasured } from "../../bench/insertion/measure.js"
 import { insertionSection, insertionVerdicts } from "../../bench/insertion/section.js"
+import { medianOf } from "../../bench/turns.js"
 
 const both = (...values: readonly number[]) => values.map((cpu) => ({ cpu, wall: 2 * cpu }))
 

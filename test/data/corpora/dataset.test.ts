@@ -4,16 +4,15 @@ import { appendFile, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile 
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import tap, { test } from "tap"
-import { checkCorpus, loadTokenizer, prepareCorpus, readTokens } from "../../../src/data/corpora/corpus.js"
+import { checkCorpus, prepareCorpus } from "../../../src/data/corpora/corpus.js"
 import type { CorpusSpec } from "../../../src/data/corpora/corpus.js"
 import type { Dataset } from "../../../src/data/corpora/dataset/schema.js"
 import { DETOKENISERS } from "../../../src/data/corpora/pairs/detokenise.js"
-import { buildDocumentIndex, documentParts, documentRule } from "../../../src/data/rows/documents.js"
 import { hubSplit } from "../../../src/data/rows/numpy-permutation.js"
-import { modelTokenizer } from "../../../src/data/tokenizers/tokenizer.js"
 import { byteLevelTokenizer } from "../byte-level.js"
 import { PARQUET_ROWS, parquetFile, parquetText } from "../parquet/texts.js"
 import { serve, startServer } from "../server.js"
+import { textsOf } from "./texts-of.js"
 
 const root = await mkdtemp(join(tmpdir(), "dataset-"))
 tap.teardown(() => rm(root, { recursive: true }))
@@ -31,14 +30,6 @@ const specOf = (corpus: Partial<Dataset> & Pick<Dataset, "source">): CorpusSpec 
   },
   tokenizer: { id: "bytes", model: "corpus", vocabSize: 258, boundaryId: 257, maskId: 259, padId: 258 },
 })
-
-/** The texts of a split, in order. */
-const textsOf = async (spec: CorpusSpec, cacheDir: string, shards: readonly string[]) => {
-  const own = modelTokenizer("bytes", await loadTokenizer(spec, { cacheDir }))
-  const tokens = await readTokens(shards)
-  const index = buildDocumentIndex(tokens, documentRule({ ...spec, batching: { length: 500 } }))
-  return Array.from(index.starts, (_, i) => own.decode(documentParts(tokens, index, i).target))
-}
 
 const all = Array.from({ length: PARQUET_ROWS }, (_, i) => parquetText(i))
 const notBlank = (text: string): boolean => text.trim() !== ""

@@ -5,16 +5,15 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile 
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import tap, { test } from "tap"
-import { checkCorpus, loadTokenizer, prepareCorpus, readTokens } from "../../../src/data/corpora/corpus.js"
+import { checkCorpus, prepareCorpus } from "../../../src/data/corpora/corpus.js"
 import type { CorpusSpec } from "../../../src/data/corpora/corpus.js"
 import { mixture } from "../../../src/data/corpora/mixture/corpus.js"
 import type { Mixture } from "../../../src/data/corpora/mixture/schema.js"
-import { buildDocumentIndex, documentParts, documentRule } from "../../../src/data/rows/documents.js"
 import { numpyPermutation } from "../../../src/data/rows/numpy-permutation.js"
-import { modelTokenizer } from "../../../src/data/tokenizers/tokenizer.js"
 import { byteLevelTokenizer } from "../byte-level.js"
 import { PARQUET_ROWS, parquetFile, parquetText } from "../parquet/texts.js"
 import { serve, startServer } from "../server.js"
+import { textsOf } from "./texts-of.js"
 
 const root = await mkdtemp(join(tmpdir(), "mixture-"))
 tap.teardown(() => rm(root, { recursive: true }))
@@ -48,14 +47,6 @@ const specOf = (sources: Mixture["sources"], more: Partial<Mixture> = {}): Corpu
   },
   tokenizer: { id: "bytes", model: "corpus", vocabSize: 258, boundaryId: 257, maskId: 259, padId: 258 },
 })
-
-/** The texts of some shards, in order. */
-const textsOf = async (spec: CorpusSpec, cacheDir: string, shards: readonly string[]) => {
-  const own = modelTokenizer("bytes", await loadTokenizer(spec, { cacheDir }))
-  const tokens = await readTokens(shards)
-  const index = buildDocumentIndex(tokens, documentRule({ ...spec, batching: { length: 500 } }))
-  return Array.from(index.starts, (_, i) => own.decode(documentParts(tokens, index, i).target))
-}
 
 const web = Array.from({ length: PARQUET_ROWS }, (_, i) => parquetText(i))
 const arxiv = Array.from({ length: 40 }, (_, i) => `\\begin{proof} ${i} \\end{proof}`)

@@ -1,11 +1,29 @@
 /** A data set of texts, as spec and plan know it. */
-import { inGroups, type CorpusPart } from "../part.js"
+import type { Problem } from "../../../spec/spec-error.js"
+import { inGroups, type CorpusPart, type DataSubject } from "../part.js"
 import { Dataset } from "./schema.js"
 
-const isHub = ({ source }: Pick<Dataset, "source">): boolean => source.startsWith("hf:")
+export const isHub = ({ source }: Pick<Dataset, "source">): boolean => source.startsWith("hf:")
 const name = ({ source }: Pick<Dataset, "source">): string => source.replace(/^(hf|file):/, "")
 
 const isCommit = (revision = ""): boolean => /^[0-9a-f]{40}$/.test(revision)
+
+/** Rule of corpora that leave out documents of more than `mostTokens`. */
+export const mostTokensFit = ({
+  corpus: { mostTokens },
+  batching,
+}: {
+  readonly corpus: Pick<Dataset, "mostTokens">
+  readonly batching: DataSubject["batching"]
+}): Problem | false =>
+  mostTokens !== undefined &&
+  mostTokens > batching.length &&
+  batching.kind === "documents" && {
+    pointer: "/data/corpus/mostTokens",
+    expected: `at most the ${batching.length} tokens of a row`,
+    found: JSON.stringify(mostTokens),
+    hint: "Leave it out where longer documents are cut into several rows.",
+  }
 
 export const dataset: CorpusPart<Dataset> = {
   kind: "dataset",
@@ -38,15 +56,7 @@ export const dataset: CorpusPart<Dataset> = {
         expected: "the files with training rows, beside those of validation",
         found: "nothing, which is all files of the repository",
       },
-    ({ corpus: { mostTokens }, batching }) =>
-      mostTokens !== undefined &&
-      mostTokens > batching.length &&
-      batching.kind === "documents" && {
-        pointer: "/data/corpus/mostTokens",
-        expected: `at most the ${batching.length} tokens of a row`,
-        found: JSON.stringify(mostTokens),
-        hint: "Leave it out where longer documents are cut into several rows.",
-      },
+    mostTokensFit,
   ],
   identity: ({
     kind,

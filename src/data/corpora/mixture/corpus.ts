@@ -1,9 +1,7 @@
 /** Several data sets of texts as one, as spec and plan know them. */
 import { inGroups, type CorpusPart } from "../part.js"
-import { dataset } from "../dataset/corpus.js"
+import { dataset, isHub, mostTokensFit } from "../dataset/corpus.js"
 import { Mixture, type MixturePart } from "./schema.js"
-
-const isHub = ({ source }: Pick<MixturePart, "source">): boolean => source.startsWith("hf:")
 
 /** What the part of one data set says of a source. */
 const asDataset = (source: MixturePart, { validation, tokenizer, mostTokens, trainShards }: Mixture) => ({
@@ -41,15 +39,7 @@ export const mixture: CorpusPart<Mixture> = {
         }
       )
     },
-    ({ corpus: { mostTokens }, batching }) =>
-      mostTokens !== undefined &&
-      mostTokens > batching.length &&
-      batching.kind === "documents" && {
-        pointer: "/data/corpus/mostTokens",
-        expected: `at most the ${batching.length} tokens of a row`,
-        found: JSON.stringify(mostTokens),
-        hint: "Leave it out where longer documents are cut into several rows.",
-      },
+    mostTokensFit,
   ],
   identity: ({ kind, sources, validation, mostTokens, trainShards }) => ({
     kind,
