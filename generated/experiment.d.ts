@@ -1922,7 +1922,7 @@ export interface Windows {
    */
   count: number
   /**
-   * raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training. documents: rows as batching of kind documents makes them, whose prompts and ends are given and never scored.
+   * raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training. documents: rows as batching of kind documents makes them, whose prompts are given and never scored; where they end adds to no denominator.
    */
   alignment: "raw-stream" | "document-chunks" | "documents"
 }

@@ -114,6 +114,7 @@ export const codeLengthSummary = <E extends OfWindows>(
       boundary: header.objective.boundary,
       ...(header.tokenizer.separatorId === undefined ? {} : { prompts: true as const }),
       ...(header.objective.eps === null ? {} : { eps: header.objective.eps }),
+      ...(header.objective.textEnd === undefined ? {} : { textEnd: header.objective.textEnd }),
       precision: header.executor.precision === "fp32" ? "fp32" : "bf16",
       selection: "last-checkpoint",
     },

@@ -137,7 +137,11 @@ const headerOf = (
       pieces: pieces.map(({ piece, type }) => ({ piece, type })),
       ...(text === undefined ? {} : { text }),
     },
-    objective: { eps: part.eps(objective) ?? null, boundary: part.boundary(objective) },
+    objective: {
+      eps: part.eps(objective) ?? null,
+      boundary: part.boundary(objective),
+      ...(measured.textEnd === undefined ? {} : { textEnd: measured.textEnd }),
+    },
     ...(measured.tieNats === undefined ? {} : { tieNats: measured.tieNats }),
     step: job.step,
     executor: { name: executor.name, version: executor.version, precision: job.precision },

@@ -85,7 +85,12 @@ export interface EvidenceHeader {
     readonly text?: TextRules
   }
   /** Noise schedule and boundary rule, where the evaluation has them. */
-  readonly objective: { readonly eps: number | null; readonly boundary: "free" | "maskable" }
+  readonly objective: {
+    readonly eps: number | null
+    readonly boundary: "free" | "maskable"
+    /** coded: what stands behind a text is learned and coded as its end, so that the length is in the code. */
+    readonly textEnd?: "coded"
+  }
   /** Leads up to this many nats are ties, where the network chose the order; absent in evidence of earlier versions. */
   readonly tieNats?: number
   /** Optimiser steps behind the weights; null where it is not known. */

@@ -78,6 +78,8 @@ export interface Measured {
   readonly judge?: JudgeAccount & { readonly forwards: number; readonly seconds: number }
   /** Leads up to this many nats are ties, where the network chose the order. */
   readonly tieNats?: number
+  /** coded: what stands behind a text was coded as its end. */
+  readonly textEnd?: "coded"
   /** merged: its samplers ran adapters added into their layers. */
   readonly adapters?: "merged"
   /** Other processes made them, whose memory is not known here. */

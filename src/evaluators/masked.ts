@@ -22,6 +22,10 @@ export const scheduleOf = ({ objective }: Experiment): NoiseSchedule => ({
   eps: objectivePart(objective).eps(objective) ?? 0,
 })
 
+/** The token behind a text that the network has learned as its end, where there is one. */
+export const textEndOf = ({ objective, data }: Experiment): number | undefined =>
+  objectivePart(objective).textEnd?.(objective, data.tokenizer)
+
 /** Windows, and how they are masked. */
 export interface MaskedScope {
   readonly windows: ScoredWindows

@@ -58,6 +58,8 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
    */
   readonly needs: "masked" | "causal" | "inserting" | "sampler"
   readonly rules: readonly EvaluationRule<E>[]
+  /** It scores rows of whole documents, whose prompts are given, and codes where a text ends. */
+  readonly wholeDocuments?: true
   /** @param length tokens of a row of the experiment */
   cost(evaluation: E, length?: number): EvaluatorCost
   /** What the number means; of several figures, the first. */

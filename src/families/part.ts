@@ -238,6 +238,8 @@ export interface ObjectivePart<O extends Kind = Kind> {
   ids(objective: O, tokenizer: Tokenizer): readonly number[]
   /** free: boundary tokens are never masked. */
   boundary(objective: O): "free" | "maskable"
+  /** The token that stands behind a text and is learned there as its end; absent where nothing is. */
+  textEnd?(objective: O, tokenizer: Tokenizer): number | undefined
   /** The share of tokens still visible at the end of the noise schedule, where there is one. */
   eps(objective: O): number | undefined
   /** Of an objective whose rows have a fixed length: how a text is drawn. Absent where rows grow. */

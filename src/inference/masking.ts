@@ -9,6 +9,8 @@ import type { ScoredWindows } from "./windows.js"
 export interface MaskedOptions {
   readonly schedule: NoiseSchedule
   readonly rule: MaskRule
+  /** The token that is coded behind a text, as its end. */
+  readonly textEnd?: number
   readonly onProgress?: (rowsDone: number) => void
 }
 
@@ -23,6 +25,32 @@ export const sigmaOfMasked = (schedule: NoiseSchedule, masked: number, maskable:
 /** The tokens of window `w`, a view. */
 export const windowRow = ({ tokens, length }: ScoredWindows, w: number): Int32Array =>
   tokens.subarray(w * length, (w + 1) * length)
+
+/** A row as a network is given it, and which of its positions take part in the diffusion. */
+export interface CodedRow {
+  readonly tokens: Int32Array
+  readonly free: (position: number) => boolean
+}
+
+/**
+ * Window `w` as rows of training are: prompts are given, and where a text's end is learned, `textEnd` fills what is behind
+ * it and is coded like any other token, so that the code says the length too.
+ */
+export const codedRow = (
+  windows: ScoredWindows,
+  w: number,
+  rule: MaskRule,
+  textEnd: number | undefined,
+): CodedRow => {
+  const { length, rows } = windows
+  const row = windowRow(windows, w)
+  const given = (position: number): boolean => rows?.fixed[w * length + position] === 1
+  if (textEnd === undefined)
+    return { tokens: row, free: (position) => isMaskable(rule, row[position]!) && !given(position) }
+  const content = rows?.lengths[w] ?? 1 + row.findLastIndex((token) => token !== rule.padId)
+  const tokens = row.slice().fill(textEnd, content)
+  return { tokens, free: (position) => position >= content || !given(position) }
+}
 
 /** Maskable positions of every window, ascending. */
 export const maskableOf = (windows: ScoredWindows, rule: MaskRule): readonly (readonly number[])[] =>

@@ -174,6 +174,7 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
   const corpus = data.corpus
   const part = objectivePart(objective)
   const eps = part.eps(objective)
+  const textEnd = part.textEnd?.(objective, data.tokenizer)
   const whole = corpusPart(corpus).validationTokens?.(corpus)
   return evaluations.map((evaluation) => {
     const windows = windowsIn(evaluation)
@@ -189,6 +190,7 @@ export const plannedContracts = (experiment: Experiment): readonly PlannedContra
         ...(whole === undefined || windows === undefined ? {} : { coverage: Math.min(1, tokens / whole) }),
         tokenizer: { id: data.tokenizer.id },
         boundary: part.boundary(objective),
+        ...(textEnd === undefined ? {} : { textEnd: "coded" as const }),
         ...(data.tokenizer.separatorId === undefined ? {} : { prompts: true as const }),
         ...(eps === undefined ? {} : { eps }),
         ...(hasByteTable(data)

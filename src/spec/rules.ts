@@ -211,16 +211,22 @@ const fits: EvaluationRule<EvaluationKind> = ({ kind }, at, { model, parts }) =>
 }
 
 /**
- * Rows of whole documents are scored as they are trained on by a network whose code pays for their length, and no other
- * rows are documents. Every other kind would score their prompts too.
+ * Rows of whole documents are scored as they are trained on, by kinds that know which of their tokens are given and code
+ * where they end; no other rows are documents. Where documents have prompts every other alignment would score those, and
+ * the separator with them.
  */
-const aligned: EvaluationRule<EvaluationKind> = (evaluation, at, { data: { batching }, model, parts }) => {
+const aligned: EvaluationRule<EvaluationKind> = (
+  evaluation,
+  at,
+  { data: { batching, tokenizer }, model, objective, parts },
+) => {
   const windows = "windows" in evaluation ? (evaluation as Partial<OfWindows>).windows : undefined
   if (windows === undefined) return false
   const inserting = parts.network.endSlot?.(model) !== undefined
+  const prompts = batching.kind === "documents" && tokenizer.separatorId !== undefined
   const [documents, rows] = [windows.alignment === "documents", batching.kind === "documents"]
   const found = JSON.stringify(windows.alignment)
-  if (documents !== rows && (inserting || documents))
+  if (documents !== rows && (inserting || prompts || documents))
     return problem(
       `${at}/windows/alignment`,
       rows
@@ -228,14 +234,22 @@ const aligned: EvaluationRule<EvaluationKind> = (evaluation, at, { data: { batch
         : `another alignment: "documents" is for batches of kind "documents"`,
       found,
     )
-  return (
-    documents &&
-    !inserting &&
-    problem(
+  if (evaluatorPart(evaluation).wholeDocuments === true) return false
+  if (documents)
+    return problem(
       `${at}/windows/alignment`,
       `"raw-stream" or "document-chunks" for the kind "${evaluation.kind}"`,
       found,
       "It would score prompts, which are given in rows of whole documents.",
+    )
+  return (
+    windows.alignment !== "raw-stream" &&
+    parts.objective.textEnd?.(objective, tokenizer) !== undefined &&
+    problem(
+      `${at}/windows/alignment`,
+      `"raw-stream" for the kind "${evaluation.kind}", or the kind "continuous-nelbo"`,
+      found,
+      "The network has learned the end of a text in every place behind it, and this kind would leave those places to PAD, which it has never seen.",
     )
   )
 }

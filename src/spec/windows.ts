@@ -15,7 +15,7 @@ export const Windows = Schema.Struct({
   count: Count.annotate({ description: "Windows at most; fewer when the split is shorter." }),
   alignment: Schema.Literals(["raw-stream", "document-chunks", "documents"]).annotate({
     description:
-      "raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training. documents: rows as batching of kind documents makes them, whose prompts and ends are given and never scored.",
+      "raw-stream: windows i*length of the validation stream. document-chunks: documents cut as in training. documents: rows as batching of kind documents makes them, whose prompts are given and never scored; where they end adds to no denominator.",
   }),
 }).annotate({ identifier: "Windows", description: "Which tokens are scored, and in what pieces." })
 export type Windows = typeof Windows.Type

@@ -47,20 +47,28 @@ test("documents are scored as documents", async (t) => {
   t.match(await spec("flexmdm_speeches", evaluations("documents")), [
     /^\/evaluations\/0\/windows\/alignment: another alignment/,
   ])
-  // A masked network of fixed length may be trained on documents; its evaluations would mask and score prompts.
-  t.match(
-    await spec("llada_8b_math", {
-      evaluations: [
-        {
-          kind: "discrete-elbo",
-          id: "elbo",
-          windows: { length: 42, count: 10, alignment: "documents" },
-          steps: 4,
-          draws: 1,
-          seed: 1,
-        },
-      ],
-    }),
-    [/^\/evaluations\/0\/windows\/alignment: "raw-stream" or "document-chunks" for the kind "discrete-elbo"/],
-  )
+  const elbo = (alignment: string) => ({
+    evaluations: [
+      {
+        kind: "discrete-elbo",
+        id: "elbo",
+        windows: { length: 42, count: 10, alignment },
+        steps: 4,
+        draws: 1,
+        seed: 1,
+      },
+    ],
+  })
+  // A masked network of fixed length may be trained on documents; most evaluations would mask and score prompts.
+  t.match(await spec("llada_8b_math", elbo("documents")), [
+    /^\/evaluations\/0\/windows\/alignment: "raw-stream" or "document-chunks" for the kind "discrete-elbo"/,
+  ])
+  t.match(await spec("llada_8b_math", elbo("document-chunks")), [
+    /^\/evaluations\/0\/windows\/alignment: "documents", as rows of training are whole documents/,
+  ])
+  // Their places behind a text are its end, which no kind but one fills in.
+  t.match(await spec("mdlm_speeches", elbo("document-chunks")), [
+    /^\/evaluations\/0\/windows\/alignment: "raw-stream" for the kind "discrete-elbo", or the kind "continuous-nelbo"/,
+  ])
+  t.same(await spec("mdlm_speeches", elbo("raw-stream")), [])
 })

@@ -2,15 +2,14 @@
  * Evidence of the continuous-time NELBO: for each window, stratified times, a fresh mask at each, and the summed
  * cross-entropy of the masked tokens. Nothing is weighted here: see `src/metric/code/continuous-elbo.ts`.
  */
-import { maskByProbability } from "../../diffusion/corrupt.js"
 import { stream, uniforms, uniforms32 } from "../../diffusion/philox.js"
 import { maskProbability, sigma } from "../../diffusion/schedule.js"
-import { maskedRow, scoreRows, total, windowRow, type MaskedOptions } from "../../inference/masking.js"
+import { codedRow, maskedRow, scoreRows, total, type MaskedOptions } from "../../inference/masking.js"
 import type { Scorer, ScoreRow } from "../../inference/scorer.js"
 import type { ScoredWindows } from "../../inference/windows.js"
 import { stratifiedTimes } from "../../metric/code/continuous-elbo.js"
 import type { Measure } from "../job.js"
-import { maskedScope, withScorer } from "../masked.js"
+import { maskedScope, textEndOf, withScorer } from "../masked.js"
 import type { ContinuousNelbo } from "./part.js"
 
 export interface ContinuousEvidence {
@@ -31,7 +30,7 @@ export interface ContinuousOptions extends MaskedOptions {
 export const measureContinuous = async (
   scorer: Scorer,
   windows: ScoredWindows,
-  { schedule, rule, draws, seed, onProgress }: ContinuousOptions,
+  { schedule, rule, textEnd, draws, seed, onProgress }: ContinuousOptions,
 ): Promise<ContinuousEvidence> => {
   const source = stream(seed, "eval-mask")
   const { count, length } = windows
@@ -41,12 +40,13 @@ export const measureContinuous = async (
   const before = scorer.forwards()
   const rows = function* (): Generator<ScoreRow> {
     for (let w = 0; w < count; w++) {
-      const tokens = windowRow(windows, w)
+      const { tokens, free } = codedRow(windows, w, rule, textEnd)
       times.set(stratifiedTimes(uniforms(source, [w, 0], draws)), w * draws)
       for (let draw = 0; draw < draws; draw++) {
         const t = times[w * draws + draw]!
         const keys = uniforms32(source, [w, 1 + draw], length)
-        const set = maskByProbability(rule, tokens, maskProbability(schedule, t), keys)
+        const probability = maskProbability(schedule, t)
+        const set = Array.from(keys.keys()).filter((i) => keys[i]! < probability && free(i))
         masked[w * draws + draw] = set.length
         yield maskedRow(tokens, set, set, sigma(schedule, t), rule)
       }
@@ -63,15 +63,22 @@ export const measure: Measure<ContinuousNelbo> = async (evaluation, job) => {
   const { draws, seed } = evaluation
   const scope = maskedScope(evaluation, job)
   const { windows, options } = scope
+  const textEnd = textEndOf(job.experiment)
   const { count, length } = windows
   const rows = { most: length, mean: length / 2, sequences: count * draws }
   const { times, masked, nats, forwards } = await withScorer(job, scope, rows, (scorer) =>
-    measureContinuous(scorer, windows, { ...options, draws, seed }),
+    measureContinuous(scorer, windows, {
+      ...options,
+      ...(textEnd === undefined ? {} : { textEnd }),
+      draws,
+      seed,
+    }),
   )
   const shape = [count, draws]
   return {
     windows,
     forwards,
+    ...(textEnd === undefined ? {} : { textEnd: "coded" as const }),
     tensors: {
       times: { dtype: "F64", shape, data: times },
       masked: { dtype: "I32", shape, data: masked },

@@ -1,7 +1,7 @@
 /** The continuous-time NELBO: times drawn in strata, the weight (1-eps)/(1-alpha) on the masked cross-entropy. */
 import * as Schema from "effect/Schema"
 import { continuousElbo } from "../../metric/code/continuous-elbo.js"
-import { codeLengthContract, orNotStated } from "../../metric/contract/builders.js"
+import { codeLengthContract, orNotStated, withLengths } from "../../metric/contract/builders.js"
 import { MDLM, PAGE_WINDOWS } from "../../metric/contract/page-context.js"
 import { Count } from "../../spec/common.js"
 import { EvaluationId, Seed, Windows } from "../../spec/windows.js"
@@ -26,9 +26,10 @@ export const continuousNelbo: EvaluatorPart<ContinuousNelbo> = {
   schema: ContinuousNelbo,
   needs: "masked",
   rules: [trainedLength],
+  wholeDocuments: true,
   cost: (evaluation) => windowCost(evaluation, evaluation.draws),
-  contract: ({ windows, draws }, context) =>
-    codeLengthContract(
+  contract: ({ windows, draws }, context) => {
+    const contract = codeLengthContract(
       {
         windows,
         bound: "upper-bound",
@@ -36,7 +37,11 @@ export const continuousNelbo: EvaluatorPart<ContinuousNelbo> = {
         mayShowBoundaries: true,
       },
       context,
-    ),
+    )
+    return context.textEnd === undefined || windows.alignment === "raw-stream"
+      ? contract
+      : withLengths(contract, "charged")
+  },
   words: ({ draws }) => `continuous-time NELBO, ${draws} draws`,
   printed: true,
   headline: () => true,
@@ -57,7 +62,13 @@ export const continuousNelbo: EvaluatorPart<ContinuousNelbo> = {
         }),
     ),
   ],
-  references: windowReferences,
+  references: (file, subject) => {
+    const given = windowReferences(file, subject)
+    const { header, places } = given.windows
+    return header.objective.textEnd === undefined || places === undefined
+      ? given
+      : { ...given, lengths: "coded" }
+  },
   pages: [
     {
       id: "continuous-nelbo",
@@ -71,6 +82,7 @@ export const continuousNelbo: EvaluatorPart<ContinuousNelbo> = {
         "Small times have large weights: one draw a window is noisy, and the any-order NELBO has the same expectation with less noise.",
         "Published values often leave out the prior term L eps ln V.",
         "Boundary tokens that are never masked are side information.",
+        "Rows that are padded: what was trained as the end of a text is coded up to the window's end, and the length is in the code; otherwise it is side information.",
       ],
       citations: [MDLM],
       example: { kind: "continuous-nelbo", windows: PAGE_WINDOWS, draws: 16, seed: 0 },

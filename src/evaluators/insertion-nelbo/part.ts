@@ -1,7 +1,7 @@
 /** The code length of a network that inserts its tokens: length included, with averaged targets. */
 import * as Schema from "effect/Schema"
 import { estimateCodeLength } from "../../diffusion/insertion/code-length.js"
-import { codeLengthContract } from "../../metric/contract/builders.js"
+import { codeLengthContract, withLengths } from "../../metric/contract/builders.js"
 import { NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { PAGE_WINDOWS } from "../../metric/contract/page-context.js"
 import { Count } from "../../spec/common.js"
@@ -146,6 +146,7 @@ export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
   kind: "insertion-nelbo",
   schema: InsertionNelbo,
   needs: "inserting",
+  wholeDocuments: true,
   rules: [trainedLength],
   cost: (evaluation) => windowCost(evaluation, evaluation.strata * evaluation.draws),
   contract: ({ windows, strata, draws }, context) => {
@@ -158,18 +159,7 @@ export const insertionNelbo: EvaluatorPart<InsertionNelbo> = {
       },
       context,
     )
-    return {
-      ...contract,
-      // The length is part of what is coded.
-      sideInformation:
-        contract.sideInformation === NOT_STATED
-          ? NOT_STATED
-          : contract.sideInformation.filter((given) => given !== "document-lengths"),
-      specials:
-        contract.specials === NOT_STATED
-          ? NOT_STATED
-          : { ...contract.specials, pad: { numerator: "absent", denominator: "absent" } },
-    }
+    return withLengths(contract, "absent")
   },
   words: ({ strata, draws }) => `insertion NELBO, ${strata * draws} states`,
   headline: () => true,

@@ -25,6 +25,7 @@ export const lladaObjective: ObjectivePart<LladaObjective> = {
   ],
   ids: (_objective, { maskId }) => [maskId],
   boundary: () => "maskable",
+  textEnd: ({ padding }, { boundaryId }) => (padding === "trained" ? boundaryId : undefined),
   eps: () => 0,
   // Without a schedule of noise levels any share is masked, up to everything.
   fixedRows: () => ({ kind: "masked", schedule: { kind: "log-linear", eps: 0 } }),

@@ -61,6 +61,8 @@ export interface ContractContext {
   readonly tokenizer: { readonly id: string; readonly digest?: string }
   /** free: boundary tokens are never masked. maskable: they are ordinary tokens. */
   readonly boundary: "free" | "maskable"
+  /** coded: what stands behind a text is coded as its end, so that lengths are no side information. */
+  readonly textEnd?: "coded"
   /** Documents have a prompt, which is given where rows are documents. */
   readonly prompts?: true
   /** Unit of the value; bits/byte when absent. */
@@ -73,6 +75,23 @@ export interface ContractContext {
   /** Training seeds of the runs behind the value. */
   readonly seeds?: readonly number[]
 }
+
+/**
+ * The contract of a code that says the length of each row too.
+ *
+ * @param pad charged: what stands behind a text is among what is coded
+ */
+export const withLengths = (contract: Contract, pad: "absent" | "charged"): Contract => ({
+  ...contract,
+  sideInformation:
+    contract.sideInformation === NOT_STATED
+      ? NOT_STATED
+      : contract.sideInformation.filter((given) => given !== "document-lengths"),
+  specials:
+    contract.specials === NOT_STATED
+      ? NOT_STATED
+      : { ...contract.specials, pad: pad === "absent" ? ABSENT : CHARGED },
+})
 
 /** The value, or that it is not stated. */
 export const orNotStated = <A>(value: A | undefined): A | NotStated => value ?? NOT_STATED
