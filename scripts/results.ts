@@ -15,6 +15,7 @@
 import { cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { gzipSync } from "node:zlib"
 import { parseArgs } from "node:util"
 import { writeFileAtomic } from "../src/files/atomic.js"
 import { publishedClaims, recomputeTable } from "../src/app/run-results.js"
@@ -168,6 +169,16 @@ const sweepEvidence = async (pages: readonly Page[]): Promise<void> => {
     if (!named.has(id)) await rm(join(resultsFolder, "evidence", id), { recursive: true })
 }
 
+/** Packs every file of a folder of evidence that is not packed yet; the readers unpack it to the same bytes. */
+const pack = async (folder: string): Promise<void> => {
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (!entry.isFile() || path.endsWith(".gz")) continue
+    await writeFileAtomic(`${path}.gz`, gzipSync(await readFile(path), { level: 9 }))
+    await rm(path)
+  }
+}
+
 /** Evidence in the present format, whichever one it is read from. */
 const storeEvidence = async (run: RunReader, id: string, folder: string): Promise<void> =>
   writeEvidenceFiles(join(folder, `${id}.safetensors`), packEvidence(await run.readEvidence(id)))
@@ -175,10 +186,12 @@ const storeEvidence = async (run: RunReader, id: string, folder: string): Promis
 const reencode = async (id: string): Promise<void> => {
   const folder = join(resultsFolder, "evidence", id)
   const run = await readRun(folder)
+  if ((await run.recorded()) !== undefined) return pack(join(folder, "evidence"))
   const fresh = join(folder, "evidence.new")
   await rm(fresh, { recursive: true, force: true })
   await mkdir(fresh)
   for (const evaluation of await run.evidence()) await storeEvidence(run, evaluation, fresh)
+  await pack(fresh)
   await rm(join(folder, "evidence"), { recursive: true })
   await rename(fresh, join(folder, "evidence"))
 }
@@ -202,6 +215,7 @@ const storeRun = async (folder: string, keep: ReadonlySet<string> | undefined): 
   if ((await run.recorded()) === undefined)
     for (const id of ids) await storeEvidence(run, id, join(to, "evidence"))
   else await copyEvidence(join(folder, "evidence"), ids, join(to, "evidence"))
+  await pack(join(to, "evidence"))
   await writeTable(run.manifest.id)
   return run.manifest.id
 }
@@ -211,7 +225,7 @@ const writeTable = async (id: string): Promise<void> => {
   const folder = join(resultsFolder, "evidence", id)
   const run = await readRun(folder)
   const table = await runTable(run, await publishedClaims(run))
-  await writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(table, null, 2)}\n`)
+  await writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(table)}\n`)
 }
 
 const main = async (): Promise<void> => {
@@ -239,7 +253,10 @@ const main = async (): Promise<void> => {
       if (file.replace(/(-\d+)?(\.md|\.svg|\.spec\.json)$/, "") === flags.remove)
         await rm(join(resultsFolder, file), { force: true })
   } else if (flags.reencode) {
-    for (const id of new Set(pages.flatMap(({ runs }) => runs))) await reencode(id)
+    for (const id of new Set(pages.flatMap(({ runs }) => runs))) {
+      await reencode(id)
+      await writeTable(id)
+    }
   } else if (flags.recompute) {
     for (const id of new Set(pages.flatMap(({ runs }) => runs))) await writeTable(id)
   } else if (flags.store !== undefined) {

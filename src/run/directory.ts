@@ -6,7 +6,8 @@
  * runs/<id>/manifest.json           what the run is, and the digests of its files
  *           events.ndjson           what happened; appended to
  *           checkpoints/step-<n>.safetensors
- *           evidence/<evaluation>.safetensors   what was measured; written once (see evaluators/stored-evidence.ts)
+ *           evidence/<evaluation>.safetensors   what was measured; written once (see evaluators/stored-evidence.ts);
+ *                                               read packed by gzip (.gz) too, as results that are kept for good are
  *           results.json            the results table, recomputed from evidence
  *           lock/                   one writer
  * ```

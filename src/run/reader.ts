@@ -1,15 +1,24 @@
 /** A run that is read without being locked: each file is compared with the digest that the run recorded of it. */
-import { readFile, readdir, stat } from "node:fs/promises"
+import { createHash } from "node:crypto"
+import { access, readFile, readdir, stat } from "node:fs/promises"
 import { basename, join } from "node:path"
+import { gunzipSync } from "node:zlib"
 import type { EvidenceFile } from "../evaluators/evidence.js"
 import { unpackEvidence } from "../evaluators/stored-evidence.js"
 import { systemCode } from "../files/errors.js"
-import { readSafetensors, type SafetensorsFile } from "../files/safetensors.js"
+import { decodeSafetensors, readSafetensors, type SafetensorsFile } from "../files/safetensors.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import { readEvents, scanEvents, type Json, type StoredEvent } from "./events.js"
 import { readManifest, type RunManifest } from "./manifest.js"
 import { requirePlausible } from "./plausible.js"
-import { recordedDigests, recordOfStart, requireRecorded, type FileRecord, type Recorded } from "./records.js"
+import {
+  recordedDigests,
+  recordOfStart,
+  requireDigest,
+  requireRecorded,
+  type FileRecord,
+  type Recorded,
+} from "./records.js"
 
 export interface Checkpoint {
   /** Optimiser steps taken. */
@@ -44,11 +53,29 @@ export const names = async (folder: string): Promise<readonly string[]> =>
     throw runErrorFrom(error, folder, "listing it")
   })
 
+/** Evidence that is kept for good may be packed by gzip, which changes none of its bytes or digests. */
+const PACKED = ".gz"
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+/** A file as it was written, from its packed form where that alone is there; undefined where it is not packed. */
+const unpacked = async (path: string): Promise<Uint8Array | undefined> =>
+  !(await isThere(path)) && (await isThere(`${path}${PACKED}`))
+    ? gunzipSync(await readFile(`${path}${PACKED}`))
+    : undefined
+
 /** A file that evidence names. */
-const readBeside = (path: string): Promise<Uint8Array> =>
-  readFile(path).catch((error: unknown) => {
+const readBeside = async (path: string): Promise<Uint8Array> => {
+  try {
+    return (await unpacked(path)) ?? (await readFile(path))
+  } catch (error) {
     throw runErrorFrom(error, path, "reading what the evidence names")
-  })
+  }
+}
 
 const eventsOf = (directory: string): string => join(directory, "events.ndjson")
 
@@ -84,6 +111,11 @@ export const readRun = async (directory: string): Promise<RunReader> => {
   const readVerified = async (file: string, doing: string): Promise<SafetensorsFile> => {
     const path = join(directory, ...file.split("/"))
     try {
+      const bytes = await unpacked(path)
+      if (bytes !== undefined) {
+        requireDigest(path, file, createHash("sha256").update(bytes).digest("hex"), await recorded())
+        return decodeSafetensors(bytes, path)
+      }
       await requireRecorded(directory, file, await recorded())
       return await readSafetensors(path)
     } catch (error) {
@@ -108,7 +140,13 @@ export const readRun = async (directory: string): Promise<RunReader> => {
         .sort((a, b) => a.step - b.step),
     readCheckpoint: ({ path }) => readVerified(`checkpoints/${basename(path)}`, "reading the checkpoint"),
     evidence: async () =>
-      (await names(evidenceFolder)).flatMap((name) => EVIDENCE.exec(name)?.[1] ?? []).sort(),
+      [
+        ...new Set(
+          (await names(evidenceFolder)).flatMap(
+            (name) => EVIDENCE.exec(name.endsWith(PACKED) ? name.slice(0, -PACKED.length) : name)?.[1] ?? [],
+          ),
+        ),
+      ].sort(),
     readEvidence: async (evaluation) => {
       const path = join(evidenceFolder, `${evaluation}.safetensors`)
       const own = await readVerified(`evidence/${evaluation}.safetensors`, "reading the evidence")

@@ -57,6 +57,26 @@ export const cureOf = (file: string): string => {
   return "restore it from a copy of the run"
 }
 
+/** Why a file of this digest is not the one that was written; undefined where it is. */
+const other = (file: string, found: string, digests: ReadonlySet<string> | undefined): string | undefined => {
+  if (digests === undefined)
+    return `the run recorded no file of this name, so it is not one that the run wrote; ${cureOf(file)}.`
+  return digests.has(found)
+    ? undefined
+    : `its SHA-256 is ${found}, but the run recorded ${[...digests].join(" or ")} when it wrote the file; it was changed or damaged since: ${cureOf(file)}.`
+}
+
+/**
+ * The same of a file whose bytes were read already.
+ *
+ * @param sha256 of its bytes
+ * @throws RunError `damaged` when the file is not as the run wrote it
+ */
+export const requireDigest = (path: string, file: string, sha256: string, recorded: Recorded): void => {
+  const problem = recorded === undefined ? undefined : other(file, sha256, recorded.get(file))
+  if (problem !== undefined) throw new RunError("damaged", path, problem)
+}
+
 /** Why a file is not the one that was written, or undefined where it is or nothing was recorded. */
 export const departure = async (
   directory: string,
@@ -65,14 +85,10 @@ export const departure = async (
 ): Promise<string | undefined> => {
   if (recorded === undefined) return undefined
   const digests = recorded.get(file)
-  if (digests === undefined)
-    return `the run recorded no file of this name, so it is not one that the run wrote; ${cureOf(file)}.`
+  if (digests === undefined) return other(file, "", digests)
   // To open a pipe would wait for someone to write to it.
   if (!(await stat(join(directory, file))).isFile()) return `it is not a regular file; ${cureOf(file)}.`
-  const found = await knownFileDigest(join(directory, file))
-  return digests.has(found)
-    ? undefined
-    : `its SHA-256 is ${found}, but the run recorded ${[...digests].join(" or ")} when it wrote the file; it was changed or damaged since: ${cureOf(file)}.`
+  return other(file, await knownFileDigest(join(directory, file)), digests)
 }
 
 /** @throws RunError `damaged` when the file is not as the run wrote it */

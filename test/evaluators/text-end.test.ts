@@ -117,17 +117,19 @@ void test("what a network that knows nothing pays is ln V for each coded place, 
   }
 })
 
+/** Its contract over windows of an alignment. */
+const at = (alignment: "document-chunks" | "raw-stream", textEnd?: "coded") =>
+  contractOf(
+    {
+      kind: "continuous-nelbo",
+      windows: { length: 64, count: 4, alignment },
+      draws: 4,
+      seed: 0,
+    } as never,
+    { ...PAGE_CONTEXT, boundary: "maskable", ...(textEnd === undefined ? {} : { textEnd }) },
+  )
+
 void test("the contract says that the length is in the code", async (t) => {
-  const at = (alignment: "document-chunks" | "raw-stream", textEnd?: "coded") =>
-    contractOf(
-      {
-        kind: "continuous-nelbo",
-        windows: { length: 64, count: 4, alignment },
-        draws: 4,
-        seed: 0,
-      } as never,
-      { ...PAGE_CONTEXT, boundary: "maskable", ...(textEnd === undefined ? {} : { textEnd }) },
-    )
   t.same(at("document-chunks").sideInformation, ["document-lengths"])
   t.same(at("document-chunks", "coded").sideInformation, [])
   t.same(at("document-chunks", "coded").specials, {
