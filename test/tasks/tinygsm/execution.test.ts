@@ -91,12 +91,13 @@ test("the honest rule: what the published one misses, and what it lets pass", as
   }
 })
 
+// Without a sandbox a run would throw.
+const read = (id: string, text: string) =>
+  TINYGSM.graders
+    .find((grader) => grader.id === id)!
+    .grade({ id: "0", question: "", answer: "#### 1" }, { text }, { sandbox: undefined, patience: 1 })
+
 test("a text in which the function's name does not stand is wrong, and nothing is run", async (t) => {
-  // Without a sandbox a run would throw.
-  const read = (id: string, text: string) =>
-    TINYGSM.graders
-      .find((grader) => grader.id === id)!
-      .grade({ id: "0", question: "", answer: "#### 1" }, { text }, { sandbox: undefined, patience: 1 })
   for (const text of ["#### 1", "def f():\n    return 1", "while True: pass", ""]) {
     t.same(await read("execution", text), { correct: false, extracted: null, failure: "unextracted" })
     t.same(await read("execution-published", text), {
