@@ -18,8 +18,9 @@ import { bundleTestPackages } from "./test-packages.js"
 const BUILT = join(root, ".built")
 const FOLDERS = ["src", "test", "bench", "scripts"] as const
 
+/** Of the file under this name: one that was renamed keeps the time of its bytes. */
 const modified = async (path: string): Promise<number> =>
-  (await stat(path).catch(() => undefined))?.mtimeMs ?? -1
+  (await stat(path).catch(() => undefined))?.ctimeMs ?? -1
 
 const filesBelow = async (folder: string, suffix: string): Promise<readonly string[]> =>
   (await readdir(join(root, folder), { recursive: true }))

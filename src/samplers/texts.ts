@@ -23,7 +23,7 @@ import {
 } from "./flexmdm/settings.js"
 import type { Revealed } from "./masked/fill.js"
 import { sampledModel } from "./masked/model.js"
-import { samplingPredictor, sampleTexts, type StartedText } from "./masked/sample.js"
+import { samplingChooser, sampleTexts, type StartedText } from "./masked/sample.js"
 import {
   checkSettings,
   SamplingError,
@@ -335,12 +335,12 @@ const openFixed = async (
   { executor, network, parameters, texts, batch, onNews, stopping }: OpenTexts,
   { model, settings }: Extract<Resolved, { readonly kind: "fixed" }>,
 ): Promise<Texts> => {
-  const predictor = await samplingPredictor(executor, network, parameters, { model, settings, texts, batch })
+  const chooser = await samplingChooser(executor, network, parameters, { model, settings, texts, batch })
   return {
-    together: predictor.batch,
+    together: chooser.batch,
     make: async (asked) => {
       const made = await sampleTexts({
-        predictor,
+        chooser,
         model,
         settings: { ...settings, count: asked.length },
         texts: asked,
@@ -358,7 +358,7 @@ const openFixed = async (
         }
       })
     },
-    dispose: predictor.dispose,
+    dispose: chooser.dispose,
   }
 }
 

@@ -43,6 +43,12 @@ export const programText = (text: string): string => {
   return strip(start === null ? block : block.slice(start.index))
 }
 
+/**
+ * Whether the function's name stands in a source at all. Where it does not nothing is run: prose would take as long as a
+ * program. Python reads names in their NFKC form.
+ */
+const namesFunction = (source: string): boolean => source.normalize("NFKC").includes(FUNCTION)
+
 /** @throws SandboxError where there is no sandbox */
 export const requireSandbox = (run: Run): Sandbox => {
   if (run.sandbox === undefined)
@@ -118,7 +124,7 @@ export const executionGrader = <I>(goldOf: (item: I) => number | undefined): Gra
   grade: async (item, { text }, run) => {
     const source = programText(text)
     const gold = goldOf(item)
-    if (source === "") return { correct: false, extracted: null, failure: "unextracted" }
+    if (!namesFunction(source)) return { correct: false, extracted: null, failure: "unextracted" }
     const job: Job = { kind: "call", source, function: FUNCTION, dropLines: DROP_LINES }
     const execution = await execute(run, job, SECONDS)
     if (execution.status !== "answered") return withoutAnswer(execution, source)!
@@ -146,6 +152,8 @@ export const publishedExecutionGrader = <I>(goldOf: (item: I) => string | undefi
   grade: async (item, { text }, run) => {
     const source = publishedProgram(text)
     const gold = goldOf(item)
+    if (!namesFunction(source))
+      return { correct: false, extracted: source, failure: "error", value: `${FUNCTION} not defined` }
     const job: Job = {
       kind: "published-call",
       source,

@@ -3,6 +3,7 @@ import { kolmogorovSmirnov, wasserstein } from "../../metric/samples/lengths.js"
 import { frequencyEntropy, unigramEntropy } from "../../metric/samples/unigram-entropy.js"
 import { CONTRACT_VERSION, NOT_STATED, type Contract } from "../../metric/contract/contract.js"
 import { taskOf } from "../../tasks/index.js"
+import type { StoredTensor } from "../../files/safetensors.js"
 import type { EvidenceHeader } from "../evidence.js"
 import type { ItemFigure } from "../summary.js"
 import type { SampleItem } from "./item.js"
@@ -26,10 +27,21 @@ export interface FigureContext {
   readonly adapters?: "merged"
 }
 
-/** What a sampler with steps cannot exceed where the split is one row; see `exactLengthChance` and `arrivalChance`. */
+/** How often a sampler with steps could be right at best, where the split is one row. */
 export interface Ceiling {
+  /** Share of the time that a faultless network writes as many tokens at most; see `exactLengthChance`. */
   readonly exact: number
+  /** The same were each token to arrive on its own; see `arrivalChance`. */
   readonly arrival: number
+  /** Texts that a faultless network has exactly with the random numbers of these; evidence of before it has none. */
+  readonly known?: number
+}
+
+/** By the name `ceiling`: [2] or [3], in the order of the fields. */
+export const ceilingIn = (tensor: StoredTensor | undefined): { readonly ceiling?: Ceiling } => {
+  const [exact, arrival, known] = Array.from((tensor?.data ?? []) as ArrayLike<number>)
+  if (exact === undefined || arrival === undefined) return {}
+  return { ceiling: { exact, arrival, ...(known === undefined ? {} : { known }) } }
 }
 
 /** What a test set is called: by its digest the published one, else by its file. */
@@ -162,8 +174,14 @@ const entropyFigures = (make: Make, items: readonly SampleItem[]): readonly Item
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
-const ceilingNote = ({ exact, arrival }: Ceiling): string =>
-  `Without a fault, a network that knows this one text alone writes as many tokens ${percent(exact)} of the time with this sampler, and is exact no more often: steps insert Poisson numbers, and the last inserts nothing (were each token to arrive on its own, ${percent(arrival)}).`
+const ceilingNote = ({ exact, arrival, known }: Ceiling, texts: number): string =>
+  [
+    `Without a fault, a network that knows this one text alone writes as many tokens at most ${percent(exact)} of the time with this sampler, and is exact no more often: steps insert Poisson numbers, and the last inserts nothing (were each token to arrive on its own, ${percent(arrival)}).`,
+    ...(known === undefined
+      ? []
+      : [`With the random numbers of these texts it is exact in ${known} of ${texts}.`]),
+  ].join(" ")
+
 /** End-of-text was written nearly everywhere, whatever it is that was asked. */
 const FLOODED = 0.9
 
@@ -209,7 +227,7 @@ const shareFigures = (
             "exact",
             "texts that are the data's own",
             ({ text, target }) => text === target,
-            ceiling === undefined ? [] : [ceilingNote(ceiling)],
+            ceiling === undefined ? [] : [ceilingNote(ceiling, items.length)],
           ),
         ]
       : []),

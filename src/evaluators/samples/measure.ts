@@ -6,10 +6,8 @@
  */
 import { modelTokenizer } from "../../data/tokenizers/tokenizer.js"
 import type { SentencePieceModel } from "../../data/tokenizers/sentencepiece.js"
-import { resolveSampling, rowKindOf, type MadeText } from "../../samplers/texts.js"
-import { arrivalChance, exactLengthChance } from "../../diffusion/insertion/ceiling.js"
+import { rowKindOf, type MadeText } from "../../samplers/texts.js"
 import { cacheDirectory } from "../../files/sources.js"
-import type { StoredTensor } from "../../files/safetensors.js"
 import { textOf } from "../../samplers/masked/text.js"
 import type { RowKind } from "../../spec/sampling.js"
 import { gradersOf, taskOf } from "../../tasks/index.js"
@@ -26,6 +24,7 @@ import {
   type KeptPart,
   type Measure,
 } from "../job.js"
+import { ceilingOf } from "./ceiling.js"
 import type { SampleExit, SampleItem, SampleVerdict } from "./item.js"
 import { judgeTexts } from "./judging.js"
 import { localMaker, type TextMaker } from "./maker.js"
@@ -87,25 +86,6 @@ export const fetch: Fetch<Samples> = async (evaluation, options) => {
 export const check: Check<Samples> = async (evaluation) => {
   await testSet(evaluation, { offline: true })
   await (await openJudges(evaluation))?.sandbox?.close()
-}
-
-/** Where one row is all that there is: how often its sampler could be right at best. */
-const ceilingOf = (
-  { sampling, seeds }: Samples,
-  { experiment }: EvaluateJob,
-  starts: readonly Start[],
-): { readonly ceiling?: StoredTensor } => {
-  const [only, ...others] = starts
-  const { objective } = experiment
-  if (only?.target === undefined || others.length > 0 || objective.kind !== "flexmdm") return {}
-  const resolved = resolveSampling({ experiment, sampling, seed: seeds[0], texts: starts })
-  if (resolved.kind !== "growing" || resolved.settings.kind !== "steps") return {}
-  const { grid, steps, insertion: rule } = resolved.settings.settings
-  if (rule === "bernoulli") return {}
-  const by = { grid, steps, rule, schedule: objective.schedules.insertion }
-  const length = only.target.length
-  const data = Float64Array.of(exactLengthChance(length, by), arrivalChance(length, by))
-  return { ceiling: { dtype: "F64", shape: [2], data } }
 }
 
 const exitOf = (
@@ -320,7 +300,7 @@ export const measure: Measure<Samples> = async (evaluation, job) => {
               data: Int32Array.from(dataLengths),
             },
           }),
-      ...ceilingOf(evaluation, job, starts),
+      ...(await ceilingOf(evaluation, job, starts)),
       ...said?.tensors,
     },
   }

@@ -5,7 +5,7 @@ import { parseEvidenceHeader, type EvidenceFile } from "../evidence.js"
 import type { EvaluatorPart } from "../part.js"
 import type { ItemSummary } from "../summary.js"
 import { taskIds, taskOf } from "../../tasks/index.js"
-import { generatedLength, gradedMeaning, sampleContract, sampleFigures, type Ceiling } from "./figures.js"
+import { ceilingIn, generatedLength, gradedMeaning, sampleContract, sampleFigures } from "./figures.js"
 import type { SampleItem } from "./item.js"
 import { judgedIn } from "./judged.js"
 import { Samples } from "./schema.js"
@@ -21,11 +21,6 @@ const rowsOf = ({ parts, model }: Pick<RuleSubject, "parts" | "model">): RowKind
 const dataLengths = (file: EvidenceFile): readonly number[] | undefined => {
   const tensor = file.tensors.get("dataLengths")
   return tensor === undefined ? undefined : Array.from(tensor.data as Int32Array)
-}
-
-const ceilingIn = (file: EvidenceFile): { readonly ceiling?: Ceiling } => {
-  const [exact, arrival] = (file.tensors.get("ceiling")?.data ?? []) as ArrayLike<number> & Iterable<number>
-  return exact === undefined || arrival === undefined ? {} : { ceiling: { exact, arrival } }
 }
 
 const summarise = (file: EvidenceFile, subject: string, dataset: string): readonly ItemSummary[] => {
@@ -45,7 +40,7 @@ const summarise = (file: EvidenceFile, subject: string, dataset: string): readon
         tokenizer: { id, digest },
         padId,
         maskId,
-        ...ceilingIn(file),
+        ...ceilingIn(file.tensors.get("ceiling")),
         executor: header.executor,
         judged: judgedIn(file, header),
         ...(header.adapters === undefined ? {} : { adapters: header.adapters }),

@@ -4,13 +4,12 @@
  * Random numbers have the site (text, step, position) of the stream `sample`; step 0 holds when a position is revealed.
  * A text's numbers do not depend on which texts share its forward passes.
  */
-import { drawDistribution, invertDistribution, type TokenRule } from "../../diffusion/categorical.js"
 import { uniforms, type Stream } from "../../diffusion/philox.js"
 import { revealSteps } from "../../diffusion/reveal-steps.js"
 import { maskProbability, sigmaOfVisible, type NoiseSchedule } from "../../diffusion/schedule.js"
-import type { Predictor } from "../../inference/predictor.js"
 import { sigmaOfMasked } from "../../inference/masking.js"
 import type { Block } from "./blocks.js"
+import type { Chooser, ChooseRow } from "./chooser.js"
 
 /** A text that is being sampled. */
 export interface Draft {
@@ -31,10 +30,10 @@ export interface Revealed {
 }
 
 export interface FillContext {
-  readonly predictor: Predictor
+  /** With the rule of the set. */
+  readonly chooser: Chooser
   readonly source: Stream
   readonly schedule: NoiseSchedule
-  readonly rule: TokenRule
   readonly cache: boolean
   readonly onRevealed: (news: readonly Revealed[]) => Promise<void> | void
   /** True once the person asked to stop. */
@@ -82,10 +81,20 @@ export const chainPasses = (
   return [...byStep].map(([k, positions]) => ({ k, positions })).sort((a, b) => b.k - a.k)
 }
 
-const rowOf = (draft: Draft, { start, window }: Block, sigma: number, positions: readonly number[]) => ({
+const rowOf = (
+  draft: Draft,
+  { start, window }: Block,
+  source: Stream,
+  {
+    step,
+    sigma,
+    positions,
+  }: { readonly step: number; readonly sigma: number; readonly positions: readonly number[] },
+): ChooseRow => ({
   inputIds: draft.tokens.slice(start, start + window),
   sigma,
   columns: positions.map((position) => position - start),
+  uniforms: positions.map((position) => uniformAt(source, draft.index, step, position)),
 })
 
 /**
@@ -95,32 +104,27 @@ const rowOf = (draft: Draft, { start, window }: Block, sigma: number, positions:
 export const fillAncestral = async (
   drafts: readonly Draft[],
   block: Block,
-  { predictor, source, schedule, rule, cache, onRevealed, stopping }: FillContext,
+  { chooser, source, schedule, cache, onRevealed, stopping }: FillContext,
 ): Promise<void> => {
-  const { vocabSize } = predictor
   const chains = drafts.map(({ index }) => chainPasses(source, schedule, block, index, !cache))
   const most = Math.max(...chains.map(({ length }) => length))
   for (let pass = 0; pass < most && !stopping(); pass++) {
     const open = drafts.flatMap((draft, i) => {
-      const step = chains[i]![pass]
-      return step === undefined ? [] : [{ draft, ...step }]
+      const passed = chains[i]![pass]
+      return passed === undefined
+        ? []
+        : [{ draft, ...passed, step: block.stepsBefore + block.steps - passed.k + 1 }]
     })
-    const predicted = await predictor.predict(
-      open.map(({ draft, k, positions }) => {
+    const chosen = await chooser.choose(
+      open.map(({ draft, k, step, positions }) => {
         const masked = block.later + (block.to - block.from) * maskProbability(schedule, k / block.steps)
-        return rowOf(draft, block, sigmaOfVisible(schedule, 1 - masked / block.maskable), positions)
+        const sigma = sigmaOfVisible(schedule, 1 - masked / block.maskable)
+        return rowOf(draft, block, source, { step, sigma, positions })
       }),
     )
-    const news = open.map(({ draft, k, positions }, r): Revealed => {
-      const step = block.stepsBefore + block.steps - k + 1
+    const news = open.map(({ draft, step, positions }, r): Revealed => {
       draft.forwards++
-      positions.forEach((position, i) => {
-        const logProbs = predicted[r]!.subarray(i * vocabSize, (i + 1) * vocabSize)
-        draft.tokens[position] = invertDistribution(
-          drawDistribution(logProbs, rule),
-          uniformAt(source, draft.index, step, position),
-        )
-      })
+      positions.forEach((position, i) => (draft.tokens[position] = chosen[r]!.tokens[i]!))
       return { draft, step, positions }
     })
     await onRevealed(news)
@@ -131,9 +135,8 @@ export const fillAncestral = async (
 export const fillByConfidence = async (
   drafts: readonly Draft[],
   block: Block,
-  { predictor, source, schedule, rule, onRevealed, stopping }: FillContext,
+  { chooser, source, schedule, onRevealed, stopping }: FillContext,
 ): Promise<void> => {
-  const { vocabSize } = predictor
   const size = block.to - block.from
   const steps = Math.min(block.steps, size)
   const masked = drafts.map(() => Array.from({ length: size }, (_, i) => block.from + i))
@@ -141,18 +144,18 @@ export const fillByConfidence = async (
     const count = Math.floor((s * size) / steps) - Math.floor(((s - 1) * size) / steps)
     const left = masked[0]!.length
     const sigma = sigmaOfMasked(schedule, block.later + left, block.maskable)
-    const predicted = await predictor.predict(
-      drafts.map((draft, r) => rowOf(draft, block, sigma, masked[r]!)),
-    )
     const step = block.stepsBefore + s
+    const drawn = await chooser.choose(
+      drafts.map((draft, r) => rowOf(draft, block, source, { step, sigma, positions: masked[r]! })),
+    )
     const news = drafts.map((draft, r): Revealed => {
       draft.forwards++
-      const candidates = masked[r]!.map((position, i) => {
-        const logProbs = predicted[r]!.subarray(i * vocabSize, (i + 1) * vocabSize)
-        const uniform = rule.temperature === 0 ? 0 : uniformAt(source, draft.index, step, position)
-        const token = invertDistribution(drawDistribution(logProbs, rule), uniform)
-        return { position, token, confidence: logProbs[token]! }
-      })
+      const { tokens, logProbs } = drawn[r]!
+      const candidates = masked[r]!.map((position, i) => ({
+        position,
+        token: tokens[i]!,
+        confidence: logProbs[i]!,
+      }))
       const chosen = candidates
         .sort((a, b) => b.confidence - a.confidence || a.position - b.position)
         .slice(0, count)
@@ -180,26 +183,24 @@ export const fillCausal = async (
     readonly boundaryId: number
     readonly ends?: number | undefined
   },
-  { predictor, source, rule, onRevealed, stopping }: FillContext,
+  { chooser, source, onRevealed, stopping }: FillContext,
 ): Promise<void> => {
   const { from, to, window, boundaryId, ends } = options
   let open = drafts
   for (let position = from; position < to && open.length > 0 && !stopping(); position++) {
     const start = Math.max(0, position + 1 - window)
-    const predicted = await predictor.predict(
-      open.map(({ tokens }) => {
+    const step = position - from + 1
+    const chosen = await chooser.choose(
+      open.map(({ tokens, index }) => {
         const inputIds = new Int32Array(window)
         for (let i = start; i <= position; i++) inputIds[i - start] = i === 0 ? boundaryId : tokens[i - 1]!
-        return { inputIds, sigma: 0, columns: [position - start] }
+        const own = [uniformAt(source, index, step, position)]
+        return { inputIds, sigma: 0, columns: [position - start], uniforms: own }
       }),
     )
-    const step = position - from + 1
     const news = open.map((draft, r): Revealed => {
       draft.forwards++
-      draft.tokens[position] = invertDistribution(
-        drawDistribution(predicted[r]!, rule),
-        uniformAt(source, draft.index, step, position),
-      )
+      draft.tokens[position] = chosen[r]!.tokens[0]!
       return { draft, step, positions: [position] }
     })
     open = open.filter(({ tokens }) => tokens[position] !== ends)

@@ -5,13 +5,14 @@
  * work. Executors, batch sizes and thread counts differ by the rounding of the network's outputs, about 1e-6, so a
  * token may differ only where a random number falls that close to the edge between two.
  */
+import type { TokenRule } from "../../diffusion/categorical.js"
 import { stream } from "../../diffusion/philox.js"
 import type { Executor, HostTensors } from "../../engine/executor.js"
 import type { Network } from "../../model/network.js"
-import { makePredictor, type Predictor } from "../../inference/predictor.js"
 import { total } from "../../inference/masking.js"
 import { defaultBatch } from "../../inference/batch.js"
 import { blocksOf } from "./blocks.js"
+import { makeChooser, type Chooser } from "./chooser.js"
 import {
   chainPasses,
   fillAncestral,
@@ -42,7 +43,8 @@ export interface StartedText {
 }
 
 export interface SamplingJob {
-  readonly predictor: Predictor
+  /** Of the same model and settings. */
+  readonly chooser: Chooser
   readonly model: SampledModel
   readonly settings: SamplingSettings
   /** The texts; `count` of them from index 0, all with the prefix and suffix of the settings, when absent. */
@@ -106,8 +108,14 @@ const mostColumns = (groups: readonly Group[], model: SampledModel, batch: numbe
   return most
 }
 
+const ruleOf = ({ temperature, topP }: SamplingSettings, model: SampledModel): TokenRule => ({
+  temperature,
+  topP,
+  banned: bannedIds(model),
+})
+
 /** A network compiled for these settings; its batch is never larger than the set. */
-export const samplingPredictor = (
+export const samplingChooser = (
   executor: Executor,
   network: Network,
   parameters: HostTensors,
@@ -117,7 +125,7 @@ export const samplingPredictor = (
     texts,
     batch,
   }: Pick<SamplingJob, "model" | "settings" | "texts"> & { readonly batch?: number | undefined },
-): Promise<Predictor> => {
+): Promise<Chooser> => {
   checkSettings(settings, model)
   const length =
     model.kind === "causal"
@@ -125,10 +133,11 @@ export const samplingPredictor = (
       : Math.min(settings.length, model.window)
   const job = { settings, ...(texts === undefined ? {} : { texts }) }
   const together = Math.min(texts?.length ?? settings.count, batch ?? defaultBatch(length))
-  return makePredictor(executor, network, parameters, {
+  return makeChooser(executor, network, parameters, {
     length,
     batch: together,
-    capacity: model.kind === "causal" ? undefined : mostColumns(groupsOf(job, together), model, together),
+    capacity: model.kind === "causal" ? together : mostColumns(groupsOf(job, together), model, together),
+    rule: ruleOf(settings, model),
   })
 }
 
@@ -147,21 +156,20 @@ const sampleMasked = async (
 
 /** @throws SamplingError when the settings do not fit each other or the network */
 export const sampleTexts = async (job: SamplingJob): Promise<readonly SampledText[]> => {
-  const { predictor, model } = job
+  const { chooser, model } = job
   checkSettings(job.settings, model)
-  const { length, temperature, topP } = job.settings
+  const { length } = job.settings
   const context: FillContext = {
-    predictor,
+    chooser,
     source: stream(job.settings.seed, "sample"),
     schedule: model.schedule,
-    rule: { temperature, topP, banned: bannedIds(model) },
     cache: job.settings.cache,
     onRevealed: job.onRevealed ?? (() => undefined),
     stopping: job.stopping ?? (() => false),
   }
   const ends = model.endsAtBoundary ? model.boundaryId : undefined
   const made: SampledText[] = []
-  for (const { settings, texts } of groupsOf(job, predictor.batch)) {
+  for (const { settings, texts } of groupsOf(job, chooser.batch)) {
     checkSettings(settings, model)
     const [before, after] = [settings.prefix.length, settings.suffix.length]
     const drafts = texts.map(({ index, prefix, suffix }): Draft => {

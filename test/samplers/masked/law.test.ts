@@ -5,6 +5,7 @@
 import t from "tap"
 import { sampleTexts } from "../../../src/samplers/masked/sample.js"
 import type { SampledModel, SamplingSettings } from "../../../src/samplers/masked/settings.js"
+import { hostChooser, ruleOf } from "./host.js"
 import {
   causalToyPredictor,
   chiSquare,
@@ -30,7 +31,9 @@ const countsOf = async (
   }: { predictor?: ReturnType<typeof causalToyPredictor>; model?: SampledModel } = {},
 ): Promise<readonly number[]> => {
   const counts = strings.map(() => 0)
-  const texts = await sampleTexts({ predictor, model, settings: { ...SETTINGS, count: COUNT, ...settings } })
+  const whole = { ...SETTINGS, count: COUNT, ...settings }
+  const chooser = hostChooser(predictor, ruleOf(whole, model))
+  const texts = await sampleTexts({ chooser, model, settings: whole })
   for (const { tokens } of texts) counts[codeOf(tokens)]!++
   return counts
 }

@@ -2,13 +2,17 @@
 import t from "tap"
 import { makePredictor } from "../../../src/inference/predictor.js"
 import { sampledModel } from "../../../src/samplers/masked/model.js"
-import { samplingPredictor, sampleTexts, type SampledText } from "../../../src/samplers/masked/sample.js"
+import { samplingChooser, sampleTexts, type SampledText } from "../../../src/samplers/masked/sample.js"
+import { makeChooser } from "../../../src/samplers/masked/chooser.js"
 import type { SamplingSettings } from "../../../src/samplers/masked/settings.js"
+import type { Executor } from "../../../src/engine/executor.js"
 import { makeOnnxruntimeExecutor } from "../../../src/engine/onnxruntime/index.js"
 import { networkOf } from "../../../src/families/traced.js"
 import type { Experiment } from "../../../src/spec/experiment.js"
 import { LENGTH, tinyExperiment } from "../../train/tiny.js"
 import { causal, masked, sharp } from "../../evaluators/harness.js"
+import { tfjsExecutor } from "../networks.js"
+import { hostChooser, ruleOf } from "./host.js"
 
 const SETTINGS: SamplingSettings = {
   sampler: "ancestral",
@@ -31,15 +35,15 @@ const sampled = async (
   const executor = await makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads })
   const settings = { ...SETTINGS, ...over }
   const model = sampledModel(experiment)
-  const predictor = await samplingPredictor(executor, networkOf(experiment), sharp(experiment), {
+  const chooser = await samplingChooser(executor, networkOf(experiment), sharp(experiment), {
     model,
     settings,
     batch,
   })
   try {
-    return await sampleTexts({ predictor, model, settings })
+    return await sampleTexts({ chooser, model, settings })
   } finally {
-    await predictor.dispose()
+    await chooser.dispose()
     await executor.dispose()
   }
 }
@@ -143,10 +147,103 @@ void t.test("longer than a window: blocks and next tokens slide", async (t) => {
   )
 })
 
+void t.test("programs choose the tokens that float64 draws, and keep the distributions", async (t) => {
+  const rules = [
+    { temperature: 1, topP: 1 },
+    { temperature: 0.7, topP: 0.8 },
+    { temperature: 1.3, topP: 0.4 },
+    { temperature: 0, topP: 1 },
+  ]
+  const cases = [
+    [masked("free"), { sampler: "ancestral", steps: 40 }],
+    [masked("maskable"), { sampler: "confidence", steps: 6 }],
+    [masked("maskable"), { sampler: "ancestral", block: 5, prefix: [700, 701], suffix: [900] }],
+    [causal(), { sampler: "left-to-right", prefix: [700, 701] }],
+  ] as const satisfies readonly (readonly [Experiment, Partial<SamplingSettings>])[]
+  const executor = await makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads: 1 })
+  for (const [experiment, over] of cases) {
+    const network = networkOf(experiment)
+    const weights = sharp(experiment)
+    const model = sampledModel(experiment)
+    const predictor = await makePredictor(executor, network, weights, { length: LENGTH, batch: 12 })
+    for (const rule of rules) {
+      const settings = { ...SETTINGS, ...over, ...rule, count: 12 }
+      const wide: string[] = []
+      const watched: Executor = {
+        ...executor,
+        evaluator: async (...given) => {
+          const evaluator = await executor.evaluator(...given)
+          const run: typeof evaluator.run = async (feeds) => {
+            const out = await evaluator.run(feeds)
+            for (const [name, { shape }] of Object.entries(out))
+              if (shape.length > 1 || shape[0]! > 12 * LENGTH) wide.push(`${name} ${shape.join("x")}`)
+            return out
+          }
+          return { ...evaluator, run, dispose: () => evaluator.dispose() }
+        },
+      }
+      const chooser = await samplingChooser(watched, network, weights, { model, settings })
+      const ours = await sampleTexts({ chooser, model, settings })
+      const host = hostChooser(predictor, ruleOf(settings, model))
+      const theirs = await sampleTexts({ chooser: host, model, settings })
+      // 12 texts of at most 16 tokens: none of their uniform numbers is within rounding of an edge.
+      t.same(tokensOf(ours), tokensOf(theirs), `${settings.sampler}, ${JSON.stringify(rule)}`)
+      t.same(wide, [], "ids and one number a column come back")
+      t.equal(
+        chooser.forwards(),
+        ours.reduce((sum, { forwards }) => sum + forwards, 0),
+      )
+      await chooser.dispose()
+    }
+    await predictor.dispose()
+  }
+  await executor.dispose()
+})
+
 const row = (inputIds: readonly number[], columns: readonly number[]) => ({
   inputIds: Int32Array.from(inputIds),
   sigma: 0,
   columns,
+})
+
+void t.test("log-probabilities of the chosen are the network's; what is no number is refused", async (t) => {
+  const experiment = masked("maskable")
+  const compiled = await makeOnnxruntimeExecutor({ precision: "fp32", device: "cpu", threads: 1 })
+  const [network, weights] = [networkOf(experiment), sharp(experiment)]
+  const rule = { temperature: 0.8, topP: 1, banned: [3] }
+  const rows = [
+    {
+      ...row([1024, 50, 1024, 70, ...Array.from({ length: LENGTH - 4 }, () => 9)], [0, 2]),
+      uniforms: [0.2, 0.9],
+    },
+    { ...row([60, 1024, ...Array.from({ length: LENGTH - 2 }, () => 9)], [1]), uniforms: [0.4] },
+  ]
+  const sizes = { length: LENGTH, batch: 2 }
+  for (const executor of [compiled, await tfjsExecutor()]) {
+    const chooser = await makeChooser(executor, network, weights, { ...sizes, capacity: 5, rule })
+    const predictor = await makePredictor(executor, network, weights, sizes)
+    const [found, expected] = [await chooser.choose(rows), await hostChooser(predictor, rule).choose(rows)]
+    t.same(
+      found.map(({ tokens }) => [...tokens]),
+      expected.map(({ tokens }) => [...tokens]),
+    )
+    // Of one program and of another: some rounding.
+    found.forEach(({ logProbs }, r) =>
+      logProbs.forEach((x, i) => t.ok(Math.abs(x - expected[r]!.logProbs[i]!) < 1e-5, `${x}`)),
+    )
+    await chooser.dispose()
+    await predictor.dispose()
+    const broken = Object.fromEntries(
+      Object.entries(weights).map(([name, { shape, data }]) => [
+        name,
+        { shape, data: (data as Float32Array).map(() => Number.NaN) },
+      ]),
+    )
+    const none = await makeChooser(executor, network, broken, { ...sizes, capacity: 5, rule })
+    await t.rejects(none.choose(rows), /no token can be drawn: the log-probability of token -?\d+ is NaN/)
+    await none.dispose()
+  }
+  await compiled.dispose()
 })
 
 void t.test("a next-token network is asked about the position after the text so far", async (t) => {

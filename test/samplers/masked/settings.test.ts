@@ -3,6 +3,7 @@ import { blocksOf } from "../../../src/samplers/masked/blocks.js"
 import { sampleTexts } from "../../../src/samplers/masked/sample.js"
 import { bannedIds, checkSettings } from "../../../src/samplers/masked/settings.js"
 import { frequencyEntropy, unigramEntropy } from "../../../src/metric/samples/unigram-entropy.js"
+import { hostChooser, ruleOf } from "./host.js"
 import { MODEL, SETTINGS, toyPredictor } from "./toy.js"
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-14
@@ -89,7 +90,9 @@ void t.test("blocks: where they lie, what they see, how steps are shared", (t) =
 /** Visible shares exp(-sigma) of the rows a text asks for. */
 const levels = async (over: Partial<typeof SETTINGS>): Promise<readonly number[]> => {
   const predictor = toyPredictor()
-  await sampleTexts({ predictor, model: MODEL, settings: { ...SETTINGS, cache: false, ...over } })
+  const settings = { ...SETTINGS, cache: false, ...over }
+  const chooser = hostChooser(predictor, ruleOf(settings, MODEL))
+  await sampleTexts({ chooser, model: MODEL, settings })
   return predictor.rows.map(({ sigma }) => Math.exp(-sigma))
 }
 

@@ -91,6 +91,29 @@ test("the honest rule: what the published one misses, and what it lets pass", as
   }
 })
 
+// Without a sandbox a run would throw.
+const read = (id: string, text: string) =>
+  TINYGSM.graders
+    .find((grader) => grader.id === id)!
+    .grade({ id: "0", question: "", answer: "#### 1" }, { text }, { sandbox: undefined, patience: 1 })
+
+test("a text in which the function's name does not stand is wrong, and nothing is run", async (t) => {
+  for (const text of ["#### 1", "def f():\n    return 1", "while True: pass", ""]) {
+    t.same(await read("execution", text), { correct: false, extracted: null, failure: "unextracted" })
+    t.same(await read("execution-published", text), {
+      correct: false,
+      extracted: text,
+      failure: "error",
+      value: "simple_math_problem not defined",
+    })
+  }
+  await t.rejects(async () => read("execution", program("return 1")), /without a sandbox/)
+  // Python reads U+FF53 as s.
+  const wide = program("return 1").replace("simple", "\uff53imple")
+  t.equal((await grade("execution", wide, "#### 1")).correct, true)
+  t.equal((await grade("execution-published", wide, "#### 1")).correct, true)
+})
+
 test("the program of a text begins at a line of its own", (t) => {
   t.equal(programText("I def ine\nimport math\ndef f(): pass</s>rest"), "import math\ndef f(): pass")
   t.equal(programText("x\n```python\na = 1\n```"), "a = 1")
