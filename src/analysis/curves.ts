@@ -97,9 +97,9 @@ export const ceilingOf = (
   points: readonly { readonly x: number; readonly y: number }[],
   typical = points,
 ): number | undefined => {
-  const finite = typical.filter(({ y }) => Number.isFinite(y))
-  const weighed = finite
-    .map(({ x, y }, i) => ({ y, steps: (finite[i + 1]?.x ?? x + 1) - x }))
+  const known = typical.filter(({ y }) => Number.isFinite(y))
+  const weighed = known
+    .map(({ x, y }, i) => ({ y, steps: (known[i + 1]?.x ?? x + 1) - x }))
     .sort((a, b) => a.y - b.y)
   const lowest = weighed[0]?.y
   if (lowest === undefined) return undefined

@@ -125,6 +125,8 @@ const commonCeiling = (
   )
 }
 
+const short = (value: number): string => String(Number(value.toPrecision(3)))
+
 /** What a picture says of the values above its top, in number and in height. */
 const cutAt = (
   ceiling: number,
@@ -134,7 +136,6 @@ const cutAt = (
   const all = curves.flat()
   const cut = all.filter(({ y }) => y > ceiling)
   if (cut.length === 0) return {}
-  const short = (value: number): string => String(Number(value.toPrecision(3)))
   const highest = cut.reduce((most, { y }) => Math.max(most, y), -Infinity)
   return {
     ceiling,

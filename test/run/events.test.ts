@@ -2,8 +2,9 @@
 import { test } from "tap"
 import { effectiveEvents, type StoredEvent } from "../../src/run/events.js"
 
+const step = (at: number): StoredEvent => ({ type: "step", step: at }) as StoredEvent
+
 test("a run of 300 000 steps that was resumed keeps each step once, in order", (t) => {
-  const step = (at: number): StoredEvent => ({ type: "step", step: at }) as StoredEvent
   const first = Array.from({ length: 300_000 }, (_, i) => step(i + 1))
   const again = Array.from({ length: 5 }, (_, i) => step(200_001 + i))
   const resumed = { type: "resumed", step: 200_000 } as StoredEvent
