@@ -80,3 +80,32 @@ export const smoothed = (
     return { x, y: sum / weight }
   })
 }
+
+/** Share of the steps whose losses set the top of a picture. */
+const SHOWN = 0.98
+/** Room above them, in parts of their spread, and the spread from which a picture would be pressed flat. */
+const [ROOM, FLAT] = [1.5, 3]
+
+/**
+ * Where a picture of a curve ends above, so that single spikes and the first steps do not press the rest flat; undefined
+ * where they do not. Each value stands for the steps until the next.
+ *
+ * @param points x in ascending order
+ * @param typical those that the picture is of, where some are known to be apart, such as one before training
+ */
+export const ceilingOf = (
+  points: readonly { readonly x: number; readonly y: number }[],
+  typical = points,
+): number | undefined => {
+  const known = typical.filter(({ y }) => Number.isFinite(y))
+  const weighed = known
+    .map(({ x, y }, i) => ({ y, steps: (known[i + 1]?.x ?? x + 1) - x }))
+    .sort((a, b) => a.y - b.y)
+  const lowest = weighed[0]?.y
+  if (lowest === undefined) return undefined
+  const highest = points.reduce((most, { y }) => (Number.isFinite(y) ? Math.max(most, y) : most), lowest)
+  const total = weighed.reduce((n, { steps }) => n + steps, 0)
+  let steps = 0
+  const high = weighed.find((each) => (steps += each.steps) >= SHOWN * total)?.y ?? highest
+  return highest > lowest + FLAT * (high - lowest) ? lowest + ROOM * (high - lowest) : undefined
+}

@@ -1,5 +1,5 @@
 /** Whether the judges of a run's texts are today what they were when they judged. */
-import { dirname } from "node:path"
+import { basename, dirname } from "node:path"
 import { parseEvidenceHeader, type JudgeAccount } from "../evaluators/evidence.js"
 import type { RunReader } from "../run/directory.js"
 import { experimentOf } from "../run/experiment-of.js"
@@ -24,7 +24,7 @@ export const changedJudges = async (run: RunReader): Promise<readonly string[]> 
     if (judge === undefined) continue
     // What finds a judge loads networks: a table without one does not wait for them.
     const { sentenceOf } = await import("./judge-since.js")
-    const sentence = await sentenceOf(evaluation.id, judge, runs)
+    const sentence = await sentenceOf(evaluation.id, judge, basename(run.manifest.provenance.spec.file), runs)
     if (sentence !== undefined) found.push(sentence)
   }
   return found

@@ -201,7 +201,8 @@ const rowsOf = async (path: string, options: InferOptions): Promise<Found> => {
       )
       for (const statement of own.flatMap((each) => each.refused)) refused.add(showRefused(name, statement))
       if (own.every((each) => each.rows.length === 0)) silent.push(name)
-      rows.push(...own.flatMap((each) => each.rows.map((row) => rowOf(name, row))))
+      // One by one: as arguments of one call, the rows of a long log would not fit the stack.
+      for (const each of own) for (const row of each.rows) rows.push(rowOf(name, row))
     } else {
       silent.push(name)
       refused.add(`${name}: ${content.reason}`)

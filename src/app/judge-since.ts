@@ -1,5 +1,6 @@
 /** Whether a judge of texts is today what it was when it judged, as far as the files say without training. */
-import { basename, dirname } from "node:path"
+import { readdir } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
 import type { JudgeAccount } from "../evaluators/evidence.js"
 import { DataError } from "../files/errors.js"
 import { RunError } from "../run/errors.js"
@@ -9,6 +10,7 @@ import { findNamedSpec } from "../spec/variation.js"
 import { finishedRun } from "./based-weights.js"
 import { endOfRun, findBeginning } from "./beginning.js"
 import { judgeDigest } from "./judge.js"
+import { isFile } from "./locate.js"
 
 /** What `read` finds; undefined where files are gone or cannot be read, which says nothing about a judge. */
 const known = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
@@ -21,9 +23,38 @@ const known = async <A>(read: () => Promise<A>): Promise<A | undefined> => {
   }
 }
 
-/** The judge's spec beside the runs, in `specs`, or among those that come with repro. */
-const specOf = ({ spec, profile }: JudgeAccount, runs: string): Promise<LoadedSpec | undefined> =>
-  known(async () => loadSpec(await findNamedSpec(spec, runs, ""), profile))
+/**
+ * Folders of spec files of this name: a manifest says no folder, so that it may lie below the one that the runs are in,
+ * or be that one.
+ */
+const foldersOf = async (file: string, runs: string): Promise<readonly string[]> => {
+  const here = dirname(runs)
+  const below = (await readdir(here, { withFileTypes: true }).catch(() => []))
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => join(here, name))
+  const found = await Promise.all(
+    below.map(async (folder) => ((await isFile(join(folder, file))) ? [folder] : [])),
+  )
+  return [here, ...found.flat()]
+}
+
+/**
+ * The judge's spec beside the runs, beside a spec file of the run's name, in `specs`, or among those that come with
+ * repro: the one that judged, if it is still there, else the first of its name.
+ */
+const specOf = async (
+  { spec, profile, fingerprint }: JudgeAccount,
+  file: string,
+  runs: string,
+): Promise<LoadedSpec | undefined> => {
+  const found: LoadedSpec[] = []
+  for (const folder of await foldersOf(file, runs)) {
+    const each = await known(async () => loadSpec(await findNamedSpec(spec, join(folder, file), ""), profile))
+    if (each?.fingerprint === fingerprint) return each
+    if (each !== undefined) found.push(each)
+  }
+  return found[0]
+}
 
 /** The weights with which it would judge now, and where they are. */
 const weightsNow = async (
@@ -40,14 +71,20 @@ const weightsNow = async (
   return run && { digest: judgeDigest(await endOfRun(run)), where: `the run ${run.manifest.id}` }
 }
 
-/** How it is another; undefined where it is the same, or where nothing is known of it. @param runs the folder of runs */
+/**
+ * How it is another; undefined where it is the same, or where nothing is known of it.
+ *
+ * @param file name of the spec file of the run that was judged
+ * @param runs the folder of runs
+ */
 export const sentenceOf = async (
   id: string,
   judge: JudgeAccount,
+  file: string,
   runs: string,
 ): Promise<string | undefined> => {
   const { spec: name, profile, fingerprint, digest } = judge
-  const spec = await specOf(judge, runs)
+  const spec = await specOf(judge, file, runs)
   const cure =
     "A run made now is judged by what is there now; compare generative perplexities of one judge alone."
   if (spec === undefined) return undefined

@@ -1,6 +1,8 @@
 /** Finds spec files: by path, by name in ./specs, or by name among those that come with the program. */
+import { Stats } from "node:fs"
 import { readdir, readFile, stat } from "node:fs/promises"
 import { basename, join, relative } from "node:path"
+import { systemCode } from "../files/errors.js"
 import { packageRoot } from "../files/package-files.js"
 import { nearest } from "../spec/nearest.js"
 import { SpecError } from "../spec/spec-error.js"
@@ -55,6 +57,34 @@ export const specFiles = async (): Promise<readonly string[]> => {
   return [...found.values()]
 }
 
+/** Files of a folder that are looked at for an example. */
+const MOST_LOOKED_AT = 50
+
+/** Words for what stands at a path that is no file, with the cure; undefined where nothing does. */
+const otherThanFile = async (path: string): Promise<{ found: string; hint: string } | undefined> => {
+  const about = await stat(path).catch((error: unknown) => error)
+  if (!(about instanceof Stats)) {
+    const code = systemCode(about)
+    return code === undefined || code === "ENOENT" || code === "ENOTDIR"
+      ? undefined
+      : { found: `a path that cannot be read (${code})`, hint: "Correct the path, or make it readable." }
+  }
+  if (about.isDirectory()) {
+    const files = (await jsonFilesOf(path)).slice(0, MOST_LOOKED_AT).map((name) => join(path, name))
+    const specs = (await Promise.all(files.map(async (file) => ((await isSpec(file)) ? [file] : [])))).flat()
+    const hint =
+      specs.length === 0
+        ? "Name the file of a spec; there is none in this folder."
+        : `Name the file in it, such as ${specs.slice(0, 3).join(", ")}.`
+    return { found: "a folder", hint }
+  }
+  const found = about.isFIFO() ? "a pipe" : about.isSocket() ? "a socket" : "a device"
+  return {
+    found,
+    hint: "Write the spec to a file, which is read several times, and whose folder its paths belong to.",
+  }
+}
+
 /** The file that `given` means; throws a {@link SpecError} that names the nearest spec. */
 export const locateSpec = async (given: string): Promise<string> => {
   const names = given.endsWith(".json") ? [given] : [given, `${given}.json`]
@@ -65,6 +95,8 @@ export const locateSpec = async (given: string): Promise<string> => {
       if (await isFile(path)) return shortPath(path)
     }
   }
+  const other = await otherThanFile(given)
+  if (other !== undefined) throw new SpecError(given, [{ pointer: "", expected: "a spec file", ...other }])
   const there = (await specFiles()).map((path) => basename(path, ".json"))
   const near = nearest(basename(given, ".json"), there)
   throw new SpecError(given, [

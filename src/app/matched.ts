@@ -16,7 +16,7 @@ import type { EngineFlags } from "./choose-executor.js"
 import { locateSpec } from "./locate.js"
 import { openSpec } from "./open-spec.js"
 import { UsageError, type Outcome } from "./outcome.js"
-import { curvesOf, lengthsOf, writeReport } from "./report.js"
+import { curvesOf, lengthsOf, requireReport, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 import { visibleIn } from "../spec/visible.js"
 import { finishedRuns, otherDataRemarks } from "./study/members.js"
@@ -95,6 +95,7 @@ export const matchedComparison = async (
   if (names.length < 2) throw new UsageError("a comparison needs two specs at least")
   const files = await Promise.all(names.map(locateSpec))
   const seeds = Option.isSome(input.seeds) ? parseSeeds(input.seeds.value) : undefined
+  if (Option.isSome(input.out)) await requireReport(input.out.value)
   const profile = await studyProfile(input.profile, files[0]!, display)
   const own = await runsOf(await membersOf(files, profile, input.set, seeds), input, display)
   if ("text" in own) return own

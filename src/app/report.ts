@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { writeFileAtomic } from "../files/atomic.js"
+import { requireWritable, writeFileAtomic } from "../files/atomic.js"
 import { reportFiles } from "../report/report-files.js"
 import { allSummaries, runLadder } from "../analysis/run-table.js"
 import { isCodeLength } from "../evaluators/summary.js"
@@ -22,6 +22,9 @@ export const lengthsOf = async (run: RunReader, name?: string): Promise<readonly
       ? []
       : [{ id: [...(name === undefined ? [] : [name]), summary.evaluationId].join("-"), ...summary.lengths }],
   )
+
+/** Fails now where {@link writeReport} would fail after hours. @throws DataError */
+export const requireReport = (folder: string): Promise<void> => requireWritable(join(folder, "table.md"))
 
 /** Writes a report's files into a folder, which is made. @returns their paths */
 export const writeReport = async (

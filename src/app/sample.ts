@@ -1,6 +1,6 @@
 /** `repro sample`: texts from the weights of a run, or of a checkpoint made elsewhere. */
 import * as Option from "effect/Option"
-import { writeFileAtomic } from "../files/atomic.js"
+import { requireWritable, writeFileAtomic } from "../files/atomic.js"
 import { loadTokenizer, requireStatedDigests } from "../data/corpora/corpus.js"
 import { cacheDirectory } from "../files/sources.js"
 import type { SentencePieceModel } from "../data/tokenizers/sentencepiece.js"
@@ -308,6 +308,8 @@ export const sample = async (
     cache: input.cache === "on",
   }
   const resolved = resolveSampling(request) // before an executor starts
+  const out = Option.getOrUndefined(input.out)
+  if (out !== undefined) await requireWritable(out)
   const stop = watchInterrupts(display)
   try {
     const { texts, seconds } = await generate(
@@ -349,7 +351,6 @@ export const sample = async (
       forwards: each.forwards,
       ...each.growth,
     }))
-    const out = Option.getOrUndefined(input.out)
     if (out !== undefined) {
       const lines = [{ type: "sampling", ...summary }, ...samples.map((each) => ({ type: "text", ...each }))]
       await writeFileAtomic(out, lines.map((line) => `${JSON.stringify(line)}\n`).join(""))

@@ -17,7 +17,7 @@ import { finishedRuns, otherDataRemarks, planMembers, type PlannedMember } from 
 import type { MemberOutcome } from "./study/progress.js"
 import { parseSeeds, runStudy, studyProfile } from "./study/study.js"
 import { columns } from "./text.js"
-import { curvesOf, writeReport } from "./report.js"
+import { curvesOf, requireReport, writeReport } from "./report.js"
 import { outputWidth, publishedClaims } from "./run-results.js"
 
 export interface SweepInput extends EngineFlags {
@@ -172,6 +172,7 @@ export const sweep = async (input: SweepInput, display: Display = openDisplay())
   const frame: Frame = { input, spec, cells: chooseCells(spec, input.only) }
   if (input.dryRun) return dryRun(frame)
   if (input.table) return results(frame)
+  if (Option.isSome(input.out)) await requireReport(input.out.value)
   const over = {
     workers,
     file: spec.file,

@@ -157,20 +157,24 @@ const holding = (
   pairLines: readonly number[],
 ): ((line: number) => readonly number[]) => {
   const values = new Map<number, readonly number[]>()
-  let last = 0
+  const inOrder = [...statements].sort((a, b) => a.line - b.line)
+  const everywhere = distinct(statements)
+  let next = 0
   let current: readonly number[] | undefined
   for (const line of [...new Set(pairLines)].sort((a, b) => a - b)) {
-    const since = statements.filter((each) => each.line > last && each.line <= line)
-    if (since.length > 0) current = distinct(since)
-    values.set(line, current ?? distinct(statements))
-    last = line
+    const from = next
+    while (next < inOrder.length && inOrder[next]!.line <= line) next++
+    if (next > from) current = distinct(inOrder.slice(from, next))
+    values.set(line, current ?? everywhere)
   }
   return (line) => values.get(line) ?? []
 }
 
 /** A bare `tokens` beside the figures does not say of what; it counts where it is a known total alone. */
+const BARE_TOKENS = new RegExp(String.raw`(?:^|[\s{,])"?tokens"?\s*[:=]\s*"?(${RAW})`, "i")
+
 const bareTokens = (line: string): Statement<number>["value"] | undefined => {
-  const raw = new RegExp(String.raw`(?:^|[\s{,])"?tokens"?\s*[:=]\s*"?(${RAW})`, "i").exec(line)?.[1]
+  const raw = BARE_TOKENS.exec(line)?.[1]
   if (raw === undefined) return undefined
   const count = printedCount(raw)
   return count.kind === "whole" && isKnownTotal(count.value) ? count.value : undefined

@@ -1,6 +1,7 @@
 /** Files that are either whole or absent: temporary name, fsync, rename, fsync of the directory. */
 import { randomBytes } from "node:crypto"
-import { open, rename, unlink } from "node:fs/promises"
+import { constants } from "node:fs"
+import { access, open, rename, stat, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 import { destinationOf, writeStraight, type ByteSink } from "./destination.js"
 import { fromSystemError } from "./errors.js"
@@ -31,6 +32,8 @@ export const syncDirectory = async (directory: string): Promise<void> => {
   }
 }
 
+const temporaryFor = (path: string): string => `${path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
+
 export interface AtomicOptions {
   /** Told of the whole file under its temporary name, before it gets its own: what is recorded here precedes it. */
   readonly beforeNaming?: (temporary: string) => Promise<void>
@@ -55,7 +58,7 @@ export const writeAtomically = async (
       throw fromSystemError(error, path, "writing to it")
     })
   }
-  const temporary = `${to.path}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`
+  const temporary = temporaryFor(to.path)
   try {
     await makeFolder(dirname(to.path))
     const handle = await open(temporary, "wx")
@@ -72,6 +75,29 @@ export const writeAtomically = async (
     throw fromSystemError(error, path, "writing it")
   }
   await syncDirectory(dirname(to.path))
+}
+
+/**
+ * Fails now where {@link writeAtomically} would fail later: for commands that work long before they write. Parent folders
+ * are made; a device, a pipe or a terminal is not opened.
+ * @throws DataError naming the path
+ */
+export const requireWritable = async (path: string): Promise<void> => {
+  try {
+    const to = await destinationOf(path)
+    if (to.kind === "straight") {
+      if (to.descriptor === undefined) await access(to.path, constants.W_OK)
+      return
+    }
+    const there = await stat(to.path).catch(() => undefined)
+    if (there?.isDirectory() === true) throw Object.assign(new Error("a folder"), { code: "EISDIR" })
+    const temporary = temporaryFor(to.path)
+    await makeFolder(dirname(to.path))
+    await (await open(temporary, "wx")).close()
+    await unlink(temporary)
+  } catch (error) {
+    throw fromSystemError(error, path, "writing it")
+  }
 }
 
 /** {@link writeAtomically} of bytes or UTF-8 text that are already in memory. */

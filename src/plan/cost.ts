@@ -8,7 +8,7 @@
 import { corpusPart } from "../data/corpora/index.js"
 import { evaluatorPart } from "../evaluators/index.js"
 import type { EvaluationKind, EvaluatorCost } from "../evaluators/part.js"
-import { networkPart } from "../families/index.js"
+import { networkPart, objectivePart } from "../families/index.js"
 import { averageSpecs, momentSpecs } from "../model/optimizer-state.js"
 import { countParameters } from "../model/parameters.js"
 import type { Experiment } from "../spec/experiment.js"
@@ -100,6 +100,10 @@ export interface Rate {
   readonly description: string
   /** Sustained FLOP/s of a whole training step as counted above; for the CPU, of one core. */
   readonly flopsPerSecond: number
+  /** Of the CPU: cores that steps of this size were measured on; more are not counted. */
+  readonly mostCores?: number
+  /** Seconds of a position beside its FLOPs, of what is drawn, noised and fed around the network: in a step, in a pass. */
+  readonly beside?: { readonly training: number; readonly evaluation: number }
   readonly source: string
 }
 
@@ -116,7 +120,17 @@ export const RATES = {
     device: "cpu",
     description: "networks narrower than 256, one core of a Zen 4 server",
     flopsPerSecond: 45e9,
+    mostCores: 1,
     source: "2 layers of width 128, 3000 steps of 1024 positions (3 MFLOP each) in about 190 s on one core",
+  },
+  "cpu-narrow-growing": {
+    device: "cpu",
+    description: "networks narrower than 256 whose rows grow, one core of a Zen 4 server",
+    flopsPerSecond: 45e9,
+    mostCores: 1,
+    beside: { training: 15e-6, evaluation: 4e-6 },
+    source:
+      "laptop profiles on a core of their own, training and evaluations: flexmdm_speeches 101 and 27 s, flexmdm_brackets 101 and 47 s, flexmdm_brackets_balanced 59 and 12 s",
   },
   gpu: {
     device: "gpu",
@@ -133,11 +147,25 @@ export const RATES = {
 } as const satisfies Record<string, Rate>
 
 /** The rate that applies to an experiment on a device. */
-export const rateFor = (experiment: Experiment, device: "cpu" | "gpu"): Rate =>
-  device === "gpu"
-    ? experiment.model.width < 2048
-      ? RATES.gpu
-      : RATES["gpu-large"]
-    : experiment.model.width < 256
-      ? RATES["cpu-narrow"]
-      : RATES.cpu
+export const rateFor = (
+  { model, objective }: Pick<Experiment, "model" | "objective">,
+  device: "cpu" | "gpu",
+): Rate => {
+  if (device === "gpu") return model.width < 2048 ? RATES.gpu : RATES["gpu-large"]
+  if (model.width >= 256) return RATES.cpu
+  return objectivePart(objective).growingRows === undefined
+    ? RATES["cpu-narrow"]
+    : RATES["cpu-narrow-growing"]
+}
+
+/** Cores of a machine that are counted at a rate. */
+export const coresAt = ({ mostCores = Infinity }: Rate, cores: number): number => Math.min(cores, mostCores)
+
+/** Seconds of so many FLOPs over so many positions. */
+export const secondsAt = (
+  rate: Rate,
+  cores: number,
+  part: "training" | "evaluation",
+  flops: number,
+  positions: number,
+): number => flops / (rate.flopsPerSecond * coresAt(rate, cores)) + (rate.beside?.[part] ?? 0) * positions

@@ -12,7 +12,9 @@ import {
   evaluationCost,
   forwardFlops,
   memoryEstimate,
+  coresAt,
   rateFor,
+  secondsAt,
   trainingFlops,
   trainingSteps,
   type EvaluationCost,
@@ -131,10 +133,6 @@ const stageOf = (spec: LoadedSpec, machine: Machine): ChainStage => {
   }
 }
 
-/** FLOP/s of a network on a machine. */
-const speedOf = (experiment: Experiment, device: "cpu" | "gpu", cores: number): number =>
-  rateFor(experiment, device).flopsPerSecond * cores
-
 /** The named random streams of a run; an evaluation has its own seed. */
 const streamsOf = ({ model, training, objective, evaluations }: Experiment): readonly PlannedStream[] => {
   const { seed } = training
@@ -220,10 +218,23 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
   const device = experiment.execution?.device ?? "cpu"
   const rate = rateFor(experiment, device)
   const cores = device === "gpu" ? 1 : (experiment.execution?.threads ?? machine.cores)
-  const speed = speedOf(experiment, device, cores)
+  const trainingSeconds = secondsAt(rate, cores, "training", steps * perStep, steps * positionsPerStep)
+  const evaluationSeconds = secondsAt(
+    rate,
+    cores,
+    "evaluation",
+    evaluationFlops,
+    evaluations.reduce((sum, { tokens, forwardsPerWindow }) => sum + tokens * forwardsPerWindow, 0),
+  )
   const judges = judgeCosts(spec).map((cost): PlannedJudge => {
     const judge = spec.judges!.get(cost.fingerprint)!
-    const seconds = cost.flops / speedOf(judge.experiment, device, cores)
+    const seconds = secondsAt(
+      rateFor(judge.experiment, device),
+      cores,
+      "evaluation",
+      cost.flops,
+      cost.forwards * cost.window,
+    )
     return { ...cost, seconds, made: stageOf(judge, machine) }
   })
   const judgeFlops = judges.reduce((sum, each) => sum + each.flops, 0)
@@ -272,10 +283,10 @@ export const makePlan = (spec: LoadedSpec, machine: Machine): RunPlan => {
     memory,
     time: {
       rate,
-      cores,
-      training: (steps * perStep) / speed,
-      evaluation: evaluationFlops / speed + judgeSeconds,
-      total: (steps * perStep + evaluationFlops) / speed + judgeSeconds,
+      cores: coresAt(rate, cores),
+      training: trainingSeconds,
+      evaluation: evaluationSeconds + judgeSeconds,
+      total: trainingSeconds + evaluationSeconds + judgeSeconds,
     },
     files: plannedFiles(experiment, spec.judges?.values()),
     streams: streamsOf(experiment),

@@ -69,8 +69,12 @@ const shortText = (value: number): string => {
   return `${Number((value / 1000 ** group).toPrecision(3))}${names[group]}`
 }
 
-/** Positive values on a logarithmic axis with ticks at 1, 2 and 5 times powers of ten, or at the powers alone. */
-export const logScale = (low: number, high: number, from: number, to: number): Scale => {
+/**
+ * Positive values on a logarithmic axis with ticks at 1, 2 and 5 times powers of ten, or at the powers alone.
+ *
+ * @param count of ticks up to which the finer ones have room
+ */
+export const logScale = (low: number, high: number, from: number, to: number, count = 10): Scale => {
   const powers = Array.from({ length: 31 }, (_, index) => 10 ** (index - 15))
   const steps = powers.flatMap((power) => [power, 2 * power, 5 * power])
   const first = steps.findLast((each) => each <= low * (1 + 1e-9)) ?? low
@@ -81,10 +85,12 @@ export const logScale = (low: number, high: number, from: number, to: number): S
   const width = Math.log(last / first)
   return {
     at: (value) => from + (Math.log(value / first) / width) * (to - from),
-    ticks: (fine.length <= 10 ? fine : powers.filter(inside)).map((value) => ({
-      value,
-      text: shortText(value),
-    })),
+    ticks: (fine.length <= count || powers.filter(inside).length < 2 ? fine : powers.filter(inside)).map(
+      (value) => ({
+        value,
+        text: shortText(value),
+      }),
+    ),
   }
 }
 

@@ -1,5 +1,5 @@
 /** Every file of a report: the table in each format, plots, the plots' data, and the curves for TensorBoard. */
-import { smoothed, type TrainingCurves } from "../analysis/curves.js"
+import { ceilingOf, smoothed, type TrainingCurves } from "../analysis/curves.js"
 import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
 import { lengthCurve } from "../metric/samples/lengths.js"
 import type { Contract } from "../metric/contract/contract.js"
@@ -10,6 +10,7 @@ import { renderHtml, type HtmlFigure } from "./render/html.js"
 import { renderJson } from "./render/json.js"
 import { renderLatex } from "./render/latex.js"
 import { renderMarkdown } from "./render/markdown.js"
+import { NARROW } from "./svg-elements.js"
 import { intervalPlot, ladderPlot, linePlot, type IntervalPlot, type LinePlot } from "./svg.js"
 import type { ResultsTable, TableRow } from "../analysis/table.js"
 import { intervalVega, ladderVega, lineVega } from "./vega.js"
@@ -80,7 +81,7 @@ export const evaluationsPerWindow = ({ estimator, window }: Contract): number | 
 
 /**
  * This run's bits per byte against what each cost, from the table alone: for results whose evidence is gone. Rows on
- * fewer windows than the first are left out. Undefined with fewer than two.
+ * fewer windows than the first are left out. Undefined where all cost the same.
  */
 export const costPlot = (table: ResultsTable): LadderPlot | undefined => {
   const rows = bitsPerByte(table).filter(
@@ -99,7 +100,8 @@ export const costPlot = (table: ResultsTable): LadderPlot | undefined => {
         { label: row.estimator ?? row.label, cost, value: row.value!, ...bounds, boundKind: row.boundKind },
       ]
     })
-  return points.length < 2
+  // Of one cost there is nothing to set the values against.
+  return new Set(points.map(({ cost }) => cost)).size < 2
     ? undefined
     : {
         title: "Bits per byte against their cost",
@@ -109,28 +111,78 @@ export const costPlot = (table: ResultsTable): LadderPlot | undefined => {
       }
 }
 
-/** The training loss, of one run as recorded too; undefined without steps. */
+type Points = LinePlot["series"][number]["points"]
+
+/** The top of a picture of several curves; infinite where none needs one. */
+const commonCeiling = (
+  curves: readonly Points[],
+  ceiling: (points: Points) => number | undefined,
+): number => {
+  const found = curves.map((points) => ceiling(points))
+  if (found.every((each) => each === undefined)) return Infinity
+  return Math.max(
+    ...curves.map((points, i) => found[i] ?? points.reduce((most, { y }) => Math.max(most, y), -Infinity)),
+  )
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(3)))
+
+/** What a picture says of the values above its top, in number and in height. */
+const cutAt = (
+  ceiling: number,
+  curves: readonly Points[],
+  further: (top: string) => string = () => "",
+): Pick<LinePlot, "ceiling" | "note"> => {
+  const all = curves.flat()
+  const cut = all.filter(({ y }) => y > ceiling)
+  if (cut.length === 0) return {}
+  const highest = cut.reduce((most, { y }) => Math.max(most, y), -Infinity)
+  return {
+    ceiling,
+    note: `Cut at ${short(ceiling)}: ${cut.length} of ${all.length} recorded values ${cut.length === 1 ? "lies" : "lie"} above, up to ${short(highest)}.${further(short(ceiling))}`,
+  }
+}
+
+/**
+ * The training loss, of one run as recorded too; undefined without steps. Where single values would press the rest flat,
+ * the picture ends below them, and they count in the smoothed curve as if they stood there.
+ */
 export const lossPlot = (curves: readonly TrainingCurves[]): LinePlot | undefined => {
-  const series = curves.flatMap(({ name, steps }) => {
-    const points = steps.map(({ step, loss }) => ({ x: step, y: loss }))
-    if (points.length === 0) return []
-    const calm = { name: curves.length === 1 ? "smoothed" : name, points: smoothed(points) }
-    return curves.length === 1 ? [{ name: "as recorded", points, faint: true }, calm] : [calm]
+  const recorded = curves.flatMap(({ name, steps }) =>
+    steps.length === 0 ? [] : [{ name, points: steps.map(({ step, loss }) => ({ x: step, y: loss })) }],
+  )
+  if (recorded.length === 0) return undefined
+  const ceiling = commonCeiling(
+    recorded.map(({ points }) => points),
+    ceilingOf,
+  )
+  const series = recorded.flatMap(({ name, points }) => {
+    const below = points.map(({ x, y }) => ({ x, y: Math.min(y, ceiling) }))
+    const calm = { name: recorded.length === 1 ? "smoothed" : name, points: smoothed(below) }
+    return recorded.length === 1 ? [{ name: "as recorded", points, faint: true }, calm] : [calm]
   })
-  return series.length === 0
-    ? undefined
-    : {
-        title: `Training loss${curves.length === 1 ? "" : ", smoothed"}: the optimised objective, not a code length`,
-        x: "optimiser step",
-        y: "loss",
-        series,
-      }
+  return {
+    title: `Training loss${recorded.length === 1 ? "" : ", smoothed"}: the optimised objective, not a code length`,
+    x: "optimiser step",
+    y: "loss",
+    series,
+    ...cutAt(
+      ceiling,
+      recorded.map(({ points }) => points),
+      (top) => ` The smoothed ${recorded.length === 1 ? "curve takes" : "curves take"} them as ${top}.`,
+    ),
+  }
 }
 
 /** The validation curves; undefined where none was taken. */
 export const validationPlot = (curves: readonly TrainingCurves[]): LinePlot | undefined => {
   const taken = curves.filter(({ validation }) => validation.length > 0)
   if (taken.length === 0) return undefined
+  const series = taken.map(({ name, validation }) => ({
+    name: curves.length === 1 ? "validation" : name,
+    points: validation.map(({ step, natsPerToken }) => ({ x: step, y: natsPerToken })),
+  }))
+  const points = series.map((each) => each.points)
   const how = new Set(
     taken.map(({ taken: by }) => (by === undefined ? "" : `${by.evaluation}, ${by.windows} windows`)),
   )
@@ -138,10 +190,12 @@ export const validationPlot = (curves: readonly TrainingCurves[]): LinePlot | un
     title: `Validation while training: the same windows and masks at every step${how.size === 1 ? ` (${[...how][0]!})` : ""}`,
     x: "optimiser step",
     y: "nats/token",
-    series: taken.map(({ name, validation }) => ({
-      name: curves.length === 1 ? "validation" : name,
-      points: validation.map(({ step, natsPerToken }) => ({ x: step, y: natsPerToken })),
-    })),
+    series,
+    // What is measured before the first step tells how far training came, and presses the rest flat.
+    ...cutAt(
+      commonCeiling(points, (each) => ceilingOf(each, each.slice(1))),
+      points,
+    ),
   }
 }
 
@@ -201,14 +255,14 @@ export const reportFiles = (
   const add = <P extends { readonly title: string }>(
     name: string,
     plot: P | undefined,
-    draw: (plot: P) => string,
+    draw: (plot: P, width?: number) => string,
     vega: (plot: P) => unknown,
   ): void => {
     if (plot === undefined) return
     const svg = draw(plot)
     files.set(`${name}.svg`, svg)
     files.set(`${name}.vl.json`, json(vega(plot)))
-    figures.push({ caption: plot.title, svg })
+    figures.push({ caption: plot.title, svg, narrow: draw(plot, NARROW) })
     plots.push(`![${plot.title}](${name}.svg)`)
   }
   add("values", valuesPlot(table), intervalPlot, intervalVega)

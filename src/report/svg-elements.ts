@@ -41,15 +41,43 @@ export const clip = (content: string, most: number): string => {
   return characters.length <= room ? content : `${characters.slice(0, room - 1).join("")}…`
 }
 
-export const frame = (width: number, height: number, title: string, parts: readonly string[]): string =>
-  [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${px(width)}" height="${px(height)}" viewBox="0 0 ${px(width)} ${px(height)}" role="img" aria-label="${escape(title)}" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="${SIZE}" fill="${INK}">`,
-    element("rect", { width, height, fill: "#fff" }),
-    text(16, 24, title, { "font-size": 15, "font-weight": 600 }),
-    ...parts,
+/** Width of a picture on a desktop's page, and on a phone's, in pixels. */
+export const WIDE = 860
+export const NARROW = 350
+
+/** Whether names stand above or below what they name, for want of room beside it. */
+export const isNarrow = (width: number): boolean => width < 600
+
+/** Words of a text in lines of at most `most` pixels; a longer word has a line of its own. */
+export const wrapped = (content: string, most: number, size = SIZE): readonly string[] => {
+  const lines: string[] = []
+  for (const word of content.split(" ")) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)!} ${word}`
+    if (lines.length > 0 && widthOf(longer, size) <= most) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines
+}
+
+const TITLE = 15
+const TITLE_LINE = 19
+
+/** A picture under its title, which takes as many lines as it needs; the rest is placed as under one. */
+export const frame = (width: number, height: number, title: string, parts: readonly string[]): string => {
+  const lines = wrapped(title, width - 32, TITLE)
+  const lower = (lines.length - 1) * TITLE_LINE
+  const whole = height + lower
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${px(width)}" height="${px(whole)}" viewBox="0 0 ${px(width)} ${px(whole)}" role="img" aria-label="${escape(title)}" font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="${SIZE}" fill="${INK}">`,
+    element("rect", { width, height: whole, fill: "#fff" }),
+    ...lines.map((each, i) =>
+      text(16, 24 + i * TITLE_LINE, each, { "font-size": TITLE, "font-weight": 600 }),
+    ),
+    ...(lower === 0 ? parts : [`<g transform="translate(0,${lower})">`, ...parts, "</g>"]),
     "</svg>",
     "",
   ].join("\n")
+}
 
 /** A mark at a value. Upper and lower bounds carry an arrow along `axis` towards smaller or larger values. */
 export const mark = (x: number, y: number, kind: BoundKind, colour: string, axis: "x" | "y"): string => {
@@ -90,19 +118,48 @@ export const KIND_NAMES: Readonly<Record<BoundKind, string>> = {
   unknown: "kind unknown",
 }
 
-export const kindLegend = (kinds: readonly BoundKind[], left: number, y: number): readonly string[] => {
-  const shown: string[] = []
-  let x = left
+const ARROWS = "An arrow points to where the truth may lie."
+const LEGEND_LINE = 20
+
+/** What the marks of these kinds mean, in as many lines as fit between `left` and `right`. */
+export const kindLegend = (
+  kinds: readonly BoundKind[],
+  left: number,
+  top: number,
+  right = Infinity,
+): { readonly parts: readonly string[]; readonly height: number } => {
+  const parts: string[] = []
+  let [x, y] = [left, top]
+  const fit = (width: number): void => {
+    if (x > left && x + width > right) [x, y] = [left, y + LEGEND_LINE]
+  }
   const say = (content: string): void => {
-    shown.push(text(x, y, content, { fill: MUTED, "font-size": 12 }))
+    parts.push(text(x, y, content, { fill: MUTED, "font-size": 12 }))
     x += widthOf(content, 12) + 24
   }
   for (const kind of kinds) {
-    const at = x + (kind === "upper-bound" ? 20 : 6)
-    shown.push(mark(at, y - 4, kind, MUTED, "x"))
-    x = at + (kind === "lower-bound" ? 26 : 12)
+    const before = kind === "upper-bound" ? 20 : 6
+    const after = kind === "lower-bound" ? 26 : 12
+    fit(before + after + widthOf(KIND_NAMES[kind], 12))
+    parts.push(mark(x + before, y - 4, kind, MUTED, "x"))
+    x += before + after
     say(KIND_NAMES[kind])
   }
-  if (kinds.some((kind) => kind.endsWith("-bound"))) say("An arrow points to where the truth may lie.")
-  return shown
+  if (kinds.some((kind) => kind.endsWith("-bound"))) {
+    fit(widthOf(ARROWS, 12))
+    say(ARROWS)
+  }
+  return { parts, height: y - top }
 }
+
+/** Named colours, one a line. */
+export const colourKey = (
+  names: readonly { readonly name: string; readonly colour: string }[],
+  left: number,
+  top: number,
+  most: number,
+): readonly string[] =>
+  names.flatMap(({ name, colour }, i) => [
+    element("rect", { x: left, y: top + i * 18 - 9, width: 10, height: 10, fill: colour }),
+    text(left + 16, top + i * 18, clip(name, most - 16), { "font-size": 12, fill: colour }),
+  ])

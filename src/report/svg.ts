@@ -3,10 +3,10 @@
  * with an arrow towards where the truth may lie.
  */
 import type { LadderPlot, LadderPoint } from "../analysis/ladder-plot.js"
-import { fittedScale, linearScale, logScale, thin, type Scale } from "./plot-scale.js"
+import { linearScale, logScale } from "./plot-scale.js"
+import { apart, axes, least, most, NAME_LINE, spread } from "./svg-axes.js"
 import type { BoundKind } from "../analysis/table.js"
 import {
-  px,
   element,
   text,
   line,
@@ -14,13 +14,19 @@ import {
   MUTED,
   GRID,
   PALETTE,
+  WIDE,
   widthOf,
+  wrapped,
   clip,
+  colourKey,
   frame,
+  isNarrow,
   mark,
   KIND_NAMES,
   kindLegend,
 } from "./svg-elements.js"
+
+export { linePlot, type LinePlot, type LineSeries } from "./line-plot.js"
 
 export interface IntervalItem {
   readonly label: string
@@ -41,16 +47,17 @@ export interface IntervalPlot {
 }
 
 /** A forest plot: one line an item, its value with interval on a shared axis. */
-export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
+export const intervalPlot = ({ title, unit, items }: IntervalPlot, room = WIDE): string => {
+  const narrow = isNarrow(room)
   const groups = [...new Set(items.map(({ group }) => group))]
   const labelWidth = Math.min(480, Math.max(90, ...items.map(({ label }) => widthOf(label))))
   // Long labels widen the picture and leave the axis its room.
-  const width = 860 + Math.max(0, labelWidth - 340)
+  const width = narrow ? room : room + Math.max(0, labelWidth - 340)
   const textWidth = Math.max(30, ...items.map((item) => widthOf(item.text)))
-  const left = 28 + labelWidth + 24
-  const right = width - 24 - textWidth - 12
+  const left = narrow ? 16 : 28 + labelWidth + 24
+  const right = narrow ? width - 24 : width - 24 - textWidth - 12
   const values = items.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])
-  const scale = linearScale(Math.min(...values), Math.max(...values), left + 12, right, 6)
+  const scale = linearScale(Math.min(...values), Math.max(...values), left + 12, right, narrow ? 4 : 6)
   const rowHeight = 26
   const top = 44
   const parts: string[] = []
@@ -58,11 +65,19 @@ export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
   for (const [index, group] of groups.entries()) {
     const colour = PALETTE[index % PALETTE.length]!
     y += 24
-    parts.push(text(16, y, group, { "font-weight": 600, fill: colour }))
+    const heading = narrow ? wrapped(group, width - 40) : [group]
+    parts.push(...heading.map((each, i) => text(16, y + i * 17, each, { "font-weight": 600, fill: colour })))
+    y += (heading.length - 1) * 17
     for (const item of items.filter((each) => each.group === group)) {
       y += rowHeight
-      const middle = y - 4
-      parts.push(text(28, y, clip(item.label, labelWidth)))
+      const lines = narrow
+        ? wrapped(item.label, width - 40 - widthOf(item.text) - 24)
+        : [clip(item.label, labelWidth)]
+      parts.push(...lines.map((each, i) => text(narrow ? 16 : 28, y + i * 17, each)))
+      parts.push(text(width - 24, y, item.text, { "text-anchor": "end" }))
+      // Beside its name, or below it.
+      const middle = narrow ? y + (lines.length - 1) * 17 + 14 : y - 4
+      if (narrow) y = middle + 2
       if (item.low !== undefined && item.high !== undefined) {
         const [from, to] = [scale.at(item.low), scale.at(item.high)]
         parts.push(
@@ -73,7 +88,6 @@ export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
         }
       }
       parts.push(mark(scale.at(item.value), middle, item.boundKind, colour, "x"))
-      parts.push(text(width - 24, y, item.text, { "text-anchor": "end" }))
     }
   }
   const bottom = y + 14
@@ -84,111 +98,13 @@ export const intervalPlot = ({ title, unit, items }: IntervalPlot): string => {
   const kinds = (Object.keys(KIND_NAMES) as BoundKind[]).filter((kind) =>
     items.some(({ boundKind }) => boundKind === kind),
   )
-  return frame(width, bottom + 76, title, [
+  const legend = kindLegend(kinds, 16, bottom + 62, narrow ? width - 16 : Infinity)
+  return frame(width, bottom + 76 + legend.height, title, [
     ...grid,
     ...parts,
     text((left + right) / 2, bottom + 37, unit, { "text-anchor": "middle", fill: MUTED }),
-    ...kindLegend(kinds, 16, bottom + 62),
+    ...legend.parts,
   ])
-}
-
-export interface LineSeries {
-  readonly name: string
-  /** Drawn lightly, behind a series that tells the same more calmly. */
-  readonly faint?: boolean
-  readonly points: readonly { readonly x: number; readonly y: number }[]
-}
-
-export interface LinePlot {
-  readonly title: string
-  readonly x: string
-  readonly y: string
-  readonly series: readonly LineSeries[]
-  /** Horizontal lines with a name, such as a floor. */
-  readonly references?: readonly { readonly name: string; readonly y: number }[]
-}
-
-const axes = (
-  x: Scale,
-  y: Scale,
-  box: { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number },
-  names: { readonly x: string; readonly y: string },
-): string[] => [
-  ...y.ticks.flatMap(({ value, text: label }) => [
-    line(box.left, y.at(value), box.right, y.at(value), { stroke: GRID }),
-    text(box.left - 8, y.at(value) + 4, label, { "text-anchor": "end", fill: MUTED, "font-size": 12 }),
-  ]),
-  ...x.ticks.flatMap(({ value, text: label }) => [
-    line(x.at(value), box.bottom, x.at(value), box.bottom + 5, { stroke: MUTED }),
-    text(x.at(value), box.bottom + 19, label, { "text-anchor": "middle", fill: MUTED, "font-size": 12 }),
-  ]),
-  line(box.left, box.bottom, box.right, box.bottom, { stroke: MUTED }),
-  text((box.left + box.right) / 2, box.bottom + 40, names.x, { "text-anchor": "middle", fill: MUTED }),
-  // The name of the vertical axis lies flat above it, where it can be read.
-  text(16, box.top - 12, names.y, { fill: MUTED }),
-]
-
-/** Texts at the right edge, moved apart so that none covers another. */
-const spread = (wanted: readonly number[], gap: number): readonly number[] => {
-  const order = wanted.map((_, index) => index).sort((a, b) => wanted[a]! - wanted[b]!)
-  const placed = [...wanted]
-  for (let i = 1; i < order.length; i++) {
-    placed[order[i]!] = Math.max(placed[order[i]!]!, placed[order[i - 1]!]! + gap)
-  }
-  return placed
-}
-
-const least = (list: readonly number[]): number => list.reduce((a, b) => Math.min(a, b))
-const most = (list: readonly number[]): number => list.reduce((a, b) => Math.max(a, b))
-
-/** Curves such as the training loss, each named at its end. */
-export const linePlot = ({ title, x, y, series, references = [] }: LinePlot): string => {
-  const width = 860
-  const height = 440
-  const shown = series
-    .map((each) => ({ ...each, points: each.points.filter((point) => Number.isFinite(point.x + point.y)) }))
-    .filter(({ points }) => points.length > 0)
-  const names = [...shown.map(({ name }) => name), ...references.map(({ name }) => name)]
-  const labelWidth = Math.min(220, Math.max(20, ...names.map((name) => widthOf(name))))
-  const box = { left: 64, right: width - labelWidth - 32, top: 76, bottom: height - 60 }
-  const xs = shown.flatMap(({ points }) => points.map((point) => point.x))
-  const ys = [
-    ...shown.flatMap(({ points }) => points.map((point) => point.y)),
-    ...references.map((each) => each.y),
-  ]
-  if (xs.length === 0) return frame(width, 90, title, [text(16, 60, "no data", { fill: MUTED })])
-  const xScale = fittedScale(least(xs), most(xs), box.left, box.right, 6, true)
-  const yScale = fittedScale(least(ys), most(ys), box.bottom, box.top, 6)
-  const ends = [
-    ...shown.map(({ points }) => yScale.at(points.at(-1)!.y)),
-    ...references.map((each) => yScale.at(each.y)),
-  ]
-  const labels = spread(ends, 16)
-  const curves = shown.flatMap(({ name, points, faint }, index) => {
-    const colour = PALETTE[index % PALETTE.length]!
-    const path = thin(points, 1000)
-      .map((point, at) => `${at === 0 ? "M" : "L"}${px(xScale.at(point.x))} ${px(yScale.at(point.y))}`)
-      .join("")
-    return [
-      element("path", {
-        d: path,
-        fill: "none",
-        stroke: colour,
-        "stroke-width": faint === true ? 1 : 1.75,
-        "stroke-linejoin": "round",
-        ...(faint === true ? { "stroke-opacity": 0.35 } : {}),
-      }),
-      text(box.right + 10, labels[index]! + 4, clip(name, labelWidth), { fill: colour }),
-    ]
-  })
-  const floors = references.flatMap((each, index) => [
-    line(box.left, yScale.at(each.y), box.right, yScale.at(each.y), {
-      stroke: MUTED,
-      "stroke-dasharray": "5 4",
-    }),
-    text(box.right + 10, labels[shown.length + index]! + 4, clip(each.name, labelWidth), { fill: MUTED }),
-  ])
-  return frame(width, height, title, [...axes(xScale, yScale, box, { x, y }), ...floors, ...curves])
 }
 
 /** Horizontal distance of marks that would cover each other. */
@@ -219,18 +135,32 @@ const inSight = (points: readonly LadderPoint[]): ((y: number) => boolean) => {
  * Bounds against what they cost, cheapest at the left; the cost axis is logarithmic. Marks carry numbers, which the
  * key below explains.
  */
-export const ladderPlot = ({ title, cost, unit, points, references = [] }: LadderPlot): string => {
-  const width = 860
+export const ladderPlot = (
+  { title, cost, unit, points, references = [] }: LadderPlot,
+  width = WIDE,
+): string => {
+  const narrow = isNarrow(width)
   if (points.length === 0) return frame(width, 90, title, [text(16, 60, "no data", { fill: MUTED })])
   const near = inSight(points)
   const shown = references.filter(({ y }) => near(y))
   const beyond = references.filter(({ y }) => !near(y))
   const labelWidth = Math.max(20, ...shown.map(({ name }) => Math.min(200, widthOf(name))))
-  const box = { left: 64, right: width - labelWidth - 32, top: 76, bottom: 390 }
   const sorted = [...points].sort((a, b) => a.cost - b.cost || a.value - b.value)
   const series = [...new Set(points.map((point) => point.series ?? ""))]
   const colourOf = (point: LadderPoint): string =>
     PALETTE[series.indexOf(point.series ?? "") % PALETTE.length]!
+  const several = series.length > 1
+  const axisNames = {
+    x: narrow ? wrapped(cost, width - 40) : [cost],
+    y: narrow ? wrapped(unit, width - 32) : [unit],
+  }
+  const above = (narrow && several ? series.length * 18 : 0) + (axisNames.y.length - 1) * NAME_LINE
+  const box = {
+    left: narrow ? 54 : 64,
+    right: narrow ? width - 16 : width - labelWidth - 32,
+    top: 76 + above,
+    bottom: 390 + above,
+  }
   const labels = [...new Set(sorted.map(({ label }) => label))]
   const numberOf = ({ label }: LadderPoint): number => labels.indexOf(label) + 1
   const costs = points.map((point) => point.cost)
@@ -238,10 +168,16 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
     ...points.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]),
     ...shown.map(({ y }) => y),
   ]
-  const xScale = logScale(least(costs), most(costs), box.left + 40, box.right - 40)
+  const xScale = logScale(
+    least(costs),
+    most(costs),
+    box.left + (narrow ? 16 : 40),
+    box.right - (narrow ? 16 : 40),
+    narrow ? 6 : 10,
+  )
   const yScale = linearScale(least(values), most(values), box.bottom, box.top, 6)
   const costAt = sorted.map((point) => xScale.at(point.cost))
-  const xs = sideBySide(costAt)
+  const xs = narrow ? apart(costAt, 15, box.left + 8, box.right - 8) : sideBySide(costAt)
   // A mark that had to stand aside is led back to its cost.
   const leaders = sorted.flatMap(({ value, low }, index) =>
     Math.abs(xs[index]! - costAt[index]!) < 1
@@ -292,59 +228,68 @@ export const ladderPlot = ({ title, cost, unit, points, references = [] }: Ladde
   )
   const floors = shown.flatMap(({ name, y }, index) => [
     line(box.left, yScale.at(y), box.right, yScale.at(y), { stroke: MUTED, "stroke-dasharray": "5 4" }),
-    text(box.right + 10, ends[index]! + 4, clip(name, labelWidth), { fill: MUTED }),
+    narrow
+      ? text(box.right, yScale.at(y) + (yScale.at(y) < box.top + 16 ? 14 : -4), name, {
+          fill: MUTED,
+          "font-size": 12,
+          "text-anchor": "end",
+        })
+      : text(box.right + 10, ends[index]! + 4, clip(name, labelWidth), { fill: MUTED }),
   ])
-  const keyTop = box.bottom + 70
-  const perColumn = Math.ceil(labels.length / 2)
-  const column = (width - 32) / 2
-  const several = series.length > 1
-  const key = labels.flatMap((label, index) => {
+  const keyTop = box.bottom + 70 + (axisNames.x.length - 1) * NAME_LINE
+  const columns = narrow ? 1 : 2
+  const perColumn = Math.ceil(labels.length / columns)
+  const column = (width - 32) / columns
+  const keyed = labels.map((label) => (narrow ? wrapped(label, column - 30, 12) : [clip(label, column)]))
+  const lowerBy = (index: number): number =>
+    narrow ? keyed.slice(0, index).reduce((n, lines) => n + lines.length, 0) : index % perColumn
+  const keyLines = narrow ? lowerBy(labels.length) : perColumn
+  const key = keyed.flatMap((lines, index) => {
     const left = 16 + Math.floor(index / perColumn) * column
-    const y = keyTop + (index % perColumn) * 18
+    const y = keyTop + lowerBy(index) * 18
     return [
       text(left + 18, y, String(index + 1), {
         "text-anchor": "end",
         "font-size": 12,
         fill: several ? INK : PALETTE[0],
       }),
-      text(left + 26, y, clip(label, column), { "font-size": 12 }),
+      ...lines.map((each, i) => text(left + 26, y + i * 18, each, { "font-size": 12 })),
     ]
   })
   let right = 16
-  const names = several
-    ? series.flatMap((name, index) => {
-        const at = right
-        right += 18 + widthOf(name, 12) + 24
-        const colour = PALETTE[index % PALETTE.length]!
-        return [
-          element("rect", { x: at, y: 36, width: 10, height: 10, fill: colour }),
-          text(at + 16, 45, name, { "font-size": 12, fill: colour }),
-        ]
-      })
-    : []
-  const afterKey = keyTop + perColumn * 18 + 12
+  const coloured = series.map((name, index) => ({ name, colour: PALETTE[index % PALETTE.length]! }))
+  const names = !several
+    ? []
+    : narrow
+      ? colourKey(coloured, 16, 45, width - 32)
+      : series.flatMap((name, index) => {
+          const at = right
+          right += 18 + widthOf(name, 12) + 24
+          const colour = PALETTE[index % PALETTE.length]!
+          return [
+            element("rect", { x: at, y: 36, width: 10, height: 10, fill: colour }),
+            text(at + 16, 45, name, { "font-size": 12, fill: colour }),
+          ]
+        })
+  const afterKey = keyTop + keyLines * 18 + 12
   const outside =
     beyond.length === 0
       ? []
-      : [
-          text(16, afterKey, `Outside the picture: ${beyond.map(({ name }) => name).join(", ")}.`, {
-            fill: MUTED,
-            "font-size": 12,
-          }),
-        ]
-  const bottom = afterKey + (beyond.length === 0 ? 0 : 22)
+      : wrapped(`Outside the picture: ${beyond.map(({ name }) => name).join(", ")}.`, width - 32, 12)
+  const bottom = afterKey + (outside.length === 0 ? 0 : outside.length * 17 + 5)
   const kinds = (Object.keys(KIND_NAMES) as BoundKind[]).filter((kind) =>
     points.some(({ boundKind }) => boundKind === kind),
   )
-  return frame(width, bottom + 24, title, [
-    ...axes(xScale, yScale, box, { x: cost, y: unit }),
+  const legend = kindLegend(kinds, 16, bottom + 6, narrow ? width - 16 : Infinity)
+  return frame(width, bottom + 24 + legend.height, title, [
+    ...axes(xScale, yScale, box, axisNames),
     ...floors,
     ...leaders,
     ...joins,
     ...marks,
     ...names,
     ...key,
-    ...outside,
-    ...kindLegend(kinds, 16, bottom + 6),
+    ...outside.map((each, i) => text(16, afterKey + i * 17, each, { fill: MUTED, "font-size": 12 })),
+    ...legend.parts,
   ])
 }

@@ -30,18 +30,23 @@ export const intervalVega = ({ title, unit, items }: IntervalPlot): unknown => (
   ],
 })
 
-export const lineVega = ({ title, x, y, series, references = [] }: LinePlot): unknown => ({
+export const lineVega = ({ title, x, y, series, references = [], ceiling, note }: LinePlot): unknown => ({
   $schema: SCHEMA,
-  title,
+  title: note === undefined ? title : { text: title, subtitle: note },
   layer: [
     {
       data: {
         values: series.flatMap(({ name, points }) => points.map((point) => ({ series: name, ...point }))),
       },
-      mark: "line",
+      mark: ceiling === undefined ? "line" : { type: "line", clip: true },
       encoding: {
         x: { field: "x", type: "quantitative", scale: { zero: false, nice: false }, title: x },
-        y: { field: "y", type: "quantitative", scale: { zero: false, nice: false }, title: y },
+        y: {
+          field: "y",
+          type: "quantitative",
+          scale: { zero: false, nice: false, ...(ceiling === undefined ? {} : { domainMax: ceiling }) },
+          title: y,
+        },
         color: { field: "series", type: "nominal", title: null },
       },
     },

@@ -181,22 +181,20 @@ export const openEventLog = async (path: string, now: () => Date): Promise<Event
  * taken again, and their first records are left out; so is the record of evidence that was written again.
  */
 export const effectiveEvents = (events: readonly StoredEvent[]): readonly StoredEvent[] => {
-  const result: StoredEvent[] = []
+  let result: StoredEvent[] = []
   for (const event of events) {
     if (event.type === "evaluation") {
       const earlier = result.findIndex((each) => each.type === "evaluation" && each.id === event.id)
       if (earlier >= 0) result.splice(earlier, 1)
     }
     if (event.type === "resumed") {
-      const kept = result.filter(
+      result = result.filter(
         (earlier) =>
           !(
             (earlier.type === "step" || earlier.type === "validation" || earlier.type === "checkpoint") &&
             earlier.step > event.step
           ),
       )
-      result.length = 0
-      result.push(...kept)
     }
     result.push(event)
   }

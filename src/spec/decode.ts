@@ -38,7 +38,8 @@ const list = (words: readonly string[]): string =>
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const unwrap = (ast: SchemaAST.AST): SchemaAST.AST =>
+/** The form in which values of a schema are written. */
+export const unwrap = (ast: SchemaAST.AST): SchemaAST.AST =>
   SchemaAST.isSuspend(ast) ? unwrap(ast.thunk()) : ast.encoding === undefined ? ast : SchemaAST.toEncoded(ast)
 
 const decoderOf = (ast: SchemaAST.AST) =>
@@ -60,7 +61,8 @@ const literalsOf = (ast: SchemaAST.AST): readonly SchemaAST.LiteralValue[] | und
   return literals.every((some) => some !== undefined) ? literals.flat() : undefined
 }
 
-const literalOfKey = (ast: SchemaAST.AST, key: PropertyKey): SchemaAST.LiteralValue | undefined => {
+/** The literal that an object of this form has under the key; undefined where none. */
+export const literalOfKey = (ast: SchemaAST.AST, key: PropertyKey): SchemaAST.LiteralValue | undefined => {
   if (!SchemaAST.isObjects(ast)) return undefined
   const type = ast.propertySignatures.find((property) => property.name === key)?.type
   const target = type === undefined ? undefined : unwrap(type)
@@ -168,6 +170,17 @@ const leaf = (ast: SchemaAST.AST, value: unknown, pointer: string, to: ProblemLi
 const nearWord = (near: SchemaAST.LiteralValue | undefined): Pick<Problem, "nearest"> =>
   near === undefined ? {} : { nearest: JSON.stringify(near) }
 
+/** @param missing the known keys that are not there: of these one is meant first */
+export const unknownKeyWords = (
+  key: string,
+  known: readonly string[],
+  missing: readonly string[],
+): Omit<Problem, "pointer"> => ({
+  expected: known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`,
+  found: `the unknown key ${show(key)}`,
+  ...nearWord(nearest(key, missing) ?? nearest(key, known)),
+})
+
 /** A string with the prefix that a check of the schema names, where that makes it valid. */
 const prefixed = (ast: SchemaAST.AST, value: unknown): string | undefined =>
   typeof value !== "string"
@@ -218,11 +231,7 @@ const object = (ast: SchemaAST.Objects, value: unknown, pointer: string, to: Pro
       if (knows.has(key)) continue
       to.add(
         () => child(pointer, key),
-        () => ({
-          expected: known.length === 0 ? "no key here" : `one of the keys ${known.join(", ")}`,
-          found: `the unknown key ${show(key)}`,
-          ...nearWord(nearest(key, missing) ?? nearest(key, known)),
-        }),
+        () => unknownKeyWords(key, known, missing),
       )
     }
   } else {

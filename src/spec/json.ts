@@ -14,8 +14,8 @@ export interface Position {
 
 export interface ParsedJson {
   readonly value: unknown
-  /** Members of the document, where it is an object or a list: to list the keys of a large object takes long. */
-  readonly size: number
+  /** Keys of the largest object in the document: to list those of a large one takes long. */
+  readonly mostKeys: number
   /** Where the value at a JSON pointer starts (its key, for members of an object). */
   readonly locate: (pointer: string) => Position | undefined
 }
@@ -70,6 +70,9 @@ interface Members {
 const keysRead = new WeakMap<object, readonly string[]>()
 const LARGE = 1000
 
+/** Keeps the own keys of a large object, which must not be changed from then on. */
+export const rememberKeys = (value: object, keys: readonly string[]): void => void keysRead.set(value, keys)
+
 /** The own keys of an object; where it was read from a text, those of a large one need not be collected again. */
 export const ownKeys = (value: object): readonly string[] => keysRead.get(value) ?? Object.keys(value)
 
@@ -98,6 +101,7 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
   const path: (string | number)[] = []
   const positionAt = positionsIn(text)
   let at = text.startsWith("\uFEFF") ? 1 : 0
+  let mostKeys = 0
 
   const fail = (expected: string, offset = at, found?: string): never => {
     const end = offset >= text.length
@@ -147,12 +151,12 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
   }
   const object = (depth: number): unknown => {
     const result: Record<string, unknown> = {}
-    const starts: number[] = []
-    const keys: string[] = []
-    placed.set(result, { starts, keys })
     at++
     skip()
     if (text[at] === "}") return (at++, result)
+    const starts: number[] = []
+    const keys: string[] = []
+    placed.set(result, { starts, keys })
     for (;;) {
       skip()
       const start = at
@@ -174,17 +178,18 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
       if (text[at] !== "}" && text[at] !== ",") fail("',' or '}'")
       path.pop()
       if (text[at++] !== "}") continue
-      if (keys.length >= LARGE) keysRead.set(result, keys)
+      mostKeys = Math.max(mostKeys, keys.length)
+      if (keys.length >= LARGE) rememberKeys(result, keys)
       return result
     }
   }
   const array = (depth: number): unknown => {
     const result: unknown[] = []
-    const starts: number[] = []
-    placed.set(result, { starts })
     at++
     skip()
     if (text[at] === "]") return (at++, result)
+    const starts: number[] = []
+    placed.set(result, { starts })
     for (;;) {
       skip()
       if (text[at] === "]") fail("another value after the comma")
@@ -216,10 +221,10 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
           return Number(word)
         }
     NUMBER.lastIndex = at
-    const match = NUMBER.exec(text)
-    if (match === null) return fail("a JSON value")
-    const number = Number(match[0])
-    if (!Number.isFinite(number)) fail("a number within the range of a double", at, match[0])
+    if (!NUMBER.test(text)) return fail("a JSON value")
+    const digits = text.slice(at, NUMBER.lastIndex)
+    const number = Number(digits)
+    if (!Number.isFinite(number)) fail("a number within the range of a double", at, digits)
     at = NUMBER.lastIndex
     return number
   }
@@ -231,7 +236,7 @@ export const parseJson = (text: string, options: { readonly nonFinite?: boolean 
   if (at < text.length) fail("the end of the file")
   return {
     value,
-    size: typeof value === "object" && value !== null ? placed.get(value)!.starts.length : 0,
+    mostKeys,
     locate: (pointer) => {
       if (pointer === "") return positionAt(start)
       if (!pointer.startsWith("/")) return undefined

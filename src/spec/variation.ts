@@ -5,7 +5,8 @@
 import { stat } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, relative } from "node:path"
 import { packageFile } from "../files/package-files.js"
-import { readJson, type Locate } from "./decode.js"
+import { crowdedProblems } from "./crowded.js"
+import { readJson, withPositions, type Locate } from "./decode.js"
 import { composePatches, mergePatch } from "./merge-patch.js"
 import { keysOf } from "./pointer.js"
 import { SpecError } from "./spec-error.js"
@@ -126,9 +127,6 @@ export interface Resolved {
   readonly changed: boolean
 }
 
-/** Far more keys than a spec has. */
-const MOST_KEYS = 1000
-
 const nameOf = (file: string): string =>
   basename(file, ".json")
     .toLowerCase()
@@ -208,7 +206,8 @@ const varied = (own: Document, parent: Document, file: string): Document => {
  * The spec with what it extends filled in and its paths taken from its folder.
  *
  * @param seen files that led here
- * @throws SpecError where `extends` leads nowhere or in a circle, or a file on the way is no JSON
+ * @throws SpecError where `extends` leads nowhere or in a circle, or a file on the way is no JSON or has more keys than
+ *   any spec
  */
 export const resolveSpec = async (
   text: string,
@@ -216,9 +215,10 @@ export const resolveSpec = async (
   read: (path: string) => Promise<string>,
   seen: readonly string[] = [],
 ): Promise<Resolved> => {
-  const { value: document, size, locate } = readJson(text, file)
-  // Hundreds of thousands of keys are told as they are.
-  if (!isObject(document) || size > MOST_KEYS) return { text, locate, changed: false }
+  const { value: document, mostKeys, locate } = readJson(text, file)
+  if (!isObject(document)) return { text, locate, changed: false }
+  const { told, more } = crowdedProblems(document, mostKeys)
+  if (told.length > 0) throw new SpecError(file, withPositions(told, locate), more)
   const own = rootedOf(document, file, locate)
   if (!Object.hasOwn(own, "extends")) {
     const whole = completed(own, file)

@@ -212,3 +212,15 @@ test("figures are held against what a person gives, and it is named", async (t) 
   for (const wrong of [{ bytesPerToken: "0" }, { bytesPerToken: "x" }, { total: 0 }, { total: 5, tokenizer }])
     await t.rejects(infer({ ...figures, ...wrong }), { exitCode: 2, message: /./ }, JSON.stringify(wrong))
 })
+
+test("a log of 150 000 lines, each with its count, is read in time with its length", async (t) => {
+  // By looking at every statement for every line, this took a quarter of an hour; as one call, it broke the stack.
+  const lines = Array.from(
+    { length: 150_000 },
+    (_, i) =>
+      `step:${i} val_tokens:${1000 + i} val_loss:2.${String(i % 90_000).padStart(5, "0")} val_bpb:1.20576485`,
+  )
+  const { rows } = await inferText(`${lines.join("\n")}\n`, { all: true })
+  t.equal(rows.length, 150_000)
+  for (const i of [0, 1, 77_777, 149_999]) t.equal(rows[i]!.tokens, 1000 + i)
+})

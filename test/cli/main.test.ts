@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "tap"
@@ -50,6 +50,25 @@ test("a wrong use ends with 2, says so on standard error and prints no data", as
 
 test("no command prints the help and ends with 0", async (t) => {
   t.match(await invoke(), { code: 0, stdout: /SUBCOMMANDS/, stderr: "" })
+})
+
+test("what is no file is said to be what it is, with the cure", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "repro-cli-"))
+  t.teardown(() => rm(directory, { recursive: true }))
+  const [empty, full] = [join(directory, "empty"), join(directory, "full")]
+  await mkdir(empty)
+  await mkdir(full)
+  await writeFile(join(full, "package.json"), `{"name": "x"}`)
+  await writeFile(join(full, "mine.json"), `{"extends": "mdlm_eos"}`)
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [empty, /found a folder\. Name the file of a spec; there is none in this folder\./],
+    [full, /found a folder\. Name the file in it, such as \S*mine\.json\./],
+    ...(process.platform === "win32"
+      ? []
+      : [["/dev/null", /found a device\. Write the spec to a file/] as const]),
+  ]
+  for (const [path, about] of cases)
+    t.match(await invoke("validate", path), { code: 2, stdout: about }, String(about))
 })
 
 test("validate: all specs, one spec, an invalid one", async (t) => {

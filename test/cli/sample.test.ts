@@ -161,6 +161,7 @@ void t.test("texts from a masked network", async (t) => {
   }
   await fails(/no run is called "nothing"/, 2, "nothing")
   await fails(/name a run/, 2)
+  await fails(/^(?!.*Engine).*a folder stands where a file is needed/s, 1, "latest", "--out", folder)
   await fails(/not both/, 2, "latest", "--checkpoint", file)
   await fails(/--checkpoint and --spec go together/, 2, "--checkpoint", file)
   await fails(/temperature: expected a number of at least 0, found -1/, 2, "latest", "--temperature", "-1")

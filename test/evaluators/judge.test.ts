@@ -2,8 +2,8 @@
  * A judge of generated texts: a small GPT-2 in a file with published names, against what transformers says of the same
  * texts (test/families/gpt2/make_judge.py); a run that is judged by it, and by a run of another spec.
  */
-import { readdir, readFile, rm, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { basename, join } from "node:path"
 import t, { type Test } from "tap"
 import { openJudge } from "../../src/app/judge.js"
 import { makeOnnxruntimeExecutor } from "../../src/engine/onnxruntime/index.js"
@@ -200,6 +200,15 @@ void t.test(
     t.not((await loadSpec(spec, "paper")).fingerprint, before)
     for (const said of await saidOfJudge(t, judgedRun, runs))
       t.match(said, /texts: its judge tiny_judge, profile paper, is another experiment since/)
+    // The run's spec, with its judge beside it, may lie in a folder below: the namesake above judged nothing.
+    const below = join(folder, "mine")
+    await mkdir(below)
+    await writeFile(join(below, basename(spec)), await readFile(spec))
+    await writeFile(join(below, "tiny_judge.json"), JSON.stringify({ ...judge, training }))
+    for (const said of await saidOfJudge(t, judgedRun, runs)) {
+      t.match(said, /has other weights since/)
+      t.notMatch(said, /another experiment/)
+    }
   },
 )
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { test } from "tap"
-import { writeFileAtomic } from "../../src/files/atomic.js"
+import { requireWritable, writeFileAtomic } from "../../src/files/atomic.js"
 import { destinationOf } from "../../src/files/destination.js"
 
 const ATOMIC = fileURLToPath(new URL("../../src/files/atomic.ts", import.meta.url))
@@ -35,6 +35,27 @@ test("devices stay devices, and a full one is an error that names it", posix, as
     [],
   )
 })
+
+test(
+  "a path that cannot be written is told before the work, in the words of writing it",
+  posix,
+  async (t) => {
+    const root = await folder(t)
+    const file = join(root, "file")
+    await writeFile(file, "kept")
+    await symlink("loop", join(root, "loop"))
+    for (const bad of [root, join(file, "below"), join(root, "x".repeat(300)), join(root, "loop")]) {
+      const later = await writeFileAtomic(bad, "text").catch(({ message }: Error) => message)
+      t.type(later, "string", bad)
+      t.equal(await requireWritable(bad).catch(({ message }: Error) => message), later)
+    }
+    await requireWritable(file)
+    await requireWritable(join(root, "new", "file"))
+    await requireWritable("/dev/null")
+    t.equal(await readFile(file, "utf8"), "kept")
+    t.same([await readdir(root), await readdir(join(root, "new"))], [["file", "loop", "new"], []])
+  },
+)
 
 test("a pipe gets the bytes and stays a pipe", posix, async (t) => {
   const pipe = join(await folder(t), "pipe")
@@ -84,7 +105,7 @@ test("standard output is written to in place, as a file and as a pipe", posix, a
   const script = join(root, "script.mts")
   await writeFile(
     script,
-    `import { writeFileAtomic } from ${JSON.stringify(ATOMIC)}
+    `import { requireWritable, writeFileAtomic } from ${JSON.stringify(ATOMIC)}
 process.stdout.write("before\\n")
 await writeFileAtomic("/dev/stdout", "between\\n")
 process.stdout.write("after\\n")

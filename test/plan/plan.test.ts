@@ -118,6 +118,31 @@ test("autoregressive training draws no times and no masks", async (t) => {
   ])
 })
 
+test("the time of small networks whose rows grow is that of runs, within half of it", async (t) => {
+  // Wall seconds of training and of evaluations, by the times in events.ndjson, 2026-11-28, `--threads 1`, one core to
+  // themselves: docs/flexmdm.md. Sampling takes fewer passes than are planned at most.
+  const measured = {
+    flexmdm_speeches: [101, 27],
+    flexmdm_brackets: [101, 47],
+    flexmdm_brackets_balanced: [59, 12],
+  } as const
+  for (const [id, [training, evaluation]] of Object.entries(measured)) {
+    const { time } = await planOf(id, "laptop")
+    t.equal(time.cores, 1, `${id}: more cores were not measured`)
+    for (const [name, planned, seconds] of [
+      ["training", time.training, training],
+      ["in all", time.total, training + evaluation],
+    ] as const)
+      t.ok(
+        planned / seconds < 1.5 && seconds / planned < 1.5,
+        `${id}, ${name}: ${planned.toFixed(0)} s planned, ${seconds} measured`,
+      )
+  }
+  // Processor seconds in all of one cell on a busy machine: docs/tinygsm.md.
+  const { total } = (await planOf("flexmdm_tinygsm_targets", "laptop")).time
+  t.ok(total < 140 && 140 / total < 1.5, `${total.toFixed(0)} s planned, 140 measured`)
+})
+
 test("a plan is JSON, and its text names what matters", async (t) => {
   for (const id of [
     "mdlm_eos",

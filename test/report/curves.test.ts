@@ -1,6 +1,6 @@
 /** Curves of a training: what is smoothed, where axes end, and the event file of TensorBoard byte by byte. */
 import { test } from "tap"
-import { smoothed, trainingCurves, type TrainingCurves } from "../../src/analysis/curves.js"
+import { ceilingOf, smoothed, trainingCurves, type TrainingCurves } from "../../src/analysis/curves.js"
 import { crc32c, maskedCrc, tensorboardFile } from "../../src/report/interchange/tensorboard.js"
 import { fittedScale } from "../../src/report/plot-scale.js"
 import { lossPlot, validationPlot } from "../../src/report/report-files.js"
@@ -230,5 +230,38 @@ test("the event file holds every curve at its step and time, in records with sou
     "a step beyond 32 bits",
   )
   t.equal(tensorboardFile(trainingCurves("r", "r", [])), undefined, "nothing recorded, no file")
+  t.end()
+})
+
+test("a picture ends below single spikes, and says what it leaves out", (t) => {
+  const calm = Array.from({ length: 200 }, (_, i) => ({ x: i + 1, y: 4 + (i % 2) }))
+  t.equal(ceilingOf(calm), undefined, "ordinary noise is shown whole")
+  t.equal(ceilingOf(calm.map(({ x }) => ({ x, y: 11 - x / 20 }))), undefined, "so is a long descent")
+  const spiked = calm.map(({ x, y }) => ({ x, y: x === 100 ? 300 : y }))
+  // Of 4 and 5, with one step of 200 at 300: lowest 4, 98th percentile 5, half of their spread above it.
+  t.equal(ceilingOf(spiked), 5.5)
+  // Recorded at each step first and at each twentieth later: a value stands for the steps until the next.
+  const uneven = [
+    ...Array.from({ length: 10 }, (_, i) => ({ x: i + 1, y: 100 })),
+    ...Array.from({ length: 100 }, (_, i) => ({ x: 11 + 20 * i, y: 4 + (i % 2) })),
+  ]
+  t.equal(ceilingOf(uneven), 5.5, "10 steps of 2000, though 10 values of 110")
+  t.equal(ceilingOf([{ x: 0, y: Number.NaN }]), undefined)
+
+  const steps = spiked.map(({ x, y }) => ({ step: x, time: 0, loss: y }))
+  const plot = lossPlot([{ ...curves, steps } as TrainingCurves])!
+  t.equal(plot.ceiling, 5.5)
+  t.equal(
+    plot.note,
+    "Cut at 5.5: 1 of 200 recorded values lies above, up to 300. The smoothed curve takes them as 5.5.",
+  )
+  t.ok(
+    plot.series[1]!.points.every(({ y }) => y <= 5.5),
+    "the smoothed curve does not remember the spike",
+  )
+  t.equal(plot.series[0]!.points[99]!.y, 300, "what was recorded is kept")
+  const taken = [310, 6, 5, 5.5, 5].map((natsPerToken, i) => ({ step: 100 * i, natsPerToken, time: 0 }))
+  // Before training 310; then from 5 to 6.
+  t.equal(validationPlot([{ ...curves, validation: taken } as TrainingCurves])!.ceiling, 6.5)
   t.end()
 })

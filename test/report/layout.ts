@@ -27,6 +27,8 @@ for (const element of document.querySelectorAll("body *")) {
   const box = element.getBoundingClientRect()
   if (box.width > 0 && (box.right > width + 1 || box.left < -1) && !scrolls(element)) out.push("overflow " + element.tagName + " " + element.textContent.slice(0, 40))
 }
+for (const figure of document.querySelectorAll("figure"))
+  if (figure.scrollWidth > figure.clientWidth + 1) out.push("a figure of " + figure.scrollWidth + " pixels in " + figure.clientWidth)
 const area = document.documentElement
 if (area.scrollWidth > width + 1) out.push("the page scrolls sideways to " + area.scrollWidth)
 for (const svg of document.querySelectorAll("svg")) {

@@ -3,6 +3,8 @@ import { test, type Test } from "tap"
 import { linearScale, logScale, thin } from "../../src/report/plot-scale.js"
 import { intervalPlot, ladderPlot, linePlot } from "../../src/report/svg.js"
 import { intervalVega, ladderVega, lineVega } from "../../src/report/vega.js"
+import { cutAbove } from "../../src/report/line-plot.js"
+import { NARROW, WIDE } from "../../src/report/svg-elements.js"
 import { curve, forest, ladder } from "./plots.js"
 
 // Looked at when they were made; see table.test.ts for how to make them again.
@@ -25,7 +27,9 @@ test("text is escaped, nothing lies outside the frame, every number is finite", 
     title: 'a "b" <c> & d',
     items: forest.items.map((item) => ({ ...item, label: "<&>" })),
   }
-  const plots = [intervalPlot(hostile), linePlot(curve), ladderPlot(ladder)]
+  const plots = [intervalPlot, linePlot, ladderPlot].flatMap((draw, i) =>
+    [WIDE, NARROW].map((width) => draw([hostile, curve, ladder][i] as never, width)),
+  )
   for (const svg of plots) {
     t.notMatch(svg, /NaN|Infinity|undefined/)
     const [, width, height] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg)!
@@ -35,6 +39,34 @@ test("text is escaped, nothing lies outside the frame, every number is finite", 
     }
   }
   t.match(plots[0], /a &quot;b&quot; &lt;c&gt; &amp; d/)
+  t.end()
+})
+
+test("a curve is cut where it crosses the top of the picture, and marked where it lies above", (t) => {
+  const points = [10, 2, 1, 3, 9, 1].map((y, x) => ({ x, y }))
+  const { pieces, above } = cutAbove(points, 6)
+  // From 10 to 2 the line passes 6 half way, from 3 to 9 half way, and from 9 to 1 after 3/8.
+  t.same(pieces, [
+    [
+      { x: 0.5, y: 6 },
+      { x: 1, y: 2 },
+      { x: 2, y: 1 },
+      { x: 3, y: 3 },
+      { x: 3.5, y: 6 },
+    ],
+    [
+      { x: 4.375, y: 6 },
+      { x: 5, y: 1 },
+    ],
+  ])
+  t.same(above, [0, 4])
+  t.same(cutAbove(points, Infinity), { pieces: [points], above: [] })
+  t.same(cutAbove(points, 0.5).pieces, [])
+  const series = [{ name: "a", points }]
+  const drawn = linePlot({ ...curve, references: [], series, ceiling: 6, note: "Cut at 6." })
+  t.match(drawn, /Cut at 6\./)
+  t.equal(drawn.match(/l3 -6l3 6z/g)?.length, 2, "a mark for each time above")
+  t.notMatch(linePlot({ ...curve, references: [], series }), /l3 -6l3 6z/)
   t.end()
 })
 

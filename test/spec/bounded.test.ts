@@ -1,8 +1,10 @@
 /** Specs that are large beyond reason: what is looked for and told stays bounded, whatever their size. */
-import { readFile } from "node:fs/promises"
+import { readdir, readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import tap, { test, type Test } from "tap"
 import { parseJson } from "../../src/spec/json.js"
-import { decodeSpec } from "../../src/spec/spec-file.js"
+import { crowdedProblems, MOST_PROFILES } from "../../src/spec/crowded.js"
+import { decodeSpec, loadSpec } from "../../src/spec/spec-file.js"
 import { cellCount, MOST_CELLS } from "../../src/spec/sweep.js"
 import { SpecError } from "../../src/spec/spec-error.js"
 
@@ -46,6 +48,50 @@ test("unknown keys in an overlay, and beside problems of the published configura
   // The overlay inherits the wrong width, which is told once, where it stands.
   const model = { ...published["model"], width: "wide" }
   isBounded(t, refusal({ model, ...overlays({ model: keysOf(20_000) }) }), 20_001)
+  t.end()
+})
+
+test("a file that extends another is refused for its unknown keys before anything is filled in", async (t) => {
+  const file = join(t.testdir({}), "x.json")
+  const refused = async (spec: object): Promise<SpecError> => {
+    await writeFile(file, JSON.stringify(spec))
+    try {
+      await loadSpec(file, "paper")
+    } catch (error) {
+      if (error instanceof SpecError) return error
+      throw error
+    }
+    throw new Error("it was accepted")
+  }
+  const counted = async (spec: object, count: number, place: string): Promise<void> => {
+    const { problems, more } = await refused(spec)
+    t.equal(problems.length + more, count)
+    t.match(problems[0], { pointer: place, position: { line: 1 }, found: /^the unknown key "unknown0"/ })
+  }
+  const many = keysOf(20_000)
+  await counted({ extends: "mdlm_eos", ...many }, 20_000, "/unknown0")
+  await counted({ extends: "mdlm_eos", model: { width: 64, ...many } }, 20_000, "/model/unknown0")
+  const laptop = { evaluations: [{ kind: "discrete-elbo", ...many }] }
+  await counted({ extends: "mdlm_eos", profiles: { mine: many } }, 20_000, "/profiles/mine/unknown0")
+  await counted(
+    { extends: "mdlm_eos", profiles: { laptop } },
+    20_000,
+    "/profiles/laptop/evaluations/0/unknown0",
+  )
+  await counted({ ...published, model: { ...published["model"], ...many } }, 20_000, "/model/unknown0")
+  t.match((await refused({ extends: "mdlm_eos", profiles: keysOf(5000) })).problems, [
+    { pointer: "/profiles", expected: `at most ${MOST_PROFILES} profiles`, found: "5000 of them" },
+  ])
+  // A map of names is no object of unknown keys, however large.
+  const digests = Object.fromEntries(
+    Array.from({ length: 2000 }, (_, i) => [`file:${i}.bin`, "0".repeat(64)]),
+  )
+  const { told } = crowdedProblems({ data: { corpus: { kind: "files", sha256: digests } } }, 2000)
+  t.same(told, [])
+  // Nor does any spec that comes with the program have unknown keys, were it as crowded; overlays remove by null.
+  for (const name of await readdir("specs"))
+    if (name.endsWith(".json"))
+      t.same(crowdedProblems(JSON.parse(await readFile(join("specs", name), "utf8")), 2000).told, [], name)
   t.end()
 })
 

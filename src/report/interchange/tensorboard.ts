@@ -119,7 +119,7 @@ export const tensorboardFile = (
   const points = pointsOf(curves)
   const [first] = points
   if (first === undefined) return undefined
-  const began = Math.min(...points.map(({ time }) => time))
+  const began = points.reduce((least, { time }) => Math.min(least, time), Infinity)
   return {
     name: `tensorboard/${curves.run}/events.out.tfevents.${Math.floor(began)}.repro`,
     bytes: concat([

@@ -28,8 +28,12 @@ table.stack td::before{content:attr(data-name) ": "}
 table.stack td,table.stack th,table.stack td code{overflow-wrap:anywhere}
 table.head{min-width:0;width:100%}
 table.stack.head td{display:inline-block;margin-right:.9rem;text-align:left}
-figure{overflow-x:auto}
-figure svg{min-width:34rem}
+}
+figure .narrow{display:none}
+@media screen and (max-width:34rem){
+figure{margin:1rem 0}
+figure .wide{display:none}
+figure .narrow{display:block}
 }
 @media print{
 @page{size:landscape}

@@ -73,6 +73,8 @@ export interface HtmlFigure {
   readonly caption: string
   /** An SVG element, inserted as it is. */
   readonly svg: string
+  /** The same for a phone's width. */
+  readonly narrow: string
 }
 
 export const renderHtml = (table: ResultsTable, figures: readonly HtmlFigure[] = []): string => {
@@ -119,8 +121,10 @@ export const renderHtml = (table: ResultsTable, figures: readonly HtmlFigure[] =
     const items = view.notes.map((note, index) => `<li id="note-${index + 1}">${prose(note)}</li>`)
     lines.push('<ol class="notes">', ...items, "</ol>")
   }
-  for (const { caption, svg } of figures) {
-    lines.push(`<figure aria-label="${escapeHtml(caption)}">${svg.trim()}</figure>`)
+  for (const { caption, svg, narrow } of figures) {
+    lines.push(
+      `<figure aria-label="${escapeHtml(caption)}"><div class="wide">${svg.trim()}</div><div class="narrow">${narrow.trim()}</div></figure>`,
+    )
   }
   lines.push("</main></body>", "</html>", "")
   return lines.join("\n")

@@ -26,13 +26,15 @@ const entriesOf = async (folder: string) => {
 const isFolder = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => undefined))?.isDirectory() === true
 
+// Paths are added one by one: as arguments of one call, those of a large folder would not fit the stack.
+
 /** Every file below a folder that is not hidden. */
 const below = async (folder: string): Promise<readonly string[]> => {
   const found: string[] = []
   for (const { name } of await entriesOf(folder)) {
     if (name.startsWith(".")) continue
     const path = join(folder, name)
-    if (await isFolder(path)) found.push(...(await below(path)))
+    if (await isFolder(path)) for (const file of await below(path)) found.push(file)
     else found.push(path)
   }
   return found
@@ -42,10 +44,11 @@ const matching = async (folder: string, [first, ...rest]: readonly string[]): Pr
   if (first === undefined) return []
   const found: string[] = []
   if (first === "**") {
-    found.push(...(rest.length === 0 ? await below(folder) : await matching(folder, rest)))
+    for (const file of rest.length === 0 ? await below(folder) : await matching(folder, rest))
+      found.push(file)
     for (const { name } of rest.length === 0 ? [] : await entriesOf(folder))
       if (!name.startsWith(".") && (await isFolder(join(folder, name))))
-        found.push(...(await matching(join(folder, name), [first, ...rest])))
+        for (const file of await matching(join(folder, name), [first, ...rest])) found.push(file)
     return found
   }
   if (!isPattern(first)) {
@@ -59,7 +62,7 @@ const matching = async (folder: string, [first, ...rest]: readonly string[]): Pr
     if (!wanted.test(name)) continue
     const path = join(folder, name)
     const directory = await isFolder(path)
-    if (rest.length > 0) found.push(...(directory ? await matching(path, rest) : []))
+    if (rest.length > 0) for (const file of directory ? await matching(path, rest) : []) found.push(file)
     else if (!directory) found.push(path)
   }
   return found
