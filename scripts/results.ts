@@ -225,7 +225,9 @@ const writeTable = async (id: string): Promise<void> => {
   const folder = join(resultsFolder, "evidence", id)
   const run = await readRun(folder)
   const table = await runTable(run, await publishedClaims(run))
-  await writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(table)}\n`)
+  // A run that recorded its digests recorded that of these bytes too.
+  const indent = (await run.recorded()) === undefined ? undefined : 2
+  await writeFileAtomic(join(folder, "results.json"), `${JSON.stringify(table, null, indent)}\n`)
 }
 
 const main = async (): Promise<void> => {

@@ -29,7 +29,15 @@ import { acquireLock, type Lock } from "./lock.js"
 import { makeManifest, readManifest, runId, type ManifestInput } from "./manifest.js"
 import { recordOf, recordOfStart, requireRecorded, type FileRecord, type FileRecords } from "./records.js"
 import { makeFolder } from "../files/folder.js"
-import { type Checkpoint, type RunReader, EVIDENCE, SHARED, names, readRun } from "./reader.js"
+import {
+  type Checkpoint,
+  type RunReader,
+  EVIDENCE,
+  SHARED,
+  names,
+  readRun,
+  recordOfWritten,
+} from "./reader.js"
 
 export { type Checkpoint, type RunReader, readRun } from "./reader.js"
 
@@ -112,7 +120,9 @@ const adoptUnrecorded = async (reader: RunReader): Promise<readonly (readonly [s
     ...(await reader.evidence()).map((id) => `evidence/${id}.safetensors`),
   ]
   return Promise.all(
-    files.map(async (file) => [file, await recordOf(join(reader.directory, ...file.split("/")))] as const),
+    files.map(
+      async (file) => [file, await recordOfWritten(join(reader.directory, ...file.split("/")))] as const,
+    ),
   )
 }
 

@@ -1,10 +1,10 @@
 /** A run that is read without being locked: each file is compared with the digest that the run recorded of it. */
-import { createHash } from "node:crypto"
 import { access, readFile, readdir, stat } from "node:fs/promises"
 import { basename, join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import type { EvidenceFile } from "../evaluators/evidence.js"
 import { unpackEvidence } from "../evaluators/stored-evidence.js"
+import { bytesDigest } from "../files/digest.js"
 import { systemCode } from "../files/errors.js"
 import { decodeSafetensors, readSafetensors, type SafetensorsFile } from "../files/safetensors.js"
 import { RunError, runErrorFrom } from "./errors.js"
@@ -13,6 +13,7 @@ import { readManifest, type RunManifest } from "./manifest.js"
 import { requirePlausible } from "./plausible.js"
 import {
   recordedDigests,
+  recordOf,
   recordOfStart,
   requireDigest,
   requireRecorded,
@@ -68,6 +69,12 @@ const unpacked = async (path: string): Promise<Uint8Array | undefined> =>
     ? gunzipSync(await readFile(`${path}${PACKED}`))
     : undefined
 
+/** The record of a file as it was written, packed or not. */
+export const recordOfWritten = async (path: string): Promise<FileRecord> => {
+  const bytes = await unpacked(path)
+  return bytes === undefined ? recordOf(path) : { bytes: bytes.byteLength, sha256: bytesDigest(bytes) }
+}
+
 /** A file that evidence names. */
 const readBeside = async (path: string): Promise<Uint8Array> => {
   try {
@@ -113,7 +120,7 @@ export const readRun = async (directory: string): Promise<RunReader> => {
     try {
       const bytes = await unpacked(path)
       if (bytes !== undefined) {
-        requireDigest(path, file, createHash("sha256").update(bytes).digest("hex"), await recorded())
+        requireDigest(path, file, bytesDigest(bytes), await recorded())
         return decodeSafetensors(bytes, path)
       }
       await requireRecorded(directory, file, await recorded())

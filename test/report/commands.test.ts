@@ -146,7 +146,7 @@ test("report writes the table in every format and the plots; the same run gives 
   const first = await contents()
   t.doesNotThrow(() => parseTable(JSON.parse(first[names.indexOf("table.json")]!), "table.json"))
   const html = first[names.indexOf("table.html")]!
-  t.equal(html.split("<svg").length - 1, 2)
+  t.equal(html.split("<svg").length - 1, 4, "two plots, each wide and narrow")
   t.notMatch(html, /<script|src=|https?:\/\/(?!www\.w3\.org)/)
   await report(root, "latest", out)
   t.same(await contents(), first)
