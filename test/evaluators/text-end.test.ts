@@ -117,22 +117,23 @@ void test("what a network that knows nothing pays is ln V for each coded place, 
   }
 })
 
+const contractAt = (alignment: "document-chunks" | "raw-stream", textEnd?: "coded") =>
+  contractOf(
+    {
+      kind: "continuous-nelbo",
+      windows: { length: 64, count: 4, alignment },
+      draws: 4,
+      seed: 0,
+    } as never,
+    { ...PAGE_CONTEXT, boundary: "maskable", ...(textEnd === undefined ? {} : { textEnd }) },
+  )
+
 void test("the contract says that the length is in the code", async (t) => {
-  const at = (alignment: "document-chunks" | "raw-stream", textEnd?: "coded") =>
-    contractOf(
-      {
-        kind: "continuous-nelbo",
-        windows: { length: 64, count: 4, alignment },
-        draws: 4,
-        seed: 0,
-      } as never,
-      { ...PAGE_CONTEXT, boundary: "maskable", ...(textEnd === undefined ? {} : { textEnd }) },
-    )
-  t.same(at("document-chunks").sideInformation, ["document-lengths"])
-  t.same(at("document-chunks", "coded").sideInformation, [])
-  t.same(at("document-chunks", "coded").specials, {
-    ...(at("document-chunks").specials as object),
+  t.same(contractAt("document-chunks").sideInformation, ["document-lengths"])
+  t.same(contractAt("document-chunks", "coded").sideInformation, [])
+  t.same(contractAt("document-chunks", "coded").specials, {
+    ...(contractAt("document-chunks").specials as object),
     pad: { numerator: "charged", denominator: "zero" },
   })
-  t.same(at("raw-stream", "coded"), at("raw-stream"))
+  t.same(contractAt("raw-stream", "coded"), contractAt("raw-stream"))
 })

@@ -39,6 +39,19 @@ const evaluations = (alignment: string) => ({
   ],
 })
 
+const elbo = (alignment: string) => ({
+  evaluations: [
+    {
+      kind: "discrete-elbo",
+      id: "elbo",
+      windows: { length: 42, count: 10, alignment },
+      steps: 4,
+      draws: 1,
+      seed: 1,
+    },
+  ],
+})
+
 test("documents are scored as documents", async (t) => {
   for (const alignment of ["raw-stream", "document-chunks"])
     t.match(await spec("flexmdm_star_easy", evaluations(alignment)), [
@@ -47,18 +60,6 @@ test("documents are scored as documents", async (t) => {
   t.match(await spec("flexmdm_speeches", evaluations("documents")), [
     /^\/evaluations\/0\/windows\/alignment: another alignment/,
   ])
-  const elbo = (alignment: string) => ({
-    evaluations: [
-      {
-        kind: "discrete-elbo",
-        id: "elbo",
-        windows: { length: 42, count: 10, alignment },
-        steps: 4,
-        draws: 1,
-        seed: 1,
-      },
-    ],
-  })
   // A masked network of fixed length may be trained on documents; most evaluations would mask and score prompts.
   t.match(await spec("llada_8b_math", elbo("documents")), [
     /^\/evaluations\/0\/windows\/alignment: "raw-stream" or "document-chunks" for the kind "discrete-elbo"/,

@@ -8,7 +8,7 @@ import t from "tap"
 import { workerCommand } from "../../../src/engine/torch/index.js"
 import { TorchWorker } from "../../../src/engine/torch/worker.js"
 import { findPython } from "../../../src/engine/torch/find-torch.js"
-import { root } from "../../../scripts/node-arguments.js"
+import { nodeArguments, root } from "../../../scripts/node-arguments.js"
 import { forkedEnvironment, testWithTorch } from "./available.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
@@ -58,20 +58,24 @@ testWithTorch("one of several processes that dies ends them all", async (t) => {
   for (const rank of ranks) t.notOk(isAlive(rank))
 })
 
-testWithTorch("the worker ends when its parent is killed", async (t) => {
-  const code = `
-    import { TorchWorker } from "./src/engine/torch/worker.ts"
-    import { workerCommand } from "./src/engine/torch/index.ts"
-    const worker = await TorchWorker.start(await workerCommand({}, process.env), ${JSON.stringify(hello)})
-    console.log(worker.pid)
-    await new Promise(() => setInterval(() => {}, 1000))
-  `
-  const parent = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
+/** A program that owns a worker, of one rank where not said. */
+const owner = ({ ranks = 1, env = process.env }: { ranks?: number; env?: NodeJS.ProcessEnv } = {}) =>
+  execa(process.execPath, [...nodeArguments("test/engine/torch/owner.ts"), String(ranks)], {
     reject: false,
     buffer: false,
+    env,
   })
-  const [line] = (await once(parent.stdout, "data")) as [Buffer]
-  const pid = Number(line.toString())
+
+/** The process id of its worker, and the number of ranks. */
+const saidBy = async ({ stdout }: ReturnType<typeof owner>): Promise<readonly [number, number]> => {
+  const [line] = (await once(stdout, "data")) as [Buffer]
+  const [pid, ranks] = line.toString().split(" ").map(Number)
+  return [pid!, ranks!]
+}
+
+testWithTorch("the worker ends when its parent is killed", async (t) => {
+  const parent = owner()
+  const [pid] = await saidBy(parent)
   t.ok(pid > 0 && isAlive(pid))
   parent.kill("SIGKILL")
   // The worker looks every second; how long that takes on a busy machine is for the test's own time limit.
@@ -80,19 +84,8 @@ testWithTorch("the worker ends when its parent is killed", async (t) => {
 })
 
 testWithTorch("both of two ranks and their launcher end when the program is killed", async (t) => {
-  const code = `
-    import { TorchWorker } from "./src/engine/torch/worker.ts"
-    import { workerCommand } from "./src/engine/torch/index.ts"
-    const worker = await TorchWorker.start(await workerCommand({ processes: 2 }, process.env), ${JSON.stringify(hello)})
-    console.log(worker.pid, worker.ready.world)
-    await new Promise(() => setInterval(() => {}, 1000))
-  `
-  const parent = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
-    reject: false,
-    buffer: false,
-  })
-  const [line] = (await once(parent.stdout, "data")) as [Buffer]
-  const [launcher, world] = line.toString().split(" ").map(Number) as [number, number]
+  const parent = owner({ ranks: 2 })
+  const [launcher, world] = await saidBy(parent)
   t.equal(world, 2)
   const { stdout } = await execa("ps", ["-o", "pid=", "--ppid", String(launcher)])
   const all = [launcher, ...stdout.split("\n").map(Number)]
@@ -127,20 +120,8 @@ void t.test(
   "a forked worker ends when its program is killed, whatever it does",
   { skip: forks === undefined && "no process to fork from: npm test starts one" },
   async (t) => {
-    const code = `
-      import { TorchWorker } from "./src/engine/torch/worker.ts"
-      import { workerCommand } from "./src/engine/torch/index.ts"
-      const worker = await TorchWorker.start(await workerCommand({}, process.env), ${JSON.stringify(hello)})
-      console.log(worker.pid)
-      await new Promise(() => setInterval(() => {}, 1000))
-    `
-    const parent = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
-      reject: false,
-      buffer: false,
-      env: forkedEnvironment(),
-    })
-    const [line] = (await once(parent.stdout, "data")) as [Buffer]
-    const client = Number(line.toString())
+    const parent = owner({ env: forkedEnvironment() })
+    const [client] = await saidBy(parent)
     const workers = await readersWith(client)
     t.equal(workers.length, 1)
     // Stopped, it does not read the end of its input, as in the middle of a step.

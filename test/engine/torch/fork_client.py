@@ -15,8 +15,8 @@ import socket
 import sys
 import time
 
-# As `repro_worker.death` has it: a worker ends with the program that started it, in the middle of a step too. The
-# server sees this process end, and ends what it forked.
+# As `repro_worker.death` has it: a worker ends with the program that started it, in the middle of a step
+# too. The server sees this process end, and ends what it forked.
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 if os.environ.get("REPRO_WORKER_PARENT") not in (None, "", str(os.getppid())):

@@ -24,8 +24,8 @@ from typing import Any, NoReturn
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "python", "repro_worker"))
 
 import torch._dynamo  # noqa: E402  # what recomputation loads at its first use
-
 from fork_exit import exit_code  # noqa: E402
+
 from repro_worker import server  # noqa: E402
 from repro_worker.death import PARENT, end_with_parent  # noqa: E402
 
