@@ -29,9 +29,13 @@ export interface Versions {
 /** The commit that is checked out here; undefined outside of a repository. */
 export const commit = (): string | undefined => ask("git", ["rev-parse", "--short", "HEAD"])
 
+/** What `torch.__version__` is, build included, without loading PyTorch, which takes seconds. */
+const TORCH_VERSION = `import importlib.util as u, os, runpy
+print(runpy.run_path(os.path.join(os.path.dirname(u.find_spec("torch").origin), "version.py"))["__version__"])`
+
 export const versions = (): Versions => ({
   node: process.version,
-  torch: ask(PYTHON, ["-c", "import torch; print(torch.__version__)"]),
+  torch: ask(PYTHON, ["-c", TORCH_VERSION]),
   tensorflow: ask(PYTHON, [
     "-c",
     "import importlib.metadata as m\nfor n in ('tensorflow','tensorflow-cpu'):\n  try: print(m.version(n)); break\n  except m.PackageNotFoundError: pass",

@@ -4,6 +4,7 @@
  * An experiment's schema is assembled from the families' parts, so what of a family holds no tensor stands beside the
  * spec; its tensors stand above the model.
  */
+import { existsSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { dirname, join, normalize } from "node:path"
 import { test } from "tap"
@@ -152,6 +153,29 @@ test("a folder of more than three modules opens with a page of at most one scree
     const page = await readFile(join(folder, "README.md"), "utf8").catch(() => "")
     t.ok(page.startsWith("# ") && page.split("\n").length <= 50, folder)
   }
+})
+
+test("a page names only modules that are there", async (t) => {
+  const all = await readdir("src", { recursive: true })
+  const pages = all.filter((name) => name.endsWith("README.md"))
+  t.ok(pages.length > 40)
+  for (const page of pages) {
+    const folder = dirname(page)
+    // Of a folder of rooms: a file that its rooms have.
+    const inRoom = (path: string, name: string): boolean =>
+      dirname(dirname(path)) === folder && path.endsWith(`/${name}`)
+    const text = await readFile(join("src", page), "utf8")
+    const gone = [...text.matchAll(/`([\w./-]+\.ts)`/g)]
+      .map(([, name]) => name!)
+      .filter((name) => {
+        const whole = [join(folder, name), normalize(name.replace(/^src\//, ""))]
+        return !(existsSync(name) || all.some((path) => whole.includes(path) || inRoom(path, name)))
+      })
+    t.same(gone, [], page)
+  }
+  const folders = (await readdir("src", { withFileTypes: true })).filter((entry) => entry.isDirectory())
+  const map = await readFile("src/README.md", "utf8")
+  for (const { name } of folders) t.match(map, `| \`${name}/\` `, "the map has every folder")
 })
 
 test("no modules import each other in a circle", async (t) => {

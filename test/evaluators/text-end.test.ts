@@ -117,8 +117,7 @@ void test("what a network that knows nothing pays is ln V for each coded place, 
   }
 })
 
-/** Its contract over windows of an alignment. */
-const at = (alignment: "document-chunks" | "raw-stream", textEnd?: "coded") =>
+const contractAt = (alignment: "document-chunks" | "raw-stream", textEnd?: "coded") =>
   contractOf(
     {
       kind: "continuous-nelbo",
@@ -130,11 +129,11 @@ const at = (alignment: "document-chunks" | "raw-stream", textEnd?: "coded") =>
   )
 
 void test("the contract says that the length is in the code", async (t) => {
-  t.same(at("document-chunks").sideInformation, ["document-lengths"])
-  t.same(at("document-chunks", "coded").sideInformation, [])
-  t.same(at("document-chunks", "coded").specials, {
-    ...(at("document-chunks").specials as object),
+  t.same(contractAt("document-chunks").sideInformation, ["document-lengths"])
+  t.same(contractAt("document-chunks", "coded").sideInformation, [])
+  t.same(contractAt("document-chunks", "coded").specials, {
+    ...(contractAt("document-chunks").specials as object),
     pad: { numerator: "charged", denominator: "zero" },
   })
-  t.same(at("raw-stream", "coded"), at("raw-stream"))
+  t.same(contractAt("raw-stream", "coded"), contractAt("raw-stream"))
 })

@@ -3,12 +3,14 @@ import { execFileSync, spawn } from "node:child_process"
 import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { test } from "tap"
+import { nodeArguments } from "../../scripts/node-arguments.js"
 import { requireWritable, writeFileAtomic } from "../../src/files/atomic.js"
 import { destinationOf } from "../../src/files/destination.js"
 
-const ATOMIC = fileURLToPath(new URL("../../src/files/atomic.ts", import.meta.url))
+/** What Node needs to load a module of this repository, and the module. */
+const LOADER = nodeArguments("src/files/atomic.ts").slice(0, -1)
+const ATOMIC = nodeArguments("src/files/atomic.ts").at(-1)!
 const posix = { skip: process.platform === "win32" ? "no such files on Windows" : false }
 
 const folder = async (t: { teardown: (f: () => unknown) => void }): Promise<string> => {
@@ -102,7 +104,7 @@ test("links in a circle and a folder are errors that name the path", posix, asyn
 
 test("standard output is written to in place, as a file and as a pipe", posix, async (t) => {
   const root = await folder(t)
-  const script = join(root, "script.mts")
+  const script = join(root, "script.mjs")
   await writeFile(
     script,
     `import { requireWritable, writeFileAtomic } from ${JSON.stringify(ATOMIC)}
@@ -112,7 +114,7 @@ process.stdout.write("after\\n")
 `,
   )
   const expected = "before\nbetween\nafter\n"
-  const node = `${process.execPath} --import tsx ${script}`
+  const node = [process.execPath, ...LOADER, script].join(" ")
   execFileSync("sh", ["-c", `${node} > ${join(root, "out")}`])
   t.equal(await readFile(join(root, "out"), "utf8"), expected)
   const child = spawn("sh", ["-c", `${node} | cat`], { stdio: ["ignore", "pipe", "inherit"] })

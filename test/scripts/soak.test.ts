@@ -1,9 +1,9 @@
 /** The soak, short and from a fixed seed: what breaks a promise ends it with 1. */
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
-import { join } from "node:path"
 import { promisify } from "node:util"
 import tap, { test } from "tap"
+import { nodeArguments } from "../../scripts/node-arguments.js"
 import { chanceOf } from "../../scripts/soak/chance.js"
 import { PROGRAM } from "../../scripts/soak/program.js"
 import { root } from "../cli/small.js"
@@ -11,7 +11,7 @@ import { root } from "../cli/small.js"
 tap.setTimeout(540_000)
 
 const soak = (...args: readonly string[]) =>
-  promisify(execFile)(process.execPath, ["--import", "tsx", join(root, "scripts/soak/main.ts"), ...args], {
+  promisify(execFile)(process.execPath, [...nodeArguments("scripts/soak/main.ts"), ...args], {
     cwd: root,
   }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),

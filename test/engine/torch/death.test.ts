@@ -1,11 +1,15 @@
 /** The death of a worker, of one of several, and of the program that owns it. */
 import { once } from "node:events"
+import { readdir, readlink } from "node:fs/promises"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { execa } from "execa"
 import t from "tap"
 import { workerCommand } from "../../../src/engine/torch/index.js"
 import { TorchWorker } from "../../../src/engine/torch/worker.js"
-import { testWithTorch } from "./available.js"
+import { findPython } from "../../../src/engine/torch/find-torch.js"
+import { nodeArguments, root } from "../../../scripts/node-arguments.js"
+import { forkedEnvironment, testWithTorch } from "./available.js"
 
 // Each worker loads PyTorch, which takes seconds on a busy machine.
 t.setTimeout(540_000)
@@ -54,20 +58,24 @@ testWithTorch("one of several processes that dies ends them all", async (t) => {
   for (const rank of ranks) t.notOk(isAlive(rank))
 })
 
-testWithTorch("the worker ends when its parent is killed", async (t) => {
-  const code = `
-    import { TorchWorker } from "./src/engine/torch/worker.ts"
-    import { workerCommand } from "./src/engine/torch/index.ts"
-    const worker = await TorchWorker.start(await workerCommand({}, process.env), ${JSON.stringify(hello)})
-    console.log(worker.pid)
-    await new Promise(() => setInterval(() => {}, 1000))
-  `
-  const parent = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
+/** A program that owns a worker, of one rank where not said. */
+const owner = ({ ranks = 1, env = process.env }: { ranks?: number; env?: NodeJS.ProcessEnv } = {}) =>
+  execa(process.execPath, [...nodeArguments("test/engine/torch/owner.ts"), String(ranks)], {
     reject: false,
     buffer: false,
+    env,
   })
-  const [line] = (await once(parent.stdout, "data")) as [Buffer]
-  const pid = Number(line.toString())
+
+/** The process id of its worker, and the number of ranks. */
+const saidBy = async ({ stdout }: ReturnType<typeof owner>): Promise<readonly [number, number]> => {
+  const [line] = (await once(stdout, "data")) as [Buffer]
+  const [pid, ranks] = line.toString().split(" ").map(Number)
+  return [pid!, ranks!]
+}
+
+testWithTorch("the worker ends when its parent is killed", async (t) => {
+  const parent = owner()
+  const [pid] = await saidBy(parent)
   t.ok(pid > 0 && isAlive(pid))
   parent.kill("SIGKILL")
   // The worker looks every second; how long that takes on a busy machine is for the test's own time limit.
@@ -76,19 +84,8 @@ testWithTorch("the worker ends when its parent is killed", async (t) => {
 })
 
 testWithTorch("both of two ranks and their launcher end when the program is killed", async (t) => {
-  const code = `
-    import { TorchWorker } from "./src/engine/torch/worker.ts"
-    import { workerCommand } from "./src/engine/torch/index.ts"
-    const worker = await TorchWorker.start(await workerCommand({ processes: 2 }, process.env), ${JSON.stringify(hello)})
-    console.log(worker.pid, worker.ready.world)
-    await new Promise(() => setInterval(() => {}, 1000))
-  `
-  const parent = execa(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
-    reject: false,
-    buffer: false,
-  })
-  const [line] = (await once(parent.stdout, "data")) as [Buffer]
-  const [launcher, world] = line.toString().split(" ").map(Number) as [number, number]
+  const parent = owner({ ranks: 2 })
+  const [launcher, world] = await saidBy(parent)
   t.equal(world, 2)
   const { stdout } = await execa("ps", ["-o", "pid=", "--ppid", String(launcher)])
   const all = [launcher, ...stdout.split("\n").map(Number)]
@@ -99,4 +96,54 @@ testWithTorch("both of two ranks and their launcher end when the program is kill
   parent.kill("SIGKILL")
   for (const pid of all) while (isAlive(pid)) await sleep(50)
   t.comment(`gone after ${((performance.now() - began) / 1000).toFixed(1)} s`)
+})
+
+/** Processes that have a file open which another one has as its standard input. */
+const readersWith = async (pid: number): Promise<readonly number[]> => {
+  const input = await readlink(`/proc/${pid}/fd/0`)
+  const all = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number)
+  const found = await Promise.all(
+    all.map(async (other) => {
+      const folder = `/proc/${other}/fd`
+      const open = await readdir(folder).catch(() => [])
+      const links = await Promise.all(open.map((name) => readlink(join(folder, name)).catch(() => "")))
+      return links.includes(input) && other !== pid ? [other] : []
+    }),
+  )
+  return found.flat()
+}
+
+const forks = forkedEnvironment()["REPRO_TEST_FORKS"]
+
+/** As the tests' own workers are made; without `npm test` there is none to fork from. */
+void t.test(
+  "a forked worker ends when its program is killed, whatever it does",
+  { skip: forks === undefined && "no process to fork from: npm test starts one" },
+  async (t) => {
+    const parent = owner({ env: forkedEnvironment() })
+    const [client] = await saidBy(parent)
+    const workers = await readersWith(client)
+    t.equal(workers.length, 1)
+    // Stopped, it does not read the end of its input, as in the middle of a step.
+    process.kill(workers[0]!, "SIGSTOP")
+    parent.kill("SIGKILL")
+    for (const pid of [client, ...workers]) while (isAlive(pid)) await sleep(50)
+    t.pass("both ended")
+  },
+)
+
+testWithTorch("a forked worker that calls sys.exit ends as the interpreter would", async (t) => {
+  const python = (await findPython())!
+  const folder = join(root, "test/engine/torch")
+  const forked = `import sys; sys.path.insert(0, ${JSON.stringify(folder)}); import fork_exit, os
+os._exit(fork_exit.exit_code(SystemExit(CODE)))`
+  for (const said of ["None", "0", "3", "259", "-1", "'why it ended'", "['a', 1]"]) {
+    const [real, ours] = await Promise.all(
+      [`import sys; sys.exit(${said})`, forked.replace("CODE", said)].map((code) =>
+        execa(python, ["-c", code], { reject: false }),
+      ),
+    )
+    t.equal(ours!.exitCode, real!.exitCode, said)
+    t.equal(ours!.stderr, real!.stderr, said)
+  }
 })

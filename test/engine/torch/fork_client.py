@@ -7,12 +7,20 @@ The arguments are those of the worker or of its launcher: `-u -m repro_worker.la
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
 import socket
 import sys
 import time
+
+# As `repro_worker.death` has it: a worker ends with the program that started it, in the middle of a step
+# too. The server sees this process end, and ends what it forked.
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+if os.environ.get("REPRO_WORKER_PARENT") not in (None, "", str(os.getppid())):
+    sys.exit("the program that started this worker is gone")
 
 path, arguments = sys.argv[1], sys.argv[2:]
 counts = [int(text.split("=")[1]) for text in arguments if text.startswith("--nproc-per-node=")]

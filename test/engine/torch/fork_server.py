@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "..", "python", "repro_worker"))
 
 import torch._dynamo  # noqa: E402  # what recomputation loads at its first use
+from fork_exit import exit_code  # noqa: E402
 
 from repro_worker import server  # noqa: E402
 from repro_worker.death import PARENT, end_with_parent  # noqa: E402
@@ -51,17 +52,17 @@ def _serve(streams: list[int], environment: dict[str, str]) -> NoReturn:
     os.closerange(3, 1024)
     os.environ.clear()
     os.environ.update(environment)
-    code: Any = 0
+    code = 0
     try:
         server.main()
     except SystemExit as end:
-        code = end.code
+        code = exit_code(end)
     except BaseException:
         traceback.print_exc()
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 1)
+    os._exit(code)
 
 
 def _request(connection: socket.socket) -> tuple[list[int], dict[str, Any]]:
