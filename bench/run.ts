@@ -12,7 +12,8 @@
  * --flexmdm    FlexMDM's train step and samplers against the published ones, beside what is stored; with --shape one of
  *              small, OWT; --threads N, --rounds N; --only A,B: contenders, "steps" and "sampling" whose names contain A or
  *              B, beside what is stored of the shape; --quick is a smoke test that writes nothing
- * --llada      LLaDA's tuning step with adapters and its sampler against the published ones; --threads N, --rounds N;
+ * --llada      LLaDA's tuning step with adapters and its sampler against the published ones, beside what is stored; with
+ *              --shape one of laptop, small; --threads N, --rounds N;
  *              --quick is a smoke test that writes nothing
  * --left-to-right  speed of the exact evaluators; writes LEFT_TO_RIGHT.md alone
  * --gpu-bundle D  a folder that measures a GPU without Node (README.md); with --quick its small jobs alone
@@ -33,7 +34,7 @@ import { GPU_SIDES, searchBatches } from "./gpu.js"
 import { SMALL, SHAPES as INSERTION_SHAPES, TINY } from "./insertion/job.js"
 import { measureInsertion, mergeMeasured, type InsertionPlan } from "./insertion/measure.js"
 import { INSERTION_FORMAT, type InsertionResults } from "./insertion/section.js"
-import { LLADA_SMALL, LLADA_TINY } from "./llada/job.js"
+import { LLADA_SHAPES, LLADA_SMALL, LLADA_TINY } from "./llada/job.js"
 import { measureLlada } from "./llada/measure.js"
 import { LLADA_FORMAT, type LladaResults } from "./llada/section.js"
 import { commit, gpuName, hardware, versions } from "./machine.js"
@@ -262,9 +263,14 @@ if (flags.llada) {
       say(`--${name}: expected a whole number of at least 1`)
       process.exit(2)
     }
+  const shape = LLADA_SHAPES.find(({ name }) => name === (flags.shape ?? LLADA_SMALL.name))
+  if (shape === undefined) {
+    say(`--shape ${flags.shape}: expected ${LLADA_SHAPES.map(({ name }) => name).join(", ")}`)
+    process.exit(2)
+  }
   const before = loadavg()[0]!
   const measured = await measureLlada(
-    flags.quick ? LLADA_TINY : LLADA_SMALL,
+    flags.quick ? LLADA_TINY : shape,
     {
       rounds: flags.quick ? 1 : rounds,
       stepsPerRound: flags.quick ? 1 : 4,
@@ -282,7 +288,12 @@ if (flags.llada) {
     load: before,
     commit: commit(),
     command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
-    measured,
+    measured: [
+      ...(
+        (flags.quick ? undefined : await storedAs<LladaResults>(LLADA_FILE, LLADA_FORMAT))?.measured ?? []
+      ).filter(({ shape: { name } }) => name !== measured.shape.name),
+      measured,
+    ],
   }
   if (flags.quick) process.stdout.write(`${JSON.stringify(llada)}\n`)
   else {

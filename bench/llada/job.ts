@@ -39,6 +39,20 @@ export const LLADA_SMALL: LladaShape = {
   length: 128,
   rows: 8,
 }
+/** The laptop profile of `specs/llada_8b_math.json`: so little arithmetic that what surrounds it counts. */
+export const LLADA_LAPTOP: LladaShape = {
+  name: "laptop",
+  layers: 3,
+  width: 64,
+  heads: 4,
+  mlpWidth: 192,
+  classes: 57,
+  rank: 32,
+  length: 24,
+  rows: 32,
+}
+export const LLADA_SHAPES: readonly LladaShape[] = [LLADA_LAPTOP, LLADA_SMALL]
+
 /** A smoke test of the bench itself. */
 export const LLADA_TINY: LladaShape = {
   ...LLADA_SMALL,

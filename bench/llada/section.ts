@@ -6,7 +6,7 @@ import { medianOf, torchName, type Seconds, type StepTimes } from "../turns.js"
 import type { LladaMeasured } from "./measure.js"
 
 /** Stored results of another format are not read. */
-export const LLADA_FORMAT = 1
+export const LLADA_FORMAT = 2
 
 export interface LladaResults {
   readonly format: typeof LLADA_FORMAT
@@ -15,7 +15,8 @@ export interface LladaResults {
   readonly load: number
   readonly commit: string | undefined
   readonly command: string
-  readonly measured: LladaMeasured
+  /** One for each shape. */
+  readonly measured: readonly LladaMeasured[]
 }
 
 const isOurs = ({ id }: StepTimes): boolean =>
@@ -26,9 +27,10 @@ const bestOf = (times: readonly StepTimes[]): StepTimes | undefined =>
   times.filter(isOurs).toSorted((a, b) => medianOf(a.rounds).cpu - medianOf(b.rounds).cpu)[0]
 
 /** What the measurements are held to, in processor seconds. */
-export const lladaVerdicts = (measured: LladaMeasured | undefined): readonly Verdict[] => {
-  if (measured === undefined) return []
-  const { shape, steps, sampling } = measured
+export const lladaVerdicts = (measured: readonly LladaMeasured[] = []): readonly Verdict[] =>
+  measured.flatMap(shapeVerdicts)
+
+const shapeVerdicts = ({ shape, steps, sampling }: LladaMeasured): readonly Verdict[] => {
   const eager = torchName("eager")
   const row = (what: string, times: readonly StepTimes[], against: string, target: number): Verdict => {
     const best = bestOf(times)
@@ -61,11 +63,16 @@ export const lladaSection = (
   { date, hardware, load, commit, command, measured }: LladaResults,
   why: string | undefined,
 ): string => {
-  const { shape, threads, losses, steps, sampling, failures } = measured
   return [
     "# LLaDA",
     `\`${command}\`, ${date}, ${hardware}, load before the start ${load.toFixed(1)}, commit ${commit ?? "unknown"}. The reference is \`bench/reference/llada_torch.py\`: adapters as PEFT adds them, logits at every position; the sampler sees the whole row in every step, its adapters merged. Ours is what \`repro run\` and \`repro sample\` do. Contenders take turns; figures are medians of processor seconds of all threads.`,
     ...(why === undefined ? [] : [why.trim()]),
+    ...measured.map(shapeSection),
+  ].join("\n\n")
+}
+
+const shapeSection = ({ shape, threads, losses, steps, sampling, failures }: LladaMeasured): string =>
+  [
     `## ${shape.name}: ${shape.layers} layers, width ${shape.width}, ${shape.heads} heads, MLP ${shape.mlpWidth}, ${shape.rows} x ${shape.length} tokens, vocabulary ${shape.classes}, rank ${shape.rank}, ${threads} thread${threads === 1 ? "" : "s"}`,
     `Rows without padding, a quarter of each a prompt. Loss of the first batch against PyTorch: ${losses.map(({ id, difference }) => `${id} differs by ${difference.toExponential(1)}`).join(", ")}.`,
     table(["tuning step", "processor", "wall", "steps", "against eager"], rowsOf(steps)),
@@ -73,4 +80,3 @@ export const lladaSection = (
     table(["sampler, all texts", "processor", "wall", "runs", "against eager"], rowsOf(sampling.times)),
     ...failures.map(({ id, why: reason }) => `Not measured: ${id} (${reason.split("\n")[0]}).`),
   ].join("\n\n")
-}

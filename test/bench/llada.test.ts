@@ -31,7 +31,7 @@ const measured: LladaMeasured = {
 
 t.test("targets of the LLaDA bench: the best of ours against eager", (t) => {
   t.same(
-    lladaVerdicts(measured).map(({ measuredAs, target, result, met, remark }) => [
+    lladaVerdicts([measured]).map(({ measuredAs, target, result, met, remark }) => [
       measuredAs,
       target,
       result,
@@ -52,7 +52,7 @@ t.test("targets of the LLaDA bench: the best of ours against eager", (t) => {
       load: 0,
       commit: "abc",
       command: "npm run bench -- --llada",
-      measured,
+      measured: [measured],
     },
     "Why.",
   )
