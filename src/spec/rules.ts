@@ -27,13 +27,11 @@ const largestId = ({ data: { tokenizer, batching }, objective, parts }: RuleSubj
   )
 
 const tokenIds: readonly Rule[] = [
-  // Shards of one's own that were made with a tokenizer.json hold 32-bit ids where its vocabulary is larger.
   ({ data: { tokenizer }, parts: { corpus } }) =>
-    tokenizer.vocabSize > (corpus.idLimit ?? Infinity) &&
-    !(corpus.kind === "files" && tokenizer.model.endsWith(".json")) &&
+    tokenizer.vocabSize > (corpus.idLimit?.(tokenizer) ?? Infinity) &&
     problem(
       "/data/tokenizer/vocabSize",
-      `at most ${corpus.idLimit}, the ids that the shards' 16-bit integers hold`,
+      `at most ${corpus.idLimit?.(tokenizer)}, the ids that the shards' 16-bit integers hold`,
       tokenizer.vocabSize,
       "Larger ids would have been cut when the shards were written.",
     ),

@@ -9,7 +9,7 @@ import { FORMAT, resultsMarkdown, type Results } from "../../bench/results.js"
 import { gpuShape, trainFlops } from "../../bench/shapes.js"
 import { disagreements, gpuVerdicts, OURS_GPU, PUBLISHED, utilisation } from "../../bench/targets.js"
 import { nodeArguments } from "../../scripts/node-arguments.js"
-import { forkedEnvironment, testWithTorch } from "../engine/torch/available.js"
+import { testWithTorch } from "../engine/torch/available.js"
 
 // The dry run starts PyTorch eight times.
 t.setTimeout(540_000)
@@ -148,7 +148,6 @@ testWithTorch("npm run bench -- --gpu, with a tiny network on the CPU in the GPU
   const kept = await readFile(new URL("../../bench/RESULTS.md", import.meta.url), "utf8")
   const run = await execa(process.execPath, [...nodeArguments("bench/run.ts"), "--gpu", "--cpu-smoke"], {
     reject: false,
-    env: forkedEnvironment(),
   })
   t.equal(run.exitCode, 0, run.stderr) // 1 where the fp32 executor and PyTorch disagree
   for (const batch of [8, 16])

@@ -70,8 +70,8 @@ export interface CorpusPart<C extends Kind = Kind> {
   visits(corpus: C, batching: Visiting): Visits
   /** Bytes that the groups in memory take, where they are large. */
   memory?(corpus: C, batching: Visiting): number
-  /** Ids from this one on do not fit its shards; any do when absent. */
-  readonly idLimit?: number
+  /** Ids from this one on do not fit shards that are made with the tokenizer; any do when absent or undefined. */
+  idLimit?(tokenizer: { readonly model: string }): number | undefined
   /** Tokens of the whole validation split, where they are published. */
   validationTokens?(corpus: C): number | undefined
   /** -ln of the probability of a document's target given its prompt, where the corpus is drawn from a known law. */

@@ -16,7 +16,8 @@ export const files: CorpusPart<Files> = {
   },
   dataset: () => "files",
   visits: ({ train }, batching) => inGroups(train.length, batching),
-  idLimit: SHARD_IDS,
+  // Shards of one's own that were made with a tokenizer.json hold 32-bit ids where its vocabulary is larger.
+  idLimit: ({ model }) => (model.endsWith(".json") ? undefined : SHARD_IDS),
   files: ({ train, validation }) => [
     ...train.map((path) => ({ path, about: "training shard", bytes: null })),
     ...validation.map((path) => ({ path, about: "validation shard", bytes: null })),

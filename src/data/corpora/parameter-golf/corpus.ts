@@ -16,7 +16,7 @@ export const parameterGolf: CorpusPart<ParameterGolf> = {
   identity: (corpus) => corpus,
   dataset: ({ dataset }) => dataset,
   visits: ({ trainShards }, batching) => inGroups(trainShards, batching),
-  idLimit: SHARD_IDS,
+  idLimit: () => SHARD_IDS,
   memory: (_corpus, { shardsInMemory }) => 2 * shardsInMemory * SHARD_TOKENS,
   validationTokens: ({ dataset }) => (dataset === FINEWEB_SP1024.dataset ? FINEWEB_SP1024.tokens : undefined),
   files: ({ repository, dataset, trainShards }) => {

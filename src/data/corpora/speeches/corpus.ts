@@ -12,7 +12,7 @@ export const speeches: CorpusPart<Speeches> = {
   identity: ({ source: _source, ...rest }) => rest,
   dataset: ({ source }) => source.replace(/^npm:/, ""),
   visits: ({ trainShards }, batching) => inGroups(trainShards, batching),
-  idLimit: SHARD_IDS,
+  idLimit: () => SHARD_IDS,
   files: ({ source, sha256 }) => [
     {
       path: source,

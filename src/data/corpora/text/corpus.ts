@@ -18,7 +18,7 @@ export const text: CorpusPart<Text> = {
   }),
   dataset: () => "text",
   visits: ({ trainShards }, batching) => inGroups(trainShards ?? 1, batching),
-  idLimit: SHARD_IDS,
+  idLimit: () => SHARD_IDS,
   files: (corpus) => sources(corpus).map((path) => ({ path, about: "text", bytes: null })),
   tokenizer: () => undefined,
   from: () => "the spec's text files",
