@@ -1,6 +1,7 @@
 /** Inputs of every kind, mutated: each is read or refused with a sentence; nothing else is thrown, nothing hangs. */
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { gunzipSync } from "node:zlib"
 import { fileURLToPath } from "node:url"
 import { readTar } from "../../src/files/tar.js"
 import { parseSentencePiece } from "../../src/data/tokenizers/sentencepiece.js"
@@ -61,9 +62,18 @@ const command =
     if (/\n\s+at .*\(|^repro: \w*Error\b/.test(stderr) || code > 3) throw new Error(stderr)
   }
 
+/** Files of a folder, packed ones as they were written. */
 const filesOf = async (folder: string, ending: string): Promise<Uint8Array[]> => {
-  const names = (await readdir(join(root, folder))).filter((name) => name.endsWith(ending))
-  return Promise.all(names.map((name) => readFile(join(root, folder, name))))
+  const names = (await readdir(join(root, folder))).filter((name) =>
+    [ending, `${ending}.gz`].some((each) => name.endsWith(each)),
+  )
+  if (names.length === 0) throw new Error(`${folder} holds no file that ends with ${ending}`)
+  return Promise.all(
+    names.map(async (name) => {
+      const bytes = await readFile(join(root, folder, name))
+      return name.endsWith(".gz") ? gunzipSync(bytes) : bytes
+    }),
+  )
 }
 
 const LOG =
