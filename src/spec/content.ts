@@ -77,7 +77,7 @@ const FLOORS = "floors of the training split are fitted on text that is scored."
 const overlapNotice = ({ block, blocks, shared, looked, trainTokens }: Overlap): string => {
   const share = ((100 * shared) / blocks).toFixed(shared === blocks ? 0 : 2)
   const of = looked < trainTokens ? `the first ${looked} tokens of the training split` : "the training split"
-  return `Validation text is in the training split: ${shared} of ${blocks} blocks of ${block} validation tokens (${share} %) stand word for word in ${of}; ${FLOORS}`
+  return `${shared} of ${blocks} blocks of ${block} validation tokens (${share} %) stand word for word in ${of}; its floors know them.`
 }
 
 /** What a reader must know about the data: shards listed twice, validation text in the training split. */
