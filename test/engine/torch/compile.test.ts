@@ -3,33 +3,28 @@ import t from "tap"
 import { findPython } from "../../../src/engine/torch/find-torch.js"
 import { tinyExperiment } from "../../train/tiny.js"
 import { openTorch, testWithTorch } from "./available.js"
-import { adamw, relative, run } from "./run-tiny.js"
+import { relative, run } from "./run-tiny.js"
 
 // Inductor calls a C++ compiler for every program.
 t.setTimeout(540_000)
 
-testWithTorch("compiled by Inductor, a step equals the eager one", async (t) => {
-  const experiment = tinyExperiment({
-    training: {
-      stepsPerGroup: 1,
-      optimizer: adamw,
-      accumulation: 1,
-    },
-  })
-  const compiled = await openTorch(t, { compile: true })
-  t.match(compiled.version, /compiled/)
-  const [expected, ours] = [await run(await openTorch(t), experiment), await run(compiled, experiment)]
-  // Inductor fuses and reorders fp32 sums: 1e-5 of the loss.
-  expected.losses.forEach((loss, i) => t.ok(relative(ours.losses[i]!, loss) < 1e-5, `loss of step ${i + 1}`))
-})
-
 // The gradient of a table adds rows of equal tokens; Inductor's own kernel does so in the order in which threads arrive.
-testWithTorch("compiled by Inductor, two threads give the same bits again", async (t) => {
-  const compiled = await openTorch(t, { compile: true, threads: 2 })
-  const [once, again] = [await run(compiled, tinyExperiment()), await run(compiled, tinyExperiment())]
-  t.same(again.losses, once.losses)
-  for (const [name, { data }] of Object.entries(once.state)) t.same(again.state[name]!.data, data, name)
-})
+testWithTorch(
+  "compiled by Inductor, steps equal eager ones, with the same bits again on two threads",
+  async (t) => {
+    const compiled = await openTorch(t, { compile: true, threads: 2 })
+    t.match(compiled.version, /compiled/)
+    const expected = await run(await openTorch(t), tinyExperiment())
+    const [once, again] = [await run(compiled, tinyExperiment()), await run(compiled, tinyExperiment())]
+    t.same(again.losses, once.losses)
+    for (const [name, { data }] of Object.entries(once.state)) t.same(again.state[name]!.data, data, name)
+    // Inductor fuses and reorders fp32 sums; 2e-7 of a loss was seen in these steps, the later ones behind its updates.
+    t.ok(expected.losses.length > 6)
+    expected.losses.forEach((loss, i) =>
+      t.ok(relative(once.losses[i]!, loss) < 1e-5, `loss of step ${i + 1}`),
+    )
+  },
+)
 
 testWithTorch("without a C++ compiler programs run uncompiled, and the version says so", async (t) => {
   const python = (await findPython())!
