@@ -1,8 +1,8 @@
 /** Inputs of every kind, mutated: each is read or refused with a sentence; nothing else is thrown, nothing hangs. */
-import { mkdir, readFile, readdir, writeFile } from "node:fs/promises"
+import { mkdir, readdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { gunzipSync } from "node:zlib"
 import { fileURLToPath } from "node:url"
+import { readUnpacked } from "../../src/files/unpacked.js"
 import { readTar } from "../../src/files/tar.js"
 import { parseSentencePiece } from "../../src/data/tokenizers/sentencepiece.js"
 import { readSpeeches } from "../../src/data/corpora/speeches/speeches.js"
@@ -68,12 +68,7 @@ const filesOf = async (folder: string, ending: string): Promise<Uint8Array[]> =>
     [ending, `${ending}.gz`].some((each) => name.endsWith(each)),
   )
   if (names.length === 0) throw new Error(`${folder} holds no file that ends with ${ending}`)
-  return Promise.all(
-    names.map(async (name) => {
-      const bytes = await readFile(join(root, folder, name))
-      return name.endsWith(".gz") ? gunzipSync(bytes) : bytes
-    }),
-  )
+  return Promise.all(names.map((name) => readUnpacked(join(root, folder, name))))
 }
 
 const LOG =

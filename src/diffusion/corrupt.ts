@@ -20,19 +20,26 @@ export const maskablePositions = (rule: MaskRule, tokens: ArrayLike<number>): re
   return positions
 }
 
-/** Positions masked independently with the given probability: maskable, and uniform below it. */
+/** Positions of the first `length` that are masked independently with the given probability: free, and uniform below it. */
+export const drawnPositions = (
+  length: number,
+  free: (position: number) => boolean,
+  probability: number,
+  uniforms: ArrayLike<number>,
+): readonly number[] => {
+  const positions: number[] = []
+  for (let i = 0; i < length; i++) if (uniforms[i]! < probability && free(i)) positions.push(i)
+  return positions
+}
+
+/** The same of the maskable tokens of a row. */
 export const maskByProbability = (
   rule: MaskRule,
   tokens: ArrayLike<number>,
   probability: number,
   uniforms: ArrayLike<number>,
-): readonly number[] => {
-  const positions: number[] = []
-  for (let i = 0; i < tokens.length; i++) {
-    if (uniforms[i]! < probability && isMaskable(rule, tokens[i]!)) positions.push(i)
-  }
-  return positions
-}
+): readonly number[] =>
+  drawnPositions(tokens.length, (i) => isMaskable(rule, tokens[i]!), probability, uniforms)
 
 /** Exactly k maskable positions, a uniform choice: those with the k smallest uniforms. Ascending. */
 export const maskByCount = (

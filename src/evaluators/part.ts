@@ -58,7 +58,7 @@ export interface EvaluatorPart<E extends EvaluationKind = EvaluationKind> {
    */
   readonly needs: "masked" | "causal" | "inserting" | "sampler"
   readonly rules: readonly EvaluationRule<E>[]
-  /** It scores rows of whole documents, whose prompts are given, and codes where a text ends. */
+  /** It scores rows of whole documents too, whose prompts are given. */
   readonly wholeDocuments?: true
   /** @param length tokens of a row of the experiment */
   cost(evaluation: E, length?: number): EvaluatorCost

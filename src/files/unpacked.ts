@@ -74,3 +74,10 @@ export async function* unpackedBytes(
     source.destroy()
   }
 }
+
+/** The same in one piece, of a file that fits into memory. */
+export const readUnpacked = async (path: string): Promise<Uint8Array> => {
+  const parts: Uint8Array[] = []
+  for await (const part of unpackedBytes(path)) parts.push(part)
+  return Buffer.concat(parts)
+}

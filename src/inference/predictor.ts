@@ -22,6 +22,23 @@ export interface Predictor {
   readonly dispose: () => Promise<void>
 }
 
+/** What a pass of `batch` sequences of `length` tokens is fed, and the positions of all columns within it. */
+export const passFeeds = (rows: readonly PredictRow[], batch: number, length: number) => {
+  const inputIds = new Int32Array(batch * length)
+  const sigma = new Float32Array(batch)
+  rows.forEach((row, r) => {
+    inputIds.set(row.inputIds, r * length)
+    sigma[r] = row.sigma
+  })
+  return {
+    feeds: {
+      inputIds: { shape: [batch, length], data: inputIds },
+      sigma: { shape: [batch], data: sigma },
+    },
+    positions: Int32Array.from(rows.flatMap(({ columns }, r) => columns.map((c) => r * length + c))),
+  }
+}
+
 /** @param options.capacity columns predicted in one pass; every position when absent */
 export const makePredictor = async (
   executor: Executor,
@@ -48,16 +65,9 @@ export const makePredictor = async (
     batch,
     vocabSize,
     predict: async (rows) => {
-      const inputIds = new Int32Array(batch * length)
-      const sigma = new Float32Array(batch)
-      rows.forEach((row, r) => {
-        inputIds.set(row.inputIds, r * length)
-        sigma[r] = row.sigma
-      })
-      const positions = Int32Array.from(rows.flatMap(({ columns }, r) => columns.map((c) => r * length + c)))
+      const { feeds, positions } = passFeeds(rows, batch, length)
       const { logProbs } = await evaluator.run({
-        inputIds: { shape: [batch, length], data: inputIds },
-        sigma: { shape: [batch], data: sigma },
+        ...feeds,
         ...(everywhere ? {} : gatherFeeds(positions, capacity, batch * length)),
       })
       forwards += rows.length

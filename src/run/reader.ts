@@ -1,12 +1,12 @@
 /** A run that is read without being locked: each file is compared with the digest that the run recorded of it. */
 import { access, readFile, readdir, stat } from "node:fs/promises"
 import { basename, join } from "node:path"
-import { gunzipSync } from "node:zlib"
 import type { EvidenceFile } from "../evaluators/evidence.js"
 import { unpackEvidence } from "../evaluators/stored-evidence.js"
 import { bytesDigest } from "../files/digest.js"
 import { systemCode } from "../files/errors.js"
 import { decodeSafetensors, readSafetensors, type SafetensorsFile } from "../files/safetensors.js"
+import { readUnpacked } from "../files/unpacked.js"
 import { RunError, runErrorFrom } from "./errors.js"
 import { readEvents, scanEvents, type Json, type StoredEvent } from "./events.js"
 import { readManifest, type RunManifest } from "./manifest.js"
@@ -65,9 +65,7 @@ const isThere = (path: string): Promise<boolean> =>
 
 /** A file as it was written, from its packed form where that alone is there; undefined where it is not packed. */
 const unpacked = async (path: string): Promise<Uint8Array | undefined> =>
-  !(await isThere(path)) && (await isThere(`${path}${PACKED}`))
-    ? gunzipSync(await readFile(`${path}${PACKED}`))
-    : undefined
+  !(await isThere(path)) && (await isThere(`${path}${PACKED}`)) ? readUnpacked(`${path}${PACKED}`) : undefined
 
 /** The record of a file as it was written, packed or not. */
 export const recordOfWritten = async (path: string): Promise<FileRecord> => {

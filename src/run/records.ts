@@ -57,14 +57,14 @@ export const cureOf = (file: string): string => {
   return "restore it from a copy of the run"
 }
 
+const foreign = (file: string): string =>
+  `the run recorded no file of this name, so it is not one that the run wrote; ${cureOf(file)}.`
+
 /** Why a file of this digest is not the one that was written; undefined where it is. */
-const other = (file: string, found: string, digests: ReadonlySet<string> | undefined): string | undefined => {
-  if (digests === undefined)
-    return `the run recorded no file of this name, so it is not one that the run wrote; ${cureOf(file)}.`
-  return digests.has(found)
+const other = (file: string, found: string, digests: ReadonlySet<string>): string | undefined =>
+  digests.has(found)
     ? undefined
     : `its SHA-256 is ${found}, but the run recorded ${[...digests].join(" or ")} when it wrote the file; it was changed or damaged since: ${cureOf(file)}.`
-}
 
 /**
  * The same of a file whose bytes were read already.
@@ -73,7 +73,9 @@ const other = (file: string, found: string, digests: ReadonlySet<string> | undef
  * @throws RunError `damaged` when the file is not as the run wrote it
  */
 export const requireDigest = (path: string, file: string, sha256: string, recorded: Recorded): void => {
-  const problem = recorded === undefined ? undefined : other(file, sha256, recorded.get(file))
+  if (recorded === undefined) return
+  const digests = recorded.get(file)
+  const problem = digests === undefined ? foreign(file) : other(file, sha256, digests)
   if (problem !== undefined) throw new RunError("damaged", path, problem)
 }
 
@@ -85,7 +87,7 @@ export const departure = async (
 ): Promise<string | undefined> => {
   if (recorded === undefined) return undefined
   const digests = recorded.get(file)
-  if (digests === undefined) return other(file, "", digests)
+  if (digests === undefined) return foreign(file)
   // To open a pipe would wait for someone to write to it.
   if (!(await stat(join(directory, file))).isFile()) return `it is not a regular file; ${cureOf(file)}.`
   return other(file, await knownFileDigest(join(directory, file)), digests)

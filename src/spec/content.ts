@@ -72,8 +72,6 @@ const twice = (files: readonly FileContent[], what: string): readonly string[] =
     )
 }
 
-const FLOORS = "floors of the training split are fitted on text that is scored."
-
 const overlapNotice = ({ block, blocks, shared, looked, trainTokens }: Overlap): string => {
   const share = ((100 * shared) / blocks).toFixed(shared === blocks ? 0 : 2)
   const of = looked < trainTokens ? `the first ${looked} tokens of the training split` : "the training split"
@@ -93,7 +91,7 @@ export const contentNotices = (content: DataContent): readonly string[] => {
     ...twice(content.validation, "validation"),
     ...(whole.length > 0
       ? [
-          `Validation text is in the training split: ${whole.join(", ")} ${whole.length === 1 ? "is" : "are"} in both; ${FLOORS}`,
+          `Validation text is in the training split: ${whole.join(", ")} ${whole.length === 1 ? "is" : "are"} in both; floors of the training split are fitted on text that is scored.`,
         ]
       : content.overlap !== undefined && content.overlap.shared > 0
         ? [overlapNotice(content.overlap)]

@@ -26,31 +26,14 @@ test("an anchor ends rows where the network's end slot is before it, and only th
   ])
 })
 
-const evaluations = (alignment: string) => ({
+/** One evaluation of windows. */
+const measured = (by: object) => (alignment: string) => ({
   evaluations: [
-    {
-      kind: "insertion-nelbo",
-      id: "code-length",
-      windows: { length: 42, count: 10, alignment },
-      strata: 4,
-      draws: 1,
-      seed: 1,
-    },
+    { id: "code-length", windows: { length: 42, count: 10, alignment }, draws: 1, seed: 1, ...by },
   ],
 })
-
-const elbo = (alignment: string) => ({
-  evaluations: [
-    {
-      kind: "discrete-elbo",
-      id: "elbo",
-      windows: { length: 42, count: 10, alignment },
-      steps: 4,
-      draws: 1,
-      seed: 1,
-    },
-  ],
-})
+const evaluations = measured({ kind: "insertion-nelbo", strata: 4 })
+const elbo = measured({ kind: "discrete-elbo", steps: 4 })
 
 test("documents are scored as documents", async (t) => {
   for (const alignment of ["raw-stream", "document-chunks"])

@@ -2,6 +2,7 @@
  * Evidence of the continuous-time NELBO: for each window, stratified times, a fresh mask at each, and the summed
  * cross-entropy of the masked tokens. Nothing is weighted here: see `src/metric/code/continuous-elbo.ts`.
  */
+import { drawnPositions } from "../../diffusion/corrupt.js"
 import { stream, uniforms, uniforms32 } from "../../diffusion/philox.js"
 import { maskProbability, sigma } from "../../diffusion/schedule.js"
 import { codedRow, maskedRow, scoreRows, total, type MaskedOptions } from "../../inference/masking.js"
@@ -45,8 +46,7 @@ export const measureContinuous = async (
       for (let draw = 0; draw < draws; draw++) {
         const t = times[w * draws + draw]!
         const keys = uniforms32(source, [w, 1 + draw], length)
-        const probability = maskProbability(schedule, t)
-        const set = Array.from(keys.keys()).filter((i) => keys[i]! < probability && free(i))
+        const set = drawnPositions(length, free, maskProbability(schedule, t), keys)
         masked[w * draws + draw] = set.length
         yield maskedRow(tokens, set, set, sigma(schedule, t), rule)
       }

@@ -3,7 +3,7 @@ import type { TokenRule } from "../../diffusion/categorical.js"
 import { gatherFeeds } from "../../diffusion/batch.js"
 import type { Executor, HostTensors } from "../../engine/executor.js"
 import { trace, type TraceInput } from "../../engine/trace/trace.js"
-import type { PredictRow } from "../../inference/predictor.js"
+import { passFeeds, type PredictRow } from "../../inference/predictor.js"
 import { banTokens, drawTokens, largestTokens } from "../../model/choose-tokens.js"
 import { get, type Tensors } from "../../model/layers.js"
 import type { Network } from "../../model/network.js"
@@ -93,19 +93,12 @@ export const makeChooser = async (
   return {
     batch,
     choose: async (rows) => {
-      const inputIds = new Int32Array(batch * length)
-      const sigma = new Float32Array(batch)
-      rows.forEach((row, r) => {
-        inputIds.set(row.inputIds, r * length)
-        sigma[r] = row.sigma
-      })
-      const positions = Int32Array.from(rows.flatMap(({ columns }, r) => columns.map((c) => r * length + c)))
+      const { feeds, positions } = passFeeds(rows, batch, length)
       const { positions: at, ...slots } = gatherFeeds(positions, capacity, batch * length)
       const uniforms = new Float32Array(capacity)
       uniforms.set(rows.flatMap((row) => Array.from(row.uniforms)))
       const { token, value } = await evaluator.run({
-        inputIds: { shape: [batch, length], data: inputIds },
-        sigma: { shape: [batch], data: sigma },
+        ...feeds,
         ...(everywhere ? { at: at! } : { positions: at!, ...slots }),
         banned,
         ...(rule.temperature > 0 ? { uniforms: { shape: [capacity], data: uniforms } } : {}),
